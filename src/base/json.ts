@@ -1,0 +1,37 @@
+/** Plain JSON values: comparing, copying and freezing them. */
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** Deep equality of JSON values. A key holding undefined equals a missing key, as in their JSON text. */
+export function equal(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((item, index) => equal(item, b[index]));
+  }
+  const left = a as Record<string, unknown>;
+  const right = b as Record<string, unknown>;
+  for (const key in left) if (!equal(left[key], right[key])) return false;
+  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
+  return true;
+}
+
+/** A deep, mutable copy of a JSON value (several times faster than `structuredClone`). */
+export function copy<T>(value: T): Mutable<T> {
+  if (typeof value !== 'object' || value === null) return value as Mutable<T>;
+  if (Array.isArray(value)) return value.map(copy) as Mutable<T>;
+  const out: Record<string, unknown> = {};
+  for (const key in value) out[key] = copy(value[key]);
+  return out as Mutable<T>;
+}
+
+/** Freezes a JSON value deeply, in place, and gives it back. What is frozen already is taken to be so all the way. */
+export function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const key in value) freeze(value[key]);
+  return Object.freeze(value);
+}
+
+/** `T` without `readonly`, all the way down. */
+export type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
