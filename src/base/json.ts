@@ -17,13 +17,13 @@ export function equal(a: unknown, b: unknown): boolean {
   return true;
 }
 
-/** A deep, mutable copy of a JSON value (several times faster than `structuredClone`). */
-export function copy<T>(value: T): Mutable<T> {
-  if (typeof value !== 'object' || value === null) return value as Mutable<T>;
-  if (Array.isArray(value)) return value.map(copy) as Mutable<T>;
+/** A deep copy of a JSON value that may be changed (several times faster than `structuredClone`). */
+export function copy<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copy) as T;
   const out: Record<string, unknown> = {};
   for (const key in value) out[key] = copy(value[key]);
-  return out as Mutable<T>;
+  return out as T;
 }
 
 /** Freezes a JSON value deeply, in place, and gives it back. What is frozen already is taken to be so all the way. */
@@ -32,6 +32,3 @@ export function freeze<T>(value: T): T {
   for (const key in value) freeze(value[key]);
   return Object.freeze(value);
 }
-
-/** `T` without `readonly`, all the way down. */
-export type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;

@@ -1,0 +1,160 @@
+/**
+ * All that a resource may say of itself, as data and pure functions of the object. What needs the rest of the cluster
+ * is admission. One resource is one file whose default export is `defineResource(...)`.
+ */
+import type { FieldError } from '#apimachinery/field-error.js';
+import type { KubeObject } from '#apimachinery/object.js';
+
+/** What a client needs to address a resource; every definition is one. */
+export interface ResourceRef<T extends KubeObject = KubeObject> {
+  group: string;
+  /** In order of preference; the first is the one our components speak. */
+  versions: readonly [string, ...string[]];
+  kind: string;
+  plural: string;
+  namespaced: boolean;
+  /** Carries the type only; never set. */
+  readonly object?: T;
+}
+
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
+
+export const allVerbs: readonly Verb[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];
+
+/** What a caller writes; `defineResource` fills in the rest. */
+export interface ResourceSpec<T extends KubeObject> {
+  group: string;
+  versions: readonly [string, ...string[]];
+  /** Default: the first of `versions`. */
+  storageVersion?: string;
+  kind: string;
+  /** Default: kind + 'List'. */
+  listKind?: string;
+  /** Default: the kind in lower case, with English plural. */
+  plural?: string;
+  singular?: string;
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+  namespaced: boolean;
+  /** Default: all. A resource with only `create` (a review) is answered by a handler and never stored. */
+  verbs?: readonly Verb[];
+  subresources?: Subresources;
+  /** The hash that discovery shows for the storage version. */
+  storageVersionHash?: string;
+  /** The path below /registry, when it is not the plural (after the group, for a custom resource). */
+  storagePrefix?: string;
+
+  /** Which names are allowed. Default: a DNS-1123 subdomain. Gives the reasons why not. */
+  validateName?: (name: string) => string[];
+  /** Fills in defaults, in place. Runs on every decoded object, and on objects read from storage. */
+  default?: (object: T) => void;
+  /** Clears or sets what a creator may not choose (in place). `status` is cleared already where it is a subresource. */
+  prepareForCreate?: (object: T) => void;
+  /** Keeps what an updater may not change (in place). The status of `old` is kept already where it is a subresource. */
+  prepareForUpdate?: (object: T, old: T) => void;
+  /** For the `status` subresource; the spec of `old` and its metadata but labels etc. are kept already. */
+  prepareForStatusUpdate?: (object: T, old: T) => void;
+  /** Beyond the schema and the metadata, which are checked for every kind. */
+  validate?: (object: T) => FieldError[];
+  /** `validate` runs on updates as well, before this. */
+  validateUpdate?: (object: T, old: T) => FieldError[];
+  validateStatusUpdate?: (object: T, old: T) => FieldError[];
+  /** Texts for the Warning header. */
+  warnings?: (object: T, old: T | undefined) => string[];
+  /** A change of one of these top-level fields raises metadata.generation. Default: none, and generation is never set. */
+  bumpsGeneration?: readonly (keyof T & string)[];
+  /** PUT to a name that does not exist creates it (Lease, Event and a few more). */
+  allowCreateOnUpdate?: boolean;
+  /** PUT without a resourceVersion overwrites. Default: true, as for most kinds. */
+  allowUnconditionalUpdate?: boolean;
+  deletion?: Deletion<T>;
+  /** Field selectors beyond metadata.name and metadata.namespace. */
+  selectableFields?: Record<string, (object: T) => string>;
+  /** Printer columns. Default: Name and Age. */
+  columns?: readonly Column<T>[];
+}
+
+export interface Subresources {
+  /** Writes through `/status` change status only, other writes never change it. */
+  status?: boolean;
+  /** Paths of the fields behind an autoscaling/v1 Scale. */
+  scale?: { replicas: string; statusReplicas: string; selector?: string };
+  /** Served by hand-written handlers in `apiserver/subresources/`, named here for discovery and authorization. */
+  others?: readonly OtherSubresource[];
+}
+
+export interface OtherSubresource {
+  name: string;
+  /** The kind it takes and gives, when it is not the parent's. */
+  kind?: string;
+  group?: string;
+  version?: string;
+  verbs: readonly ('create' | 'get' | 'patch' | 'update' | 'delete')[];
+}
+
+export interface Deletion<T> {
+  /**
+   * The seconds that an object stays, marked as deleting, before it goes; undefined: it goes at once. `asked` is the
+   * request's gracePeriodSeconds.
+   */
+  gracePeriodSeconds?: (object: T, asked: number | undefined) => number | undefined;
+  /** Default: 'background'. */
+  propagation?: 'background' | 'orphan';
+}
+
+export interface Column<T> {
+  name: string;
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  format?: string;
+  description?: string;
+  /** 0 is always shown; over 0 only by `-o wide`. Default: 0. */
+  priority?: number;
+  /** `nowMs` is for ages: upstream's built-in printers send ages as text. */
+  cell: (object: T, context: { nowMs: number }) => unknown;
+}
+
+export type ResourceDefinition<T extends KubeObject = KubeObject> = ResourceRef<T> &
+  ResourceSpec<T> &
+  Required<
+    Pick<ResourceSpec<T>, 'storageVersion' | 'listKind' | 'plural' | 'singular' | 'verbs' | 'shortNames' | 'categories'>
+  >;
+
+/**
+ * The type parameter is gone from the result of a list of definitions: the registry treats all alike. A function that
+ * takes `T` is then called with the objects of its own kind only.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: definitions of different kinds stand in one list, and are told apart by kind
+export type AnyResource = ResourceDefinition<any>;
+
+/** Completes a definition. Throws a TypeError when the storage version is not one of the versions. */
+export function defineResource<T extends KubeObject>(spec: ResourceSpec<T>): ResourceDefinition<T> {
+  const { versions, kind, storageVersion = versions[0] } = spec;
+  if (!versions.includes(storageVersion))
+    throw new TypeError(`${kind}: storage version ${storageVersion} is not served`);
+  const singular = spec.singular ?? kind.toLowerCase();
+  return {
+    ...spec,
+    storageVersion,
+    singular,
+    plural: spec.plural ?? pluralOf(singular),
+    listKind: spec.listKind ?? `${kind}List`,
+    verbs: spec.verbs ?? allVerbs,
+    shortNames: spec.shortNames ?? [],
+    categories: spec.categories ?? [],
+  };
+}
+
+function pluralOf(singular: string): string {
+  if (/(s|x|ch|sh)$/.test(singular)) return `${singular}es`;
+  if (/[^aeiou]y$/.test(singular)) return `${singular.slice(0, -1)}ies`;
+  return `${singular}s`;
+}

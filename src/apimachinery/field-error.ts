@@ -1,0 +1,84 @@
+/**
+ * One thing wrong with one field, in upstream's words (k8s.io/apimachinery's `field` package). A path is a string:
+ * `spec.containers[0].name`, `metadata.labels[app]`; children are written with template strings.
+ */
+
+export type FieldErrorType =
+  | 'FieldValueNotFound'
+  | 'FieldValueRequired'
+  | 'FieldValueDuplicate'
+  | 'FieldValueInvalid'
+  | 'FieldValueNotSupported'
+  | 'FieldValueForbidden'
+  | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
+  | 'FieldValueTypeInvalid'
+  | 'InternalError';
+
+export class FieldError {
+  readonly type: FieldErrorType;
+  readonly path: string;
+  /** The part after the path, which a Status carries as the cause's message. */
+  readonly body: string;
+
+  constructor(error: { type: FieldErrorType; path: string; body: string }) {
+    this.type = error.type;
+    this.path = error.path;
+    this.body = error.body;
+  }
+
+  get message(): string {
+    return `${this.path}: ${this.body}`;
+  }
+}
+
+export function required(path: string, detail = ''): FieldError {
+  return make('FieldValueRequired', path, ['Required value', detail]);
+}
+
+export function invalidValue(path: string, value: unknown, detail: string): FieldError {
+  return make('FieldValueInvalid', path, ['Invalid value', formatValue(value), detail]);
+}
+
+export function typeInvalid(path: string, value: unknown, detail: string): FieldError {
+  return make('FieldValueTypeInvalid', path, ['Invalid value', formatValue(value), detail]);
+}
+
+/** `supported` is shown in the order given; upstream sorts it for most kinds. */
+export function notSupported(path: string, value: unknown, supported: readonly string[]): FieldError {
+  const list = supported.map((one) => JSON.stringify(one)).join(', ');
+  return make('FieldValueNotSupported', path, [
+    'Unsupported value',
+    formatValue(value),
+    list && `supported values: ${list}`,
+  ]);
+}
+
+export function forbiddenField(path: string, detail: string): FieldError {
+  return make('FieldValueForbidden', path, ['Forbidden', detail]);
+}
+
+export function duplicate(path: string, value: unknown): FieldError {
+  return make('FieldValueDuplicate', path, ['Duplicate value', formatValue(value)]);
+}
+
+export function valueNotFound(path: string, value: unknown): FieldError {
+  return make('FieldValueNotFound', path, ['Not found', formatValue(value)]);
+}
+
+export function tooLong(path: string, bytesMax: number): FieldError {
+  return make('FieldValueTooLong', path, ['Too long', `may not be more than ${bytesMax} bytes`]);
+}
+
+export function tooMany(path: string, actual: number, itemsMax: number): FieldError {
+  return make('FieldValueTooMany', path, ['Too many', String(actual), `must have at most ${itemsMax} items`]);
+}
+
+function make(type: FieldErrorType, path: string, parts: string[]): FieldError {
+  return new FieldError({ type, path, body: parts.filter((part, index) => index === 0 || part !== '').join(': ') });
+}
+
+/** Strings quoted, numbers and booleans plain, the rest as JSON. */
+function formatValue(value: unknown): string {
+  return value === undefined ? 'null' : JSON.stringify(value);
+}

@@ -1,0 +1,33 @@
+/** Who is asking. Each way of telling is one Authenticator; the pipeline asks them in order. */
+
+export interface UserInfo {
+  name: string;
+  uid?: string;
+  groups: readonly string[];
+  extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What a connection and its headers offer as proof. */
+export interface Credentials {
+  /** The DER bytes of the client's certificate, when TLS has seen one (whether or not our CA signed it). */
+  certificate?: Uint8Array;
+  /** The token of an `Authorization: Bearer` header, or of the WebSocket protocol base64url.bearer.authorization.k8s.io. */
+  bearerToken?: string;
+}
+
+export interface Authenticator {
+  readonly name: string;
+  /**
+   * The user; undefined when these credentials are not of this authenticator's sort. Throws StatusError Unauthorized
+   * when they are but do not hold. `audiences` are those the answer must cover (empty: the API server's own).
+   */
+  authenticate(
+    credentials: Credentials,
+    options?: { audiences?: readonly string[] },
+  ): Promise<Authenticated | undefined>;
+}
+
+export interface Authenticated {
+  user: UserInfo;
+  audiences?: readonly string[];
+}
