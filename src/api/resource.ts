@@ -70,8 +70,11 @@ export interface ResourceSpec<T extends KubeObject> {
   validateStatusUpdate?: (object: T, old: T) => FieldError[];
   /** Texts for the Warning header. */
   warnings?: (object: T, old: T | undefined) => string[];
-  /** A change of one of these top-level fields raises metadata.generation. Default: none, and generation is never set. */
-  bumpsGeneration?: readonly (keyof T & string)[];
+  /**
+   * A change of one of these fields raises metadata.generation, which a new object has as 1. An empty list: it stays 1.
+   * Default: generation is never set.
+   */
+  bumpsGeneration?: readonly (MetadataField | (keyof T & string))[];
   /** PUT to a name that does not exist creates it (Lease, Event and a few more). */
   allowCreateOnUpdate?: boolean;
   /** PUT without a resourceVersion overwrites. Default: true, as for most kinds. */
@@ -81,12 +84,27 @@ export interface ResourceSpec<T extends KubeObject> {
   selectableFields?: Record<string, (object: T) => string>;
   /** Printer columns. Default: Name and Age. */
   columns?: readonly Column<T>[];
+  /** For a kind whose objects are those of another kind in another form: one object, two addresses. */
+  storedAs?: StoredAs<T>;
+}
+
+/** Fields of metadata that raise the generation of some kinds. */
+export type MetadataField = 'metadata.annotations' | 'metadata.labels';
+
+/**
+ * The objects are kept under the storage key of `resource`, in its form; its defaults and those of this kind apply to
+ * its own form only. Both functions give new objects and keep metadata as it is.
+ */
+export interface StoredAs<T extends KubeObject> {
+  resource: AnyResource;
+  encode: (object: T) => KubeObject;
+  decode: (stored: KubeObject) => T;
 }
 
 export interface Subresources {
   /** Writes through `/status` change status only, other writes never change it. */
   status?: boolean;
-  /** Paths of the fields behind an autoscaling/v1 Scale. */
+  /** Paths of the fields behind an autoscaling/v1 Scale. At `selector` stands its text, or a LabelSelector. */
   scale?: { replicas: string; statusReplicas: string; selector?: string };
   /** Served by hand-written handlers in `apiserver/subresources/`, named here for discovery and authorization. */
   others?: readonly OtherSubresource[];

@@ -1,0 +1,11 @@
+/** SelfSubjectAccessReview: asks whether the caller may do something. */
+import type { SelfSubjectAccessReview } from '#api/gen/authorization-v1.js';
+import { defineResource } from '../resource.js';
+
+export default defineResource<SelfSubjectAccessReview>({
+  group: 'authorization.k8s.io',
+  versions: ['v1'],
+  kind: 'SelfSubjectAccessReview',
+  namespaced: false,
+  verbs: ['create'],
+});

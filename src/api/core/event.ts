@@ -1,0 +1,26 @@
+/** Event: what somebody saw happen to an object. */
+import type { Event } from '#api/gen/core-v1.js';
+import { defineResource } from '../resource.js';
+
+export default defineResource<Event>({
+  group: '',
+  versions: ['v1'],
+  kind: 'Event',
+  shortNames: ['ev'],
+  namespaced: true,
+  storageVersionHash: 'r2yiGXH7wu8=',
+  allowCreateOnUpdate: true,
+  selectableFields: {
+    'involvedObject.kind': (event) => event.involvedObject?.kind ?? '',
+    'involvedObject.namespace': (event) => event.involvedObject?.namespace ?? '',
+    'involvedObject.name': (event) => event.involvedObject?.name ?? '',
+    'involvedObject.uid': (event) => event.involvedObject?.uid ?? '',
+    'involvedObject.apiVersion': (event) => event.involvedObject?.apiVersion ?? '',
+    'involvedObject.resourceVersion': (event) => event.involvedObject?.resourceVersion ?? '',
+    'involvedObject.fieldPath': (event) => event.involvedObject?.fieldPath ?? '',
+    reason: (event) => event.reason ?? '',
+    reportingComponent: (event) => event.reportingComponent ?? '',
+    source: (event) => event.source?.component || (event.reportingComponent ?? ''),
+    type: (event) => event.type ?? '',
+  },
+});

@@ -1,0 +1,15 @@
+/** ServiceAccount: an identity for the processes in pods. */
+import type { ServiceAccount } from '#api/gen/core-v1.js';
+import { defineResource } from '../resource.js';
+
+export default defineResource<ServiceAccount>({
+  group: '',
+  versions: ['v1'],
+  kind: 'ServiceAccount',
+  shortNames: ['sa'],
+  namespaced: true,
+  subresources: {
+    others: [{ name: 'token', kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] }],
+  },
+  storageVersionHash: 'pbx9ZvyFpBE=',
+});

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import resources from './index.gen.js';
+import type { AnyResource } from './resource.js';
+
+const definitions = resources as AnyResource[];
+
+describe('the built-in resources', () => {
+  test('have one definition for each group and plural', () => {
+    const names = definitions.map(({ group, plural }) => `${plural}.${group}`);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test('share a storage key only where one is stored as the other', () => {
+    const seen = new Map<string, AnyResource>();
+    for (const one of definitions.filter(({ storedAs, verbs }) => !storedAs && verbs.includes('get'))) {
+      const key = one.storagePrefix ?? one.plural;
+      expect(seen.get(key), key).toBeUndefined();
+      seen.set(key, one);
+    }
+    for (const { storedAs, storagePrefix } of definitions.filter(({ storedAs }) => storedAs)) {
+      expect(storagePrefix).toBe(storedAs!.resource.storagePrefix ?? storedAs!.resource.plural);
+    }
+  });
+
+  test('that are stored say the hash of their storage version', () => {
+    const without = definitions.filter(
+      ({ verbs, storageVersionHash }) => verbs.includes('create') && verbs.length > 1 && !storageVersionHash,
+    );
+    expect(without.map(({ kind }) => kind)).toEqual([]);
+  });
+
+  test('answer field selectors for an object that has nothing', () => {
+    for (const { selectableFields = {} } of definitions) {
+      for (const select of Object.values(selectableFields)) {
+        expect(typeof select({ metadata: {} })).toBe('string');
+      }
+    }
+  });
+});
