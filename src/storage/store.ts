@@ -1,5 +1,6 @@
 /**
  * The store's whole contract: revisions of opaque bytes under string keys, after etcd's model. It knows no resource.
+ * Keys are ASCII, as all of Kubernetes' are.
  *
  * One counter, the revision, grows by one with each write that takes effect. Every entry remembers the revision that
  * created it and the one that last changed it. A write is answered, and its event sent, only once it is durable.
@@ -12,7 +13,7 @@ export interface Store {
   /** The entry now, or as of `revision`. Throws `compacted` or `future` for a revision it does not hold. */
   get(key: string, options?: { revision?: number }): Promise<Entry | undefined>;
 
-  /** Entries whose key starts with `prefix`, in key order (by UTF-8 bytes), all of one revision. */
+  /** Entries whose key starts with `prefix`, in key order all of one revision. */
   range(prefix: string, options?: RangeOptions): Promise<Range>;
 
   /**
@@ -86,6 +87,6 @@ export type StoreErrorReason =
   | 'future' // the revision asked for has not happened
   | 'slow' // this watcher fell too far behind
   | 'too large' // the value is over the driver's limit
-  | 'in use' // another process holds the data
   | 'corrupt' // the data cannot be read; the message names the file
+  | 'write failed' // the write, or one that it builds on, could not be made durable: it did not happen
   | 'closed';
