@@ -1,0 +1,65 @@
+/** Which resources are served: definitions by group, version and plural or kind, built-in and custom alike. */
+import type { AnyResource } from './resource.js';
+
+export interface GroupVersionResource {
+  group: string;
+  version: string;
+  resource: string;
+}
+
+export class Scheme {
+  readonly #resources = new Map<string, AnyResource>();
+  readonly #kinds = new Map<string, AnyResource>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(definitions: Iterable<AnyResource> = []) {
+    for (const definition of definitions) this.add(definition);
+  }
+
+  /** Throws a TypeError when the group holds the plural already. */
+  add(definition: AnyResource): void {
+    const id = resourceId(definition.group, definition.plural);
+    if (this.#resources.has(id)) throw new TypeError(`${id} is defined twice`);
+    this.#resources.set(id, definition);
+    for (const version of definition.versions)
+      this.#kinds.set(`${definition.group}/${version}/${definition.kind}`, definition);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** For custom resources; stored objects are not touched. */
+  remove(definition: AnyResource): void {
+    this.#resources.delete(resourceId(definition.group, definition.plural));
+    for (const version of definition.versions) this.#kinds.delete(`${definition.group}/${version}/${definition.kind}`);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** The definition of a plural in whatever version. */
+  byPlural({ group, plural }: { group: string; plural: string }): AnyResource | undefined {
+    return this.#resources.get(resourceId(group, plural));
+  }
+
+  /** Undefined too when the resource is served, but not in this version. */
+  byResource({ group, version, resource }: GroupVersionResource): AnyResource | undefined {
+    const found = this.#resources.get(resourceId(group, resource));
+    return found?.versions.includes(version) ? found : undefined;
+  }
+
+  byKind({ group, version, kind }: { group: string; version: string; kind: string }): AnyResource | undefined {
+    return this.#kinds.get(`${group}/${version}/${kind}`);
+  }
+
+  /** In the order they were added. */
+  resources(): Iterable<AnyResource> {
+    return this.#resources.values();
+  }
+
+  /** Calls back after each change of what is served (discovery and OpenAPI drop what they remember). */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+function resourceId(group: string, plural: string): string {
+  return group ? `${plural}.${group}` : plural;
+}
