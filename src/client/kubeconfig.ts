@@ -1,0 +1,243 @@
+/**
+ * kubeconfig files: reading one, writing one, and adding a context to one that people have made their own.
+ * https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+ */
+import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Document, isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
+import { writeFileAtomic } from '#base/atomic-file.js';
+
+/** One way to a cluster, as one context of a kubeconfig says it. Certificates and keys are PEM. */
+export interface Access {
+  /** `https://127.0.0.1:6443` */
+  server: string;
+  certificateAuthority?: string;
+  tlsServerName?: string;
+  insecureSkipTlsVerify?: boolean;
+  clientCertificate?: string;
+  clientKey?: string;
+  token?: string;
+  namespace?: string;
+}
+
+export class KubeconfigError extends Error {
+  override readonly name = 'KubeconfigError';
+}
+
+interface Kubeconfig {
+  'current-context'?: string;
+  clusters?: { name?: string; cluster?: Record<string, unknown> }[] | null;
+  contexts?: { name?: string; context?: { cluster?: string; user?: string; namespace?: string } }[] | null;
+  users?: { name?: string; user?: Record<string, unknown> }[] | null;
+}
+
+/**
+ * What a kubeconfig's text says of one context (default: its current one), credentials in other files included.
+ * Throws KubeconfigError when the text or the context does not hold together, or uses a way in that we do not know
+ * (exec plugins, auth providers, passwords).
+ */
+export async function parseKubeconfig(
+  text: string,
+  options: { context?: string; directory?: string } = {},
+): Promise<Access> {
+  const config = (parse(text).toJS() ?? {}) as Kubeconfig;
+  const contextName = options.context ?? config['current-context'];
+  if (!contextName) throw new KubeconfigError('the kubeconfig has no current context');
+  const context = config.contexts?.find(({ name }) => name === contextName)?.context;
+  if (!context) throw new KubeconfigError(`context "${contextName}" does not exist`);
+  const cluster = config.clusters?.find(({ name }) => name === context.cluster)?.cluster;
+  if (!cluster) throw new KubeconfigError(`cluster "${context.cluster}" does not exist`);
+  const user = config.users?.find(({ name }) => name === context.user)?.user ?? {};
+  for (const unknown of ['exec', 'auth-provider', 'username']) {
+    if (user[unknown])
+      throw new KubeconfigError(`user "${context.user}" signs in by ${unknown}, which is not supported`);
+  }
+  const pem = (from: Record<string, unknown>, field: string) => readPem(from, field, options.directory);
+  return {
+    server: String(cluster['server'] ?? ''),
+    certificateAuthority: await pem(cluster, 'certificate-authority'),
+    tlsServerName: cluster['tls-server-name'] as string | undefined,
+    insecureSkipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
+    clientCertificate: await pem(user, 'client-certificate'),
+    clientKey: await pem(user, 'client-key'),
+    token: (user['token'] as string | undefined) ?? (await readNamed(user['tokenFile'], options.directory))?.trim(),
+    namespace: context.namespace,
+  };
+}
+
+/** `<field>-data` holds base64, `<field>` a path relative to the kubeconfig; the data goes first. */
+async function readPem(from: Record<string, unknown>, field: string, directory = '.'): Promise<string | undefined> {
+  const data = from[`${field}-data`];
+  if (typeof data === 'string' && data) return Buffer.from(data, 'base64').toString('utf8');
+  return readNamed(from[field], directory);
+}
+
+async function readNamed(file: unknown, directory = '.'): Promise<string | undefined> {
+  if (typeof file !== 'string' || !file) return undefined;
+  const path = file.startsWith('/') ? file : `${directory}/${file}`;
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new KubeconfigError(`cannot read ${path}, which the kubeconfig names`, { cause: error });
+  }
+}
+
+/** A kubeconfig of one context, whose cluster, user and context all have this name. */
+export function formatKubeconfig(name: string, access: Access): string {
+  const { cluster, user, context } = entries(name, access);
+  const document = parseDocument('');
+  document.contents = document.createNode({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name, cluster }],
+    users: [{ name, user }],
+    contexts: [{ name, context }],
+    'current-context': name,
+  }) as never;
+  return print(document);
+}
+
+export async function writeKubeconfig(path: string, options: { name: string; access: Access }): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomic(path, formatKubeconfig(options.name, options.access), { mode: 0o600 });
+}
+
+function entries(name: string, access: Access) {
+  const base64 = (pem: string | undefined) => pem && Buffer.from(pem).toString('base64');
+  return {
+    cluster: withoutEmpty({
+      'certificate-authority-data': base64(access.certificateAuthority),
+      server: access.server,
+      'tls-server-name': access.tlsServerName,
+      'insecure-skip-tls-verify': access.insecureSkipTlsVerify || undefined,
+    }),
+    user: withoutEmpty({
+      'client-certificate-data': base64(access.clientCertificate),
+      'client-key-data': base64(access.clientKey),
+      token: access.token,
+    }),
+    context: withoutEmpty({ cluster: name, namespace: access.namespace, user: name }),
+  };
+}
+
+function withoutEmpty(fields: Record<string, string | boolean | undefined>): Record<string, string | boolean> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Record<
+    string,
+    string | boolean
+  >;
+}
+
+/**
+ * The text with this context added or replaced and made current; all else, comments included, stays as it was.
+ * Throws KubeconfigError when the text is no kubeconfig.
+ */
+export function mergeKubeconfig(text: string, { name, access }: { name: string; access: Access }): string {
+  if (!text.trim()) return formatKubeconfig(name, access);
+  const document = parse(text);
+  if (document.contents === null) return formatKubeconfig(name, access);
+  const { cluster, user, context } = entries(name, access);
+  setNamed(document, { list: 'clusters', name, key: 'cluster', fields: cluster });
+  setNamed(document, { list: 'users', name, key: 'user', fields: user });
+  setNamed(document, { list: 'contexts', name, key: 'context', fields: context });
+  document.set('current-context', name);
+  return print(document);
+}
+
+/** The text without this context; when it was the current one, none is. The inverse of `mergeKubeconfig`. */
+export function removeFromKubeconfig(text: string, name: string): string {
+  const document = parse(text);
+  for (const list of ['clusters', 'users', 'contexts']) {
+    const sequence = document.get(list);
+    if (isSeq(sequence)) sequence.items = sequence.items.filter((item) => !isNamed(item, name));
+  }
+  if (document.get('current-context') === name) document.set('current-context', '');
+  return print(document);
+}
+
+/** Merges into the file at `path`, made if missing; a symbolic link stays one. The file's own mode is kept. */
+export async function mergeIntoFile(path: string, options: { name: string; access: Access }): Promise<void> {
+  await changeFile(path, (text) => mergeKubeconfig(text, options));
+}
+
+/** Removes the context from the file at `path`, if there is one. */
+export async function removeFromFile(path: string, name: string): Promise<void> {
+  await changeFile(path, (text) => (text === '' ? text : removeFromKubeconfig(text, name)));
+}
+
+async function changeFile(path: string, change: (text: string) => string): Promise<void> {
+  const target = await realpath(path).catch(ignoreMissing);
+  const text = target === undefined ? '' : await readFile(target, 'utf8');
+  const changed = change(text);
+  if (changed === text) return;
+  const mode = target === undefined ? 0o600 : (await stat(target)).mode & 0o777;
+  if (target === undefined) await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  await writeFileAtomic(target ?? path, changed, { mode });
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}
+
+function parse(text: string): Document {
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error) throw new KubeconfigError(`the kubeconfig is not YAML: ${error.message}`, { cause: error });
+  if (document.contents !== null && !isMap(document.contents))
+    throw new KubeconfigError('the kubeconfig is not a mapping');
+  return document;
+}
+
+/** Long base64 stays on one line, as kubectl writes it. */
+function print(document: Document): string {
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+/** Fields that ours replace even by being absent: a token left beside our certificate would sign in as somebody else. */
+const ownedFields = [
+  'certificate-authority',
+  'certificate-authority-data',
+  'insecure-skip-tls-verify',
+  'tls-server-name',
+  'client-certificate',
+  'client-certificate-data',
+  'client-key',
+  'client-key-data',
+  'token',
+  'tokenFile',
+  'username',
+  'password',
+  'exec',
+  'auth-provider',
+];
+
+interface NamedEntry {
+  list: string;
+  name: string;
+  key: string;
+  fields: Record<string, string | boolean>;
+}
+
+function setNamed(document: Document, { list, name, key, fields }: NamedEntry): void {
+  const sequence = document.get(list);
+  const created = document.createNode({ name, [key]: fields });
+  if (!isSeq(sequence)) {
+    if (sequence !== undefined && sequence !== null)
+      throw new KubeconfigError(`${list} in the kubeconfig is not a list`);
+    document.set(list, document.createNode([created]));
+    return;
+  }
+  // kubectl writes an empty list as `[]`, and flow style would be catching.
+  if (sequence.items.length === 0) sequence.flow = false;
+  const existing = sequence.items.find((item) => isNamed(item, name)) as YAMLMap | undefined;
+  const body = existing?.get(key);
+  if (!existing) sequence.add(created);
+  else if (!isMap(body)) existing.set(key, document.createNode(fields));
+  else {
+    for (const field of ownedFields) if (!(field in fields)) body.delete(field);
+    for (const [field, value] of Object.entries(fields)) body.set(field, value);
+  }
+}
+
+function isNamed(item: unknown, name: string): boolean {
+  return isMap(item) && (item as YAMLMap).get('name') === name;
+}
