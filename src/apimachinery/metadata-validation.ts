@@ -1,0 +1,230 @@
+/**
+ * What every object's metadata must satisfy, on creation and on update. The rules and texts are those of
+ * k8s.io/apimachinery's `api/validation`; kinds add only the check of their names.
+ */
+import { equal } from '#base/json.js';
+import { type FieldError, forbiddenField, invalidValue, required, tooLong } from './field-error.js';
+import { labelProblems, labelValueProblems, namePrefixProblems, qualifiedNameProblems } from './names.js';
+import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from './object.js';
+import { parseApiVersion } from './object.js';
+import type { LabelSelectorObject } from './selectors.js';
+
+export const annotationsBytesMax = 256 * 1024;
+export const fieldManagerBytesMax = 128;
+const subresourceBytesMax = 256;
+
+export const immutableMessage = 'field is immutable';
+
+export interface MetadataRules {
+  namespaced: boolean;
+  validateName: (name: string) => string[];
+  /** Built-in kinds refuse finalizers that have no domain and are not Kubernetes' own. Custom ones do not. */
+  standardFinalizers?: boolean;
+  /** Default: `metadata`. */
+  path?: string;
+}
+
+/** Rules for creation. The name is generated before. */
+export function validateObjectMeta(meta: ObjectMeta, rules: MetadataRules): FieldError[] {
+  const { path = 'metadata', validateName } = rules;
+  const errors: FieldError[] = [];
+  const prefix = meta.generateName;
+  if (prefix)
+    for (const problem of namePrefixProblems(prefix, validateName))
+      errors.push(invalidValue(`${path}.generateName`, prefix, problem));
+  if (!meta.name) errors.push(required(`${path}.name`, 'name or generateName is required'));
+  else for (const problem of validateName(meta.name)) errors.push(invalidValue(`${path}.name`, meta.name, problem));
+  errors.push(...validateNamespace(meta, { namespaced: rules.namespaced, path }));
+  errors.push(...validateGeneration(meta, path));
+  errors.push(...validateLabels(meta.labels, `${path}.labels`));
+  errors.push(...validateAnnotations(meta.annotations, `${path}.annotations`));
+  errors.push(...validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`));
+  errors.push(...validateFinalizers(meta.finalizers, `${path}.finalizers`));
+  if (rules.standardFinalizers) errors.push(...unqualifiedFinalizers(meta.finalizers, `${path}.finalizers`));
+  errors.push(...validateManagedFields(meta.managedFields, `${path}.managedFields`));
+  return errors;
+}
+
+const constantFields = [
+  'name',
+  'namespace',
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+] as const;
+
+/** Rules for an update of `old` to `meta`. */
+export function validateObjectMetaUpdate(
+  meta: ObjectMeta,
+  old: ObjectMeta,
+  rules: Pick<MetadataRules, 'path' | 'standardFinalizers'> = {},
+): FieldError[] {
+  const { path = 'metadata' } = rules;
+  const errors: FieldError[] = [];
+  if (old.deletionTimestamp) errors.push(...addedFinalizers(meta, old, path));
+  if (!meta.resourceVersion)
+    errors.push(invalidValue(`${path}.resourceVersion`, '', 'must be specified for an update'));
+  errors.push(...validateGeneration(meta, path));
+  const generation = meta.generation ?? 0;
+  if (generation < (old.generation ?? 0))
+    errors.push(invalidValue(`${path}.generation`, generation, 'must not be decremented'));
+  for (const field of constantFields) {
+    if ((meta[field] ?? '') === (old[field] ?? '')) continue;
+    const isText = field === 'name' || field === 'namespace' || field === 'uid';
+    errors.push(invalidValue(`${path}.${field}`, meta[field] ?? (isText ? '' : null), immutableMessage));
+  }
+  errors.push(...validateLabels(meta.labels, `${path}.labels`));
+  errors.push(...validateAnnotations(meta.annotations, `${path}.annotations`));
+  errors.push(...validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`));
+  if (rules.standardFinalizers) errors.push(...unqualifiedFinalizers(meta.finalizers, `${path}.finalizers`));
+  errors.push(...validateManagedFields(meta.managedFields, `${path}.managedFields`));
+  return errors;
+}
+
+/** A list with the error when the two differ, else an empty one. */
+export function validateImmutable(path: string, values: { value: unknown; old: unknown }): FieldError[] {
+  return equal(values.value, values.old) ? [] : [invalidValue(path, values.value, immutableMessage)];
+}
+
+export function validateLabels(labels: Record<string, string> | undefined, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [key, value] of Object.entries(labels ?? {})) {
+    for (const problem of qualifiedNameProblems(key)) errors.push(invalidValue(path, key, problem));
+    for (const problem of labelValueProblems(value)) errors.push(invalidValue(path, value, problem));
+  }
+  return errors;
+}
+
+export function validateAnnotations(annotations: Record<string, string> | undefined, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  let bytes = 0;
+  for (const [key, value] of Object.entries(annotations ?? {})) {
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
+    for (const problem of qualifiedNameProblems(key.toLowerCase())) errors.push(invalidValue(path, key, problem));
+  }
+  if (bytes > annotationsBytesMax) errors.push(tooLong(path, annotationsBytesMax));
+  return errors;
+}
+
+export function validateOwnerReferences(owners: readonly OwnerReference[] | undefined, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  let controller = '';
+  for (const [index, owner] of (owners ?? []).entries()) {
+    errors.push(...validateOwnerReference(owner, `${path}[${index}]`));
+    if (!owner.controller) continue;
+    const name = `${owner.kind}/${owner.name}`;
+    if (controller) {
+      const detail = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`;
+      errors.push(invalidValue(path, owners, detail));
+    } else controller = name;
+  }
+  return errors;
+}
+
+export function validateFinalizers(finalizers: readonly string[] | undefined, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const finalizer of finalizers ?? [])
+    for (const problem of qualifiedNameProblems(finalizer)) errors.push(invalidValue(path, finalizer, problem));
+  if (finalizers?.includes('orphan') && finalizers.includes('foregroundDeletion'))
+    errors.push(invalidValue(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
+  return errors;
+}
+
+export function validateManagedFields(entries: readonly ManagedFieldsEntry[] | undefined, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [index, entry] of (entries ?? []).entries()) {
+    const at = `${path}[${index}]`;
+    if (entry.operation !== 'Apply' && entry.operation !== 'Update')
+      errors.push(invalidValue(`${at}.operation`, entry.operation ?? '', 'must be `Apply` or `Update`'));
+    if (entry.fieldsType && entry.fieldsType !== 'FieldsV1')
+      errors.push(invalidValue(`${at}.fieldsType`, entry.fieldsType, 'must be `FieldsV1`'));
+    errors.push(...validateFieldManager(entry.manager ?? '', `${at}.manager`));
+    if (Buffer.byteLength(entry.subresource ?? '') > subresourceBytesMax)
+      errors.push(tooLong(`${at}.subresource`, subresourceBytesMax));
+  }
+  return errors;
+}
+
+/** The name of a field manager, in options and in managedFields: at most 128 bytes, printable. */
+export function validateFieldManager(manager: string, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (Buffer.byteLength(manager) > fieldManagerBytesMax) errors.push(tooLong(path, fieldManagerBytesMax));
+  let position = 0;
+  for (const rune of manager) {
+    if (!/[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(rune)) {
+      const number = rune.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+      errors.push(invalidValue(path, manager, `invalid character U+${number} (at position ${position})`));
+    }
+    position += Buffer.byteLength(rune);
+  }
+  return errors;
+}
+
+/** A LabelSelector inside an object's spec. */
+export function validateLabelSelector(selector: LabelSelectorObject | undefined, path: string): FieldError[] {
+  if (!selector) return [];
+  const errors = validateLabels(selector.matchLabels, `${path}.matchLabels`);
+  for (const [index, { key, operator, values = [] }] of (selector.matchExpressions ?? []).entries()) {
+    const at = `${path}.matchExpressions[${index}]`;
+    const needsValues = operator === 'In' || operator === 'NotIn';
+    if (needsValues && values.length === 0)
+      errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+    else if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
+      errors.push(forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+    else if (!needsValues && operator !== 'Exists' && operator !== 'DoesNotExist')
+      errors.push(invalidValue(`${at}.operator`, operator, 'not a valid selector operator'));
+    for (const problem of qualifiedNameProblems(key ?? '')) errors.push(invalidValue(`${at}.key`, key, problem));
+    for (const [place, value] of values.entries())
+      for (const problem of labelValueProblems(value))
+        errors.push(invalidValue(`${at}.values[${place}]`, value, problem));
+  }
+  return errors;
+}
+
+function validateNamespace(
+  meta: ObjectMeta,
+  { namespaced, path }: { namespaced: boolean; path: string },
+): FieldError[] {
+  const { namespace } = meta;
+  if (!namespaced) return namespace ? [forbiddenField(`${path}.namespace`, 'not allowed on this type')] : [];
+  if (!namespace) return [required(`${path}.namespace`)];
+  return labelProblems(namespace).map((problem) => invalidValue(`${path}.namespace`, namespace, problem));
+}
+
+function validateGeneration({ generation = 0 }: ObjectMeta, path: string): FieldError[] {
+  return generation < 0 ? [invalidValue(`${path}.generation`, generation, 'must be greater than or equal to 0')] : [];
+}
+
+function validateOwnerReference(owner: OwnerReference, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { group, version } = parseApiVersion(owner.apiVersion ?? '');
+  if (!version) errors.push(invalidValue(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
+  for (const field of ['kind', 'name', 'uid'] as const)
+    if (!owner[field]) errors.push(invalidValue(`${path}.${field}`, '', 'must not be empty'));
+  if (group === '' && version === 'v1' && owner.kind === 'Event')
+    errors.push(invalidValue(path, owner, '/v1, Kind=Event is disallowed from being an owner'));
+  return errors;
+}
+
+function addedFinalizers(meta: ObjectMeta, old: ObjectMeta, path: string): FieldError[] {
+  const before = new Set(old.finalizers);
+  const added = [...new Set(meta.finalizers)].filter((finalizer) => !before.has(finalizer)).sort();
+  if (added.length === 0) return [];
+  const list = added.map((one) => JSON.stringify(one)).join(', ');
+  const detail = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`;
+  return [forbiddenField(`${path}.finalizers`, detail)];
+}
+
+const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+function unqualifiedFinalizers(finalizers: readonly string[] | undefined, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [index, finalizer] of (finalizers ?? []).entries()) {
+    if (finalizer.includes('/') || standardFinalizers.has(finalizer) || qualifiedNameProblems(finalizer).length > 0)
+      continue;
+    const detail = 'name is neither a standard finalizer name nor is it fully qualified';
+    errors.push(invalidValue(`${path}[${index}]`, finalizer, detail));
+  }
+  return errors;
+}
