@@ -72,11 +72,11 @@ export interface DeleteOptions extends Scope {
 /** Every method throws StatusError (the server's answer) or TransportError (none came). Objects given are frozen. */
 export class ResourceClient<T extends KubeObject> {
   readonly #transport: Transport;
-  readonly #ref: ResourceRef<T>;
+  readonly ref: ResourceRef<T>;
 
   constructor(transport: Transport, ref: ResourceRef<T>) {
     this.#transport = transport;
-    this.#ref = ref;
+    this.ref = ref;
   }
 
   async get(name: string, { namespace, signal }: Scope = {}): Promise<T> {
@@ -153,7 +153,7 @@ export class ResourceClient<T extends KubeObject> {
   }
 
   #path({ namespace, name, subresource }: { namespace?: string; name?: string; subresource?: string }): string {
-    const { group, versions, plural, namespaced } = this.#ref;
+    const { group, versions, plural, namespaced } = this.ref;
     const parts = [group ? `/apis/${group}/${versions[0]}` : `/api/${versions[0]}`];
     if (namespaced && namespace) parts.push('namespaces', encodeURIComponent(namespace));
     parts.push(plural);
@@ -164,7 +164,7 @@ export class ResourceClient<T extends KubeObject> {
 
   /** Objects that our code builds need not repeat what the resource says. */
   #typed(object: T): T {
-    const { group, versions, kind } = this.#ref;
+    const { group, versions, kind } = this.ref;
     if (object.apiVersion && object.kind) return object;
     return { ...object, apiVersion: formatApiVersion({ group, version: versions[0] }), kind };
   }
