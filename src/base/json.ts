@@ -22,7 +22,10 @@ export function copy<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(copy) as T;
   const out: Record<string, unknown> = {};
-  for (const key in value) out[key] = copy(value[key]);
+  for (const key in value) {
+    if (key === '__proto__') setProtoKey(out, copy(value[key]));
+    else out[key] = copy(value[key]);
+  }
   return out as T;
 }
 
@@ -31,4 +34,9 @@ export function freeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   for (const key in value) freeze(value[key]);
   return Object.freeze(value);
+}
+
+/** JSON text may hold the key `__proto__`, which an assignment would take for the prototype. */
+function setProtoKey(object: object, value: unknown): void {
+  Object.defineProperty(object, '__proto__', { value, writable: true, enumerable: true, configurable: true });
 }
