@@ -1,0 +1,171 @@
+/** The one table of settings: flag, environment variable, type, default and help; and how they become a Config. */
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+
+export interface Config {
+  dataDir: string;
+  /** The API server's port; 0 lets the system choose. */
+  port: number;
+  /** The address the API server listens on. */
+  bind: string;
+  runtime: 'containerd' | 'simulated';
+  /** How many simulated nodes; with containerd, the machine itself is one more node. */
+  nodes: number;
+  /** A CRI socket to use instead of our own containerd: `unix:///run/containerd/containerd.sock`. */
+  containerRuntimeEndpoint: string | undefined;
+  kubeconfig: boolean;
+  nodeName: string | undefined;
+  podCidr: string;
+  serviceCidr: string;
+  clusterDomain: string;
+  logLevel: string;
+}
+
+export interface Setting {
+  /** As on the command line, with the name of its value: `--port <number>`. */
+  flag: string;
+  env: string;
+  help: string;
+  /** Turns text into the value. Throws ConfigError. */
+  parse: (text: string) => unknown;
+  /** undefined: chosen at start, as the help says. */
+  default?: unknown;
+}
+
+/** A setting that cannot be used. The message is one line for the user. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export const settings: Record<Exclude<keyof Config, 'kubeconfig'>, Setting> = {
+  dataDir: {
+    flag: '--data-dir <dir>',
+    env: 'T8S_DATA_DIR',
+    help: 'where the cluster lives (default: /var/lib/t8s as root, ~/.t8s else)',
+    parse: (text) => (isAbsolute(text) ? text : resolve(text)),
+  },
+  port: {
+    flag: '--port <number>',
+    env: 'T8S_PORT',
+    help: "the API server's port",
+    parse: wholeNumber({ name: 'port', min: 0, max: 65535 }),
+    default: 6443,
+  },
+  bind: {
+    flag: '--bind <address>',
+    env: 'T8S_BIND',
+    help: 'the address the API server listens on',
+    parse: (text) => text,
+    default: '0.0.0.0',
+  },
+  runtime: {
+    flag: '--runtime <name>',
+    env: 'T8S_RUNTIME',
+    help: 'containerd or simulated (default: containerd as root on Linux, simulated else)',
+    parse: oneOf('runtime', ['containerd', 'simulated']),
+  },
+  nodes: {
+    flag: '--nodes <number>',
+    env: 'T8S_NODES',
+    help: 'simulated nodes (default: 1 with the simulated runtime, 0 with containerd)',
+    parse: wholeNumber({ name: 'nodes', min: 0, max: 20_000 }),
+  },
+  containerRuntimeEndpoint: {
+    flag: '--container-runtime-endpoint <url>',
+    env: 'T8S_CONTAINER_RUNTIME_ENDPOINT',
+    help: 'use this CRI socket instead of our own containerd',
+    parse: (text) => text,
+  },
+  nodeName: {
+    flag: '--node-name <name>',
+    env: 'T8S_NODE_NAME',
+    help: "the name of this machine's node (default: its host name)",
+    parse: (text) => text,
+  },
+  podCidr: {
+    flag: '--pod-cidr <cidr>',
+    env: 'T8S_POD_CIDR',
+    help: 'the addresses of pods',
+    parse: cidr('pod-cidr'),
+    default: '10.244.0.0/16',
+  },
+  serviceCidr: {
+    flag: '--service-cidr <cidr>',
+    env: 'T8S_SERVICE_CIDR',
+    help: 'the addresses of services',
+    parse: cidr('service-cidr'),
+    default: '10.96.0.0/12',
+  },
+  clusterDomain: {
+    flag: '--cluster-domain <name>',
+    env: 'T8S_CLUSTER_DOMAIN',
+    help: 'the DNS domain of the cluster',
+    parse: (text) => text,
+    default: 'cluster.local',
+  },
+  logLevel: {
+    flag: '--log-level <level>',
+    env: 'T8S_LOG_LEVEL',
+    help: 'debug, info, warn or error',
+    parse: oneOf('log-level', ['debug', 'info', 'warn', 'error']),
+    default: 'info',
+  },
+};
+
+/** Where to look for what the user said, and what machine this is. */
+export interface ConfigSources {
+  /** Values of flags by the names of Config; absent where not given. */
+  flags: Record<string, unknown>;
+  env: Record<string, string | undefined>;
+  root: boolean;
+  linux: boolean;
+}
+
+/** A flag wins over the environment, which wins over the default. Throws ConfigError. */
+export function resolveConfig({ flags, env, root, linux }: ConfigSources): Config {
+  const values: Record<string, unknown> = { kubeconfig: flags.kubeconfig ?? true };
+  for (const [name, setting] of Object.entries(settings)) {
+    const given = flags[name] ?? env[setting.env];
+    values[name] = given === undefined ? setting.default : setting.parse(String(given));
+  }
+  const machineRuns = root && linux;
+  values.dataDir ??= root ? '/var/lib/t8s' : join(homedir(), '.t8s');
+  values.runtime ??= machineRuns ? 'containerd' : 'simulated';
+  values.nodes ??= values.runtime === 'simulated' ? 1 : 0;
+  const config = values as unknown as Config;
+  if (config.runtime === 'containerd' && !machineRuns) {
+    const why = linux ? 'needs root: run it with sudo' : 'needs Linux';
+    throw new ConfigError(`--runtime containerd ${why}, or use --runtime simulated`);
+  }
+  return config;
+}
+
+function wholeNumber({ name, min, max }: { name: string; min: number; max: number }): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new ConfigError(`--${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+    }
+    return value;
+  };
+}
+
+function oneOf(name: string, values: string[]): (text: string) => string {
+  return (text) => {
+    if (!values.includes(text)) {
+      throw new ConfigError(`--${name} must be one of ${values.join(', ')}, not ${JSON.stringify(text)}`);
+    }
+    return text;
+  };
+}
+
+function cidr(name: string): (text: string) => string {
+  return (text) => {
+    const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(text);
+    const [a, b, c, d, bits] = (match ?? []).slice(1).map(Number) as [number, number, number, number, number];
+    if (!match || [a, b, c, d].some((part) => part > 255) || bits < 8 || bits > 28) {
+      throw new ConfigError(`--${name} must be an IPv4 range such as 10.244.0.0/16, not ${JSON.stringify(text)}`);
+    }
+    return text;
+  };
+}
