@@ -1,0 +1,53 @@
+/** NodeAffinity: nodeSelector and required node affinity filter, preferred node affinity scores. */
+import type { NodeSelectorTerm } from '#api/gen/core-v1.js';
+import { definePlugin } from '../framework.js';
+import type { NodeInfo } from '../node-info.js';
+import { matchesNodeSelector, matchesTerm } from '../node-selector.js';
+
+export default definePlugin<Required>({
+  name: 'NodeAffinity',
+  weight: 2,
+  preFilter: ({ spec }) => {
+    const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+    if (!terms && !spec.nodeSelector) return 'skip';
+    return { state: { selector: spec.nodeSelector ?? {}, terms }, nodes: terms && namedNodes(terms) };
+  },
+  filter: ({ state }, node) =>
+    matchesRequired(state, node)
+      ? undefined
+      : { reasons: ["node(s) didn't match Pod's node affinity/selector"], unresolvable: true },
+  preScore: ({ spec }) => {
+    const preferred = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    return preferred.length > 0 ? { state: preferred } : 'skip';
+  },
+  score: ({ state }, { node }) => {
+    let sum = 0;
+    for (const { weight, preference } of state as { weight: number; preference: NodeSelectorTerm }[]) {
+      if (matchesTerm(preference, node)) sum += weight;
+    }
+    return sum;
+  },
+  normalize: 'up',
+  requeueOn: ['node added', 'node labels', 'pod updated'],
+});
+
+interface Required {
+  selector: Record<string, string>;
+  terms: readonly NodeSelectorTerm[] | undefined;
+}
+
+function matchesRequired({ selector, terms }: Required, { node, labels }: NodeInfo): boolean {
+  for (const key in selector) if (labels[key] !== selector[key]) return false;
+  return !terms || matchesNodeSelector(terms, node);
+}
+
+/** When every term names its nodes, as a DaemonSet's pods do, no other node needs a look. */
+function namedNodes(terms: readonly NodeSelectorTerm[]): ReadonlySet<string> | undefined {
+  const names = new Set<string>();
+  for (const { matchFields } of terms) {
+    const named = matchFields?.find(({ key, operator }) => key === 'metadata.name' && operator === 'In');
+    if (!named) return undefined;
+    for (const name of named.values ?? []) names.add(name);
+  }
+  return names;
+}

@@ -1,0 +1,206 @@
+/**
+ * PodTopologySpread: keeps the number of like pods even over zones and nodes. Hard constraints filter; soft ones, and
+ * the cluster's default ones for pods of a service or controller, score.
+ * https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
+ */
+import type { Pod, TopologySpreadConstraint } from '#api/gen/core-v1.js';
+import { type LabelSelector, labelSelectorFrom } from '#apimachinery/selectors.js';
+import { definePlugin, type Snapshot } from '../framework.js';
+import type { NodeInfo } from '../node-info.js';
+import { matchesNodeSelector } from '../node-selector.js';
+import { tolerates } from '../tolerations.js';
+
+interface Constraint {
+  key: string;
+  maxSkew: number;
+  minDomains: number;
+  selector: LabelSelector;
+  nodeAffinityPolicy: string;
+  nodeTaintsPolicy: string;
+}
+
+interface HardConstraint extends Constraint {
+  counts: Map<string, number>;
+  least: number;
+  matchesSelf: boolean;
+}
+
+interface SoftConstraint extends Constraint {
+  counts: Map<string, number>;
+  /** Grows with the number of domains, so that a spread over many is not drowned by one over few. */
+  weight: number;
+}
+
+interface SoftState {
+  constraints: SoftConstraint[];
+  /** Nodes without all the keys score 0. */
+  ignored: Set<string>;
+}
+
+const hostname = 'kubernetes.io/hostname';
+const defaults = [
+  { key: hostname, maxSkew: 3 },
+  { key: 'topology.kubernetes.io/zone', maxSkew: 5 },
+];
+
+export default definePlugin<HardConstraint[]>({
+  name: 'PodTopologySpread',
+  weight: 2,
+  preFilter: (pod, { nodes }) => {
+    const constraints = constraintsOf(pod, 'DoNotSchedule');
+    if (constraints.length === 0) return 'skip';
+    return { state: constraints.map((constraint) => countHard(constraint, { pod, nodes, all: constraints })) };
+  },
+  filter: ({ state }, node) => {
+    for (const { key, maxSkew, counts, least, matchesSelf } of state) {
+      const domain = node.labels[key];
+      if (domain === undefined) {
+        return {
+          reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"],
+          unresolvable: true,
+        };
+      }
+      const skew = (counts.get(domain) ?? 0) + (matchesSelf ? 1 : 0) - least;
+      if (skew > maxSkew) return { reasons: ["node(s) didn't match pod topology spread constraints"] };
+    }
+    return undefined;
+  },
+  preScore: (pod, feasible, snapshot) => {
+    const explicit = constraintsOf(pod, 'ScheduleAnyway');
+    const constraints = pod.spec.topologySpreadConstraints?.length ? explicit : defaultConstraints(pod, snapshot);
+    if (constraints.length === 0) return 'skip';
+    // A node without the zone label must still score under the default constraints: most clusters have no zones.
+    const strict = explicit.length > 0;
+    return { state: countSoft(constraints, { pod, feasible, nodes: snapshot.nodes, strict }) };
+  },
+  score: ({ state, pod }, node) => {
+    const { constraints, ignored } = state as SoftState;
+    if (ignored.has(node.name)) return 0;
+    let sum = 0;
+    for (const { key, counts, weight, maxSkew, selector } of constraints) {
+      const domain = node.labels[key];
+      if (domain === undefined) continue;
+      const count = key === hostname ? countMatching(node, { pod, selector }) : (counts.get(domain) ?? 0);
+      sum += count * weight + (maxSkew - 1);
+    }
+    return Math.round(sum);
+  },
+  normalize: (scores) => {
+    const max = Math.max(...scores);
+    const min = Math.min(...scores);
+    for (let index = 0; index < scores.length; index++) {
+      scores[index] = max === 0 ? 100 : Math.floor((100 * (max + min - scores[index]!)) / max);
+    }
+  },
+  requeueOn: [
+    'node added',
+    'node labels',
+    'node removed',
+    'node taints',
+    'assigned pod added',
+    'assigned pod removed',
+    'pod updated',
+  ],
+});
+
+function constraintsOf(pod: Pod, when: 'DoNotSchedule' | 'ScheduleAnyway'): Constraint[] {
+  return (pod.spec.topologySpreadConstraints ?? [])
+    .filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when)
+    .map((constraint) => ({
+      key: constraint.topologyKey,
+      maxSkew: constraint.maxSkew,
+      minDomains: constraint.minDomains ?? 1,
+      selector: selectorOf(constraint, pod),
+      nodeAffinityPolicy: constraint.nodeAffinityPolicy ?? 'Honor',
+      nodeTaintsPolicy: constraint.nodeTaintsPolicy ?? 'Ignore',
+    }));
+}
+
+/** matchLabelKeys add the pod's own values of those labels. */
+function selectorOf({ labelSelector, matchLabelKeys }: TopologySpreadConstraint, pod: Pod): LabelSelector {
+  const labels = pod.metadata.labels ?? {};
+  const own = (matchLabelKeys ?? []).filter((key) => key in labels).map((key) => [key, labels[key]!] as const);
+  if (own.length === 0 || !labelSelector) return labelSelectorFrom(labelSelector);
+  return labelSelectorFrom({
+    ...labelSelector,
+    matchLabels: { ...labelSelector.matchLabels, ...Object.fromEntries(own) },
+  });
+}
+
+function defaultConstraints(pod: Pod, snapshot: Snapshot): Constraint[] {
+  const selector = snapshot.defaultSelector(pod);
+  if (!selector || selector.isEverything) return [];
+  return defaults.map((one) => ({
+    ...one,
+    selector,
+    minDomains: 1,
+    nodeAffinityPolicy: 'Honor',
+    nodeTaintsPolicy: 'Ignore',
+  }));
+}
+
+function countHard(
+  constraint: Constraint,
+  { pod, nodes, all }: { pod: Pod; nodes: readonly NodeInfo[]; all: Constraint[] },
+): HardConstraint {
+  const counts = new Map<string, number>();
+  for (const node of nodes) {
+    if (!all.every(({ key }) => key in node.labels) || !isCounted(node, { pod, constraint })) continue;
+    const domain = node.labels[constraint.key]!;
+    counts.set(domain, (counts.get(domain) ?? 0) + countMatching(node, { pod, selector: constraint.selector }));
+  }
+  const least = counts.size < constraint.minDomains || counts.size === 0 ? 0 : Math.min(...counts.values());
+  return { ...constraint, counts, least, matchesSelf: constraint.selector.matches(pod.metadata.labels) };
+}
+
+function countSoft(
+  constraints: Constraint[],
+  scope: { pod: Pod; feasible: readonly NodeInfo[]; nodes: readonly NodeInfo[]; strict: boolean },
+): SoftState {
+  const { pod, feasible, nodes, strict } = scope;
+  const hasKeys = ({ labels }: NodeInfo) => !strict || constraints.every(({ key }) => key in labels);
+  const ignored = new Set(feasible.filter((node) => !hasKeys(node)).map(({ name }) => name));
+  const counted = constraints.map((constraint) => {
+    const { key, selector } = constraint;
+    const counts = new Map<string, number>();
+    if (key === hostname) return { ...constraint, counts, weight: Math.log(feasible.length - ignored.size + 2) };
+    for (const { labels, name } of feasible)
+      if (labels[key] !== undefined && !ignored.has(name)) counts.set(labels[key], 0);
+    for (const node of nodes) {
+      const domain = node.labels[key];
+      if (domain === undefined || !counts.has(domain) || !hasKeys(node) || !isCounted(node, { pod, constraint }))
+        continue;
+      counts.set(domain, counts.get(domain)! + countMatching(node, { pod, selector }));
+    }
+    return { ...constraint, counts, weight: Math.log(counts.size + 2) };
+  });
+  return { constraints: counted, ignored };
+}
+
+/** Whether the node's pods count, by the constraint's policies. */
+function isCounted(
+  { node, labels, taints }: NodeInfo,
+  { pod, constraint }: { pod: Pod; constraint: Constraint },
+): boolean {
+  if (constraint.nodeAffinityPolicy === 'Honor') {
+    const { nodeSelector = {}, affinity } = pod.spec;
+    for (const key in nodeSelector) if (labels[key] !== nodeSelector[key]) return false;
+    const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+    if (terms && !matchesNodeSelector(terms, node)) return false;
+  }
+  if (constraint.nodeTaintsPolicy !== 'Honor') return true;
+  return taints.every((taint) => taint.effect === 'PreferNoSchedule' || tolerates(pod.spec.tolerations, taint));
+}
+
+function countMatching({ pods }: NodeInfo, { pod, selector }: { pod: Pod; selector: LabelSelector }): number {
+  let count = 0;
+  for (const { metadata } of pods) {
+    if (
+      metadata.namespace === pod.metadata.namespace &&
+      !metadata.deletionTimestamp &&
+      selector.matches(metadata.labels)
+    )
+      count++;
+  }
+  return count;
+}

@@ -1,0 +1,25 @@
+/** TaintToleration: keeps pods off taints they do not tolerate, and prefers nodes with fewer soft ones. */
+import type { Toleration } from '#api/gen/core-v1.js';
+import { definePlugin } from '../framework.js';
+import { tolerates } from '../tolerations.js';
+
+export default definePlugin({
+  name: 'TaintToleration',
+  weight: 3,
+  filter: ({ pod }, { taints }) => {
+    const untolerated = taints.find(
+      (taint) =>
+        (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !tolerates(pod.spec.tolerations, taint),
+    );
+    if (!untolerated) return undefined;
+    const { key, value = '' } = untolerated;
+    return { reasons: [`node(s) had untolerated taint {${key}: ${value}}`], unresolvable: true };
+  },
+  preScore: (pod) => ({
+    state: (pod.spec.tolerations ?? []).filter(({ effect }) => !effect || effect === 'PreferNoSchedule'),
+  }),
+  score: ({ state }, { taints }) =>
+    taints.filter((taint) => taint.effect === 'PreferNoSchedule' && !tolerates(state as Toleration[], taint)).length,
+  normalize: 'down',
+  requeueOn: ['node added', 'node taints', 'pod updated'],
+});
