@@ -10,7 +10,10 @@ import { defaultProfile } from './profile.js';
 
 let serial = 0;
 
-function node(name: string, parts: { labels?: Record<string, string>; spec?: Node['spec']; cpu?: string } = {}): NodeInfo {
+function node(
+  name: string,
+  parts: { labels?: Record<string, string>; spec?: Node['spec']; cpu?: string } = {},
+): NodeInfo {
   const { labels = {}, spec = {}, cpu = '4' } = parts;
   return NodeInfo.of({
     apiVersion: 'v1',
@@ -31,7 +34,9 @@ function pod(spec: Partial<PodSpec> = {}, labels: Record<string, string> = {}): 
   };
 }
 
-const requesting = (cpu: string): Partial<PodSpec> => ({ containers: [{ name: 'c', resources: { requests: { cpu } } }] });
+const requesting = (cpu: string): Partial<PodSpec> => ({
+  containers: [{ name: 'c', resources: { requests: { cpu } } }],
+});
 
 function decide(one: Pod, nodes: NodeInfo[], defaultSelector: Snapshot['defaultSelector'] = () => undefined) {
   const snapshot = { nodes, defaultSelector };
@@ -69,14 +74,21 @@ describe('filters', () => {
     const tainted = node('tainted', { spec: { taints: [taint] } });
     expect(decide(pod({ tolerations: [{ key: 'k', operator: 'Exists' }] }), [tainted])).toBe('tainted');
     expect(decide(pod({ tolerations: [{ operator: 'Exists' }] }), [tainted])).toBe('tainted');
-    expect(decide(pod({ tolerations: [{ key: 'k', value: 'other' }] }), [tainted])).toContain('untolerated taint {k: v}');
+    expect(decide(pod({ tolerations: [{ key: 'k', value: 'other' }] }), [tainted])).toContain(
+      'untolerated taint {k: v}',
+    );
 
-    const nodes = [node('a', { labels: { disk: 'hdd', size: '3' } }), node('b', { labels: { disk: 'ssd', size: '12' } })];
+    const nodes = [
+      node('a', { labels: { disk: 'hdd', size: '3' } }),
+      node('b', { labels: { disk: 'ssd', size: '12' } }),
+    ];
     expect(decide(pod({ nodeSelector: { disk: 'ssd' } }), nodes)).toBe('b');
     const required = (key: string, operator: string, values?: string[]): Partial<PodSpec> => ({
       affinity: {
         nodeAffinity: {
-          requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key, operator, values }] }] },
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchExpressions: [{ key, operator, values }] }],
+          },
         },
       },
     });
@@ -89,7 +101,11 @@ describe('filters', () => {
 
   test('gives a port of the host to one pod of a node', () => {
     const withPort = (hostIP?: string) =>
-      pod({ containers: [{ name: 'c', resources: {}, ports: [{ containerPort: 80, hostPort: 8080, hostIP, protocol: 'TCP' }] }] });
+      pod({
+        containers: [
+          { name: 'c', resources: {}, ports: [{ containerPort: 80, hostPort: 8080, hostIP, protocol: 'TCP' }] },
+        ],
+      });
     const taken = node('a').withPod(withPort());
     expect(decide(withPort('127.0.0.1'), [taken])).toBe(
       "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
@@ -107,7 +123,9 @@ describe('filters', () => {
     };
     const one = node('a', { labels: { zone: 'x' } }).withPod(pod({}, labels));
     const spread = pod({ topologySpreadConstraints: [constraint], nodeSelector: { zone: 'x' } }, labels);
-    expect(decide(pod({ topologySpreadConstraints: [constraint] }, labels), [one, node('b', { labels: { zone: 'y' } })])).toBe('b');
+    expect(
+      decide(pod({ topologySpreadConstraints: [constraint] }, labels), [one, node('b', { labels: { zone: 'y' } })]),
+    ).toBe('b');
     expect(decide(spread, [one, node('b', { labels: { zone: 'x' } })])).toBe('b');
     expect(decide(pod({ topologySpreadConstraints: [constraint] }, labels), [node('plain')])).toBe(
       "0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label).",
@@ -146,7 +164,11 @@ describe('scores', () => {
     const prng = new SeededPrng(7);
     const chosen = new Set<string>();
     for (let round = 0; round < 50; round++) {
-      const outcome = schedulePod(pod(), { nodes, defaultSelector: () => undefined }, { plugins: defaultProfile(), prng, startIndex: 0 });
+      const outcome = schedulePod(
+        pod(),
+        { nodes, defaultSelector: () => undefined },
+        { plugins: defaultProfile(), prng, startIndex: 0 },
+      );
       if ('node' in outcome) chosen.add(outcome.node.name);
     }
     expect([...chosen].sort()).toEqual(['a', 'b', 'c']);
@@ -155,7 +177,11 @@ describe('scores', () => {
   test('looks at a share of a large cluster, in turn', () => {
     const nodes = Array.from({ length: 1000 }, (_, index) => node(`n${index}`));
     const snapshot = { nodes, defaultSelector: () => undefined };
-    const outcome = schedulePod(pod(), snapshot, { plugins: defaultProfile(), prng: new SeededPrng(1), startIndex: 900 });
+    const outcome = schedulePod(pod(), snapshot, {
+      plugins: defaultProfile(),
+      prng: new SeededPrng(1),
+      startIndex: 900,
+    });
     expect(outcome).toMatchObject({ evaluated: 420, nextIndex: 320 });
   });
 });
