@@ -35,6 +35,7 @@ export interface ResolvedRules {
 export class RbacAuthorizer implements Authorizer {
   readonly #clusterRoles = new Map<string, readonly PolicyRule[]>();
   readonly #roles = new Map<string, readonly PolicyRule[]>();
+  readonly #bindings = new Map<string, Binding>();
   /** Namespace ('' for cluster-wide) -> subject -> grants. */
   readonly #grants = new Map<string, Map<string, Grant[]>>();
   /** Raised by every change, which makes what is remembered void. */
@@ -50,10 +51,14 @@ export class RbacAuthorizer implements Authorizer {
     this.#generation++;
   }
 
-  /** Puts `now` in the place of `before`; either may be absent. */
-  setBinding(before: Binding | undefined, now: Binding | undefined): void {
+  /** Puts, or takes away (undefined), the binding of this name. `namespace` is '' for a ClusterRoleBinding. */
+  setBinding(key: { namespace: string; name: string }, binding: Binding | undefined): void {
+    const id = roleId(key);
+    const before = this.#bindings.get(id);
     if (before) this.#eachGrant(before, (grants, grant) => remove(grants, grant.description));
-    if (now) this.#eachGrant(now, (grants, grant) => grants.push(grant));
+    if (binding) this.#eachGrant(binding, (grants, grant) => grants.push(grant));
+    if (binding) this.#bindings.set(id, binding);
+    else this.#bindings.delete(id);
     this.#generation++;
   }
 

@@ -1,12 +1,5 @@
 /** The short text form in which the default roles are written, and the objects made from it. */
-import type {
-  ClusterRole,
-  ClusterRoleBinding,
-  PolicyRule,
-  Role,
-  RoleBinding,
-  Subject,
-} from '#api/gen/rbac-v1.js';
+import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '#api/gen/rbac-v1.js';
 
 /**
  * A rule reads `get list: pods pods/log @core apps #name`: verbs, resources, groups (`core`, the default, is ''), names.
@@ -42,7 +35,8 @@ export function parseRule(text: string): PolicyRule {
   }
   const verbs = head.split(' ');
   if (!verbs[0] || !resources[0]) throw new TypeError(`not a rule: ${text}`);
-  if (resources[0].startsWith('/')) return { verbs, nonResourceURLs: resources.map((url) => (url === '/*' ? '*' : url)) };
+  if (resources[0].startsWith('/'))
+    return { verbs, nonResourceURLs: resources.map((url) => (url === '/*' ? '*' : url)) };
   const apiGroups = groups.length > 0 ? groups.map((group) => (group === 'core' ? '' : group)) : [''];
   return { verbs, apiGroups, resources, ...(names.length > 0 ? { resourceNames: names } : {}) };
 }
@@ -78,7 +72,12 @@ export function makeRole(key: { namespace: string; name: string }, { rules = [] 
 /** `role` names the role when the binding has a name of its own. */
 export function makeBinding(
   kind: 'Role' | 'ClusterRole',
-  { namespace, name, role = name, subjects }: { namespace?: string; name: string; role?: string; subjects: readonly string[] },
+  {
+    namespace,
+    name,
+    role = name,
+    subjects,
+  }: { namespace?: string; name: string; role?: string; subjects: readonly string[] },
 ): ClusterRoleBinding & RoleBinding {
   return {
     apiVersion,
