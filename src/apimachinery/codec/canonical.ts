@@ -1,0 +1,317 @@
+/**
+ * Brings a value to the one form in which its type is stored and answered: checked against the schema, fields in the
+ * schema's order, unknown fields dropped, empty values left out or written as the type's Go struct would be.
+ *
+ * As upstream, null is the same as absent, a struct is written even when empty (`status: {}`), and an unset time is
+ * null (`lastProbeTime: null`). Unlike upstream, which writes null, an absent list or map that the type always has is
+ * written empty (`rules: []`): clients read both alike, and code may rely on the type.
+ */
+import { canonicalizeBytes } from './bytes.js';
+import { type FieldPlan, goTypeOf, qualifiedGoName, type TypePlan } from './plan.js';
+import { jsonKindOf, SchemaError } from './schema-error.js';
+import { canonicalizeMicroTime, canonicalizeTime, formatDuration, parseDuration } from './time.js';
+
+/** Deeper values are refused, so that walking them never exhausts the stack. Go's limit is 10000. */
+export const depthMax = 1000;
+
+type Fields = Record<string, unknown>;
+
+/** Where the walk is: the struct fields entered so far, for error messages. */
+interface Cursor {
+  fields: FieldPlan[];
+  depth: number;
+}
+
+/** Throws SchemaError. The result shares nothing with `value`. */
+export function canonicalize(plan: TypePlan, value: unknown): unknown {
+  return convertMessage(plan, value ?? {}, { fields: [], depth: 0 });
+}
+
+/** A copy of a value without schema. Throws SchemaError when it is too deep. */
+export function copyFree<T>(value: T): T {
+  return copyAny(value, { fields: [], depth: 0 }) as T;
+}
+
+function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
+  if (plan.codec) return convertSpecial(plan, value, at);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw mismatch(value, { at, goType: qualifiedGoName(plan.schema.name) });
+  }
+  if (++at.depth > depthMax) throw new SchemaError('Depth', 'exceeded max depth');
+  const input = value as Fields;
+  const out: Fields = {};
+  if (plan.typeMeta) {
+    convertTypeMeta(plan, { input, out, at });
+  }
+  for (const field of plan.fields) {
+    const given = input[field.name];
+    if (given === undefined || given === null) writeAbsent(field, out);
+    else convertField(field, { given, out, at });
+  }
+  at.depth--;
+  return out;
+}
+
+function convertTypeMeta(plan: TypePlan, { input, out, at }: { input: Fields; out: Fields; at: Cursor }): void {
+  for (const name of ['kind', 'apiVersion']) {
+    const given = input[name];
+    if (given === undefined || given === null || given === '') continue;
+    if (typeof given !== 'string') {
+      const path = [...at.fields.map((field) => field.name), name].join('.');
+      throw new SchemaError(
+        'TypeMismatch',
+        `json: cannot unmarshal ${jsonKindOf(given)} into Go struct field ${plan.goName}.${path} of type string`,
+      );
+    }
+    out[name] = given;
+  }
+}
+
+function convertField(field: FieldPlan, { given, out, at }: { given: unknown; out: Fields; at: Cursor }): void {
+  const { shape } = field.schema;
+  at.fields.push(field);
+  if (shape === 'single') {
+    const value = field.scalar ? convertScalar(field, given, at) : convertMessage(field.type, given, at);
+    const drop = field.dropsEmpty && (value === '' || value === 0 || value === false || isEmptyList(value));
+    if (!drop && value !== undefined) out[field.name] = value;
+  } else if (shape === 'list') {
+    if (!Array.isArray(given)) throw mismatch(given, { at, goType: goTypeOf(field) });
+    if (given.length > 0 || !field.dropsEmpty) {
+      const list: unknown[] = [];
+      for (const element of given) list.push(convertElement(field, element, at));
+      out[field.name] = list;
+    }
+  } else {
+    const map = convertMap(field, given, at);
+    if (map) out[field.name] = map;
+  }
+  at.fields.pop();
+}
+
+/** Keys in byte order, as Go writes a map. */
+function convertMap(field: FieldPlan, given: unknown, at: Cursor): Fields | undefined {
+  if (typeof given !== 'object' || Array.isArray(given)) throw mismatch(given, { at, goType: goTypeOf(field) });
+  const input = given as Fields;
+  const keys = Object.keys(input);
+  if (keys.length === 0 && field.dropsEmpty) return undefined;
+  if (keys.length > 1) keys.sort();
+  const out: Fields = {};
+  for (const key of keys) {
+    const element = input[key];
+    if (element === undefined) continue;
+    if (field.schema.shape === 'mapOfLists') {
+      if (element !== null && !Array.isArray(element)) throw mismatch(element, { at, goType: '[]string' });
+      setKey(
+        out,
+        key,
+        ((element ?? []) as unknown[]).map((one) => convertElement(field, one, at)),
+      );
+    } else setKey(out, key, convertElement(field, element, at));
+  }
+  return out;
+}
+
+/** An element cannot be absent: null is the type's zero value. */
+function convertElement(field: FieldPlan, value: unknown, at: Cursor): unknown {
+  if (value === null || value === undefined) {
+    return field.scalar ? zeroOf(field.scalar) : (zeroOfSpecial(field.type) ?? convertMessage(field.type, {}, at));
+  }
+  return field.scalar ? convertScalar(field, value, at) : convertMessage(field.type, value, at);
+}
+
+function convertScalar(field: FieldPlan, value: unknown, at: Cursor): unknown {
+  switch (field.scalar) {
+    case 'string':
+      if (typeof value === 'string') return value;
+      break;
+    case 'bool':
+      if (typeof value === 'boolean') return value;
+      break;
+    case 'int32':
+      if (typeof value === 'number') {
+        if ((value | 0) === value) return value | 0;
+        throw mismatch(value, { at, goType: 'int32', literal: true });
+      }
+      break;
+    case 'int64':
+      if (typeof value === 'number') return wholeNumber(value, at);
+      break;
+    case 'double':
+      if (typeof value === 'number') return value;
+      break;
+    case 'bytes':
+      if (typeof value === 'string') return canonicalizeBytes(value);
+      break;
+    default:
+      return copyAny(value, at);
+  }
+  throw mismatch(value, { at, goType: goTypeOf(field, { element: true }) });
+}
+
+/**
+ * JSON.parse has rounded numbers beyond 2^53 already, so they are refused rather than stored as another number.
+ * No field of a built-in type has a use for them.
+ */
+function wholeNumber(value: number, at: Cursor): number {
+  if (Number.isSafeInteger(value)) return value === 0 ? 0 : value;
+  if (!Number.isInteger(value) || Math.abs(value) >= 2 ** 63) {
+    throw mismatch(value, { at, goType: 'int64', literal: true });
+  }
+  const path = at.fields.map((field) => field.name).join('.');
+  throw new SchemaError('Precision', `${path}: whole numbers beyond ±9007199254740991 are not supported`);
+}
+
+function convertSpecial(plan: TypePlan, value: unknown, at: Cursor): unknown {
+  switch (plan.codec) {
+    case 'time':
+      return fail(expectString(value), canonicalizeTime);
+    case 'microTime':
+      return fail(expectString(value), canonicalizeMicroTime);
+    case 'duration':
+      return fail(expectString(value), (text) => formatDuration(parseDuration(text)));
+    case 'quantity':
+      return convertQuantity(value);
+    case 'intOrString':
+      return convertIntOrString(value);
+    case 'items':
+      if (!Array.isArray(value)) throw mismatch(value, { at, goType: qualifiedGoName(plan.schema.name) });
+      return value.map((one) => convertElement(plan.fields[0]!, one, at));
+    case 'schemaOrArray':
+      return Array.isArray(value)
+        ? value.map((one) => convertMessage(alternative(plan, 0), one ?? {}, at))
+        : convertMessage(alternative(plan, 0), value, at);
+    case 'schemaOrBool':
+      return typeof value === 'boolean' ? value : convertMessage(alternative(plan, 1), value, at);
+    case 'schemaOrStringArray':
+      return Array.isArray(value)
+        ? value.map((one) => convertElement(plan.fields[1]!, one, at))
+        : convertMessage(alternative(plan, 0), value, at);
+    default:
+      return copyAny(value, at);
+  }
+}
+
+function alternative(plan: TypePlan, index: number): TypePlan {
+  return plan.fields[index]!.type;
+}
+
+function expectString(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new SchemaError('TypeMismatch', `json: cannot unmarshal ${jsonKindOf(value)} into Go value of type string`);
+}
+
+/** Runs a parser of text; its SyntaxError is the value's fault. */
+function fail(text: string, parse: (text: string) => string): string {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw new SchemaError('Format', cause.message, { cause });
+    throw cause;
+  }
+}
+
+function convertQuantity(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'string') return value.trim();
+  throw new SchemaError('Format', quantityMessage);
+}
+
+const quantityMessage = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+function convertIntOrString(value: unknown): number | string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' && (value | 0) === value) return value | 0;
+  const what = typeof value === 'number' ? `number ${value}` : jsonKindOf(value);
+  throw new SchemaError('TypeMismatch', `json: cannot unmarshal ${what} into Go value of type int32`);
+}
+
+/** What the type's Go struct writes for a field that is not set. */
+function writeAbsent(field: FieldPlan, out: Fields): void {
+  const { schema } = field;
+  if (schema.pointer) return;
+  if (schema.shape === 'list') {
+    if (!schema.omitEmpty) out[field.name] = [];
+  } else if (schema.shape !== 'single') {
+    if (!schema.omitEmpty) out[field.name] = {};
+  } else if (field.scalar) {
+    if (!schema.omitEmpty) out[field.name] = zeroOf(field.scalar);
+  } else if (!schema.omitZero) {
+    const zero = zeroOfSpecial(field.type);
+    if (zero !== undefined) out[field.name] = zero;
+    else if (!field.type.codec) out[field.name] = emptyMessage(field.type);
+  }
+}
+
+function emptyMessage(plan: TypePlan): Fields {
+  const out: Fields = {};
+  for (const field of plan.fields) writeAbsent(field, out);
+  return out;
+}
+
+function zeroOf(scalar: string): unknown {
+  if (scalar === 'string' || scalar === 'bytes') return '';
+  if (scalar === 'bool') return false;
+  return scalar === 'any' ? null : 0;
+}
+
+function zeroOfSpecial(plan: TypePlan): unknown {
+  switch (plan.codec) {
+    case 'time':
+    case 'microTime':
+      return null;
+    case 'quantity':
+      return '0';
+    case 'intOrString':
+      return 0;
+    case 'duration':
+      return '0s';
+    case 'rawJSON':
+      return null;
+    default:
+      return undefined;
+  }
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+/** A value without schema, as it is. */
+function copyAny(value: unknown, at: Cursor): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (++at.depth > depthMax) throw new SchemaError('Depth', 'exceeded max depth');
+  let out: unknown;
+  if (Array.isArray(value)) out = value.map((one) => copyAny(one ?? null, at));
+  else {
+    const input = value as Fields;
+    out = {};
+    for (const key of Object.keys(input)) {
+      const one = input[key];
+      if (one !== undefined) setKey(out as Fields, key, copyAny(one, at));
+    }
+  }
+  at.depth--;
+  return out;
+}
+
+/** A user may name a key `__proto__`, which a plain assignment would take as the prototype. */
+function setKey(out: Fields, key: string, value: unknown): void {
+  if (key !== '__proto__') out[key] = value;
+  else Object.defineProperty(out, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+interface MismatchPlace {
+  at: Cursor;
+  goType: string;
+  /** The number itself was the trouble, so the message shows it. */
+  literal?: boolean;
+}
+
+function mismatch(value: unknown, { at, goType, literal }: MismatchPlace): SchemaError {
+  const what = literal ? `number ${value}` : jsonKindOf(value);
+  const owner = at.fields.at(-1)?.owner;
+  const path = at.fields.map((field) => field.name).join('.');
+  const place =
+    owner === undefined ? `Go value of type ${goType}` : `Go struct field ${owner}.${path} of type ${goType}`;
+  return new SchemaError('TypeMismatch', `json: cannot unmarshal ${what} into ${place}`);
+}

@@ -1,0 +1,26 @@
+/** What is wrong with a value against its schema, in the words of Go's JSON decoder; `decode.ts` makes it a Status. */
+
+export type SchemaErrorReason =
+  | 'TypeMismatch'
+  | 'Format'
+  | 'Depth'
+  | 'Precision'
+  | 'Syntax'
+  | 'Protobuf'
+  | 'UnknownKind';
+
+export class SchemaError extends Error {
+  override readonly name = 'SchemaError';
+  readonly reason: SchemaErrorReason;
+
+  constructor(reason: SchemaErrorReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** The name Go's decoder gives to the kind of a JSON value. */
+export function jsonKindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}

@@ -1,0 +1,177 @@
+/**
+ * Turns request bodies into objects: text or bytes to a value, the value to the kind that the endpoint takes, checked
+ * and in canonical form. What is wrong is a BadRequest in the words of upstream's decoders
+ * (k8s.io/apimachinery `runtime/serializer/json`, `sigs.k8s.io/json`).
+ *
+ * Numbers are doubles. Whole numbers of typed fields beyond ±(2^53 - 1) are refused, never rounded; in free-form
+ * values (custom resources, RawExtension) they are rounded as JSON.parse does.
+ */
+import { canonicalize, copyFree } from './codec/canonical.js';
+import { hasUnknownField, mayHaveFaults } from './codec/census.js';
+import { explainBadJson, findFieldFaults } from './codec/json-scan.js';
+import { planOf, type TypePlan } from './codec/plan.js';
+import { jsonKindOf, SchemaError } from './codec/schema-error.js';
+import { badRequest } from './errors.js';
+import { formatApiVersion, type GroupVersionKind, type KubeObject, parseApiVersion } from './object.js';
+import type { SchemaTable } from './schema.js';
+
+/** What becomes of unknown and repeated fields: dropped silently, dropped with a warning, or refused. */
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+export interface DecodeTarget {
+  table: SchemaTable;
+  /** The kind that the endpoint takes; the body may leave it out. A kind without a schema passes through unchecked. */
+  kind: GroupVersionKind;
+  /** The type, for kinds that stand in every group (`DeleteOptions`); the body may then name any group. */
+  typeName?: string;
+  /** Default: 'Ignore'. */
+  fieldValidation?: FieldValidation;
+}
+
+export interface Decoded<T = KubeObject> {
+  /** New, in canonical form, with apiVersion and kind set. */
+  object: T;
+  /** For the Warning header. */
+  warnings: string[];
+}
+
+/** Decodes a JSON body. Throws a BadRequest StatusError. */
+export function decodeJson<T = KubeObject>(body: Uint8Array, target: DecodeTarget): Decoded<T> {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  let value: unknown;
+  try {
+    value = parseJson(text);
+    interpret(value);
+  } catch (error) {
+    throw unrecognized(error, { target, body });
+  }
+  return decode(value, target, text);
+}
+
+/** Decodes a value that was parsed elsewhere (YAML, a patched object, an in-process request), which is left as it is. */
+export function decodeValue<T = KubeObject>(value: unknown, target: DecodeTarget): Decoded<T> {
+  try {
+    interpret(value);
+  } catch (error) {
+    throw unrecognized(error, { target, body: Buffer.from(JSON.stringify(value) ?? '') });
+  }
+  // Text is only needed to word the faults, which most values do not have.
+  return decode(value, target);
+}
+
+/** JSON.parse with the errors of Go. Throws SchemaError. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    explainBadJson(text);
+    throw new SchemaError('Syntax', (cause as Error).message, { cause });
+  }
+}
+
+/** Throws where upstream's look for apiVersion and kind fails. */
+function interpret(value: unknown): void {
+  if (value === null) return;
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    const goType =
+      'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+    throw new SchemaError(
+      'TypeMismatch',
+      `json: cannot unmarshal ${jsonKindOf(value)} into Go value of type ${goType}`,
+    );
+  }
+  for (const name of ['apiVersion', 'kind'] as const) {
+    const given = (value as Record<string, unknown>)[name];
+    if (given === undefined || given === null || typeof given === 'string') continue;
+    throw new SchemaError(
+      'TypeMismatch',
+      `json: cannot unmarshal ${jsonKindOf(given)} into Go struct field .${name} of type string`,
+    );
+  }
+}
+
+function decode<T>(value: unknown, target: DecodeTarget, text?: string): Decoded<T> {
+  const given = (value ?? {}) as Record<string, unknown>;
+  const { kind: expected, fieldValidation = 'Ignore' } = target;
+  const actual = withDefaults(given, expected);
+  const refuse = (message: string) =>
+    badRequest(
+      `${actual.kind} in version ${JSON.stringify(actual.version)} cannot be handled as a ${expected.kind}: ${message}`,
+    );
+  const plan = planFor(actual, target, refuse);
+  try {
+    const object = plan ? (canonicalize(plan, given) as Record<string, unknown>) : copyFree(given);
+    const faults = fieldValidation === 'Ignore' ? [] : faultsOf(given, { plan, text });
+    if (faults.length > 0 && fieldValidation === 'Strict') {
+      throw refuse(`strict decoding error: ${faults.join(', ')}`);
+    }
+    checkKind(actual, { target, refuse });
+    return { object: withKind(object, actual) as T, warnings: faults };
+  } catch (error) {
+    throw error instanceof SchemaError ? refuse(error.message) : error;
+  }
+}
+
+/** What the body leaves out of apiVersion and kind is as the endpoint expects. */
+function withDefaults(given: Record<string, unknown>, expected: GroupVersionKind): GroupVersionKind {
+  const { apiVersion, kind } = given as { apiVersion?: string | null; kind?: string | null };
+  const { group, version } = apiVersion ? parseApiVersion(apiVersion) : expected;
+  return { group, version, kind: kind || expected.kind };
+}
+
+type Refuse = (message: string) => Error;
+
+/** The schema to read the body by: that of the kind it names, since its own mistakes come before a mismatch. */
+function planFor(actual: GroupVersionKind, { table, kind: expected, typeName }: DecodeTarget, refuse: Refuse) {
+  if (typeName && actual.kind === expected.kind) return planOf(table, typeName);
+  const type = table.kind(actual);
+  if (type) return planOf(table, type.name);
+  if (isSame(actual, expected)) return undefined;
+  const gv = JSON.stringify(formatApiVersion(actual));
+  throw refuse(`no kind ${JSON.stringify(actual.kind)} is registered for version ${gv} in scheme ${scheme}`);
+}
+
+const scheme = '"pkg/api/legacyscheme/scheme.go:30"';
+
+function isSame(a: GroupVersionKind, b: GroupVersionKind): boolean {
+  return a.group === b.group && a.version === b.version && a.kind === b.kind;
+}
+
+/** A kind that is known but not the endpoint's. */
+function checkKind(actual: GroupVersionKind, { target, refuse }: { target: DecodeTarget; refuse: Refuse }): void {
+  const expected = target.kind;
+  if (isSame(actual, expected) || (target.typeName && actual.kind === expected.kind)) return;
+  if (actual.kind === expected.kind && actual.group === expected.group) {
+    const [data, wanted] = [formatApiVersion(actual), formatApiVersion(expected)];
+    throw badRequest(`the API version in the data (${data}) does not match the expected API version (${wanted})`);
+  }
+  const internal = `${expected.group.split('.')[0] || 'core'}.${expected.kind}`;
+  throw refuse(`converting (${actual.version}.${actual.kind}) to (${internal}): unknown conversion`);
+}
+
+function faultsOf(value: unknown, { plan, text }: { plan: TypePlan | undefined; text: string | undefined }): string[] {
+  if (text !== undefined) return mayHaveFaults(text, { plan, value }) ? findFieldFaults(text, plan) : [];
+  return plan && hasUnknownField(plan, value) ? findFieldFaults(JSON.stringify(value), plan) : [];
+}
+
+function withKind(object: Record<string, unknown>, actual: GroupVersionKind): Record<string, unknown> {
+  if (object['kind'] && object['apiVersion']) return object;
+  return { ...object, kind: actual.kind, apiVersion: formatApiVersion(actual) };
+}
+
+/** For a body of which not even the kind could be read. Upstream shows its start, in hex when it is not an object. */
+function unrecognized(error: unknown, { target, body }: { target: DecodeTarget; body: Uint8Array }): Error {
+  if (!(error instanceof SchemaError)) return error as Error;
+  const cause = `couldn't get version/kind; json parse error: ${error.message}`;
+  return badRequest(
+    `the object provided is unrecognized (must be of type ${target.kind.kind}): ${cause} (${summarize(body)})`,
+  );
+}
+
+const summaryBytesMax = 30;
+
+function summarize(body: Uint8Array): string {
+  if (body.length === 0) return '<empty>';
+  const start = Buffer.from(body.subarray(0, summaryBytesMax));
+  return `${start.toString(body[0] === 0x7b ? 'utf8' : 'hex')}${body.length > summaryBytesMax ? ' ...' : ''}`;
+}

@@ -1,0 +1,20 @@
+/** The canonical form of objects that our own code made or changed, ready to be stored or answered. */
+import { canonicalize } from './codec/canonical.js';
+import { planOf } from './codec/plan.js';
+import type { GroupVersionKind } from './object.js';
+import type { SchemaTable } from './schema.js';
+
+/**
+ * A new plain object in the form that `JSON.stringify` should write: kind and apiVersion first, then the schema's
+ * fields in its order (`codec/canonical.ts` has the rules). An object whose type has no schema is given back as it
+ * is. Throws a SchemaError when a value does not fit its type, which for an object that was decoded is our own bug.
+ */
+export function normalize<T>(table: SchemaTable, typeName: string | undefined, object: T): T {
+  const plan = typeName === undefined ? undefined : planOf(table, typeName);
+  return plan ? (canonicalize(plan, object) as T) : object;
+}
+
+/** `normalize` by kind. */
+export function normalizeKind<T>(table: SchemaTable, kind: GroupVersionKind, object: T): T {
+  return normalize(table, table.kind(kind)?.name, object);
+}
