@@ -154,9 +154,10 @@ function faultsOf(value: unknown, { plan, text }: { plan: TypePlan | undefined; 
   return plan && hasUnknownField(plan, value) ? findFieldFaults(JSON.stringify(value), plan) : [];
 }
 
-function withKind(object: Record<string, unknown>, actual: GroupVersionKind): Record<string, unknown> {
+function withKind(object: Record<string, unknown>, { kind, ...gv }: GroupVersionKind): Record<string, unknown> {
   if (object['kind'] && object['apiVersion']) return object;
-  return { ...object, kind: actual.kind, apiVersion: formatApiVersion(actual) };
+  const identity = { kind, apiVersion: formatApiVersion(gv) };
+  return { ...identity, ...object, ...identity };
 }
 
 /** For a body of which not even the kind could be read. Upstream shows its start, in hex when it is not an object. */

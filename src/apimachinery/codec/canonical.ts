@@ -6,6 +6,8 @@
  * null (`lastProbeTime: null`). Unlike upstream, which writes null, an absent list or map that the type always has is
  * written empty (`rules: []`): clients read both alike, and code may rely on the type.
  */
+import { ParseError } from '../parse-error.js';
+import { canonicalQuantity, quantityFormatMessage } from '../quantity.js';
 import { canonicalizeBytes } from './bytes.js';
 import { type FieldPlan, goTypeOf, qualifiedGoName, type TypePlan } from './plan.js';
 import { jsonKindOf, SchemaError } from './schema-error.js';
@@ -211,12 +213,14 @@ function fail(text: string, parse: (text: string) => string): string {
 }
 
 function convertQuantity(value: unknown): string {
-  if (typeof value === 'number') return String(value);
-  if (typeof value === 'string') return value.trim();
-  throw new SchemaError('Format', quantityMessage);
+  if (typeof value !== 'string' && typeof value !== 'number') throw new SchemaError('Format', quantityFormatMessage);
+  try {
+    return canonicalQuantity(value);
+  } catch (cause) {
+    if (cause instanceof ParseError) throw new SchemaError('Format', cause.message, { cause });
+    throw cause;
+  }
 }
-
-const quantityMessage = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 function convertIntOrString(value: unknown): number | string {
   if (typeof value === 'string') return value;
