@@ -1,0 +1,84 @@
+/**
+ * Client certificates: who signed it decides whether it holds, its subject says who it is.
+ * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
+ */
+import { createHash, X509Certificate } from 'node:crypto';
+import type { Clock } from '#base/clock.js';
+import { freeze } from '#base/json.js';
+import { extendedKeyUsages } from '#base/x509.js';
+import { RecentMap } from '#client/recent-map.js';
+import type { Authenticated, Authenticator, Credentials } from './authenticator.js';
+import { rejected } from './union.js';
+
+/** Certificates remembered, so that a connection's requests do not each verify one. */
+export const certificatesMax = 1024;
+
+interface Known {
+  authenticated: Authenticated;
+  notBeforeMs: number;
+  notAfterMs: number;
+}
+
+export class X509Authenticator implements Authenticator {
+  readonly name = 'x509';
+  readonly #authorities: readonly X509Certificate[];
+  readonly #clock: Clock;
+  readonly #known = new RecentMap<string, Known>(certificatesMax);
+
+  /** `authorities` is PEM, of one certificate or several. Intermediate certificates of clients are not followed. */
+  constructor({ authorities, clock }: { authorities: string; clock: Clock }) {
+    this.#authorities = splitPem(authorities).map((pem) => new X509Certificate(pem));
+    this.#clock = clock;
+  }
+
+  async authenticate({ certificate }: Credentials): Promise<Authenticated | undefined> {
+    if (!certificate) return undefined;
+    const id = Buffer.from(certificate.buffer, certificate.byteOffset, certificate.byteLength).toString('latin1');
+    let known = this.#known.get(id);
+    if (!known) {
+      known = this.#verify(certificate);
+      if (!known) return undefined;
+      this.#known.set(id, known);
+    }
+    const nowMs = this.#clock.now();
+    if (nowMs < known.notBeforeMs || nowMs > known.notAfterMs)
+      throw rejected('x509: certificate has expired or is not yet valid');
+    return known.authenticated;
+  }
+
+  #verify(der: Uint8Array): Known | undefined {
+    let certificate: X509Certificate;
+    try {
+      certificate = new X509Certificate(der);
+    } catch (error) {
+      throw rejected('x509: malformed certificate', { cause: error });
+    }
+    const signed = this.#authorities.some(
+      (authority) => certificate.checkIssued(authority) && certificate.verify(authority.publicKey),
+    );
+    if (!signed) throw rejected('x509: certificate signed by unknown authority');
+    const usages: readonly string[] | undefined = certificate.keyUsage;
+    if (usages && !usages.some((usage) => usage === extendedKeyUsages.clientAuth || usage === extendedKeyUsages.any))
+      throw rejected('x509: certificate specifies an incompatible key usage');
+    // The text form of a subject is ambiguous when a value holds a newline; this one is not.
+    const subject = certificate.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
+    const name = [subject['CN'] ?? []].flat()[0];
+    if (!name) return undefined;
+    const fingerprint = createHash('sha256').update(der).digest('hex');
+    return {
+      authenticated: {
+        user: freeze({
+          name,
+          groups: [subject['O'] ?? []].flat(),
+          extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] },
+        }),
+      },
+      notBeforeMs: Date.parse(certificate.validFrom),
+      notAfterMs: Date.parse(certificate.validTo),
+    };
+  }
+}
+
+function splitPem(bundle: string): string[] {
+  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+}
