@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest';
+import resources from '#api/index.gen.js';
+import { type AnyResource, defineResource } from '#api/resource.js';
+import { Scheme } from '#api/scheme.js';
+import { StatusError } from '#apimachinery/errors.js';
+import { Discovery } from './discovery.js';
+import { storageVersionHash } from './groups.js';
+import { compareVersions } from './version-order.js';
+
+const aggregatedV2 = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+/** What client-go of kubectl 1.33 sends. */
+const kubectlAccept = `${aggregatedV2},application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json`;
+
+const widget = defineResource({
+  group: 'example.com',
+  versions: ['v1', 'v1beta2'],
+  storageVersion: 'v1beta2',
+  kind: 'Widget',
+  namespaced: false,
+  shortNames: ['wd'],
+  categories: ['all'],
+  subresources: { status: true, scale: { replicas: 'spec.replicas', statusReplicas: 'status.replicas' } },
+});
+
+function setUp() {
+  const scheme = new Scheme(resources as AnyResource[]);
+  const discovery = new Discovery({ scheme, serverAddress: '10.0.0.1:6443' });
+  // biome-ignore lint/suspicious/noExplicitAny: documents of several shapes
+  const get = (path: string, accept?: string): any => {
+    const response = discovery.respond({ path, accept });
+    return response && JSON.parse(Buffer.from(response.body).toString());
+  };
+  return { scheme, discovery, get };
+}
+
+describe('documents', () => {
+  test("/api and /apis name versions and groups in upstream's order", () => {
+    const { get } = setUp();
+    expect(get('/api')).toEqual({
+      kind: 'APIVersions',
+      versions: ['v1'],
+      serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '10.0.0.1:6443' }],
+    });
+    const names = get('/apis').groups.map((group: { name: string }) => group.name);
+    expect(names.slice(0, 3)).toEqual(['apps', 'events.k8s.io', 'authentication.k8s.io']);
+    expect(names.indexOf('rbac.authorization.k8s.io')).toBeLessThan(names.indexOf('coordination.k8s.io'));
+    expect(get('/apis/apps')).toEqual({
+      kind: 'APIGroup',
+      apiVersion: 'v1',
+      name: 'apps',
+      versions: [{ groupVersion: 'apps/v1', version: 'v1' }],
+      preferredVersion: { groupVersion: 'apps/v1', version: 'v1' },
+    });
+  });
+
+  test('/api/v1 lists resources and subresources by name', () => {
+    const { get } = setUp();
+    const list = get('/api/v1/');
+    expect(list.kind).toBe('APIResourceList');
+    expect(list.groupVersion).toBe('v1');
+    const names: string[] = list.resources.map((one: { name: string }) => one.name);
+    expect(names).toContain('pods/exec');
+    expect(names.indexOf('pods') + 1).toBe(names.indexOf('pods/attach'));
+    expect(list.resources.find((one: { name: string }) => one.name === 'pods')).toEqual({
+      name: 'pods',
+      singularName: 'pod',
+      namespaced: true,
+      kind: 'Pod',
+      verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+      shortNames: ['po'],
+      categories: ['all'],
+      storageVersionHash: 'xPOwRZ+Yhw8=',
+    });
+    expect(list.resources.find((one: { name: string }) => one.name === 'pods/eviction')).toEqual({
+      name: 'pods/eviction',
+      singularName: '',
+      namespaced: true,
+      group: 'policy',
+      version: 'v1',
+      kind: 'Eviction',
+      verbs: ['create'],
+    });
+  });
+
+  test('aggregated discovery says all at once, in the version asked for', () => {
+    const { get, discovery } = setUp();
+    const response = discovery.respond({ path: '/apis', accept: kubectlAccept })!;
+    expect(response.headers['content-type']).toBe(aggregatedV2);
+    const list = get('/apis', kubectlAccept);
+    expect(list.apiVersion).toBe('apidiscovery.k8s.io/v2');
+    const apps = list.items.find((item: { metadata: { name: string } }) => item.metadata.name === 'apps');
+    expect(apps.versions[0].freshness).toBe('Current');
+    const deployments = apps.versions[0].resources.find((one: { resource: string }) => one.resource === 'deployments');
+    expect(deployments).toMatchObject({
+      responseKind: { group: 'apps', version: 'v1', kind: 'Deployment' },
+      scope: 'Namespaced',
+      singularResource: 'deployment',
+      shortNames: ['deploy'],
+    });
+    expect(deployments.subresources.map((one: { subresource: string }) => one.subresource)).toEqual([
+      'scale',
+      'status',
+    ]);
+    expect(get('/api', kubectlAccept).items).toHaveLength(1);
+    expect(get('/api', aggregatedV2.replace('v=v2', 'v=v2beta1')).apiVersion).toBe('apidiscovery.k8s.io/v2beta1');
+    expect(get('/apis/apps', kubectlAccept).kind).toBe('APIGroup');
+  });
+
+  test('what is not served is not answered', () => {
+    const { discovery } = setUp();
+    for (const path of ['/apis/nope', '/apis/apps/v9', '/api/v2', '/api/v1/pods', '/apis/', '/version', '/apis//v1']) {
+      const expected = path === '/apis/' ? 200 : undefined;
+      expect(discovery.respond({ path })?.status, path).toBe(expected);
+    }
+  });
+
+  test('an unknown media type is not acceptable', () => {
+    const { discovery } = setUp();
+    expect(() => discovery.respond({ path: '/apis', accept: 'text/html' })).toThrow(StatusError);
+    expect(discovery.respond({ path: '/apis', accept: 'text/html, */*;q=0.1' })?.status).toBe(200);
+  });
+});
+
+describe('change', () => {
+  test('a client that has the document is told so, until the resources change', () => {
+    const { scheme, discovery, get } = setUp();
+    const first = discovery.respond({ path: '/apis', accept: kubectlAccept })!;
+    const etag = first.headers['etag']!;
+    expect(discovery.respond({ path: '/apis', accept: kubectlAccept, ifNoneMatch: etag })?.status).toBe(304);
+    scheme.add(widget);
+    expect(discovery.respond({ path: '/apis', accept: kubectlAccept, ifNoneMatch: etag })?.status).toBe(200);
+    expect(get('/apis').groups.at(-1)).toMatchObject({ name: 'example.com', preferredVersion: { version: 'v1' } });
+    expect(get('/apis/example.com/v1beta2').resources.map((one: { name: string }) => one.name)).toEqual([
+      'widgets',
+      'widgets/scale',
+      'widgets/status',
+    ]);
+    scheme.remove(widget);
+    expect(discovery.respond({ path: '/apis', accept: kubectlAccept, ifNoneMatch: etag })?.status).toBe(304);
+  });
+});
+
+test("storage version hashes are upstream's", () => {
+  const stored = (resources as AnyResource[]).filter((one) => one.storageVersionHash && !one.storedAs);
+  expect(stored.length).toBeGreaterThan(10);
+  for (const one of stored) expect(storageVersionHash(one), one.kind).toBe(one.storageVersionHash);
+});
+
+test('versions go from stable to alpha and from new to old', () => {
+  const sorted = ['v10', 'v2', 'v1', 'v11beta2', 'v10beta3', 'v3beta1', 'v12alpha1', 'v11alpha2', 'foo1', 'foo10'];
+  expect([...sorted].reverse().sort(compareVersions)).toEqual(sorted);
+});

@@ -1,0 +1,91 @@
+/** Answers `/api`, `/apis` and what lies below them down to the resource lists, from what the scheme serves. */
+import type { Scheme } from '#api/scheme.js';
+import { notAcceptable } from '#apimachinery/errors.js';
+import { Document, type DocumentRequest, type DocumentResponse } from '../document.js';
+import { accepts, type MediaType, parseAccept } from '../media-type.js';
+import { type ServedGroup, servedGroups } from './groups.js';
+import { renderAggregated, renderApiVersions, renderGroup, renderGroupList, renderResourceList } from './render.js';
+
+type Form = 'plain' | 'v2' | 'v2beta1';
+
+export class Discovery {
+  readonly #scheme: Scheme;
+  readonly #serverAddress: string;
+  /** By form and path; as many as there are groups and versions. */
+  readonly #documents = new Map<string, Document>();
+  #groups: ServedGroup[] | undefined;
+
+  /** `serverAddress`: `host:port`, as `/api` shows it. */
+  constructor({ scheme, serverAddress }: { scheme: Scheme; serverAddress: string }) {
+    this.#scheme = scheme;
+    this.#serverAddress = serverAddress;
+    scheme.onChange(() => {
+      this.#groups = undefined;
+      this.#documents.clear();
+    });
+  }
+
+  /** Undefined when the path is none of discovery's. Throws NotAcceptable. */
+  respond(request: DocumentRequest): DocumentResponse | undefined {
+    const path = request.path.length > 1 ? request.path.replace(/\/$/, '') : request.path;
+    const top = path === '/api' || path === '/apis';
+    if (!top && !/^\/(?:api\/[^/]+|apis\/[^/]+(?:\/[^/]+)?)$/.test(path)) return undefined;
+    const form = negotiate(parseAccept(request.accept), { aggregated: top });
+    const key = `${form} ${path}`;
+    let document = this.#documents.get(key);
+    if (!document) {
+      const value = this.#render(path, form);
+      if (!value) return undefined;
+      this.#documents.set(key, (document = new Document(contentTypeOf(form), encode(value))));
+    }
+    return document.respond(request);
+  }
+
+  #render(path: string, form: Form): unknown {
+    const groups = (this.#groups ??= servedGroups(this.#scheme.resources()));
+    const named = groups.filter(({ name }) => name !== '');
+    const [, root, ...rest] = path.split('/') as [string, string, ...string[]];
+    if (rest.length === 0) {
+      const shown = root === 'api' ? groups.filter(({ name }) => name === '') : named;
+      if (form !== 'plain') return renderAggregated(shown, form);
+      return root === 'api'
+        ? renderApiVersions(shown[0] ?? { name: '', versions: [] }, this.#serverAddress)
+        : renderGroupList(named);
+    }
+    const groupName = root === 'api' ? '' : rest.shift()!;
+    const group = groups.find(({ name }) => name === groupName);
+    if (!group || (root === 'apis' && groupName === '')) return undefined;
+    const [versionName] = rest;
+    if (versionName === undefined) return renderGroup(group);
+    const version = group.versions.find((one) => one.version === versionName);
+    return version && renderResourceList(group, version);
+  }
+}
+
+function negotiate(clauses: readonly MediaType[], { aggregated }: { aggregated: boolean }): Form {
+  for (const clause of clauses) {
+    const { as, g, v } = clause.params;
+    if (as === undefined) {
+      if (accepts(clause, 'application/json')) return 'plain';
+    } else if (
+      aggregated &&
+      accepts(clause, 'application/json') &&
+      as === 'APIGroupDiscoveryList' &&
+      g === 'apidiscovery.k8s.io' &&
+      (v === 'v2' || v === 'v2beta1')
+    ) {
+      return v;
+    }
+  }
+  throw notAcceptable(['application/json']);
+}
+
+function contentTypeOf(form: Form): string {
+  return form === 'plain'
+    ? 'application/json'
+    : `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`;
+}
+
+function encode(value: unknown): Uint8Array {
+  return Buffer.from(`${JSON.stringify(value)}\n`);
+}
