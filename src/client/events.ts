@@ -1,6 +1,6 @@
 /** Tells people what a component did, as Event objects beside the object that it was done to; never holds work up. */
+import events from '#api/core/event.js';
 import type { Event, ObjectReference } from '#api/gen/core-v1.js';
-import type { ResourceRef } from '#api/resource.js';
 import { isReason, StatusError } from '#apimachinery/errors.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
@@ -9,8 +9,6 @@ import { fraction, type Prng } from '#base/prng.js';
 import type { Client } from './client.js';
 import { EventCorrelator } from './event-correlator.js';
 import { TransportError } from './transport.js';
-
-const events: ResourceRef<Event> = { group: '', versions: ['v1'], kind: 'Event', plural: 'events', namespaced: true };
 
 /** Events that wait to be sent; further ones are dropped (and counted), for events are not worth memory. */
 const waitingMax = 1000;

@@ -4,8 +4,8 @@
  *
  * Clocks of the copies need not agree: each measures, on its own clock, how long ago it saw the Lease change.
  */
+import leases from '#api/coordination/lease.js';
 import type { Lease, LeaseSpec } from '#api/gen/coordination-v1.js';
-import type { ResourceRef } from '#api/resource.js';
 import { isReason, StatusError } from '#apimachinery/errors.js';
 import { formatMicroTime } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
@@ -15,14 +15,6 @@ import { fraction, type Prng } from '#base/prng.js';
 import type { Client } from './client.js';
 import type { EventRecorder } from './events.js';
 import { TransportError } from './transport.js';
-
-const leases: ResourceRef<Lease> = {
-  group: 'coordination.k8s.io',
-  versions: ['v1'],
-  kind: 'Lease',
-  plural: 'leases',
-  namespaced: true,
-};
 
 export interface LeaderElectorOptions {
   client: Client;

@@ -1,0 +1,49 @@
+/** Telling pod templates apart, and naming the ReplicaSet of each. */
+import type { PodTemplateSpec } from '#api/gen/core-v1.js';
+
+export const hashLabel = 'pod-template-hash';
+
+/** Whether two templates make the same pods; the label that we add ourselves does not count. */
+export function sameTemplate(a: PodTemplateSpec | undefined, b: PodTemplateSpec | undefined): boolean {
+  return JSON.stringify(canonical(withoutHash(a))) === JSON.stringify(canonical(withoutHash(b)));
+}
+
+/**
+ * Names a template. Upstream hashes a dump of Go memory, which only Go can repeat; nothing depends on the value, only
+ * on it being the same for the same template. `collisions` makes another name when one is taken.
+ */
+export function templateHash(template: PodTemplateSpec, collisions: number): string {
+  const text = JSON.stringify(canonical(withoutHash(template))) + (collisions > 0 ? `#${collisions}` : '');
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return safeEncode(String(hash));
+}
+
+/** Letters and digits without vowels and look-alikes, so that no name spells a word (k8s.io/apimachinery's rand). */
+const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
+
+function safeEncode(text: string): string {
+  return [...text].map((char) => alphabet[char.charCodeAt(0) % alphabet.length]).join('');
+}
+
+function withoutHash(template: PodTemplateSpec | undefined): unknown {
+  const { [hashLabel]: _, ...labels } = template?.metadata?.labels ?? {};
+  return { ...template, metadata: { ...template?.metadata, labels } };
+}
+
+/** Where an empty object says something else than a missing one: `{}` selects all, nothing selects nothing. */
+const meaningfulWhenEmpty = new Set(['emptyDir', 'labelSelector', 'namespaceSelector', 'selector']);
+
+/** Keys in order, without nulls, empty lists and most empty objects: some clients write them, and they mean nothing. */
+function canonical(value: unknown): unknown {
+  if (value === null) return undefined;
+  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map((item) => canonical(item) ?? {});
+  if (typeof value !== 'object') return value;
+  const out: Record<string, unknown> = {};
+  for (const key of Object.keys(value).sort()) {
+    const item = canonical((value as Record<string, unknown>)[key]);
+    if (item !== undefined) out[key] = item;
+    else if (meaningfulWhenEmpty.has(key) && (value as Record<string, unknown>)[key]) out[key] = {};
+  }
+  return Object.keys(out).length > 0 ? out : undefined;
+}

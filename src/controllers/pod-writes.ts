@@ -1,0 +1,92 @@
+/** Creating and deleting the pods of a controlling object, each with the event that tells of it. */
+
+import pods from '#api/core/pod/index.js';
+import type { Pod, PodTemplateSpec } from '#api/gen/core-v1.js';
+import type { ResourceRef } from '#api/resource.js';
+import { isReason, StatusError } from '#apimachinery/errors.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import type { Client } from '#client/client.js';
+import type { EventRecorder } from '#client/events.js';
+import { controllerReference } from './claim.js';
+
+interface Means {
+  client: Client;
+  recorder: EventRecorder;
+}
+
+/** Gives undefined when the namespace is going, where nothing can be created and nothing need be. */
+export async function createPod({
+  owner,
+  ownerResource,
+  template,
+  context,
+}: {
+  owner: KubeObject;
+  ownerResource: ResourceRef;
+  template: PodTemplateSpec;
+  context: Means;
+}): Promise<Pod | undefined> {
+  const { client, recorder } = context;
+  const { labels, annotations, finalizers } = template.metadata ?? {};
+  const { namespace, name = '' } = owner.metadata;
+  const pod: Pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      generateName: `${name}-`,
+      namespace,
+      labels,
+      annotations,
+      finalizers,
+      ownerReferences: [controllerReference(owner, ownerResource)],
+    },
+    spec: template.spec!,
+  };
+  try {
+    const created = await client.of(pods).create(pod);
+    recorder.event(owner, {
+      type: 'Normal',
+      reason: 'SuccessfulCreate',
+      message: `Created pod: ${created.metadata.name}`,
+    });
+    return created;
+  } catch (error) {
+    if (isNamespaceTerminating(error)) return undefined;
+    recorder.event(owner, { type: 'Warning', reason: 'FailedCreate', message: `Error creating: ${messageOf(error)}` });
+    throw error;
+  }
+}
+
+/** Gives false when it was gone already. */
+export async function deletePod({
+  owner,
+  pod,
+  context,
+}: {
+  owner: KubeObject;
+  pod: Pod;
+  context: Means;
+}): Promise<boolean> {
+  const { client, recorder } = context;
+  const { name = '', namespace, uid } = pod.metadata;
+  try {
+    await client.of(pods).delete(name, { namespace, preconditions: { uid } });
+  } catch (error) {
+    // A Conflict: another pod has the name by now, so ours is gone.
+    if (isReason(error, 'NotFound', 'Conflict')) return false;
+    recorder.event(owner, { type: 'Warning', reason: 'FailedDelete', message: `Error deleting: ${messageOf(error)}` });
+    throw error;
+  }
+  recorder.event(owner, { type: 'Normal', reason: 'SuccessfulDelete', message: `Deleted pod: ${name}` });
+  return true;
+}
+
+/** Nothing can be created in a namespace that is going; no use in trying again or telling anyone. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  if (!(error instanceof StatusError)) return false;
+  return (error.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
