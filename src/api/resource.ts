@@ -65,6 +65,8 @@ export interface ResourceSpec<T extends KubeObject> {
   prepareForStatusUpdate?: (object: T, old: T) => void;
   /** Beyond the schema and the metadata, which are checked for every kind. */
   validate?: (object: T) => FieldError[];
+  /** Beyond `validate`, for what only a new object must satisfy. */
+  validateCreate?: (object: T) => FieldError[];
   /** `validate` runs on updates as well, before this. */
   validateUpdate?: (object: T, old: T) => FieldError[];
   validateStatusUpdate?: (object: T, old: T) => FieldError[];

@@ -1,6 +1,14 @@
 /** Pod: one or more containers that share a node, an address and a fate. */
 import type { Pod } from '#api/gen/core-v1.js';
 import { defineResource } from '../../resource.js';
+import { podColumns } from './columns.js';
+import { defaultPod } from './defaults.js';
+import { podGracePeriodSeconds } from './deletion.js';
+import { preparePodForCreate, preparePodForStatusUpdate } from './prepare.js';
+import { validatePod, validatePodCreate } from './validate.js';
+import { validatePodStatusUpdate } from './validate-status.js';
+import { validatePodUpdate } from './validate-update.js';
+import { podWarnings } from './warnings.js';
 
 export default defineResource<Pod>({
   group: '',
@@ -38,4 +46,14 @@ export default defineResource<Pod>({
     'status.podIPs': (pod) => (pod.status?.podIPs ?? []).map(({ ip }) => ip).join(','),
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
+  default: defaultPod,
+  prepareForCreate: preparePodForCreate,
+  prepareForStatusUpdate: preparePodForStatusUpdate,
+  validate: validatePod,
+  validateCreate: validatePodCreate,
+  validateUpdate: validatePodUpdate,
+  validateStatusUpdate: validatePodStatusUpdate,
+  warnings: (pod, old) => (old ? [] : podWarnings(pod)),
+  deletion: { gracePeriodSeconds: podGracePeriodSeconds },
+  columns: podColumns,
 });

@@ -1,0 +1,52 @@
+/** Rules of a PersistentVolumeClaim's spec, which stands in claims, in templates of them and in ephemeral volumes. */
+import type { PersistentVolumeClaimSpec, TypedLocalObjectReference } from '#api/gen/core-v1.js';
+import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
+import { Quantity } from '#apimachinery/quantity.js';
+import { checkOptionalEnum, checkReference, checkSubdomain, type FieldErrors } from '../meta/check.js';
+
+const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
+
+export function* checkClaimSpec(path: string, spec: PersistentVolumeClaimSpec): FieldErrors {
+  yield* checkAccessModes(`${path}.accessModes`, spec.accessModes ?? []);
+  yield* validateLabelSelector(spec.selector, `${path}.selector`);
+  yield* checkStorage(`${path}.resources[storage]`, spec.resources?.requests?.['storage']);
+  yield* checkReference(`${path}.storageClassName`, spec.storageClassName);
+  yield* checkOptionalEnum(`${path}.volumeMode`, spec.volumeMode, ['Block', 'Filesystem']);
+  const { dataSource, dataSourceRef } = spec;
+  if (dataSource) yield* checkDataSource(`${path}.dataSource`, dataSource);
+  if (dataSourceRef) yield* checkDataSource(`${path}.dataSourceRef`, dataSourceRef);
+  if (dataSource && dataSourceRef?.namespace)
+    yield invalidValue(path, `${path}.dataSource`, 'may not be specified when dataSourceRef.namespace is specified');
+  else if (dataSource && dataSourceRef && !isSameSource(dataSource, dataSourceRef))
+    yield invalidValue(path, `${path}.dataSource`, 'must match dataSourceRef');
+  yield* checkReference(`${path}.volumeAttributesClassName`, spec.volumeAttributesClassName);
+}
+
+export function* checkAccessModes(path: string, modes: readonly string[]): FieldErrors {
+  if (modes.length === 0) yield required(path, 'at least 1 access mode is required');
+  for (const mode of modes) if (!accessModes.includes(mode)) yield notSupported(path, mode, accessModes);
+  if (modes.includes('ReadWriteOncePod') && modes.some((mode) => mode !== 'ReadWriteOncePod'))
+    yield forbiddenField(path, 'may not use ReadWriteOncePod with other access modes');
+}
+
+function* checkStorage(path: string, amount: string | undefined): FieldErrors {
+  if (amount === undefined) {
+    yield required(path);
+    return;
+  }
+  const quantity = Quantity.tryParse(amount);
+  if (quantity && quantity.sign <= 0) yield invalidValue(path, quantity.toString(), 'must be greater than zero');
+}
+
+function* checkDataSource(path: string, { apiGroup, kind, name }: TypedLocalObjectReference): FieldErrors {
+  if (!name) yield required(`${path}.name`);
+  if (!kind) yield required(`${path}.kind`);
+  if (!apiGroup && kind !== 'PersistentVolumeClaim')
+    yield invalidValue(path, kind ?? '', "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+  if (apiGroup) yield* checkSubdomain(`${path}.apiGroup`, apiGroup);
+}
+
+function isSameSource(one: TypedLocalObjectReference, other: TypedLocalObjectReference): boolean {
+  return (one.apiGroup ?? '') === (other.apiGroup ?? '') && one.kind === other.kind && one.name === other.name;
+}

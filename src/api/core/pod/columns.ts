@@ -1,0 +1,37 @@
+/** The columns of `kubectl get pods`. */
+import type { Pod } from '#api/gen/core-v1.js';
+import { humanAge } from '#apimachinery/duration.js';
+import { ageColumn, nameColumn } from '../../meta/columns.js';
+import type { Column } from '../../resource.js';
+import { summarize } from './status-text.js';
+
+export const podColumns: readonly Column<Pod>[] = [
+  nameColumn,
+  { name: 'Ready', type: 'string', cell: readyCell },
+  { name: 'Status', type: 'string', cell: (pod) => summarize(pod).status },
+  { name: 'Restarts', type: 'string', cell: restartsCell },
+  ageColumn,
+  { name: 'IP', type: 'string', priority: 1, cell: (pod) => pod.status?.podIPs?.[0]?.ip || '<none>' },
+  { name: 'Node', type: 'string', priority: 1, cell: (pod) => pod.spec.nodeName || '<none>' },
+  { name: 'Nominated Node', type: 'string', priority: 1, cell: (pod) => pod.status?.nominatedNodeName || '<none>' },
+  { name: 'Readiness Gates', type: 'string', priority: 1, cell: gatesCell },
+];
+
+function readyCell(pod: Pod): string {
+  const { readyContainers, totalContainers } = summarize(pod);
+  return `${readyContainers}/${totalContainers}`;
+}
+
+function restartsCell(pod: Pod, { nowMs }: { nowMs: number }): string {
+  const { restarts, lastRestart } = summarize(pod);
+  return restarts > 0 && lastRestart ? `${restarts} (${humanAge(lastRestart, nowMs)} ago)` : `${restarts}`;
+}
+
+function gatesCell({ spec, status }: Pod): string {
+  const gates = spec.readinessGates ?? [];
+  if (gates.length === 0) return '<none>';
+  const open = gates.filter(({ conditionType }) =>
+    status?.conditions?.some(({ type, status: value }) => type === conditionType && value === 'True'),
+  );
+  return `${open.length}/${gates.length}`;
+}

@@ -1,0 +1,185 @@
+/** What is allowed in a pod and yet most likely not meant (kubernetes/kubernetes pkg/api/pod/warnings.go). */
+import type {
+  Container,
+  ContainerPort,
+  EnvVar,
+  EphemeralContainer,
+  NodeSelectorTerm,
+  Pod,
+  PodSpec,
+  PodTemplateSpec,
+  Volume,
+} from '#api/gen/core-v1.js';
+import { labelProblems } from '#apimachinery/names.js';
+import type { ObjectMeta } from '#apimachinery/object.js';
+import { Quantity } from '#apimachinery/quantity.js';
+import { each } from '../../meta/check.js';
+import { allContainers } from './validate-os.js';
+
+type Warnings = Generator<string, void, undefined>;
+
+/** On creation only: people do not change pods, and kubelets do so often. */
+export function podWarnings(pod: Pod): string[] {
+  const problems = labelProblems(pod.metadata.name ?? '');
+  const hostname =
+    "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended";
+  const ofName = problems.length > 0 ? [`${hostname}: [${problems.join(' ')}]`] : [];
+  return [...ofName, ...specWarnings('', pod)];
+}
+
+/** `path` is where the template stands: `spec.template`. */
+export function templateWarnings(path: string, template: PodTemplateSpec | undefined): string[] {
+  return template ? [...specWarnings(`${path}.`, template)] : [];
+}
+
+function* specWarnings(prefix: string, { metadata, spec }: { metadata?: ObjectMeta; spec?: PodSpec }): Warnings {
+  if (!spec) return;
+  const path = `${prefix}spec`;
+  yield* nodeLabelWarnings(path, spec);
+  yield* annotationWarnings(`${prefix}metadata.annotations`, { metadata, spec });
+  for (const volume of each(`${path}.volumes`, spec.volumes)) yield* volumeWarnings(volume.path, volume.value);
+  yield* duplicateWarnings(path, spec);
+  for (const { path: at, value: container } of allContainers(path, spec)) {
+    yield* amountWarnings(`${at}.resources.limits`, container.resources?.limits);
+    yield* amountWarnings(`${at}.resources.requests`, container.resources?.requests);
+    yield* envWarnings(`${at}.env`, container.env ?? []);
+  }
+  yield* amountWarnings(`${path}.overhead`, spec.overhead);
+  yield* portWarnings(allContainers(path, spec));
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
+    yield `${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`;
+}
+
+const deprecatedNodeLabels: Record<string, string> = {
+  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
+  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
+  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
+  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
+  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
+};
+
+function* nodeLabelWarnings(path: string, spec: PodSpec): Warnings {
+  for (const key of Object.keys(spec.nodeSelector ?? {}))
+    if (deprecatedNodeLabels[key]) yield `${path}.nodeSelector[${key}]: ${deprecatedNodeLabels[key]}`;
+  const affinity = spec.affinity?.nodeAffinity;
+  const required = 'requiredDuringSchedulingIgnoredDuringExecution';
+  const at = `${path}.affinity.nodeAffinity`;
+  for (const term of each(`${at}.${required}.nodeSelectorTerms`, affinity?.[required]?.nodeSelectorTerms))
+    yield* termWarnings(term.path, term.value);
+  const preferred = 'preferredDuringSchedulingIgnoredDuringExecution';
+  for (const term of each(`${at}.${preferred}`, affinity?.[preferred]))
+    yield* termWarnings(`${term.path}.preference`, term.value.preference);
+  for (const { path: here, value } of each(`${path}.topologySpreadConstraints`, spec.topologySpreadConstraints)) {
+    const message = deprecatedNodeLabels[value.topologyKey];
+    if (message) yield `${here}.topologyKey: ${value.topologyKey} is ${message}`;
+    if (!value.labelSelector) yield `${here}.labelSelector: a null labelSelector results in matching no pod`;
+  }
+}
+
+function* termWarnings(path: string, { matchExpressions }: NodeSelectorTerm): Warnings {
+  for (const { path: at, value } of each(`${path}.matchExpressions`, matchExpressions)) {
+    const message = deprecatedNodeLabels[value.key];
+    if (message) yield `${at}.key: ${value.key} is ${message}`;
+  }
+}
+
+const deprecatedAnnotations: Record<string, string> = {
+  'scheduler.alpha.kubernetes.io/critical-pod': 'non-functional in v1.16+; use the "priorityClassName" field instead',
+  'security.alpha.kubernetes.io/sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
+  'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
+};
+
+function* annotationWarnings(
+  path: string,
+  { metadata, spec }: { metadata: ObjectMeta | undefined; spec: PodSpec },
+): Warnings {
+  const annotations = metadata?.annotations ?? {};
+  for (const [key, message] of Object.entries(deprecatedAnnotations))
+    if (annotations[key] !== undefined) yield `${path}[${key}]: ${message}`;
+  const seccomp = 'non-functional in v1.27+; use the "seccompProfile" field instead';
+  const podKey = 'seccomp.security.alpha.kubernetes.io/pod';
+  if (annotations[podKey] !== undefined && !spec.securityContext?.seccompProfile)
+    yield `${path}[${podKey}]: ${seccomp}`;
+  for (const { value: container } of allContainers('spec', spec)) {
+    const key = `container.seccomp.security.alpha.kubernetes.io/${container.name}`;
+    if (annotations[key] !== undefined && !container.securityContext?.seccompProfile)
+      yield `${path}[${key}]: ${seccomp}`;
+  }
+}
+
+const deprecatedVolumes: Partial<Record<keyof Volume, string>> = {
+  photonPersistentDisk: 'deprecated in v1.11, non-functional in v1.16+',
+  gitRepo: 'deprecated in v1.11',
+  scaleIO: 'deprecated in v1.16, non-functional in v1.22+',
+  flocker: 'deprecated in v1.22, non-functional in v1.25+',
+  storageos: 'deprecated in v1.22, non-functional in v1.25+',
+  quobyte: 'deprecated in v1.22, non-functional in v1.25+',
+  glusterfs: 'deprecated in v1.25, non-functional in v1.26+',
+  cephfs: 'deprecated in v1.28, non-functional in v1.31+',
+  rbd: 'deprecated in v1.28, non-functional in v1.31+',
+};
+
+function* volumeWarnings(path: string, volume: Volume): Warnings {
+  for (const [source, message] of Object.entries(deprecatedVolumes))
+    if (volume[source as keyof Volume] !== undefined) yield `${path}.${source}: ${message}`;
+}
+
+function* duplicateWarnings(path: string, { hostAliases = [], imagePullSecrets = [] }: PodSpec): Warnings {
+  const addresses = new Set<string>();
+  for (const { path: at, value } of each(`${path}.hostAliases`, hostAliases)) {
+    if (addresses.has(value.ip)) yield `${at}.ip: duplicate ip ${JSON.stringify(value.ip)}`;
+    addresses.add(value.ip);
+  }
+  const names = new Set<string>();
+  for (const { path: at, value } of each(`${path}.imagePullSecrets`, imagePullSecrets)) {
+    const name = value.name ?? '';
+    if (names.has(name)) yield `${at}.name: duplicate name ${JSON.stringify(name)}`;
+    if (name === '') yield `${at}.name: invalid empty name ""`;
+    names.add(name);
+  }
+}
+
+function* amountWarnings(path: string, amounts: Record<string, string> | undefined): Warnings {
+  for (const name of ['memory', 'ephemeral-storage']) {
+    const quantity = Quantity.tryParse(amounts?.[name]);
+    if (quantity && quantity.milli() % 1000n !== 0n)
+      yield `${path}[${name}]: fractional byte value ${JSON.stringify(quantity.toString())} is invalid, must be an integer`;
+  }
+}
+
+/** A later variable may build on an earlier one of its name: `X=$(X):/more`. */
+function* envWarnings(path: string, env: readonly EnvVar[]): Warnings {
+  const names = new Set<string>();
+  for (const { path: at, value } of each(path, env)) {
+    const { name, value: text = '', valueFrom } = value;
+    const own = `$(${name})`;
+    const isHiding = valueFrom !== undefined || text === own || !text.includes(own);
+    if (names.has(name) && isHiding)
+      yield `${at}: hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`;
+    names.add(name);
+  }
+}
+
+function* portWarnings(containers: Iterable<{ path: string; value: Container | EphemeralContainer }>): Warnings {
+  const seen = new Map<string, { path: string; port: ContainerPort }[]>();
+  for (const { path, value: container } of containers) {
+    for (const { path: at, value: port } of each(`${path}.ports`, container.ports)) {
+      const key = `${port.containerPort}/${port.protocol}`;
+      const others = seen.get(key) ?? [];
+      for (const other of others) {
+        const relation = portRelation(port, other.port);
+        if (relation) yield `${at}: ${relation} port definition with ${other.path}`;
+      }
+      seen.set(key, [...others, { path: at, port }]);
+    }
+  }
+}
+
+function portRelation(one: ContainerPort, other: ContainerPort): 'duplicate' | 'overlapping' | undefined {
+  const [hostPort = 0, otherHostPort = 0] = [one.hostPort, other.hostPort];
+  const [hostIp = '', otherHostIp = ''] = [one.hostIP, other.hostIP];
+  if (hostIp === otherHostIp && hostPort === otherHostPort) return 'duplicate';
+  if (hostPort === 0 || otherHostPort === 0) return 'overlapping';
+  const isAnyAddress = hostIp === '' || otherHostIp === '';
+  return isAnyAddress && hostPort === otherHostPort ? 'overlapping' : undefined;
+}

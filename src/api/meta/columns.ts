@@ -1,0 +1,56 @@
+/** Printer columns that many kinds show alike (kubernetes/kubernetes pkg/printers/internalversion/printers.go). */
+import type { PodTemplateSpec } from '#api/gen/core-v1.js';
+import type { LabelSelector } from '#api/gen/meta-v1.js';
+import { humanAge } from '#apimachinery/duration.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import { formatLabelSelector } from '#apimachinery/selectors.js';
+import type { Column } from '../resource.js';
+
+export const nameColumn: Column<KubeObject> = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  cell: ({ metadata }) => metadata.name ?? '',
+};
+
+/** Text, as of all built-in kinds: the server knows what time it is. */
+export const ageColumn: Column<KubeObject> = {
+  name: 'Age',
+  type: 'string',
+  cell: ({ metadata }, { nowMs }) => humanAge(metadata.creationTimestamp, nowMs),
+};
+
+/** A date, which kubectl turns into an age: kinds without a printer of their own. */
+export const createdColumn: Column<KubeObject> = {
+  name: 'Created At',
+  type: 'date',
+  cell: ({ metadata }) => metadata.creationTimestamp ?? null,
+};
+
+interface Controller extends KubeObject {
+  spec: { template?: PodTemplateSpec; selector?: LabelSelector };
+}
+
+/** Of the kinds that make pods, `-o wide`. */
+export const templateColumns: readonly Column<Controller>[] = [
+  { name: 'Containers', type: 'string', priority: 1, cell: ({ spec }) => joined(spec?.template, 'name') },
+  { name: 'Images', type: 'string', priority: 1, cell: ({ spec }) => joined(spec?.template, 'image') },
+];
+
+export const selectorColumn: Column<Controller> = {
+  name: 'Selector',
+  type: 'string',
+  priority: 1,
+  cell: ({ spec }) => formatLabelSelector(spec?.selector),
+};
+
+function joined(template: PodTemplateSpec | undefined, field: 'name' | 'image'): string {
+  return (template?.spec?.containers ?? []).map((container) => container[field] ?? '').join(',');
+}
+
+/** The first few, and how many there are beyond them: `a,b,c + 2 more...`. */
+export function abbreviate(items: readonly string[], { max, none }: { max: number; none: string }): string {
+  if (items.length === 0) return none;
+  const text = items.slice(0, max).join(',');
+  return items.length > max ? `${text} + ${items.length - max} more...` : text;
+}
