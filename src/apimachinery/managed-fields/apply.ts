@@ -1,0 +1,168 @@
+/**
+ * Server-side apply: merges a configuration onto the live object, and refuses to change what others manage unless
+ * forced. https://kubernetes.io/docs/reference/using-api/server-side-apply/
+ */
+import { copy, equal } from '#base/json.js';
+import { badRequest, StatusError } from '../errors.js';
+import { formatTime, type KubeObject, parseApiVersion } from '../object.js';
+import { ParseError } from '../parse-error.js';
+import { isObject, type JsonObject } from '../patch.js';
+import { checkApplied } from './check.js';
+import { compare } from './compare.js';
+import { type Conflict, conflictError, conflictsOf } from './conflict.js';
+import { FieldSet } from './field-set.js';
+import { allowedByLastApplied, writeLastApplied } from './last-applied.js';
+import { decodeManagers, encodeManagers, type Manager, type Managers, managerId } from './managers.js';
+import { mergeApplied } from './merge.js';
+import { type MapModel, modelOf } from './model.js';
+import { fieldsOf, withNamedFields, withoutFields } from './own-fields.js';
+import { comparable, type FieldWrite, filterComparison, neverOwned, trackChange } from './update.js';
+
+export interface Apply extends FieldWrite {
+  /** undefined: the apply creates the object. */
+  live: KubeObject | undefined;
+  /** As the client sent it: only the fields that it wants to manage. */
+  applied: JsonObject;
+  /** The kind that the request's path is about. */
+  kind: string;
+  /** Takes over fields that others manage. */
+  force: boolean;
+}
+
+/**
+ * Gives the object to default, validate and store, with its managedFields; it may be changed, the arguments are not.
+ * Throws a StatusError: 400 for the wrong kind of object, 409 Conflict with one cause for each field that another
+ * manager holds, and 500 (as upstream does) for a configuration that does not fit the schema.
+ */
+export function applyPatch(apply: Apply): { object: KubeObject } {
+  const { live, applied, schema } = apply;
+  const model = modelOf(schema);
+  checkRequest(apply, model);
+  const managers = liveManagers(apply, model);
+  const before = live ? comparable(live) : undefined;
+  const outcome = merge(apply, { model, managers, before });
+  const object = copy(outcome.object) as unknown as KubeObject;
+  object.apiVersion ??= apply.apiVersion;
+  object.kind ??= apply.kind;
+  object.metadata ??= {};
+  if (live?.metadata.resourceVersion !== undefined) object.metadata.resourceVersion ??= live.metadata.resourceVersion;
+  if (apply.manager === clientSideManager) writeLastApplied(object, applied);
+  const managedFields = encodeManagers(outcome.managers);
+  if (managedFields) object.metadata.managedFields = managedFields;
+  return { object };
+}
+
+/** The name under which kubectl's client-side applies may be taken over. */
+const clientSideManager = 'kubectl';
+
+interface Setting {
+  model: MapModel;
+  managers: Managers;
+  before: JsonObject | undefined;
+}
+
+interface Outcome {
+  object: JsonObject;
+  managers: Managers;
+  conflicts: Conflict[];
+}
+
+function merge(apply: Apply, setting: Setting): Outcome {
+  const outcome = attempt(apply, setting);
+  if (apply.force || outcome.conflicts.length === 0) return outcome;
+  const { live, apiVersion, manager, schema } = apply;
+  const allowed = manager === clientSideManager && live && allowedByLastApplied(live, { apiVersion, schema });
+  const conflicts = allowed ? outcome.conflicts.filter(({ path }) => !allowed.has(path)) : outcome.conflicts;
+  if (conflicts.length > 0) throw conflictError(conflicts);
+  return outcome;
+}
+
+/** What the apply gives when it is forced, and with whom it conflicts. */
+function attempt(apply: Apply, { model, managers, before }: Setting): Outcome {
+  const { manager: name, apiVersion, subresource = '', nowMs, resetFields } = apply;
+  const self: Omit<Manager, 'fields' | 'time'> = { name, operation: 'Apply', apiVersion, subresource };
+  const id = managerId(self);
+  const last = managers.get(id);
+  const applied = fieldsOf(apply.applied, model).recursiveDifference(FieldSet.ofFields(resetFields ?? []));
+  const next: Managers = new Map(managers);
+  next.set(id, { ...self, time: last?.time, fields: applied });
+
+  const merged = mergeApplied(before ?? {}, apply.applied, model);
+  const object = last ? prune(merged, { last: last.fields, managers: next, model }) : merged;
+  const comparison = filterComparison(compare(before ?? {}, object, model), resetFields);
+  const changed = comparison.modified.union(comparison.added);
+  const held: { manager: Manager; fields: FieldSet }[] = [];
+  for (const [other, manager] of next) {
+    if (other === id) continue;
+    const taken = manager.fields.intersection(changed);
+    if (!taken.isEmpty) held.push({ manager, fields: taken });
+    const fields = manager.fields.difference(taken).difference(comparison.removed);
+    if (fields.isEmpty) next.delete(other);
+    else if (fields !== manager.fields) next.set(other, { ...manager, fields });
+  }
+  const fields = applied.difference(neverOwned);
+  const isUnchanged = last !== undefined && before !== undefined && equal(before, object);
+  if (fields.isEmpty) next.delete(id);
+  else next.set(id, { ...self, time: isUnchanged ? last.time : formatTime(nowMs), fields });
+  return { object, managers: next, conflicts: conflictsOf(held) };
+}
+
+/**
+ * Removes what the applier applied last time, does not now, and nobody else manages. First all that it had goes; then
+ * comes back what has a manager; then what it never had.
+ */
+function prune(
+  merged: JsonObject,
+  { last, managers, model }: { last: FieldSet; managers: Managers; model: MapModel },
+): JsonObject {
+  if (last.isEmpty) return merged;
+  const named = (set: FieldSet) => withNamedFields(set, model);
+  const fieldsIn = (object: JsonObject) => named(fieldsOf(object, model));
+  const had = named(last);
+  const all = fieldsIn(merged);
+  let managed = FieldSet.empty;
+  for (const { fields } of managers.values()) managed = managed.union(fields);
+  const bare = withoutFields(merged, had, model);
+  const owned = withoutFields(merged, all.difference(fieldsIn(bare).union(named(managed))), model);
+  return withoutFields(merged, all.difference(fieldsIn(owned)).intersection(had), model);
+}
+
+/** An object that was never tracked has all its fields held by one manager before the first apply. */
+function liveManagers(apply: Apply, model: MapModel): Managers {
+  const { live, apiVersion, nowMs } = apply;
+  if (!live) return new Map();
+  let managers: Managers;
+  try {
+    managers = decodeManagers(live.metadata.managedFields);
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    throw new StatusError(
+      { message: `failed to decode managed fields: ${error.message}`, code: 500 },
+      { cause: error },
+    );
+  }
+  if (managers.size > 0) return managers;
+  const change = compare({}, comparable(live), model);
+  const { subresource, resetFields } = apply;
+  trackChange(managers, change, { manager: 'before-first-apply', apiVersion, nowMs, subresource, resetFields });
+  return managers;
+}
+
+function checkRequest({ applied, apiVersion, kind, live }: Apply, model: MapModel): void {
+  const gvk = describeKind(applied);
+  if (applied['apiVersion'] !== apiVersion || applied['kind'] !== kind) throw badRequest(`invalid object type: ${gvk}`);
+  const metadata = isObject(applied['metadata']) ? applied['metadata'] : {};
+  if (metadata['managedFields'] !== undefined && metadata['managedFields'] !== null)
+    throw badRequest('metadata.managedFields must be nil');
+  const problems = checkApplied(applied, model);
+  if (problems.length === 0) return;
+  const name = `${live?.metadata.namespace ?? metadata['namespace'] ?? ''}/${metadata['name'] ?? ''}`;
+  const list = problems.length === 1 ? problems[0] : ['errors:', ...problems.map((one) => `  ${one}`)].join('\n');
+  throw new StatusError({ message: `failed to create typed patch object (${name}; ${gvk}): ${list}`, code: 500 });
+}
+
+/** As Go prints a GroupVersionKind: `apps/v1, Kind=Deployment`. */
+function describeKind({ apiVersion, kind }: JsonObject): string {
+  const { group, version } = parseApiVersion(typeof apiVersion === 'string' ? apiVersion : '');
+  return `${group}/${version}, Kind=${typeof kind === 'string' ? kind : ''}`;
+}

@@ -1,0 +1,97 @@
+/** Whether an applied configuration fits the schema, and names every list element once. */
+import type { Json } from '#base/json.js';
+import { isObject, type JsonObject } from '../patch.js';
+import { ElementProblem, listElement } from './list-element.js';
+import { type ListModel, type MapModel, type Model, type ScalarModel, shapeOf } from './model.js';
+import { fieldElement, formatElement, type PathElement } from './path-element.js';
+
+/** More are not looked for. */
+const problemsMax = 100;
+
+/** `.spec.replicas: expected numeric (int or float), got string`; none when it fits. */
+export function checkApplied(applied: JsonObject, model: Model): string[] {
+  const problems: string[] = [];
+  check(applied, model, { prefix: '', problems });
+  return problems;
+}
+
+interface Place {
+  prefix: string;
+  problems: string[];
+}
+
+function check(value: Json, model: Model, place: Place): void {
+  if (value === null || place.problems.length >= problemsMax) return;
+  const shape = shapeOf(model, value);
+  if (shape.kind === 'scalar') checkScalar(value, shape, place);
+  else if (shape.kind === 'map') checkMap(value, shape, place);
+  else checkList(value, shape, place);
+}
+
+function checkScalar(value: Json, { scalar }: ScalarModel, place: Place): void {
+  const type = typeof value;
+  if (scalar === 'numeric' && type !== 'number') report(place, `expected numeric (int or float), got ${goType(value)}`);
+  else if (scalar === 'string' && type !== 'string') report(place, `expected string, got ${brief(value)}`);
+  else if (scalar === 'boolean' && type !== 'boolean') report(place, `expected boolean, got ${brief(value)}`);
+  else if (scalar === 'untyped' && type === 'object') report(place, `expected any scalar, got ${brief(value)}`);
+}
+
+function checkMap(value: Json, map: MapModel, place: Place): void {
+  if (!isObject(value)) {
+    report(place, `expected map, got ${brief(value)}`);
+    return;
+  }
+  for (const name of Object.keys(value)) {
+    const model = map.field(name)?.model ?? map.element;
+    const inner = within(place, fieldElement(name));
+    if (model) check(value[name]!, model, inner);
+    else report(inner, 'field not declared in schema');
+  }
+}
+
+function checkList(value: Json, list: ListModel, place: Place): void {
+  if (!Array.isArray(value)) {
+    report(place, `expected list, got ${brief(value)}`);
+    return;
+  }
+  const seen = new Set<PathElement>();
+  for (const [index, one] of value.entries()) {
+    const element = list.relation === 'atomic' ? `i:${index}` : elementOf(list, { value: one, index, place });
+    if (element === undefined) return;
+    if (seen.has(element)) report(place, `duplicate entries for key ${formatElement(element)}`);
+    seen.add(element);
+    check(one, list.element, within(place, element));
+  }
+}
+
+function elementOf(
+  list: ListModel,
+  { value, index, place }: { value: Json; index: number; place: Place },
+): PathElement | undefined {
+  try {
+    return listElement(list, value);
+  } catch (error) {
+    if (!(error instanceof ElementProblem)) throw error;
+    report(place, `element ${index}: ${error.message}`);
+    return undefined;
+  }
+}
+
+function within({ prefix, problems }: Place, element: PathElement): Place {
+  return { prefix: prefix + formatElement(element), problems };
+}
+
+function report({ prefix, problems }: Place, message: string): void {
+  problems.push(prefix === '' ? message : `${prefix}: ${message}`);
+}
+
+function goType(value: Json): string {
+  if (Array.isArray(value)) return '[]interface {}';
+  if (typeof value === 'object') return 'map[string]interface {}';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+function brief(value: Json): string {
+  const text = JSON.stringify(value);
+  return text.length > 100 ? `${text.slice(0, 100)}...` : text;
+}

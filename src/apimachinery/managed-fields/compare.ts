@@ -1,0 +1,151 @@
+/** Which fields one object has added, changed or removed against another. */
+import { equal, type Json } from '#base/json.js';
+import { isObject, type JsonObject } from '../patch.js';
+import { FieldSet } from './field-set.js';
+import { ElementProblem, listElement } from './list-element.js';
+import { childModel, type ListModel, type MapModel, type Model, type Shape, shapeOf } from './model.js';
+import { fieldElement, type PathElement } from './path-element.js';
+
+export interface Comparison {
+  added: FieldSet;
+  modified: FieldSet;
+  removed: FieldSet;
+}
+
+export function compare(before: JsonObject, after: JsonObject, model: Model): Comparison {
+  const walker = new Walker();
+  walker.compare({ before, after, model });
+  return walker.comparison;
+}
+
+export function isSame({ added, modified, removed }: Comparison): boolean {
+  return added.isEmpty && modified.isEmpty && removed.isEmpty;
+}
+
+/** undefined where one side has nothing. */
+interface Sides {
+  before: Json | undefined;
+  after: Json | undefined;
+  model: Model;
+}
+
+class Walker {
+  readonly comparison: Comparison = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
+  readonly #path: PathElement[] = [];
+
+  compare({ before, after, model }: Sides): void {
+    if (before === after) return;
+    const shape = shapeOf(model, after ?? before);
+    let isLeaf = this.#compareAs(shape, before, after);
+    // A value that changed its kind is one thing gone and another come.
+    if (before !== undefined && after !== undefined) {
+      const old = shapeOf(model, before);
+      if (old.kind !== shape.kind) isLeaf = this.#compareAs(old, before, after) || isLeaf;
+    }
+    if (isLeaf) return;
+    if (before === undefined) this.comparison.added.insert(this.#path);
+    else if (after === undefined) this.comparison.removed.insert(this.#path);
+  }
+
+  /** Whether it was compared as one unit. */
+  #compareAs(shape: Shape, before: Json | undefined, after: Json | undefined): boolean {
+    if (shape.kind === 'map') return this.#compareMaps(shape, before, after);
+    if (shape.kind === 'list') return this.#compareLists(shape, before, after);
+    return this.#compareUnits(before, after);
+  }
+
+  #compareUnits(before: Json | undefined, after: Json | undefined): true {
+    if (before === undefined) this.comparison.added.insert(this.#path);
+    else if (after === undefined) this.comparison.removed.insert(this.#path);
+    else if (!equal(before, after)) this.comparison.modified.insert(this.#path);
+    return true;
+  }
+
+  #compareMaps(map: MapModel, before: Json | undefined, after: Json | undefined): boolean {
+    const left = isObject(before) ? before : {};
+    const right = isObject(after) ? after : {};
+    // Two empty values are one unit, so that null and empty are told apart.
+    if (map.atomic || (isEmpty(left) && isEmpty(right))) return this.#compareUnits(before, after);
+    for (const name of Object.keys(left)) {
+      const value = isObject(after) ? valueOrZero(map, after, name) : undefined;
+      this.#descend(fieldElement(name), { before: left[name], after: value, model: childModel(map, name) });
+    }
+    for (const name of Object.keys(right)) {
+      if (Object.hasOwn(left, name)) continue;
+      const value = isObject(before) ? valueOrZero(map, before, name) : undefined;
+      this.#descend(fieldElement(name), { before: value, after: right[name], model: childModel(map, name) });
+    }
+    return false;
+  }
+
+  #compareLists(list: ListModel, before: Json | undefined, after: Json | undefined): boolean {
+    const left = Array.isArray(before) ? before : [];
+    const right = Array.isArray(after) ? after : [];
+    if (list.relation === 'atomic' || (left.length === 0 && right.length === 0))
+      return this.#compareUnits(before, after);
+    if (before !== undefined && after !== undefined && equal(left, right)) return false;
+    const [lefts, rights] = [indexElements(list, left), indexElements(list, right)];
+    for (const [element, values] of lefts)
+      this.#compareElements(list, { element, left: values, right: rights.get(element) ?? [] });
+    for (const [element, values] of rights)
+      if (!lefts.has(element)) this.#compareElements(list, { element, left: [], right: values });
+    return false;
+  }
+
+  /** Elements that stand more than once are one unit. */
+  #compareElements(
+    list: ListModel,
+    { element, left, right }: { element: PathElement; left: Json[]; right: Json[] },
+  ): void {
+    const model = list.element;
+    if (left.length <= 1 && right.length <= 1) {
+      this.#descend(element, { before: left[0], after: right[0], model });
+    } else if (left.length >= 2 && right.length >= 2) {
+      if (!equal(left, right)) this.comparison.modified.insert([...this.#path, element]);
+    } else if (left.length >= 2) {
+      if (right.length > 0) this.#descend(element, { before: undefined, after: right[0], model });
+      this.comparison.removed.insert([...this.#path, element]);
+    } else {
+      if (left.length > 0) this.#descend(element, { before: left[0], after: undefined, model });
+      this.comparison.added.insert([...this.#path, element]);
+    }
+  }
+
+  #descend(element: PathElement, sides: Sides): void {
+    if (sides.before === sides.after) return;
+    this.#path.push(element);
+    this.compare(sides);
+    this.#path.pop();
+  }
+}
+
+/** By path element; those that have none are passed over. */
+export function indexElements(list: ListModel, values: readonly Json[]): Map<PathElement, Json[]> {
+  const index = new Map<PathElement, Json[]>();
+  for (const value of values) {
+    const element = elementOrNone(list, value);
+    if (element === undefined) continue;
+    const same = index.get(element);
+    if (same) same.push(value);
+    else index.set(element, [value]);
+  }
+  return index;
+}
+
+function elementOrNone(list: ListModel, value: Json): PathElement | undefined {
+  try {
+    return listElement(list, value);
+  } catch (error) {
+    if (error instanceof ElementProblem) return undefined;
+    throw error;
+  }
+}
+
+function isEmpty(map: JsonObject): boolean {
+  for (const _ in map) return false;
+  return true;
+}
+
+function valueOrZero(map: MapModel, value: JsonObject, name: string): Json | undefined {
+  return Object.hasOwn(value, name) ? value[name] : map.field(name)?.zero;
+}

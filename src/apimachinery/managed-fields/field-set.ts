@@ -1,0 +1,190 @@
+/**
+ * A set of paths to fields, as a tree. Sets are values: once handed on they are not changed, and operations share
+ * what they can of their arguments.
+ */
+
+import { ParseError } from '../parse-error.js';
+import { isObject } from '../patch.js';
+import { compareElements, fieldElement, type Path, type PathElement, parseElement } from './path-element.js';
+
+/** The JSON form: an object of objects; `.` says that a path with others below it is a member itself. */
+export interface FieldsV1 {
+  [element: string]: FieldsV1;
+}
+
+/** Deeper FieldsV1 are refused. */
+const depthMax = 500;
+
+interface Node {
+  /** Whether the path that ends here is in the set. */
+  member: boolean;
+  below: FieldSet;
+}
+
+export class FieldSet {
+  static readonly empty = new FieldSet();
+
+  readonly #nodes: Map<PathElement, Node> = new Map();
+
+  static of(...paths: Path[]): FieldSet {
+    const set = new FieldSet();
+    for (const path of paths) set.insert(path);
+    return set;
+  }
+
+  /** Of field names alone: `[['metadata', 'name'], ...]`. */
+  static ofFields(paths: readonly (readonly string[])[]): FieldSet {
+    return FieldSet.of(...paths.map((path) => path.map(fieldElement)));
+  }
+
+  /** Throws a ParseError. */
+  static parse(fields: unknown, depth = 0): FieldSet {
+    if (!isObject(fields) || depth > depthMax) throw new ParseError('FieldsV1', 'fields must be an object of objects');
+    const set = new FieldSet();
+    for (const [text, content] of Object.entries(fields)) {
+      const element = text === '.' ? undefined : parseElement(text);
+      if (element === undefined) continue;
+      const below = FieldSet.parse(content, depth + 1);
+      set.#nodes.set(element, { member: below.isEmpty || Object.hasOwn(content as object, '.'), below });
+    }
+    return set;
+  }
+
+  get isEmpty(): boolean {
+    for (const { member, below } of this.#nodes.values()) if (member || !below.isEmpty) return false;
+    return true;
+  }
+
+  /** For whoever builds the set, before it is handed on. */
+  insert(path: Path): void {
+    let set: FieldSet = this;
+    for (const [index, element] of path.entries()) {
+      let node = set.#nodes.get(element);
+      if (!node) set.#nodes.set(element, (node = { member: false, below: new FieldSet() }));
+      if (index === path.length - 1) node.member = true;
+      set = node.below;
+    }
+  }
+
+  has(path: Path): boolean {
+    let set: FieldSet = this;
+    let isMember = false;
+    for (const element of path) {
+      const node = set.#nodes.get(element);
+      if (!node) return false;
+      isMember = node.member;
+      set = node.below;
+    }
+    return isMember;
+  }
+
+  hasElement(element: PathElement): boolean {
+    return this.#nodes.get(element)?.member ?? false;
+  }
+
+  /** The paths below an element, without it. */
+  below(element: PathElement): FieldSet {
+    return this.#nodes.get(element)?.below ?? FieldSet.empty;
+  }
+
+  union(other: FieldSet): FieldSet {
+    if (other.#nodes.size === 0) return this;
+    if (this.#nodes.size === 0) return other;
+    const set = new FieldSet();
+    for (const [element, node] of this.#nodes) set.#nodes.set(element, node);
+    for (const [element, node] of other.#nodes) {
+      const mine = set.#nodes.get(element);
+      if (!mine) set.#nodes.set(element, node);
+      else set.#put(element, { member: mine.member || node.member, below: mine.below.union(node.below) });
+    }
+    return set;
+  }
+
+  intersection(other: FieldSet): FieldSet {
+    const set = new FieldSet();
+    for (const [element, node] of this.#nodes) {
+      const theirs = other.#nodes.get(element);
+      if (theirs)
+        set.#put(element, { member: node.member && theirs.member, below: node.below.intersection(theirs.below) });
+    }
+    return set;
+  }
+
+  /** Without the paths of the other; what is below those stays. Gives itself when nothing goes. */
+  difference(other: FieldSet): FieldSet {
+    return this.#without(other, (node, theirs) => ({
+      member: node.member && !theirs.member,
+      below: node.below.difference(theirs.below),
+    }));
+  }
+
+  /** Without the paths of the other and all below them. */
+  recursiveDifference(other: FieldSet): FieldSet {
+    return this.#without(other, (node, theirs) =>
+      theirs.member
+        ? { member: false, below: FieldSet.empty }
+        : { member: node.member, below: node.below.recursiveDifference(theirs.below) },
+    );
+  }
+
+  /** Every path in the order of FieldsV1. */
+  *paths(prefix: Path = []): Generator<Path> {
+    for (const [element, { member, below }] of this.#sorted()) {
+      const path = [...prefix, element];
+      if (member) yield path;
+      yield* below.paths(path);
+    }
+  }
+
+  /** The elements at the top, with whether each is a member and what is below it. */
+  entries(): Iterable<[PathElement, Readonly<Node>]> {
+    return this.#nodes;
+  }
+
+  /** A set with the same paths and the elements that `extend` makes members. */
+  static from(entries: Iterable<readonly [PathElement, Node]>): FieldSet {
+    const set = new FieldSet();
+    for (const [element, node] of entries) set.#put(element, node);
+    return set;
+  }
+
+  toJSON(): FieldsV1 {
+    const fields: FieldsV1 = {};
+    for (const [element, { member, below }] of this.#sorted()) {
+      if (below.isEmpty) {
+        if (member) fields[element] = {};
+        continue;
+      }
+      fields[element] = member ? { '.': {}, ...below.toJSON() } : below.toJSON();
+    }
+    return fields;
+  }
+
+  #sorted(): [PathElement, Node][] {
+    return [...this.#nodes].sort(([a], [b]) => compareElements(a, b));
+  }
+
+  #put(element: PathElement, node: Node): void {
+    if (node.member || !node.below.isEmpty) this.#nodes.set(element, node);
+  }
+
+  #without(other: FieldSet, reduce: (node: Node, theirs: Node) => Node): FieldSet {
+    let changed: FieldSet | undefined;
+    for (const [element, theirs] of other.#nodes) {
+      const node = this.#nodes.get(element);
+      if (!node) continue;
+      const rest = reduce(node, theirs);
+      if (rest.member === node.member && rest.below === node.below) continue;
+      changed ??= this.#copy();
+      changed.#nodes.delete(element);
+      changed.#put(element, rest);
+    }
+    return changed ?? this;
+  }
+
+  #copy(): FieldSet {
+    const set = new FieldSet();
+    for (const [element, node] of this.#nodes) set.#nodes.set(element, node);
+    return set;
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * One step of a path to a field, in the form that FieldsV1 writes: `f:name` a field, `k:{"name":"web"}` the element of
+ * a list with these keys, `v:"x"` the element of a set, `i:0` an index.
+ * https://github.com/kubernetes-sigs/structured-merge-diff/tree/master/fieldpath
+ */
+import type { Json } from '#base/json.js';
+import { ParseError } from '../parse-error.js';
+
+export type PathElement = string;
+export type Path = readonly PathElement[];
+
+export function fieldElement(name: string): PathElement {
+  return `f:${name}`;
+}
+
+export function keyElement(keys: readonly (readonly [name: string, value: Json])[]): PathElement {
+  const sorted = keys.length < 2 ? keys : [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
+  return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
+}
+
+export function valueElement(value: Json): PathElement {
+  return `v:${JSON.stringify(value)}`;
+}
+
+/**
+ * The element in the one spelling that is compared; undefined for kinds that a later version may have added, which
+ * are to be left out. Throws a ParseError.
+ */
+export function parseElement(text: string): PathElement | undefined {
+  if (text[1] !== ':') throw new ParseError('FieldsV1', `missing colon: ${text}`);
+  switch (text[0]) {
+    case 'f':
+      return text;
+    case 'k': {
+      const keys = parseJson(text);
+      if (typeof keys !== 'object' || keys === null || Array.isArray(keys))
+        throw new ParseError('FieldsV1', `not an object of keys: ${text}`);
+      return keyElement(Object.entries(keys));
+    }
+    case 'v':
+      return valueElement(parseJson(text));
+    case 'i':
+      if (!/^i:-?\d+$/.test(text)) throw new ParseError('FieldsV1', `not an index: ${text}`);
+      return text;
+    default:
+      return undefined;
+  }
+}
+
+/** `.spec.containers[name="web"].image`, as messages show it. */
+export function formatPath(path: Path): string {
+  return path.map(formatElement).join('');
+}
+
+export function formatElement(element: PathElement): string {
+  const rest = element.slice(2);
+  if (element[0] === 'f') return `.${rest}`;
+  if (element[0] === 'v') return `[=${rest}]`;
+  if (element[0] === 'i') return `[${rest}]`;
+  const keys = JSON.parse(rest) as Record<string, Json>;
+  const parts = Object.keys(keys).map((name) => `${name}=${JSON.stringify(keys[name])}`);
+  return `[${parts.join(',')}]`;
+}
+
+/** Fields first, then keys, values and indices: the order of FieldsV1. */
+export function compareElements(a: PathElement, b: PathElement): number {
+  if (a[0] !== b[0]) return rank(a) - rank(b);
+  if (a[0] === 'f') return a < b ? -1 : a > b ? 1 : 0;
+  const [left, right] = [JSON.parse(a.slice(2)) as Json, JSON.parse(b.slice(2)) as Json];
+  return a[0] === 'k' ? compareKeys(left as Keys, right as Keys) : compareValues(left, right);
+}
+
+type Keys = Record<string, Json>;
+
+function rank(element: PathElement): number {
+  return 'fkvi'.indexOf(element[0]!);
+}
+
+function compareKeys(left: Keys, right: Keys): number {
+  const [names, others] = [Object.keys(left), Object.keys(right)];
+  for (const [index, name] of names.entries()) {
+    const other = others[index];
+    if (other === undefined) return 1;
+    if (name !== other) return name < other ? -1 : 1;
+    const order = compareValues(left[name]!, right[other]!);
+    if (order !== 0) return order;
+  }
+  return names.length - others.length;
+}
+
+/** Numbers before texts before booleans. */
+function compareValues(left: Json, right: Json): number {
+  if (typeof left === 'number' && typeof right === 'number') return left - right;
+  if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0;
+  if (typeof left === 'boolean' && typeof right === 'boolean') return Number(left) - Number(right);
+  return kindRank(left) - kindRank(right);
+}
+
+function kindRank(value: Json): number {
+  return ['number', 'string', 'boolean', 'object'].indexOf(typeof value);
+}
+
+function parseJson(text: string): Json {
+  try {
+    return JSON.parse(text.slice(2)) as Json;
+  } catch {
+    throw new ParseError('FieldsV1', `not JSON: ${text}`);
+  }
+}
