@@ -182,6 +182,35 @@ describe('lists', () => {
   });
 });
 
+describe('structs', () => {
+  const strategy = (value: Json) => spec({ strategy: value });
+  const rolling = strategy({ type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } });
+
+  it('go with the last of their fields, or become what was applied', () => {
+    expect(apply(apply(undefined, rolling), spec({ replicas: 1 }))['spec']).toEqual({ replicas: 1 });
+    expect(apply(apply(undefined, rolling), strategy({}))['spec']).toEqual({ strategy: {} });
+    expect(apply(apply(undefined, rolling), strategy(null))['spec']).toEqual({ strategy: null });
+    expect(apply(apply(undefined, rolling), strategy({ type: 'Recreate' }))['spec']).toEqual({
+      strategy: { type: 'Recreate' },
+    });
+  });
+
+  it('stay with the fields that others have', () => {
+    const live = update(apply(undefined, rolling), 'controller', (one) => {
+      one['spec'].strategy.rollingUpdate.maxUnavailable = 2;
+    });
+    for (const next of [spec({}), strategy({}), strategy(null)])
+      expect(apply(live, next)['spec']).toEqual({ strategy: { rollingUpdate: { maxUnavailable: 2 } } });
+  });
+
+  it('keep what another took over', () => {
+    const live = update(apply(undefined, rolling), 'controller', (one) => {
+      one['spec'].strategy.rollingUpdate.maxSurge = 5;
+    });
+    expect(apply(live, strategy(null))['spec']).toEqual({ strategy: { rollingUpdate: { maxSurge: 5 } } });
+  });
+});
+
 it.each<[JsonObject, number, string]>([
   [{ ...config({}), kind: 'Secret' }, 400, 'invalid object type: /v1, Kind=Secret'],
   [{ kind: 'ConfigMap', metadata: { name: 'c', managedFields: [] } }, 400, 'metadata.managedFields must be nil'],

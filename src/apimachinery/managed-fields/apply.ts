@@ -13,7 +13,7 @@ import { type Conflict, conflictError, conflictsOf } from './conflict.js';
 import { FieldSet } from './field-set.js';
 import { allowedByLastApplied, writeLastApplied } from './last-applied.js';
 import { decodeManagers, encodeManagers, type Manager, type Managers, managerId } from './managers.js';
-import { mergeApplied } from './merge.js';
+import { mergeApplied, withAppliedNulls } from './merge.js';
 import { type MapModel, modelOf } from './model.js';
 import { fieldsOf, withNamedFields, withoutFields } from './own-fields.js';
 import { comparable, type FieldWrite, filterComparison, neverOwned, trackChange } from './update.js';
@@ -88,7 +88,8 @@ function attempt(apply: Apply, { model, managers, before }: Setting): Outcome {
   next.set(id, { ...self, time: last?.time, fields: applied });
 
   const merged = mergeApplied(before ?? {}, apply.applied, model);
-  const object = last ? prune(merged, { last: last.fields, managers: next, model }) : merged;
+  const pruned = last ? prune(merged, { last: last.fields, managers: next, model }) : merged;
+  const object = withAppliedNulls(pruned, apply.applied, model);
   const comparison = filterComparison(compare(before ?? {}, object, model), resetFields);
   const changed = comparison.modified.union(comparison.added);
   const held: { manager: Manager; fields: FieldSet }[] = [];
