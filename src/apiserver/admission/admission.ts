@@ -37,4 +37,6 @@ export interface AdmissionPlugin {
   /** Throws StatusError to refuse. */
   mutate?(request: AdmissionRequest): Promise<void> | void;
   validate?(request: AdmissionRequest): Promise<void> | void;
+  /** Called after `mutate` when the write then comes to nothing, so that what was taken for it can be given back. */
+  abandoned?(request: AdmissionRequest): void;
 }

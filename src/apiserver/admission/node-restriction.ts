@@ -1,0 +1,173 @@
+/**
+ * A kubelet may write its own node, the pods bound to it, and tokens and leases for those; nothing of its neighbours.
+ * https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
+ */
+import leaseResource from '#api/coordination/lease.js';
+import nodeResource from '#api/core/node.js';
+import podResource from '#api/core/pod/index.js';
+import serviceAccountResource from '#api/core/serviceaccount.js';
+import type { TokenRequest } from '#api/gen/authentication-v1.js';
+import type { Node, Pod } from '#api/gen/core-v1.js';
+import type { StatusError } from '#apimachinery/errors.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import { equal } from '#base/json.js';
+import type { UserInfo } from '../authentication/authenticator.js';
+import type { Registry } from '../registry/registry.js';
+import type { AdmissionPlugin, AdmissionRequest } from './admission.js';
+import { isOn, refuse } from './refuse.js';
+import { mirrorAnnotation } from './service-account.js';
+
+const userPrefix = 'system:node:';
+export const nodesGroup = 'system:nodes';
+
+/** The node that the user is the kubelet of; undefined when it is not one, '' when its name says nothing. */
+export function nodeOfUser({ name, groups }: UserInfo): string | undefined {
+  if (!groups.includes(nodesGroup)) return undefined;
+  return name.startsWith(userPrefix) ? name.slice(userPrefix.length) : '';
+}
+
+export function nodeRestriction({ registry }: { registry: () => Registry }): AdmissionPlugin {
+  const boundPod = ({ namespace }: AdmissionRequest, name: string) =>
+    registry().of<Pod>(podResource).get({ namespace, name });
+
+  return {
+    name: 'NodeRestriction',
+    handles: ({ operation, user }) => operation !== 'CONNECT' && user.groups.includes(nodesGroup),
+    async validate(request) {
+      const node = nodeOfUser(request.user);
+      if (!node) throw refuse(request, `could not determine node from user ${JSON.stringify(request.user.name)}`);
+      const { subresource } = request;
+      if (isOn(request, podResource)) judgePod(request, node);
+      else if (isOn(request, podResource, 'status')) judgePodStatus(request, node);
+      else if (isOn(request, podResource, 'eviction')) {
+        const pod = await boundPod(request, request.name);
+        if (pod.spec?.nodeName !== node)
+          throw refuse(request, `node ${node} can only evict pods with spec.nodeName set to itself`);
+      } else if (isOn(request, podResource, subresource))
+        throw refuse(
+          request,
+          `unexpected pod subresource ${JSON.stringify(subresource)}, only 'status' and 'eviction' are allowed`,
+        );
+      else if (isOn(request, nodeResource, subresource)) judgeNode(request, node);
+      else if (isOn(request, serviceAccountResource, 'token')) await judgeToken(request, { node, boundPod });
+      else if (isOn(request, leaseResource)) judgeLease(request, node);
+    },
+  };
+}
+
+function judgePod(request: AdmissionRequest, node: string): void {
+  const quoted = JSON.stringify(node);
+  if (request.operation === 'DELETE') {
+    if ((request.old as Pod).spec?.nodeName !== node)
+      throw refuse(request, `node ${quoted} can only delete pods with spec.nodeName set to itself`);
+    return;
+  }
+  if (request.operation !== 'CREATE')
+    throw refuse(
+      request,
+      `unexpected operation ${JSON.stringify(request.operation)}, node ${quoted} can only create and delete mirror pods`,
+    );
+  const { metadata, spec } = request.object as Pod;
+  if (metadata.annotations?.[mirrorAnnotation] === undefined)
+    throw refuse(
+      request,
+      `pod does not have ${JSON.stringify(mirrorAnnotation)} annotation, node ${quoted} can only create mirror pods`,
+    );
+  if (spec?.nodeName !== node)
+    throw refuse(request, `node ${quoted} can only create pods with spec.nodeName set to itself`);
+  if (spec.serviceAccountName) throw cannotReference(request, quoted, 'a service account');
+  for (const { secret, configMap, persistentVolumeClaim, projected } of spec.volumes ?? []) {
+    if (secret) throw cannotReference(request, quoted, 'secrets');
+    if (configMap) throw cannotReference(request, quoted, 'configmaps');
+    if (persistentVolumeClaim) throw cannotReference(request, quoted, 'persistentvolumeclaims');
+    if (projected?.sources?.some((source) => source.secret || source.configMap || source.serviceAccountToken))
+      throw cannotReference(request, quoted, 'secrets, configmaps or tokens in projected volumes');
+  }
+}
+
+function cannotReference(request: AdmissionRequest, node: string, what: string): StatusError {
+  return refuse(request, `node ${node} can not create pods that reference ${what}`);
+}
+
+function judgePodStatus(request: AdmissionRequest, node: string): void {
+  const quoted = JSON.stringify(node);
+  const old = request.old as Pod | undefined;
+  if (request.operation !== 'UPDATE' || old?.spec?.nodeName !== node)
+    throw refuse(request, `node ${quoted} can only update pod status for pods with spec.nodeName set to itself`);
+  if (!equal(old.metadata.labels ?? {}, request.object?.metadata.labels ?? {}))
+    throw refuse(request, `node ${quoted} cannot update labels through pod status`);
+}
+
+/** Labels under these domains steer the scheduler or are kept by the control plane, but for those a kubelet owns. */
+const ownedLabels = new Set([
+  'kubernetes.io/hostname',
+  'kubernetes.io/arch',
+  'kubernetes.io/os',
+  'beta.kubernetes.io/arch',
+  'beta.kubernetes.io/os',
+  'beta.kubernetes.io/instance-type',
+  'node.kubernetes.io/instance-type',
+  'failure-domain.beta.kubernetes.io/region',
+  'failure-domain.beta.kubernetes.io/zone',
+  'topology.kubernetes.io/region',
+  'topology.kubernetes.io/zone',
+]);
+const ownedLabelDomains = ['kubelet.kubernetes.io', 'node.kubernetes.io'];
+
+function judgeNode(request: AdmissionRequest, node: string): void {
+  const quoted = JSON.stringify(node);
+  const name = request.name || request.object?.metadata.name || '';
+  if (name !== node) throw refuse(request, `node ${quoted} is not allowed to modify node ${JSON.stringify(name)}`);
+  const { object, old } = request as { object?: Node; old?: Node };
+  if (!object) return;
+  const changed = changedLabels(object, old).filter(isRestricted).sort();
+  if (changed.length > 0)
+    throw refuse(request, `is not allowed to ${old ? 'modify' : 'set'} the following labels: ${changed.join(', ')}`);
+  if (!old) return;
+  if (object.spec?.configSource && !equal(object.spec.configSource, old.spec?.configSource))
+    throw refuse(request, `node ${quoted} is not allowed to update configSource to a new non-nil configSource`);
+  if (!equal(object.spec?.taints ?? [], old.spec?.taints ?? []))
+    throw refuse(request, `node ${quoted} is not allowed to modify taints`);
+  if (!equal(object.metadata.ownerReferences ?? [], old.metadata.ownerReferences ?? []))
+    throw refuse(request, `node ${quoted} is not allowed to modify ownerReferences`);
+}
+
+function changedLabels(object: KubeObject, old: KubeObject | undefined): string[] {
+  const now = object.metadata.labels ?? {};
+  const before = old?.metadata.labels ?? {};
+  return [...new Set([...Object.keys(now), ...Object.keys(before)])].filter((key) => now[key] !== before[key]);
+}
+
+function isRestricted(label: string): boolean {
+  const slash = label.indexOf('/');
+  if (slash < 0 || ownedLabels.has(label)) return false;
+  const domain = label.slice(0, slash);
+  const within = (parent: string) => domain === parent || domain.endsWith(`.${parent}`);
+  if (within('node-restriction.kubernetes.io')) return true;
+  return (within('kubernetes.io') || within('k8s.io')) && !ownedLabelDomains.some(within);
+}
+
+async function judgeToken(
+  request: AdmissionRequest,
+  { node, boundPod }: { node: string; boundPod: (request: AdmissionRequest, name: string) => Promise<Pod> },
+): Promise<void> {
+  const { boundObjectRef } = (request.object as TokenRequest).spec ?? {};
+  if (boundObjectRef?.kind !== 'Pod' || boundObjectRef.apiVersion !== 'v1' || !boundObjectRef.name)
+    throw refuse(request, 'node requested token not bound to a pod');
+  if (!boundObjectRef.uid) throw refuse(request, 'node requested token with a pod binding without a uid');
+  const pod = await boundPod(request, boundObjectRef.name);
+  if (pod.metadata.uid !== boundObjectRef.uid)
+    throw refuse(
+      request,
+      `the UID in the bound object reference (${boundObjectRef.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    );
+  if (pod.spec?.nodeName !== node)
+    throw refuse(request, 'node requested token bound to a pod scheduled on a different node');
+}
+
+function judgeLease(request: AdmissionRequest, node: string): void {
+  if (request.namespace !== 'kube-node-lease')
+    throw refuse(request, 'can only access leases in the "kube-node-lease" system namespace');
+  const name = request.name || request.object?.metadata.name;
+  if (name !== node) throw refuse(request, 'can only access node lease with the same name as the requesting node');
+}

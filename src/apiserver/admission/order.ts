@@ -1,0 +1,44 @@
+/**
+ * The admission plugins in the order in which they see a request. The order is meaning, and upstream's
+ * (`AllOrderedPlugins` in kube-apiserver's options); what upstream does in registries stands last.
+ */
+import type { Clock } from '#base/clock.js';
+import type { Prng } from '#base/prng.js';
+import type { Authorizer } from '../authorization/authorizer.js';
+import type { RbacAuthorizer } from '../authorization/rbac/rbac.js';
+import type { Registry } from '../registry/registry.js';
+import type { AdmissionPlugin } from './admission.js';
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.js';
+import { defaultTolerationSeconds } from './default-toleration-seconds.js';
+import { namespaceLifecycle } from './namespace-lifecycle.js';
+import { nodeRestriction } from './node-restriction.js';
+import { priority } from './priority.js';
+import { rbacEscalation } from './rbac-escalation.js';
+import { serviceAccount } from './service-account.js';
+import { ServiceAddresses, type ServiceAddressOptions } from './service-addresses/index.js';
+import { taintNodesByCondition } from './taint-nodes-by-condition.js';
+
+export interface AdmissionDependencies extends Pick<ServiceAddressOptions, 'serviceRange' | 'nodePorts'> {
+  /** Asked for at each request: the registry is made with the plugins, and so after them. */
+  registry: () => Registry;
+  authorizer: Authorizer;
+  rbac: RbacAuthorizer;
+  clock: Clock;
+  prng: Prng;
+}
+
+export function admissionPlugins(dependencies: AdmissionDependencies): AdmissionPlugin[] {
+  return [
+    namespaceLifecycle(dependencies),
+    serviceAccount(dependencies),
+    nodeRestriction(dependencies),
+    taintNodesByCondition,
+    priority(dependencies),
+    defaultTolerationSeconds,
+    certificateApproval(dependencies),
+    certificateSigning(dependencies),
+    certificateSubjectRestriction,
+    rbacEscalation(dependencies),
+    new ServiceAddresses(dependencies),
+  ];
+}

@@ -1,0 +1,269 @@
+/**
+ * Gives every Service its cluster address and node ports, each to one service only.
+ * https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
+ */
+import { isIPv4 } from 'node:net';
+import serviceResource from '#api/core/service.js';
+import type { Service } from '#api/gen/core-v1.js';
+import { internalError, invalid } from '#apimachinery/errors.js';
+import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import type { Clock } from '#base/clock.js';
+import type { Prng } from '#base/prng.js';
+import type { Registry } from '../../registry/registry.js';
+import type { AdmissionPlugin, AdmissionRequest } from '../admission.js';
+import { isOn } from '../refuse.js';
+import { Allocator } from './allocator.js';
+import {
+  alignClusterIPs,
+  dropForeignFields,
+  fillFamilies,
+  hasClusterAddress,
+  hasHealthCheckPort,
+  hasNodePorts,
+  headless,
+  keepFromOld,
+} from './families.js';
+
+export interface ServiceAddressOptions {
+  registry: () => Registry;
+  clock: Clock;
+  prng: Prng;
+  /** CIDR of IPv4. */
+  serviceRange?: string;
+  nodePorts?: { first: number; last: number };
+}
+
+export const defaultServiceRange = '10.96.0.0/12';
+export const defaultNodePorts = { first: 30000, last: 32767 };
+
+type Spec = NonNullable<Service['spec']>;
+
+/** On whose behalf numbers are taken. */
+interface Claim {
+  request: AdmissionRequest;
+  service: Service;
+  owner: string;
+}
+
+/** Upstream does this in the registry of services; here it is the last plugin to change them. */
+export class ServiceAddresses implements AdmissionPlugin {
+  readonly name = 'ServiceAddresses';
+  readonly #range: AddressRange;
+  readonly #ports: { first: number; last: number };
+  readonly #addresses: Allocator;
+  readonly #nodePorts: Allocator;
+  #nameless = 0;
+  /** What was taken for a write, to be given back when it comes to nothing. */
+  readonly #taken = new WeakMap<KubeObject, (() => void)[]>();
+
+  /** Throws a TypeError for a range that is none. */
+  constructor({
+    registry,
+    clock,
+    prng,
+    serviceRange = defaultServiceRange,
+    nodePorts = defaultNodePorts,
+  }: ServiceAddressOptions) {
+    this.#range = parseRange(serviceRange);
+    this.#ports = nodePorts;
+    const allocator = (size: number, staticBand: number, numbersOf: (spec: Spec) => number[]) =>
+      new Allocator({
+        size,
+        staticBand,
+        clock,
+        prng,
+        held: async () => {
+          const { items } = await registry().of<Service>(serviceResource).list();
+          return items.flatMap((item) => numbersOf(item.spec ?? {}).map((number) => ({ owner: keyOf(item), number })));
+        },
+      });
+    // The sizes of the bands are KEP-3070's and KEP-3668's.
+    const { size } = this.#range;
+    this.#addresses = allocator(size, band(size, { least: 16, divisor: 16, most: 256 }), (spec) =>
+      (spec.clusterIPs ?? []).flatMap((address) => this.#range.numberOf(address) ?? []),
+    );
+    const portCount = nodePorts.last - nodePorts.first + 1;
+    this.#nodePorts = allocator(portCount, band(portCount, { least: 16, divisor: 32, most: 128 }), (spec) =>
+      portsOf(spec).map((port) => port - nodePorts.first),
+    );
+  }
+
+  handles(request: AdmissionRequest): boolean {
+    return request.operation !== 'CONNECT' && isOn(request, serviceResource);
+  }
+
+  /** From here on a number of the service is anybody's, once the service has really gone. */
+  validate({ operation, old }: AdmissionRequest): void {
+    if (operation !== 'DELETE') return;
+    const { spec = {} } = old as Service;
+    for (const port of portsOf(spec)) this.#nodePorts.doubt(port - this.#ports.first);
+    for (const address of spec.clusterIPs ?? []) {
+      const number = this.#range.numberOf(address);
+      if (number !== undefined) this.#addresses.doubt(number);
+    }
+  }
+
+  async mutate(request: AdmissionRequest): Promise<void> {
+    const service = request.object as Service | undefined;
+    if (!service?.spec) return;
+    const { spec } = service;
+    const claim = { request, service, owner: this.#ownerOf(request) };
+    const old = (request.old as Service | undefined)?.spec;
+    if (old) {
+      keepFromOld(spec, old);
+      dropForeignFields(spec, old);
+    }
+    alignClusterIPs(spec, old);
+    try {
+      const errors = hasClusterAddress(spec) ? fillFamilies(spec) : [];
+      if (errors.length > 0) throw refusal(service, errors);
+      await this.#giveAddress(claim, spec);
+      await this.#giveNodePorts(claim, { spec, old });
+    } catch (error) {
+      this.abandoned(request);
+      throw error;
+    }
+  }
+
+  abandoned({ object }: AdmissionRequest): void {
+    if (!object) return;
+    for (const release of this.#taken.get(object) ?? []) release();
+    this.#taken.delete(object);
+  }
+
+  /** A service that will get its name only later is told apart by a number. */
+  #ownerOf({ object, namespace }: AdmissionRequest): string {
+    const { name } = (object as Service).metadata;
+    return `${namespace}/${name || `#${++this.#nameless}`}`;
+  }
+
+  async #giveAddress({ request, service, owner }: Claim, spec: Spec): Promise<void> {
+    if (!hasClusterAddress(spec) || spec.clusterIPs?.[0] === headless) return;
+    const [wanted] = spec.clusterIPs ?? [];
+    if (!wanted) {
+      const number = await this.#addresses.draw(owner, request);
+      if (number === undefined) throw internalError('failed to allocate a serviceIP: range is full');
+      this.#remember(request, () => this.#addresses.release(number, owner));
+      spec.clusterIP = this.#range.addressOf(number);
+      spec.clusterIPs = [spec.clusterIP];
+      return;
+    }
+    // What is no address at all is for validation to say.
+    if (!isIPv4(wanted)) return;
+    const number = this.#range.numberOf(wanted);
+    if (number === undefined) {
+      const why = `the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${this.#range.text}`;
+      throw addressRefusal(service, wanted, why);
+    }
+    if ((request.old as Service | undefined)?.spec?.clusterIPs?.includes(wanted)) return;
+    if (!(await this.#addresses.take(number, owner, request)))
+      throw addressRefusal(service, wanted, 'provided IP is already allocated');
+    this.#remember(request, () => this.#addresses.release(number, owner));
+  }
+
+  async #giveNodePorts(claim: Claim, { spec, old }: { spec: Spec; old: Spec | undefined }): Promise<void> {
+    const kept = new Set(portsOf(old ?? {}));
+    // TCP and UDP of one port may share a number, within one service.
+    const shared = new Map<number, number>();
+    for (const [index, port] of (spec.ports ?? []).entries()) {
+      const path = `spec.ports[${index}].nodePort`;
+      if (port.nodePort) {
+        if (!kept.has(port.nodePort)) await this.#takePort(claim, path, port.nodePort);
+      } else if (hasNodePorts(spec)) port.nodePort = shared.get(port.port) ?? (await this.#drawPort(claim));
+      if (port.nodePort) shared.set(port.port, port.nodePort);
+    }
+    if (!hasHealthCheckPort(spec)) return;
+    const wanted = spec.healthCheckNodePort;
+    if (!wanted) spec.healthCheckNodePort = await this.#drawPort(claim);
+    else if (!kept.has(wanted)) await this.#takePort(claim, 'spec.healthCheckNodePort', wanted);
+  }
+
+  async #takePort({ request, service, owner }: Claim, path: string, port: number): Promise<void> {
+    const { first, last } = this.#ports;
+    if (port < first || port > last) {
+      const why = `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
+      throw refusal(service, [invalidValue(path, port, why)]);
+    }
+    const number = port - first;
+    if (!(await this.#nodePorts.take(number, owner, request)))
+      throw refusal(service, [invalidValue(path, port, 'provided port is already allocated')]);
+    this.#remember(request, () => this.#nodePorts.release(number, owner));
+  }
+
+  async #drawPort({ request, owner }: Claim): Promise<number> {
+    const number = await this.#nodePorts.draw(owner, request);
+    if (number === undefined) throw internalError('failed to allocate a nodePort: range is full');
+    this.#remember(request, () => this.#nodePorts.release(number, owner));
+    return this.#ports.first + number;
+  }
+
+  #remember({ object, dryRun }: AdmissionRequest, release: () => void): void {
+    if (dryRun || !object) return;
+    const taken = this.#taken.get(object);
+    if (taken) taken.push(release);
+    else this.#taken.set(object, [release]);
+  }
+}
+
+function keyOf({ metadata: { namespace = '', name = '' } }: Service): string {
+  return `${namespace}/${name}`;
+}
+
+function portsOf({ ports = [], healthCheckNodePort }: Spec): number[] {
+  return [...ports.flatMap(({ nodePort }) => nodePort || []), ...(healthCheckNodePort ? [healthCheckNodePort] : [])];
+}
+
+function band(size: number, { least, divisor, most }: { least: number; divisor: number; most: number }): number {
+  if (size <= least) return 0;
+  return Math.min(Math.max(least, Math.floor(size / divisor)), most);
+}
+
+function refusal({ metadata }: Service, errors: readonly FieldError[]) {
+  return invalid({ group: '', kind: 'Service', name: metadata.name }, errors);
+}
+
+function addressRefusal(service: Service, address: string, why: string) {
+  const error = invalidValue(
+    'spec.clusterIPs',
+    service.spec?.clusterIPs ?? [],
+    `failed to allocate IP ${address}: ${why}`,
+  );
+  return refusal(service, [error]);
+}
+
+interface AddressRange {
+  text: string;
+  /** Without the network's own address and the broadcast address. */
+  size: number;
+  addressOf(number: number): string;
+  numberOf(address: string): number | undefined;
+}
+
+export function parseRange(text: string): AddressRange {
+  const [base = '', length = ''] = text.split('/');
+  const bits = Number(length);
+  if (!isIPv4(base) || !/^\d+$/.test(length) || bits > 30)
+    throw new TypeError(`${text} is not a range of IPv4 addresses`);
+  const hosts = 2 ** (32 - bits);
+  const start = Math.floor(toNumber(base) / hosts) * hosts;
+  const size = hosts - 2;
+  return {
+    text: `${toAddress(start)}/${bits}`,
+    size,
+    addressOf: (number) => toAddress(start + 1 + number),
+    numberOf(address) {
+      if (!isIPv4(address)) return undefined;
+      const number = toNumber(address) - start - 1;
+      return number >= 0 && number < size ? number : undefined;
+    },
+  };
+}
+
+function toNumber(address: string): number {
+  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+function toAddress(value: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}
