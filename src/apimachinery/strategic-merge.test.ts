@@ -58,6 +58,15 @@ describe('lists with a merge key', () => {
     expect(JSON.stringify(added)).not.toContain('$');
   });
 
+  it('puts a new element in the place of a deleted one', () => {
+    const patch = (kept: string[], added: string): JsonObject => ({
+      '$setElementOrder/containers': [...kept, added].map((name) => ({ name })),
+      containers: [{ name: added }, { name: 'a', $patch: 'delete' }] as JsonObject[],
+    });
+    expect(names(merge(patch(['b'], 'd')))).toEqual(['b', 'c', 'd']);
+    expect(names(merge(patch(['b', 'c'], 'd')))).toEqual(['b', 'c', 'd']);
+  });
+
   it('merges lists inside elements', () => {
     const merged = merge({ containers: [{ name: 'a', ports: [{ containerPort: 80, hostPort: 1 }] }] });
     expect((merged['containers'] as JsonObject[])[0]!['ports']).toEqual([{ containerPort: 80, hostPort: 1 }]);
