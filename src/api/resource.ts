@@ -57,6 +57,8 @@ export interface ResourceSpec<T extends KubeObject> {
   validateName?: (name: string) => string[];
   /** Fills in defaults, in place. Runs on every decoded object, and on objects read from storage. */
   default?: (object: T) => void;
+  /** A creator may set the status (Node). Default: `status` is cleared where it is a subresource. */
+  keepsStatusOnCreate?: boolean;
   /** Clears or sets what a creator may not choose (in place). `status` is cleared already where it is a subresource. */
   prepareForCreate?: (object: T) => void;
   /** Keeps what an updater may not change (in place). The status of `old` is kept already where it is a subresource. */

@@ -1,6 +1,12 @@
 /** ReplicaSet: a declared number of like pods. */
-import type { ReplicaSet } from '#api/gen/apps-v1.js';
+import type { ReplicaSet, ReplicaSetSpec } from '#api/gen/apps-v1.js';
+import { validateImmutable } from '#apimachinery/metadata-validation.js';
+import { defaultPodTemplate } from '../core/pod/defaults.js';
+import { templateWarnings } from '../core/pod/warnings.js';
+import { checkNonNegative, type FieldErrors } from '../meta/check.js';
+import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
+import { checkReplicaCounts, checkSelectedTemplate } from './template.js';
 
 export default defineResource<ReplicaSet>({
   group: 'apps',
@@ -15,4 +21,36 @@ export default defineResource<ReplicaSet>({
   },
   storageVersionHash: 'P1RzHs8/mWQ=',
   bumpsGeneration: ['spec'],
+  default: setDefaults,
+  validate: ({ spec }) => [...checkSpec(spec)],
+  validateUpdate: (replicaSet, old) =>
+    validateImmutable('spec.selector', { value: replicaSet.spec.selector, old: old.spec.selector }),
+  validateStatusUpdate: ({ status = { replicas: 0 } }) => [
+    ...checkReplicaCounts(status, { parts: ['fullyLabeledReplicas'], others: ['observedGeneration'] }),
+  ],
+  warnings: ({ spec }) => templateWarnings('spec.template', spec.template),
+  columns: [
+    nameColumn,
+    { name: 'Desired', type: 'integer', cell: ({ spec }) => spec.replicas ?? 0 },
+    { name: 'Current', type: 'integer', cell: ({ status }) => status?.replicas ?? 0 },
+    { name: 'Ready', type: 'integer', cell: ({ status }) => status?.readyReplicas ?? 0 },
+    ageColumn,
+    ...templateColumns,
+    selectorColumn,
+  ],
 });
+
+function setDefaults(replicaSet: ReplicaSet): void {
+  replicaSet.spec ??= {} as ReplicaSetSpec;
+  const { spec } = replicaSet;
+  spec.replicas ??= 1;
+  spec.template ??= {};
+  defaultPodTemplate(spec.template);
+}
+
+function* checkSpec(spec: ReplicaSetSpec): FieldErrors {
+  yield* checkNonNegative('spec.replicas', spec.replicas);
+  yield* checkNonNegative('spec.minReadySeconds', spec.minReadySeconds);
+  // Upstream's message names the deployment here as well.
+  yield* checkSelectedTemplate('spec', spec, { emptyFor: 'deployment', owner: 'ReplicaSet' });
+}

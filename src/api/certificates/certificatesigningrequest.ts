@@ -1,6 +1,10 @@
 /** CertificateSigningRequest: asks a signer for a client or serving certificate. */
 import type { CertificateSigningRequest } from '#api/gen/certificates-v1.js';
+import { humanDuration } from '#apimachinery/duration.js';
+import { pathSegmentProblems } from '#apimachinery/names.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
+import { validateSigningRequest, validateSigningStatus } from './rules.js';
 
 export default defineResource<CertificateSigningRequest>({
   group: 'certificates.k8s.io',
@@ -11,4 +15,31 @@ export default defineResource<CertificateSigningRequest>({
   subresources: { status: true, others: [{ name: 'approval', verbs: ['get', 'patch', 'update'] }] },
   storageVersionHash: '95fRKMXA+00=',
   selectableFields: { 'spec.signerName': (request) => request.spec?.signerName ?? '' },
+  validateName: pathSegmentProblems,
+  prepareForUpdate(request, old) {
+    // Whoever approved it approved this request and no other.
+    request.spec = old.spec;
+  },
+  validate: validateSigningRequest,
+  validateStatusUpdate: validateSigningStatus,
+  columns: [
+    nameColumn,
+    ageColumn,
+    { name: 'SignerName', type: 'string', cell: ({ spec }) => spec.signerName || '<none>' },
+    { name: 'Requestor', type: 'string', cell: ({ spec }) => spec.username ?? '' },
+    { name: 'RequestedDuration', type: 'string', cell: durationCell },
+    { name: 'Condition', type: 'string', cell: conditionCell },
+  ],
 });
+
+function durationCell({ spec }: CertificateSigningRequest): string {
+  return spec.expirationSeconds === undefined ? '<none>' : humanDuration(spec.expirationSeconds * 1000);
+}
+
+function conditionCell({ status }: CertificateSigningRequest): string {
+  const has = (type: string) => status?.conditions?.some((condition) => condition.type === type) ?? false;
+  const words = [has('Denied') ? 'Denied' : has('Approved') ? 'Approved' : 'Pending'];
+  if (has('Failed')) words.push('Failed');
+  if (status?.certificate) words.push('Issued');
+  return words.join(',');
+}

@@ -1,12 +1,29 @@
 /** ComponentStatus: the health of a control plane part, computed when asked for. */
-import type { ComponentStatus } from '#api/gen/core-v1.js';
+import type { ComponentCondition, ComponentStatus } from '#api/gen/core-v1.js';
+import { nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 
 export default defineResource<ComponentStatus>({
   group: '',
   versions: ['v1'],
   kind: 'ComponentStatus',
+  plural: 'componentstatuses',
   shortNames: ['cs'],
   namespaced: false,
   verbs: ['get', 'list'],
+  columns: [
+    nameColumn,
+    { name: 'Status', type: 'string', cell: statusCell },
+    { name: 'Message', type: 'string', cell: (component) => healthOf(component)?.message ?? '' },
+    { name: 'Error', type: 'string', cell: (component) => healthOf(component)?.error ?? '' },
+  ],
 });
+
+function healthOf({ conditions }: ComponentStatus): ComponentCondition | undefined {
+  return conditions?.find(({ type }) => type === 'Healthy');
+}
+
+function statusCell(component: ComponentStatus): string {
+  const status = healthOf(component)?.status;
+  return status === 'True' ? 'Healthy' : status === 'False' ? 'Unhealthy' : 'Unknown';
+}

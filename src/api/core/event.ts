@@ -1,6 +1,7 @@
 /** Event: what somebody saw happen to an object. */
 import type { Event } from '#api/gen/core-v1.js';
 import { defineResource } from '../resource.js';
+import { checkEvent, eventColumns } from './event-rules.js';
 
 export default defineResource<Event>({
   group: '',
@@ -23,4 +24,6 @@ export default defineResource<Event>({
     source: (event) => event.source?.component || (event.reportingComponent ?? ''),
     type: (event) => event.type ?? '',
   },
+  validate: (event) => [...checkEvent(event)],
+  columns: eventColumns,
 });

@@ -1,6 +1,12 @@
 /** Namespace: a scope for names, which takes its contents with it when it goes. */
 import type { Namespace } from '#api/gen/core-v1.js';
+import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import { labelProblems, qualifiedNameProblems } from '#apimachinery/names.js';
+import { check, type FieldErrors } from '../meta/check.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
+
+const nameLabel = 'kubernetes.io/metadata.name';
 
 export default defineResource<Namespace>({
   group: '',
@@ -12,4 +18,47 @@ export default defineResource<Namespace>({
   subresources: { status: true, others: [{ name: 'finalize', verbs: ['update'] }] },
   storageVersionHash: 'Q3oi5N2YM8M=',
   selectableFields: { 'status.phase': (namespace) => namespace.status?.phase ?? '' },
+  validateName: labelProblems,
+  default: setDefaults,
+  prepareForCreate,
+  prepareForUpdate(namespace, old) {
+    namespace.spec = { ...namespace.spec, finalizers: old.spec?.finalizers };
+  },
+  validate: (namespace) => [...checkFinalizers(namespace)],
+  validateStatusUpdate: validatePhase,
+  columns: [nameColumn, { name: 'Status', type: 'string', cell: ({ status }) => status?.phase ?? '' }, ageColumn],
 });
+
+function setDefaults(namespace: Namespace): void {
+  namespace.status ??= {};
+  namespace.status.phase ||= 'Active';
+  const { metadata } = namespace;
+  if (metadata.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
+}
+
+/** The finalizer is the namespace controller's promise to empty it; the label is known only now if the name is made up. */
+function prepareForCreate(namespace: Namespace): void {
+  const { metadata } = namespace;
+  namespace.status = { phase: 'Active' };
+  const finalizers = namespace.spec?.finalizers ?? [];
+  if (!finalizers.includes('kubernetes'))
+    namespace.spec = { ...namespace.spec, finalizers: [...finalizers, 'kubernetes'] };
+  if (metadata.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
+}
+
+function* checkFinalizers({ spec }: Namespace): FieldErrors {
+  for (const finalizer of spec?.finalizers ?? []) {
+    yield* check('spec.finalizers', finalizer, qualifiedNameProblems);
+    if (!finalizer.includes('/') && !['kubernetes', 'orphan', 'foregroundDeletion'].includes(finalizer)) {
+      const why = 'name is neither a standard finalizer name nor is it fully qualified';
+      yield invalidValue('spec.finalizers', finalizer, why);
+    }
+  }
+}
+
+function validatePhase({ metadata, status }: Namespace): FieldError[] {
+  const [phase, state] = metadata.deletionTimestamp ? ['Terminating', 'is not empty'] : ['Active', 'is empty'];
+  if (status?.phase === phase) return [];
+  const why = `may only be '${phase}' if \`deletionTimestamp\` ${state}`;
+  return [invalidValue('status.Phase', status?.phase ?? '', why)];
+}

@@ -1,6 +1,16 @@
 /** Node: a machine that runs pods. */
-import type { Node } from '#api/gen/core-v1.js';
-import { defineResource } from '../resource.js';
+import type { Node, NodeSpec, Taint } from '#api/gen/core-v1.js';
+import { duplicate, FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
+import { labelValueProblems } from '#apimachinery/names.js';
+import { equal } from '#base/json.js';
+import { checkCidr, checkEnum, checkQualifiedName, each, type FieldErrors, isDualStack } from '../meta/check.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { type Column, defineResource } from '../resource.js';
+import { checkQuantity } from './pod/validate-resources.js';
+import { taintEffects } from './pod/validate-scheduling.js';
+
+const rolePrefix = 'node-role.kubernetes.io/';
+const roleLabel = 'kubernetes.io/role';
 
 export default defineResource<Node>({
   group: '',
@@ -15,4 +25,118 @@ export default defineResource<Node>({
   storageVersionHash: 'XwShjMxG9Fs=',
   storagePrefix: 'minions',
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
+  keepsStatusOnCreate: true,
+  default: setDefaults,
+  validate: (node) => [...checkTaints('metadata.taints', node.spec?.taints), ...checkAmounts(node)],
+  validateCreate: (node) => [...checkCidrs(node.spec?.podCIDRs ?? [])],
+  validateUpdate: (node, old) => [...checkUpdate(node, old)],
+  validateStatusUpdate: (node) => [...checkAmounts(node), ...checkNodeAddresses(node)],
+  columns: [
+    nameColumn,
+    { name: 'Status', type: 'string', cell: statusCell },
+    { name: 'Roles', type: 'string', cell: rolesCell },
+    ageColumn,
+    { name: 'Version', type: 'string', cell: ({ status }) => status?.nodeInfo?.kubeletVersion ?? '' },
+    addressColumn('Internal-IP', 'InternalIP'),
+    addressColumn('External-IP', 'ExternalIP'),
+    infoColumn('OS-Image', (info) => info.osImage),
+    infoColumn('Kernel-Version', ({ kernelVersion, architecture }) =>
+      kernelVersion && architecture ? `${kernelVersion} (${architecture})` : kernelVersion,
+    ),
+    infoColumn('Container-Runtime', (info) => info.containerRuntimeVersion),
+  ],
 });
+
+function setDefaults(node: Node): void {
+  node.spec ??= {} as NodeSpec;
+  // The singular is the older name of the first, and served beside the list.
+  if (!node.spec.podCIDRs?.length && node.spec.podCIDR) node.spec.podCIDRs = [node.spec.podCIDR];
+  if (node.spec.podCIDRs?.length) node.spec.podCIDR = node.spec.podCIDRs[0]!;
+  if (node.status?.capacity && !node.status.allocatable) node.status.allocatable = { ...node.status.capacity };
+}
+
+function* checkTaints(path: string, taints: readonly Taint[] | undefined): FieldErrors {
+  const seen = new Set<string>();
+  for (const { path: at, value: taint } of each(path, taints)) {
+    yield* checkQualifiedName(`${at}.key`, taint.key ?? '');
+    const problems = labelValueProblems(taint.value ?? '');
+    if (problems.length > 0) yield invalidValue(`${at}.value`, taint.value, problems.join(';'));
+    if (!taint.effect) yield required(`${at}.effect`);
+    else yield* checkEnum(`${at}.effect`, taint.effect, taintEffects);
+    const id = `${taint.key}:${taint.effect}`;
+    if (seen.has(id)) {
+      const { type, body } = duplicate(at, taint);
+      yield new FieldError({ type, path: at, body: `${body}: taints must be unique by key and effect pair` });
+    }
+    seen.add(id);
+  }
+}
+
+function* checkAmounts({ status }: Node): FieldErrors {
+  for (const list of ['capacity', 'allocatable'] as const)
+    for (const [name, amount] of Object.entries(status?.[list] ?? {}))
+      yield* checkQuantity(`status.${list}.${name}`, amount, name);
+}
+
+function* checkCidrs(cidrs: readonly string[]): FieldErrors {
+  const path = 'spec.podCIDRs';
+  for (const cidr of each(path, cidrs)) yield* checkCidr(cidr.path, cidr.value);
+  if (cidrs.length > 1 && !isDualStack(cidrs))
+    yield invalidValue(path, cidrs, 'may specify no more than one CIDR for each IP family');
+  for (const cidr of each(path, cidrs))
+    if (
+      cidrs.indexOf(cidr.value) !== cidrs.lastIndexOf(cidr.value) &&
+      cidr.path !== `${path}[${cidrs.indexOf(cidr.value)}]`
+    )
+      yield duplicate(cidr.path, cidr.value);
+}
+
+function* checkUpdate(node: Node, old: Node): FieldErrors {
+  yield* checkNodeAddresses(node);
+  const why = (field: string) => `node updates may not change ${field} except from "" to valid`;
+  const before = old.spec.podCIDRs ?? [];
+  if (before.length > 0 && !equal(before, node.spec.podCIDRs ?? []))
+    yield forbiddenField('spec.podCIDRs', why('podCIDR'));
+  if (old.spec.providerID && old.spec.providerID !== node.spec.providerID)
+    yield forbiddenField('spec.providerID', why('providerID'));
+  if ((old.spec.externalID ?? '') !== (node.spec.externalID ?? ''))
+    yield forbiddenField('spec.externalID', 'may not be updated');
+}
+
+function* checkNodeAddresses({ status }: Node): FieldErrors {
+  const seen = new Set<string>();
+  for (const { path, value } of each('status.addresses', status?.addresses)) {
+    const id = `${value.type}/${value.address}`;
+    if (seen.has(id)) yield duplicate(path, value);
+    seen.add(id);
+  }
+}
+
+function statusCell({ spec, status }: Node): string {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  const words = [ready ? (ready.status === 'True' ? 'Ready' : 'NotReady') : 'Unknown'];
+  if (spec?.unschedulable) words.push('SchedulingDisabled');
+  return words.join(',');
+}
+
+function rolesCell({ metadata }: Node): string {
+  const roles = new Set<string>();
+  for (const [key, value] of Object.entries(metadata.labels ?? {})) {
+    if (key.startsWith(rolePrefix)) roles.add(key.slice(rolePrefix.length));
+    else if (key === roleLabel) roles.add(value);
+  }
+  roles.delete('');
+  return [...roles].sort().join(',') || '<none>';
+}
+
+function addressColumn(name: string, type: string): Column<Node> {
+  const cell = ({ status }: Node) => status?.addresses?.find((one) => one.type === type)?.address ?? '<none>';
+  return { name, type: 'string', priority: 1, cell };
+}
+
+type NodeInfo = NonNullable<NonNullable<Node['status']>['nodeInfo']>;
+
+function infoColumn(name: string, read: (info: NodeInfo) => string | undefined): Column<Node> {
+  const cell = ({ status }: Node) => (status?.nodeInfo && read(status.nodeInfo)) || '<unknown>';
+  return { name, type: 'string', priority: 1, cell };
+}

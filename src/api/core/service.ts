@@ -1,6 +1,15 @@
 /** Service: a stable name and address for a set of pods. */
-import type { Service } from '#api/gen/core-v1.js';
+import type { LoadBalancerStatus, Service, ServiceSpec } from '#api/gen/core-v1.js';
+import { labelProblems } from '#apimachinery/names.js';
+import { formatLabels } from '#apimachinery/selectors.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
+import {
+  isExternallyAccessible,
+  validateService,
+  validateServiceStatus,
+  validateServiceUpdate,
+} from './service-rules.js';
 
 export default defineResource<Service>({
   group: '',
@@ -20,4 +29,67 @@ export default defineResource<Service>({
     'spec.clusterIP': (service) => service.spec?.clusterIP ?? '',
     'spec.type': (service) => service.spec?.type ?? '',
   },
+  validateName: labelProblems,
+  default: setDefaults,
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+  validateStatusUpdate: validateServiceStatus,
+  columns: [
+    nameColumn,
+    { name: 'Type', type: 'string', cell: ({ spec }) => spec.type ?? '' },
+    { name: 'Cluster-IP', type: 'string', cell: ({ spec }) => spec.clusterIPs?.[0] || spec.clusterIP || '<none>' },
+    { name: 'External-IP', type: 'string', cell: externalAddresses },
+    { name: 'Port(s)', type: 'string', cell: ports },
+    ageColumn,
+    { name: 'Selector', type: 'string', priority: 1, cell: ({ spec }) => formatLabels(spec.selector) },
+  ],
 });
+
+/** Three hours. */
+const affinitySecondsDefault = 10800;
+
+function setDefaults(service: Service): void {
+  service.spec ??= {};
+  const { spec } = service;
+  spec.sessionAffinity ||= 'None';
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
+  if (spec.sessionAffinity === 'ClientIP' && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined)
+    spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: affinitySecondsDefault } };
+  spec.type ||= 'ClusterIP';
+  for (const port of spec.ports ?? []) {
+    port.protocol ||= 'TCP';
+    port.targetPort ||= port.port;
+  }
+  if (isExternallyAccessible(spec)) spec.externalTrafficPolicy ||= 'Cluster';
+  if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
+  if (spec.type !== 'LoadBalancer') return;
+  spec.allocateLoadBalancerNodePorts ??= true;
+  for (const ingress of service.status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP';
+}
+
+function externalAddresses({ spec, status }: Service): string {
+  const own = spec.externalIPs ?? [];
+  switch (spec.type) {
+    case 'ClusterIP':
+    case 'NodePort':
+      return own.join(',') || '<none>';
+    case 'LoadBalancer':
+      return [...ingressAddresses(status?.loadBalancer), ...own].join(',') || '<pending>';
+    case 'ExternalName':
+      return spec.externalName ?? '';
+    default:
+      return '<unknown>';
+  }
+}
+
+function ingressAddresses(status: LoadBalancerStatus | undefined): string[] {
+  const addresses = (status?.ingress ?? []).map(({ ip, hostname }) => ip || (hostname ?? '')).filter(Boolean);
+  return [...new Set(addresses)].sort();
+}
+
+function ports({ spec }: { spec: ServiceSpec }): string {
+  const texts = (spec.ports ?? []).map(
+    ({ port, nodePort, protocol }) => `${nodePort ? `${port}:${nodePort}` : port}/${protocol ?? ''}`,
+  );
+  return texts.join(',') || '<none>';
+}

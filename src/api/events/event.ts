@@ -2,6 +2,7 @@
 import type { Event as CoreEvent } from '#api/gen/core-v1.js';
 import type { Event } from '#api/gen/events-v1.js';
 import coreEvents from '../core/event.js';
+import { checkEvent, checkEventUpdate, checkNewEvent, eventColumns } from '../core/event-rules.js';
 import { defineResource } from '../resource.js';
 
 export default defineResource<Event>({
@@ -26,6 +27,13 @@ export default defineResource<Event>({
     reportingController: (event) => event.reportingController ?? '',
     type: (event) => event.type ?? '',
   },
+  validate: (event) => [...checkEvent(toCoreEvent(event))],
+  validateCreate: (event) => [...checkNewEvent(toCoreEvent(event))],
+  validateUpdate: (event, old) => [...checkEventUpdate(toCoreEvent(event), toCoreEvent(old))],
+  columns: eventColumns.map((column) => ({
+    ...column,
+    cell: (event, context) => column.cell(toCoreEvent(event), context),
+  })),
 });
 
 function toCoreEvent(event: Event): CoreEvent {

@@ -1,12 +1,30 @@
 /** ClusterRole: rules of what may be done anywhere. */
 import type { ClusterRole } from '#api/gen/rbac-v1.js';
+import { required } from '#apimachinery/field-error.js';
+import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
+import { pathSegmentProblems } from '#apimachinery/names.js';
+import { each, type FieldErrors } from '../meta/check.js';
+import { createdColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
+import { checkPolicyRules, rbacGroup } from './rules.js';
 
 export default defineResource<ClusterRole>({
-  group: 'rbac.authorization.k8s.io',
+  group: rbacGroup,
   versions: ['v1'],
   kind: 'ClusterRole',
   namespaced: false,
   allowCreateOnUpdate: true,
   storageVersionHash: 'bYE5ZWDrJ44=',
+  validateName: pathSegmentProblems,
+  validate: (role) => [...checkPolicyRules(role.rules, { namespaced: false }), ...checkAggregation(role)],
+  columns: [nameColumn, createdColumn],
 });
+
+function* checkAggregation({ aggregationRule }: ClusterRole): FieldErrors {
+  if (!aggregationRule) return;
+  const path = 'aggregationRule.clusterRoleSelectors';
+  const { clusterRoleSelectors: selectors } = aggregationRule;
+  if (!selectors?.length)
+    yield required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
+  for (const selector of each(path, selectors)) yield* validateLabelSelector(selector.value, selector.path);
+}

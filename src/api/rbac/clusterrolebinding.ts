@@ -1,12 +1,19 @@
 /** ClusterRoleBinding: grants a cluster role to subjects everywhere. */
 import type { ClusterRoleBinding } from '#api/gen/rbac-v1.js';
+import { pathSegmentProblems } from '#apimachinery/names.js';
 import { defineResource } from '../resource.js';
+import { bindingColumns, checkBinding, defaultBinding, rbacGroup, validateBindingUpdate } from './rules.js';
 
 export default defineResource<ClusterRoleBinding>({
-  group: 'rbac.authorization.k8s.io',
+  group: rbacGroup,
   versions: ['v1'],
   kind: 'ClusterRoleBinding',
   namespaced: false,
   allowCreateOnUpdate: true,
   storageVersionHash: '48tpQ8gZHFc=',
+  validateName: pathSegmentProblems,
+  default: defaultBinding,
+  validate: (binding) => [...checkBinding(binding, { namespaced: false })],
+  validateUpdate: validateBindingUpdate,
+  columns: bindingColumns,
 });
