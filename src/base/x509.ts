@@ -33,6 +33,8 @@ export interface AlternativeNames {
   dns?: readonly string[];
   /** IPv4 or IPv6 addresses in text form. */
   addresses?: readonly string[];
+  emails?: readonly string[];
+  uris?: readonly string[];
 }
 
 export type KeyUsage =
@@ -202,9 +204,11 @@ function encodeKeyUsages(usages: readonly KeyUsage[]): Buffer {
   return bitString(bytes, 7 - (last % 8));
 }
 
-function encodeAlternativeNames({ dns = [], addresses = [] }: AlternativeNames): Buffer[] {
+function encodeAlternativeNames({ dns = [], addresses = [], emails = [], uris = [] }: AlternativeNames): Buffer[] {
   return [
     ...dns.map((name) => text(contextTag(2, { constructed: false }), name)),
+    ...emails.map((email) => text(contextTag(1, { constructed: false }), email)),
+    ...uris.map((uri) => text(contextTag(6, { constructed: false }), uri)),
     ...addresses.map((address) => encode(contextTag(7, { constructed: false }), addressBytes(address))),
   ];
 }

@@ -323,13 +323,13 @@ export function serverAlternativeNames({
   serverNames = [],
   serviceAddress = '10.96.0.1',
   clusterDomain = 'cluster.local',
-}: Pick<PkiOptions, 'serverNames' | 'serviceAddress' | 'clusterDomain'>): Required<AlternativeNames> {
+}: Pick<PkiOptions, 'serverNames' | 'serviceAddress' | 'clusterDomain'>): { dns: string[]; addresses: string[] } {
   const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
   const domain = `kubernetes.default.svc.${clusterDomain}`;
   return splitNames(['localhost', ...service, domain, '127.0.0.1', '::1', serviceAddress, ...serverNames]);
 }
 
-function splitNames(names: readonly string[]): Required<AlternativeNames> {
+function splitNames(names: readonly string[]): { dns: string[]; addresses: string[] } {
   const unique = [...new Set(names)];
   return { dns: unique.filter((name) => !isIP(name)), addresses: unique.filter((name) => isIP(name)) };
 }

@@ -8,10 +8,16 @@ import type { Authorizer } from '../authorization/authorizer.js';
 import type { RbacAuthorizer } from '../authorization/rbac/rbac.js';
 import type { Registry } from '../registry/registry.js';
 import type { AdmissionPlugin } from './admission.js';
-import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.js';
+import {
+  certificateApproval,
+  certificateRequester,
+  certificateSigning,
+  certificateSubjectRestriction,
+} from './certificates.js';
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
+import { podTopologyLabels } from './pod-topology-labels.js';
 import { priority } from './priority.js';
 import { rbacEscalation } from './rbac-escalation.js';
 import { serviceAccount } from './service-account.js';
@@ -38,7 +44,9 @@ export function admissionPlugins(dependencies: AdmissionDependencies): Admission
     certificateApproval(dependencies),
     certificateSigning(dependencies),
     certificateSubjectRestriction,
+    podTopologyLabels(dependencies),
     rbacEscalation(dependencies),
+    certificateRequester,
     new ServiceAddresses(dependencies),
   ];
 }

@@ -1,0 +1,57 @@
+/** What a pod needs its node to read: the secrets, config maps, claims and account that it names. */
+import type { Container, Pod, Volume } from '#api/gen/core-v1.js';
+
+/** `secrets ns/name`: the plural, and where it is. */
+export type Reference = string;
+
+export function reference(plural: string, { namespace, name }: { namespace: string; name: string }): Reference {
+  return `${plural} ${namespace}/${name}`;
+}
+
+export function podReferences({ metadata, spec }: Pod): Set<Reference> {
+  const found = new Set<Reference>();
+  const { namespace = '', name: podName = '' } = metadata;
+  const add = (plural: string, name: string | undefined) => {
+    if (name) found.add(reference(plural, { namespace, name }));
+  };
+  add('pods', podName);
+  add('serviceaccounts', spec.serviceAccountName);
+  for (const { name } of spec.imagePullSecrets ?? []) add('secrets', name);
+  const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])];
+  for (const container of containers) addFromEnvironment(container as Container, add);
+  for (const volume of spec.volumes ?? []) addFromVolume(volume, podName, add);
+  return found;
+}
+
+type Add = (plural: string, name: string | undefined) => void;
+
+function addFromEnvironment({ env, envFrom }: Container, add: Add): void {
+  for (const { valueFrom } of env ?? []) {
+    add('secrets', valueFrom?.secretKeyRef?.name);
+    add('configmaps', valueFrom?.configMapKeyRef?.name);
+  }
+  for (const { secretRef, configMapRef } of envFrom ?? []) {
+    add('secrets', secretRef?.name);
+    add('configmaps', configMapRef?.name);
+  }
+}
+
+function addFromVolume(volume: Volume, podName: string, add: Add): void {
+  add('secrets', volume.secret?.secretName);
+  add('configmaps', volume.configMap?.name);
+  add('persistentvolumeclaims', volume.persistentVolumeClaim?.claimName);
+  if (volume.ephemeral) add('persistentvolumeclaims', `${podName}-${volume.name}`);
+  for (const source of volume.projected?.sources ?? []) {
+    add('secrets', source.secret?.name);
+    add('configmaps', source.configMap?.name);
+  }
+  add('secrets', volume.azureFile?.secretName);
+  add('secrets', volume.csi?.nodePublishSecretRef?.name);
+  add('secrets', volume.cephfs?.secretRef?.name);
+  add('secrets', volume.cinder?.secretRef?.name);
+  add('secrets', volume.flexVolume?.secretRef?.name);
+  add('secrets', volume.iscsi?.secretRef?.name);
+  add('secrets', volume.rbd?.secretRef?.name);
+  add('secrets', volume.scaleIO?.secretRef?.name);
+  add('secrets', volume.storageos?.secretRef?.name);
+}

@@ -1,0 +1,195 @@
+/**
+ * The objects that a cluster has before anybody makes one: namespaces, the default policy, priority classes, the
+ * service `kubernetes` with the API server's own address, and what aggregated API servers need to know.
+ */
+import configMapResource from '#api/core/configmap.js';
+import endpointsResource from '#api/core/endpoints.js';
+import namespaceResource from '#api/core/namespace.js';
+import serviceResource from '#api/core/service.js';
+import endpointSliceResource from '#api/discovery/endpointslice.js';
+import type { ConfigMap, Endpoints, Namespace, Service } from '#api/gen/core-v1.js';
+import type { EndpointSlice } from '#api/gen/discovery-v1.js';
+import type { PriorityClass } from '#api/gen/scheduling-v1.js';
+import type { ResourceRef } from '#api/resource.js';
+import priorityClassResource from '#api/scheduling/priorityclass.js';
+import { isReason } from '#apimachinery/errors.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import { copy, equal } from '#base/json.js';
+import type { Client } from '#client/client.js';
+import { reconcileBootstrapPolicy } from './authorization/rbac/bootstrap/reconcile.js';
+
+export interface SystemObjectOptions {
+  /** Where pods reach the API server. */
+  advertiseAddress: string;
+  advertisePort: number;
+  /** The address of the service `kubernetes`: the first of the service range. */
+  serviceAddress: string;
+  /** PEM, for the ConfigMap extension-apiserver-authentication. */
+  clientCa: string;
+  frontProxyCa: string;
+  signal?: AbortSignal;
+}
+
+export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const;
+
+const attemptsMax = 5;
+
+/** Runs as a member of system:masters at every start; safe to run twice. */
+export async function ensureSystemObjects(client: Client, options: SystemObjectOptions): Promise<void> {
+  const { signal } = options;
+  await Promise.all(systemNamespaces.map((name) => ensure(client, namespaceResource, namespace(name), { signal })));
+  await Promise.all([
+    reconcileBootstrapPolicy(client, signal),
+    ...priorityClasses.map((wanted) => ensure(client, priorityClassResource, wanted, { signal })),
+    ensure(client, configMapResource, extensionAuthentication(options), { signal, keep: keepData }),
+    reconcileKubernetesService(client, options),
+  ]);
+}
+
+/**
+ * The service and the one address behind it: this API server's. Repeat it now and then: another server's restart, or a
+ * person, may have written something else.
+ */
+export async function reconcileKubernetesService(client: Client, options: SystemObjectOptions): Promise<void> {
+  const { signal } = options;
+  await ensure(client, serviceResource, kubernetesService(options), {
+    signal,
+    keep(existing, wanted) {
+      existing.spec = { ...existing.spec, ports: withNodePorts(wanted, existing) };
+    },
+  });
+  await ensure(client, endpointsResource, kubernetesEndpoints(options), {
+    signal,
+    keep(existing, wanted) {
+      existing.subsets = wanted.subsets;
+      existing.metadata.labels = { ...existing.metadata.labels, ...wanted.metadata.labels };
+    },
+  });
+  await ensure(client, endpointSliceResource, kubernetesEndpointSlice(options), {
+    signal,
+    keep(existing, wanted) {
+      existing.endpoints = wanted.endpoints;
+      existing.ports = wanted.ports;
+      existing.metadata.labels = { ...existing.metadata.labels, ...wanted.metadata.labels };
+    },
+  });
+}
+
+function withNodePorts(wanted: Service, existing: Service) {
+  const nodePort = existing.spec?.ports?.[0]?.nodePort;
+  return wanted.spec.ports?.map((port) => (nodePort ? { ...port, nodePort } : port));
+}
+
+/** Creates the object, or lets `keep` put into the existing one what must be so; without it the existing one stays. */
+async function ensure<T extends KubeObject>(
+  client: Client,
+  ref: ResourceRef<T>,
+  wanted: T,
+  { keep, signal }: { keep?: (existing: T, wanted: T) => void; signal?: AbortSignal },
+): Promise<void> {
+  const { name = '', namespace } = wanted.metadata;
+  const resource = client.of(ref);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const existing = await resource.get(name, { namespace, signal });
+      const merged = copy(existing);
+      keep?.(merged, wanted);
+      if (!equal(merged, existing)) await resource.update(merged, { signal });
+      return;
+    } catch (error) {
+      if (attempt === attemptsMax || !isReason(error, 'NotFound', 'Conflict')) throw error;
+      if (isReason(error, 'Conflict')) continue;
+    }
+    try {
+      await resource.create(copy(wanted), { signal });
+      return;
+    } catch (error) {
+      if (!isReason(error, 'AlreadyExists')) throw error;
+    }
+  }
+}
+
+function namespace(name: string): Namespace {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: {} };
+}
+
+/** https://kubernetes.io/docs/tasks/administer-cluster/guaranteed-scheduling-critical-addon-pods/ */
+const priorityClasses: PriorityClass[] = [
+  {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name: 'system-node-critical' },
+    value: 2_000_001_000,
+    description: 'Used for system critical pods that must not be moved from their current node.',
+  },
+  {
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name: 'system-cluster-critical' },
+    value: 2_000_000_000,
+    description:
+      'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  },
+];
+
+/** https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/ */
+function extensionAuthentication({ clientCa, frontProxyCa }: SystemObjectOptions): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+    data: {
+      'client-ca-file': clientCa,
+      'requestheader-allowed-names': '["front-proxy-client"]',
+      'requestheader-client-ca-file': frontProxyCa,
+      'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
+      'requestheader-group-headers': '["X-Remote-Group"]',
+      'requestheader-uid-headers': '["X-Remote-Uid"]',
+      'requestheader-username-headers': '["X-Remote-User"]',
+    },
+  };
+}
+
+function keepData(existing: ConfigMap, wanted: ConfigMap): void {
+  existing.data = { ...existing.data, ...wanted.data };
+}
+
+const port = { name: 'https', protocol: 'TCP' } as const;
+const home = { name: 'kubernetes', namespace: 'default' } as const;
+
+function kubernetesService({ serviceAddress, advertisePort }: SystemObjectOptions): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { ...home, labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: serviceAddress,
+      clusterIPs: [serviceAddress],
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      sessionAffinity: 'None',
+      ports: [{ ...port, port: 443, targetPort: advertisePort }],
+    },
+  };
+}
+
+function kubernetesEndpoints({ advertiseAddress, advertisePort }: SystemObjectOptions): Endpoints {
+  return {
+    apiVersion: 'v1',
+    kind: 'Endpoints',
+    metadata: { ...home, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [{ addresses: [{ ip: advertiseAddress }], ports: [{ ...port, port: advertisePort }] }],
+  };
+}
+
+function kubernetesEndpointSlice({ advertiseAddress, advertisePort }: SystemObjectOptions): EndpointSlice {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { ...home, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: advertiseAddress.includes(':') ? 'IPv6' : 'IPv4',
+    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
+    ports: [{ ...port, port: advertisePort }],
+  };
+}
