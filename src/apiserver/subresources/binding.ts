@@ -1,0 +1,59 @@
+/**
+ * Binding: the scheduler's word that a pod belongs on a node, said once.
+ * https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/binding-v1/
+ */
+import bindingResource from '#api/core/binding.js';
+import podResource from '#api/core/pod/index.js';
+import { validateBinding } from '#api/core/pod/subresources.js';
+import type { Binding, Pod } from '#api/gen/core-v1.js';
+import { badRequest, conflict, invalid, type Status } from '#apimachinery/errors.js';
+import { formatTime, type KubeObject } from '#apimachinery/object.js';
+import type { Clock } from '#base/clock.js';
+import type { SubresourceCall, SubresourceHandler } from './subresource.js';
+
+/** `pods/binding`, and the older `bindings`, which names the pod by its own name. */
+export function bindingHandlers({ clock }: { clock: Clock }): SubresourceHandler[] {
+  const create = (call: SubresourceCall, body: KubeObject) => bindPod(call, body as Binding, clock);
+  return [
+    { resource: podResource, name: 'binding', create },
+    { resource: bindingResource, name: '', create },
+  ];
+}
+
+async function bindPod(call: SubresourceCall, binding: Binding, clock: Clock): Promise<Status> {
+  const name = call.key.name || (binding.metadata.name ?? '');
+  if (binding.metadata.name && binding.metadata.name !== name)
+    throw badRequest('name in URL does not match name in Binding object');
+  const errors = validateBinding(binding);
+  if (errors.length > 0) throw invalid({ group: '', kind: 'Binding', name }, errors);
+  const { uid, resourceVersion } = binding.metadata;
+  const store = call.registry.of<Pod>(podResource);
+  const assign = (pod: Pod) => {
+    const problem = whyNotAssignable(pod);
+    if (problem) throw conflict({ group: '', resource: 'pods/binding', name }, problem);
+    return assigned(pod, binding, clock);
+  };
+  const write = { ...call.write, subresource: 'binding', preconditions: { uid, resourceVersion }, rules: {} };
+  await store.update({ namespace: call.key.namespace, name }, assign, write);
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+}
+
+function whyNotAssignable({ metadata, spec }: Pod): string | undefined {
+  if (metadata.deletionTimestamp) return `pod ${metadata.name} is being deleted, cannot be assigned to a host`;
+  if (spec.nodeName) return `pod ${metadata.name} is already assigned to node ${JSON.stringify(spec.nodeName)}`;
+  if (spec.schedulingGates?.length) return `pod ${metadata.name} has non-empty .spec.schedulingGates`;
+  return undefined;
+}
+
+function assigned(pod: Pod, { metadata, target }: Binding, clock: Clock): Pod {
+  pod.spec.nodeName = target.name ?? '';
+  if (metadata.annotations) pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations };
+  if (metadata.labels) pod.metadata.labels = { ...metadata.labels, ...pod.metadata.labels };
+  const conditions = pod.status?.conditions ?? [];
+  const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: formatTime(clock.now()) };
+  const others = conditions.filter(({ type }) => type !== scheduled.type);
+  const before = conditions.find(({ type }) => type === scheduled.type);
+  if (before?.status === 'True' && before.lastTransitionTime) scheduled.lastTransitionTime = before.lastTransitionTime;
+  pod.status = { ...pod.status, conditions: [...others, scheduled] };
+  return pod;
+}

@@ -1,0 +1,65 @@
+/**
+ * TokenReview and SelfSubjectReview: whom a token, or the request itself, belongs to.
+ * https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/
+ */
+import selfSubjectReviewResource from '#api/authentication/selfsubjectreview.js';
+import tokenReviewResource from '#api/authentication/tokenreview.js';
+import type { UserInfo as ReviewedUser, SelfSubjectReview, TokenReview } from '#api/gen/authentication-v1.js';
+import { badRequest, isReason } from '#apimachinery/errors.js';
+import { formatTime } from '#apimachinery/object.js';
+import type { Clock } from '#base/clock.js';
+import { copy } from '#base/json.js';
+import type { UserInfo } from '../authentication/authenticator.js';
+import { rejectionReason, type UnionAuthenticator } from '../authentication/union.js';
+import type { SubresourceHandler } from './subresource.js';
+
+/** `audiences` are the API server's own, for a review that names none. */
+export function tokenReviewHandler({
+  authenticator,
+  audiences: own,
+}: {
+  authenticator: Pick<UnionAuthenticator, 'identify'>;
+  audiences: readonly string[];
+}): SubresourceHandler {
+  return {
+    resource: tokenReviewResource,
+    name: '',
+    async create(_call, body) {
+      const review = body as TokenReview;
+      const { token, audiences = [] } = review.spec;
+      if (!token) throw badRequest('token is required for TokenReview in authentication');
+      const wanted = audiences.length > 0 ? audiences : [...own];
+      try {
+        const found = await authenticator.identify({ bearerToken: token }, { audiences: wanted });
+        review.status = found
+          ? { authenticated: true, user: describeUser(found.user), audiences: [...(found.audiences ?? wanted)] }
+          : { user: {} };
+      } catch (error) {
+        if (!isReason(error, 'Unauthorized')) throw error;
+        review.status = { user: {}, error: rejectionReason(error) };
+      }
+      return review;
+    },
+  };
+}
+
+export function selfSubjectReviewHandler({ clock }: { clock: Clock }): SubresourceHandler {
+  return {
+    resource: selfSubjectReviewResource,
+    name: '',
+    async create({ user }, body) {
+      const review = body as SelfSubjectReview;
+      review.metadata = { ...review.metadata, creationTimestamp: formatTime(clock.now()) };
+      review.status = { userInfo: describeUser(user) };
+      return review;
+    },
+  };
+}
+
+function describeUser({ name, uid, groups, extra }: UserInfo): ReviewedUser {
+  const described: ReviewedUser = { username: name };
+  if (uid) described.uid = uid;
+  if (groups.length > 0) described.groups = [...groups];
+  if (extra) described.extra = copy(extra) as Record<string, string[]>;
+  return described;
+}
