@@ -58,6 +58,15 @@ describe('lists with a merge key', () => {
     expect(JSON.stringify(added)).not.toContain('$');
   });
 
+  it('puts a new element in the place of a deleted one', () => {
+    const patch = (kept: string[], added: string): JsonObject => ({
+      '$setElementOrder/containers': [...kept, added].map((name) => ({ name })),
+      containers: [{ name: added }, { name: 'a', $patch: 'delete' }] as JsonObject[],
+    });
+    expect(names(merge(patch(['b'], 'd')))).toEqual(['b', 'c', 'd']);
+    expect(names(merge(patch(['b', 'c'], 'd')))).toEqual(['b', 'c', 'd']);
+  });
+
   it('merges lists inside elements', () => {
     const merged = merge({ containers: [{ name: 'a', ports: [{ containerPort: 80, hostPort: 1 }] }] });
     expect((merged['containers'] as JsonObject[])[0]!['ports']).toEqual([{ containerPort: 80, hostPort: 1 }]);
@@ -173,6 +182,38 @@ describe('properties', () => {
     );
   });
 
+  it('answers any patch with an object or a StatusError', () => {
+    const name = fc.constantFrom(
+      'containers',
+      'nodeSelector',
+      'name',
+      'ports',
+      '$patch',
+      '$retainKeys',
+      '$setElementOrder/containers',
+      '$deleteFromPrimitiveList/containers',
+      '__proto__',
+    );
+    const { tree } = fc.letrec<{ tree: Json }>((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom<Json>(null, 1, 'a', 'delete', 'replace', true),
+        fc.array(tie('tree'), { maxLength: 3 }),
+        fc.dictionary(name, tie('tree'), { maxKeys: 4 }),
+      ),
+    }));
+    fc.assert(
+      fc.property(tree, tree, (before, patch) => {
+        try {
+          applyStrategicMergePatch((isPlain(before) ? before : { containers: before }) as JsonObject, patch, podSpec);
+        } catch (error) {
+          if (!(error instanceof StatusError)) throw error;
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('takes long lists in good time', () => {
     const many = Array.from({ length: 20_000 }, (_, index) => ({ name: `c${index}`, image: 'i' }));
     const containers = many.map(({ name }) => ({ name, image: 'j' })).reverse();
@@ -186,6 +227,10 @@ describe('properties', () => {
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });
+
+function isPlain(value: Json): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 function failure(act: () => unknown): StatusError {
   try {

@@ -120,8 +120,27 @@ function mergeOrderedList(original: JsonObject, patch: JsonObject, of: { key: st
   const keyOf = elementKey(field.mergeKey);
   const { chosen, others } = partition(merged, order, keyOf);
   if (hasElements(before, changes)) elementKind([before ?? [], changes ?? []]);
-  setKey(original, name, mergeInOrder({ chosen, order, others, before: before ?? [], keyOf }));
+  const liveOrder = orderAfterDeletions(before ?? [], changes ?? [], field);
+  setKey(original, name, mergeInOrder({ chosen, order, others, before: liveOrder, keyOf }));
   delete patch[name];
+}
+
+/**
+ * The live order, in which new elements have the places of deleted ones. Upstream deletes and appends in one slice and
+ * then reads the order from it, and its tests hold the outcome.
+ */
+function orderAfterDeletions(before: Json[], changes: Json[], { mergeKey, strategy }: PatchField): Json[] {
+  if (mergeKey === '' || strategy !== 'merge') return before;
+  const keyOf = elementKey(mergeKey);
+  const isDeletion = (change: Json) => isObject(change) && change[patchDirective] === 'delete';
+  const deleted = new Set(changes.filter(isDeletion).map(keyOf));
+  if (deleted.size === 0) return before;
+  const kept = before.filter((element) => !deleted.has(keyOf(element)));
+  const live = new Set(kept.map(keyOf));
+  const added = changes.filter(
+    (change) => !(isObject(change) && Object.hasOwn(change, patchDirective)) && !live.has(keyOf(change)),
+  );
+  return [...kept, ...added].slice(0, before.length);
 }
 
 function mergedForOrder(before: Json[] | undefined, changes: Json[] | undefined, field: PatchField): Json[] {

@@ -223,7 +223,7 @@ export class InformerFactory {
   readonly #client: Client;
   readonly #options: { clock: Clock; prng: Prng; log: Log; initial?: 'list' | 'stream' };
   // biome-ignore lint/suspicious/noExplicitAny: informers of all kinds stand in one map, told apart by their key
-  readonly #informers = new Map<string, Informer<any>>();
+  readonly #informers = new Map<string, { informer: Informer<any>; stop: AbortController }>();
   readonly #running = new Set<Promise<void>>();
   #signal?: AbortSignal;
 
@@ -243,25 +243,32 @@ export class InformerFactory {
 
   /** The shared informer; it runs at once when the factory does, else from `start` on. */
   of<T extends KubeObject>(ref: ResourceRef<T>, selection: InformerSelection = {}): Informer<T> {
-    const { namespace = '', labelSelector = '', fieldSelector = '' } = selection;
-    const key = [ref.group, ref.versions[0], ref.plural, namespace, labelSelector, fieldSelector].join('|');
-    let informer: Informer<T> | undefined = this.#informers.get(key);
-    if (!informer) {
-      informer = new Informer(this.#client.of(ref), { ...this.#options, ...selection });
-      this.#informers.set(key, informer);
-      if (this.#signal) this.#run(informer, this.#signal);
+    const key = keyOfSelection(ref, selection);
+    let entry = this.#informers.get(key);
+    if (!entry) {
+      const informer = new Informer(this.#client.of(ref), { ...this.#options, ...selection });
+      entry = { informer, stop: new AbortController() };
+      this.#informers.set(key, entry);
+      if (this.#signal) this.#run(entry, this.#signal);
     }
-    return informer;
+    return entry.informer;
+  }
+
+  /** Stops the informer of a resource that is no longer served; nobody may be using it. */
+  drop(ref: ResourceRef, selection: InformerSelection = {}): void {
+    const key = keyOfSelection(ref, selection);
+    this.#informers.get(key)?.stop.abort();
+    this.#informers.delete(key);
   }
 
   start(signal: AbortSignal): void {
     this.#signal = signal;
-    for (const informer of this.#informers.values()) this.#run(informer, signal);
+    for (const entry of this.#informers.values()) this.#run(entry, signal);
   }
 
   /** Resolves when every informer asked for so far has its first list. */
   async synced(): Promise<void> {
-    await Promise.all([...this.#informers.values()].map((informer) => informer.synced));
+    await Promise.all([...this.#informers.values()].map(({ informer }) => informer.synced));
   }
 
   /** Resolves when all have stopped, after the signal aborted. Throws what a reflector could not handle (a bug). */
@@ -269,9 +276,15 @@ export class InformerFactory {
     await Promise.all(this.#running);
   }
 
-  #run<T extends KubeObject>(informer: Informer<T>, signal: AbortSignal): void {
-    const run = informer.start(signal);
+  #run({ informer, stop }: { informer: Informer<KubeObject>; stop: AbortController }, signal: AbortSignal): void {
+    const run = informer.start(AbortSignal.any([signal, stop.signal]));
     run.catch((error) => this.#options.log.error('informer ended', { err: error }));
     this.#running.add(run);
+    run.finally(() => this.#running.delete(run)).catch(() => {});
   }
+}
+
+function keyOfSelection(ref: ResourceRef, selection: InformerSelection): string {
+  const { namespace = '', labelSelector = '', fieldSelector = '' } = selection;
+  return [ref.group, ref.versions[0], ref.plural, namespace, labelSelector, fieldSelector].join('|');
 }

@@ -68,7 +68,7 @@ async function manage(replicaSet: ReplicaSet, active: Pod[], context: Context): 
     await slowStart(Math.min(missing, burstMax), async () => {
       const template = replicaSet.spec.template!;
       const pod = await createPod({ owner: replicaSet, ownerResource: replicaSets, template, context });
-      if (pod) state.created(ownerUid, pod);
+      if (pod) state.wrote(ownerUid, pod);
     });
   } else if (missing < 0) {
     const related = relatedPods(replicaSet, context);

@@ -23,6 +23,8 @@ export interface ControllerContext<S = unknown> {
   prng: Prng;
   log: Log;
   recorder: EventRecorder;
+  /** The certificates, PEM, by which pods know the API server. */
+  rootCa: string;
   /** Asks for work on a key, now or later, beside what the watches ask for. */
   enqueue(key: string, delayMs?: number): void;
   /** What the controller's `state` made. */
@@ -86,6 +88,7 @@ export interface ControllerEnvironment {
   clock: Clock;
   prng: Prng;
   log: Log;
+  rootCa: string;
   metrics?: WorkQueueMetrics;
 }
 
@@ -101,11 +104,11 @@ export function defineController<T extends KubeObject, S = undefined>(
   return {
     name,
     run: async (environment, signal) => {
-      const { clientFor, informers, clock, prng } = environment;
+      const { clientFor, informers, clock, prng, rootCa } = environment;
       const log = environment.log.child({ component: name });
       const client = clientFor(name);
       const recorder = new EventRecorder({ client, component: spec.eventSource ?? name, clock, prng, log });
-      const shared = { client, informers, clock, prng, log, recorder };
+      const shared = { client, informers, clock, prng, log, recorder, rootCa };
       try {
         if ('run' in spec) await spec.run({ ...shared, enqueue: noQueue, state: undefined }, signal);
         else await runReconciler({ spec, shared, metrics: environment.metrics, signal });

@@ -12,7 +12,7 @@ const forgetAfterMs = 300_000;
 interface Write {
   key: string;
   uid: string;
-  /** Of the created object; undefined for a deletion. */
+  /** Of the written object; undefined for a deletion. */
   resourceVersion?: string;
   atMs: number;
 }
@@ -28,7 +28,8 @@ export class UnseenWrites<T extends KubeObject> {
     this.#informer = informer;
   }
 
-  created(ownerUid: string, { metadata }: T): void {
+  /** It was created or changed, and is now this. */
+  wrote(ownerUid: string, { metadata }: T): void {
     const { namespace, name, uid = '', resourceVersion } = metadata;
     this.#remember(ownerUid, { key: `${namespace}/${name}`, uid, resourceVersion, atMs: this.#clock.monotonic() });
   }
@@ -67,7 +68,8 @@ export class UnseenWrites<T extends KubeObject> {
     const shown = this.#informer.get(key);
     const isShown = shown?.metadata.uid === uid;
     if (resourceVersion === undefined) return !isShown || shown.metadata.deletionTimestamp !== undefined;
-    // Created and deleted again already: the informer is past it. Revisions are ordered numbers since KEP-5504.
-    return isShown || Number(this.#informer.resourceVersion) >= Number(resourceVersion);
+    // Revisions are ordered numbers since KEP-5504. The informer may be past an object that is gone again already.
+    const seen = Number(isShown ? shown.metadata.resourceVersion : this.#informer.resourceVersion);
+    return seen >= Number(resourceVersion) || Number(this.#informer.resourceVersion) >= Number(resourceVersion);
   }
 }

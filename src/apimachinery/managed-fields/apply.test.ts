@@ -309,6 +309,39 @@ describe('properties', () => {
     );
   });
 
+  it('answers any configuration with an object or a StatusError', () => {
+    const name = fc.constantFrom(
+      'spec',
+      'template',
+      'containers',
+      'name',
+      'ports',
+      'selector',
+      'replicas',
+      'metadata',
+      '__proto__',
+    );
+    const { tree } = fc.letrec<{ tree: Json }>((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 6 },
+        fc.constantFrom<Json>(null, 1, 'a', true),
+        fc.array(tie('tree'), { maxLength: 3 }),
+        fc.dictionary(name, tie('tree'), { maxKeys: 4 }),
+      ),
+    }));
+    fc.assert(
+      fc.property(tree, tree, fc.constantFrom('Thing', 'Deployment'), (one, other, kind) => {
+        try {
+          const first = apply(undefined, { kind, metadata: { name: 't' }, spec: one });
+          apply(first, { kind, metadata: { name: 't' }, spec: other }, { force: true, manager: 'b' });
+        } catch (error) {
+          if (!(error instanceof StatusError)) throw error;
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('takes long lists in good time', () => {
     const many = Array.from({ length: 5000 }, (_, index) => ({ name: `c${index}`, image: 'i' }));
     const started = performance.now();
