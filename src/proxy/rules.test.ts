@@ -18,7 +18,7 @@ function service(name: string, spec: Partial<Service['spec']> = {}, status: Serv
   };
 }
 
-function slice(name: string, endpoints: EndpointSlice['endpoints'], port = 8080): EndpointSlice {
+function slice(name: string, endpoints: NonNullable<EndpointSlice['endpoints']>, port = 8080): EndpointSlice {
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -31,7 +31,7 @@ function slice(name: string, endpoints: EndpointSlice['endpoints'], port = 8080)
 
 const ready = (ip: string, nodeName = 'here') => ({ addresses: [ip], conditions: { ready: true }, nodeName });
 
-function routes(one: Service, ...endpoints: EndpointSlice['endpoints']) {
+function routes(one: Service, ...endpoints: NonNullable<EndpointSlice['endpoints']>) {
   return serviceRoutes([one], [slice(one.metadata.name!, endpoints)], { nodeName: 'here' });
 }
 
@@ -71,7 +71,7 @@ test('keeps traffic on the node where a policy says Local', () => {
   expect(route!.keepsSource).toBe(true);
 });
 
-function render(one: Service, ...endpoints: EndpointSlice['endpoints']): string {
+function render(one: Service, ...endpoints: NonNullable<EndpointSlice['endpoints']>): string {
   const input = { table: 't8s', hostPorts: [], podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' };
   return renderRules({ ...input, routes: routes(one, ...endpoints) });
 }
