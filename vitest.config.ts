@@ -1,9 +1,9 @@
+/** Unit tests, beside the code, and the tests of the house: nothing here needs root. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['test/e2e/**', 'node_modules/**'],
+    include: ['src/**/*.test.ts', 'test/tidy.test.ts', 'test/walk.test.ts'],
     testTimeout: 20_000,
   },
 });

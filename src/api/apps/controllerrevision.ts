@@ -1,0 +1,35 @@
+/** ControllerRevision: a past state of a controller's template, which never changes. */
+import type { ControllerRevision } from '#api/gen/apps-v1.js';
+import { type FieldError, required } from '#apimachinery/field-error.js';
+import { validateImmutable } from '#apimachinery/metadata-validation.js';
+import { controllerOf, parseApiVersion } from '#apimachinery/object.js';
+import { checkNonNegative } from '../meta/check.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+
+export default defineResource<ControllerRevision>({
+  group: 'apps',
+  versions: ['v1'],
+  kind: 'ControllerRevision',
+  namespaced: true,
+  storageVersionHash: '85nkx63pcBU=',
+  validate: ({ data, revision }): FieldError[] => [
+    ...(data === undefined || data === null ? [required('data', 'data is mandatory')] : []),
+    ...checkNonNegative('revision', revision),
+  ],
+  validateUpdate: (revision, old) => validateImmutable('data', { value: revision.data, old: old.data }),
+  columns: [
+    nameColumn,
+    { name: 'Controller', type: 'string', cell: controllerCell },
+    { name: 'Revision', type: 'string', cell: ({ revision }) => revision ?? 0 },
+    ageColumn,
+  ],
+});
+
+/** `statefulset.apps/web`. */
+function controllerCell(revision: ControllerRevision): string {
+  const owner = controllerOf(revision);
+  if (!owner) return '<none>';
+  const { group } = parseApiVersion(owner.apiVersion);
+  return `${owner.kind.toLowerCase()}${group && `.${group}`}/${owner.name}`;
+}

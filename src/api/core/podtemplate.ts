@@ -1,0 +1,33 @@
+/** PodTemplate: the template of pods, kept for others to copy from. */
+import type { PodTemplate } from '#api/gen/core-v1.js';
+import { formatLabels } from '#apimachinery/selectors.js';
+import { nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+import { defaultPodTemplate } from './pod/defaults.js';
+import { checkPodTemplate } from './pod/validate.js';
+import { templateWarnings } from './pod/warnings.js';
+
+export default defineResource<PodTemplate>({
+  group: '',
+  versions: ['v1'],
+  kind: 'PodTemplate',
+  namespaced: true,
+  storageVersionHash: 'LIXB2x4IFpk=',
+  bumpsGeneration: ['template'],
+  default(podTemplate) {
+    podTemplate.template ??= {};
+    defaultPodTemplate(podTemplate.template);
+  },
+  validate: ({ template }) => [...checkPodTemplate('template', template ?? {})],
+  warnings: ({ template }) => templateWarnings('template', template),
+  columns: [
+    nameColumn,
+    { name: 'Containers', type: 'string', cell: (podTemplate) => joined(podTemplate, 'name') },
+    { name: 'Images', type: 'string', cell: (podTemplate) => joined(podTemplate, 'image') },
+    { name: 'Pod Labels', type: 'string', cell: ({ template }) => formatLabels(template?.metadata?.labels) },
+  ],
+});
+
+function joined({ template }: PodTemplate, field: 'name' | 'image'): string {
+  return (template?.spec?.containers ?? []).map((container) => container[field] ?? '').join(',');
+}

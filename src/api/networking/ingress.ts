@@ -1,0 +1,137 @@
+/** Ingress: which host names and paths lead to which Services, for whoever serves its class. */
+import { isIP } from 'node:net';
+import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec } from '#api/gen/networking-v1.js';
+import { invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import {
+  labelProblems,
+  pathSegmentProblems,
+  portNameProblems,
+  subdomainProblems,
+  wildcardSubdomainProblems,
+} from '#apimachinery/names.js';
+import { check, checkIp, checkPort, checkReference, checkSubdomain, each, type FieldErrors } from '../meta/check.js';
+import { abbreviate, ageColumn, nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+
+const classAnnotation = 'kubernetes.io/ingress.class';
+
+export default defineResource<Ingress>({
+  group: 'networking.k8s.io',
+  versions: ['v1'],
+  kind: 'Ingress',
+  shortNames: ['ing'],
+  namespaced: true,
+  subresources: { status: true },
+  storageVersionHash: '39NQlfNR+bo=',
+  storagePrefix: 'ingress',
+  bumpsGeneration: ['spec'],
+  default(ingress) {
+    ingress.spec ??= {};
+  },
+  validate: ({ spec }) => [...checkSpec(spec)],
+  validateCreate: (ingress) => [...checkClassAnnotation(ingress)],
+  validateStatusUpdate: (ingress) => [...checkStatus(ingress)],
+  columns: [
+    nameColumn,
+    { name: 'Class', type: 'string', cell: ({ spec }) => spec?.ingressClassName ?? '<none>' },
+    { name: 'Hosts', type: 'string', cell: hostsCell },
+    { name: 'Address', type: 'string', cell: addressesCell },
+    { name: 'Ports', type: 'string', cell: ({ spec }) => (spec?.tls?.length ? '80, 443' : '80') },
+    ageColumn,
+  ],
+});
+
+function* checkClassAnnotation({ metadata, spec }: Ingress): FieldErrors {
+  const annotation = metadata.annotations?.[classAnnotation];
+  const { ingressClassName } = spec;
+  if (annotation !== undefined && ingressClassName !== undefined && annotation !== ingressClassName) {
+    const why = 'must match `ingressClassName` when both are specified';
+    yield invalidValue(`metadata.annotations.${classAnnotation}`, annotation, why);
+  }
+}
+
+function* checkSpec({ rules = [], defaultBackend, tls, ingressClassName }: IngressSpec): FieldErrors {
+  if (rules.length === 0 && !defaultBackend)
+    yield invalidValue('spec', null, 'either `defaultBackend` or `rules` must be specified');
+  if (defaultBackend) yield* checkBackend('spec.defaultBackend', defaultBackend);
+  for (const rule of each('spec.rules', rules)) yield* checkRule(rule.path, rule.value);
+  for (const { path, value } of each('spec.tls', tls)) {
+    for (const host of each(`${path}.hosts`, value.hosts)) yield* check(host.path, host.value, hostProblems);
+    yield* checkReference(`${path}.secretName`, value.secretName);
+  }
+  if (ingressClassName !== undefined) yield* checkSubdomain('spec.ingressClassName', ingressClassName);
+}
+
+function hostProblems(host: string): string[] {
+  return host.includes('*') ? wildcardSubdomainProblems(host) : subdomainProblems(host);
+}
+
+function* checkRule(path: string, { host, http }: IngressRule): FieldErrors {
+  if (host) {
+    if (isIP(host)) yield invalidValue(`${path}.host`, host, 'must be a DNS name, not an IP address');
+    yield* check(`${path}.host`, host, hostProblems);
+  }
+  if (!http) return;
+  if (!http.paths?.length) yield required(`${path}.http.paths`);
+  for (const one of each(`${path}.http.paths`, http.paths)) yield* checkPath(one.path, one.value);
+}
+
+const forbiddenSequences = ['//', '/./', '/../', '%2f', '%2F'];
+const forbiddenSuffixes = ['/..', '/.'];
+
+function* checkPath(at: string, { path = '', pathType, backend }: HTTPIngressPath): FieldErrors {
+  const isAbsolute = path.startsWith('/');
+  if (!pathType) yield required(`${at}.pathType`, 'pathType must be specified');
+  else if (pathType === 'Exact' || pathType === 'Prefix') {
+    if (!isAbsolute) yield invalidValue(`${at}.path`, path, 'must be an absolute path');
+    for (const sequence of forbiddenSequences)
+      if (path.includes(sequence)) yield invalidValue(`${at}.path`, path, `must not contain '${sequence}'`);
+    for (const suffix of forbiddenSuffixes)
+      if (path.endsWith(suffix)) yield invalidValue(`${at}.path`, path, `cannot end with '${suffix}'`);
+  } else if (pathType === 'ImplementationSpecific') {
+    if (path && !isAbsolute) yield invalidValue(`${at}.path`, path, 'must be an absolute path');
+  } else yield notSupported(`${at}.pathType`, pathType, ['Exact', 'ImplementationSpecific', 'Prefix']);
+  yield* checkBackend(`${at}.backend`, backend ?? {});
+}
+
+function* checkBackend(path: string, { service, resource }: IngressBackend): FieldErrors {
+  if (service && resource) yield invalidValue(path, '', 'cannot set both resource and service backends');
+  else if (resource) {
+    const { apiGroup, kind, name } = resource;
+    if (apiGroup === undefined) yield required(`${path}.resource.apiGroup`);
+    else yield* checkSubdomain(`${path}.resource.apiGroup`, apiGroup);
+    for (const [field, value] of Object.entries({ kind, name })) {
+      if (!value) yield required(`${path}.resource.${field}`);
+      else yield* check(`${path}.resource.${field}`, value, pathSegmentProblems);
+    }
+  } else if (!service) yield invalidValue(path, '', 'resource or service backend is required');
+  else {
+    if (!service.name) yield required(`${path}.service.name`);
+    else yield* check(`${path}.service.name`, service.name, labelProblems);
+    const { name, number } = service.port ?? {};
+    if (name && number) yield invalidValue(path, '', 'cannot set both port name & port number');
+    else if (name) yield* check(`${path}.service.port.name`, name, portNameProblems);
+    else if (number) yield* checkPort(`${path}.service.port.number`, number);
+    else yield required(path, 'port name or number is required');
+  }
+}
+
+function* checkStatus({ status }: Ingress): FieldErrors {
+  for (const { path, value } of each('status.loadBalancer.ingress', status?.loadBalancer?.ingress)) {
+    if (value.ip) yield* checkIp(`${path}.ip`, value.ip);
+    if (!value.hostname) continue;
+    yield* checkSubdomain(`${path}.hostname`, value.hostname);
+    if (isIP(value.hostname))
+      yield invalidValue(`${path}.hostname`, value.hostname, 'must be a DNS name, not an IP address');
+  }
+}
+
+function hostsCell({ spec }: Ingress): string {
+  const hosts = (spec?.rules ?? []).flatMap(({ host }) => (host ? [host] : []));
+  return abbreviate(hosts, { max: 3, none: '*' });
+}
+
+function addressesCell({ status }: Ingress): string {
+  const addresses = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || (hostname ?? ''));
+  return [...new Set(addresses.filter(Boolean))].sort().join(',');
+}

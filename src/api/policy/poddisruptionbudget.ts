@@ -1,0 +1,56 @@
+/** PodDisruptionBudget: how many of a set of pods may be taken down on purpose at one time. */
+import type { PodDisruptionBudget, PodDisruptionBudgetSpec } from '#api/gen/policy-v1.js';
+import { validateConditions } from '#apimachinery/condition-validation.js';
+import { invalidValue } from '#apimachinery/field-error.js';
+import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
+import { checkNonNegative, checkOptionalEnum, type FieldErrors } from '../meta/check.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { checkIntOrPercent, checkNotOver100Percent } from '../meta/int-or-percent.js';
+import { defineResource } from '../resource.js';
+
+export default defineResource<PodDisruptionBudget>({
+  group: 'policy',
+  versions: ['v1'],
+  kind: 'PodDisruptionBudget',
+  shortNames: ['pdb'],
+  namespaced: true,
+  subresources: { status: true },
+  storageVersionHash: 'EVWiDmWqyJw=',
+  bumpsGeneration: ['spec'],
+  allowUnconditionalUpdate: false,
+  default(budget) {
+    budget.spec ??= {};
+  },
+  validate: ({ spec }) => [...checkSpec(spec)],
+  validateStatusUpdate: (budget) => [...checkStatus(budget)],
+  columns: [
+    nameColumn,
+    { name: 'Min Available', type: 'string', cell: ({ spec }) => String(spec?.minAvailable ?? 'N/A') },
+    { name: 'Max Unavailable', type: 'string', cell: ({ spec }) => String(spec?.maxUnavailable ?? 'N/A') },
+    { name: 'Allowed Disruptions', type: 'integer', cell: ({ status }) => status?.disruptionsAllowed ?? 0 },
+    ageColumn,
+  ],
+});
+
+function* checkSpec(spec: PodDisruptionBudgetSpec): FieldErrors {
+  const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = spec;
+  if (minAvailable !== undefined && maxUnavailable !== undefined)
+    yield invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set');
+  for (const [path, value] of Object.entries({
+    'spec.minAvailable': minAvailable,
+    'spec.maxUnavailable': maxUnavailable,
+  })) {
+    yield* checkIntOrPercent(path, value);
+    yield* checkNotOver100Percent(path, value);
+  }
+  yield* validateLabelSelector(selector, 'spec.selector');
+  const policies = ['AlwaysAllow', 'IfHealthyBudget'];
+  yield* checkOptionalEnum('spec.unhealthyPodEvictionPolicy', unhealthyPodEvictionPolicy, policies);
+}
+
+function* checkStatus({ status }: PodDisruptionBudget): FieldErrors {
+  if (!status) return;
+  for (const field of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const)
+    yield* checkNonNegative(`status.${field}`, status[field]);
+  yield* validateConditions(status.conditions, 'status.conditions');
+}

@@ -1,0 +1,23 @@
+/** What we call ourselves. */
+import { readFileSync } from 'node:fs';
+
+/** The version of Kubernetes whose API we serve. */
+export const kubernetesVersion = { major: '1', minor: '36', full: 'v1.36.0' };
+
+/** Ours, from package.json, which stands one folder above both the sources' and the bundle's. */
+export const productVersion: string = readProductVersion();
+
+/** As the API server, nodes and `kubectl version` show it: `v1.36.0+t8s.0.1.0`. */
+export const gitVersion = `${kubernetesVersion.full}+t8s.${productVersion}`;
+
+function readProductVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+      if (name === 'typernetes') return version as string;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  throw new Error('package.json of typernetes is missing: install the package again');
+}

@@ -1,0 +1,120 @@
+/** Keeps the node's packet rules equal to what services and pods say. */
+
+import pods from '#api/core/pod/index.js';
+import services from '#api/core/service.js';
+import endpointSlices from '#api/discovery/endpointslice.js';
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
+import type { Prng } from '#base/prng.js';
+import type { Client } from '#client/client.js';
+import { InformerFactory } from '#client/informer.js';
+import { hostPortRoutes } from './host-ports.js';
+import { loadRules } from './nftables.js';
+import { renderRemoval, renderRules } from './rules.js';
+import { serviceRoutes } from './service-ports.js';
+
+export interface ProxierOptions {
+  client: Client;
+  clock: Clock;
+  prng: Prng;
+  log: Log;
+  nodeName: string;
+  podCidr: string;
+  serviceCidr: string;
+  /** The nftables table, ours alone. Default `t8s`. */
+  table?: string;
+  /** How rules get to the kernel; tests give their own. */
+  load?: (text: string) => Promise<void>;
+}
+
+/** Changes that come together are loaded together: at least this long passes between two loads. */
+const minIntervalMs = 50;
+const retryMs = 1000;
+
+export class Proxier {
+  readonly #options: Required<ProxierOptions>;
+  readonly #informers: InformerFactory;
+  #loaded = '';
+  #dirty = true;
+  #wake: (() => void) | undefined;
+  #markReady!: () => void;
+
+  /** Resolves when the first rules are in the kernel. */
+  readonly ready = new Promise<void>((resolve) => {
+    this.#markReady = resolve;
+  });
+
+  constructor(options: ProxierOptions) {
+    this.#options = { table: 't8s', load: loadRules, ...options };
+    this.#informers = new InformerFactory(options);
+  }
+
+  /** Works until the signal aborts. The rules stay: a restart must not break what runs. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    signal.addEventListener('abort', () => this.#wake?.(), { once: true });
+    this.#watch();
+    this.#informers.start(signal);
+    await Promise.race([this.#informers.synced(), new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    while (!signal.aborted) {
+      if (!this.#dirty) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      this.#dirty = false;
+      let waitMs = minIntervalMs;
+      try {
+        await this.#load();
+        this.#markReady();
+      } catch (error) {
+        log.error('packet rules were refused', { err: error });
+        this.#dirty = true;
+        waitMs = retryMs;
+      }
+      await clock.sleep(waitMs, signal).catch(() => {}); // only an abort rejects, and it ends the loop
+    }
+    await this.#informers.stopped();
+  }
+
+  #watch(): void {
+    const changed = () => {
+      this.#dirty = true;
+      this.#wake?.();
+    };
+    const onEvent = { added: changed, updated: changed, deleted: changed };
+    this.#informers.of(services).onEvent(onEvent);
+    this.#informers.of(endpointSlices).onEvent(onEvent);
+    this.#ownPods().onEvent({
+      added: (pod) => hostPortRoutes([pod]).length > 0 && changed(),
+      updated: (pod, old) => hostPortRoutes([pod, old]).length > 0 && changed(),
+      deleted: (pod) => hostPortRoutes([pod]).length > 0 && changed(),
+    });
+  }
+
+  #ownPods() {
+    return this.#informers.of(pods, { fieldSelector: `spec.nodeName=${this.#options.nodeName}` });
+  }
+
+  async #load(): Promise<void> {
+    const { nodeName, table, podCidr, serviceCidr, load } = this.#options;
+    const text = renderRules({
+      table,
+      podCidr,
+      serviceCidr,
+      routes: serviceRoutes(this.#informers.of(services).list(), this.#informers.of(endpointSlices).list(), {
+        nodeName,
+      }),
+      hostPorts: hostPortRoutes(this.#ownPods().list()),
+    });
+    if (text === this.#loaded) return;
+    await load(text);
+    this.#loaded = text;
+  }
+}
+
+/** Takes the rules away, for a machine as it was before. */
+export async function removeRules(table = 't8s'): Promise<void> {
+  await loadRules(renderRemoval(table));
+}

@@ -1,0 +1,169 @@
+/**
+ * The whole of the node's packet rules as the text of one nftables table, from routes: a pure function.
+ *
+ * A packet to a service is looked up in one map by address, protocol and port, and sent to that service's chain, which
+ * picks an endpoint by chance and rewrites the destination; the kernel remembers the choice for the connection. What
+ * came from outside, or goes back to where it came from, also gets the node's address as its source, so that answers
+ * return through here.
+ */
+import { createHash } from 'node:crypto';
+import type { HostPortRoute } from './host-ports.js';
+import type { Endpoint, ServicePortRoute } from './service-ports.js';
+
+export interface RulesInput {
+  table: string;
+  routes: readonly ServicePortRoute[];
+  hostPorts: readonly HostPortRoute[];
+  podCidr: string;
+  serviceCidr: string;
+}
+
+/** The bit of the packet mark that asks for masquerading, as kube-proxy's. */
+const masqueradeMark = '0x4000';
+
+/** Text for `nft -f`: replaces the table in one step, so that no packet meets half of it. */
+export function renderRules(input: RulesInput): string {
+  const { table } = input;
+  const chains = new Chains();
+  const services: string[] = [];
+  const nodePorts: string[] = [];
+  const refused: string[] = [];
+  const refusedNodePorts: string[] = [];
+  for (const route of input.routes) {
+    const { protocol, port } = route;
+    const internal = chains.balance(route, route.internal);
+    for (const ip of route.clusterIps) {
+      if (internal) services.push(`${ip} . ${protocol} . ${port} : goto ${internal}`);
+      else refused.push(`${ip} . ${protocol} . ${port}`);
+    }
+    if (route.externalIps.length === 0 && route.nodePort === 0) continue;
+    const external = chains.external(route);
+    for (const ip of route.externalIps) {
+      if (external) services.push(`${ip} . ${protocol} . ${port} : goto ${chains.guarded(route, external)}`);
+      else refused.push(`${ip} . ${protocol} . ${port}`);
+    }
+    if (route.nodePort === 0) continue;
+    if (external) nodePorts.push(`${protocol} . ${route.nodePort} : goto ${external}`);
+    else refusedNodePorts.push(`${protocol} . ${route.nodePort}`);
+  }
+  const endpoints = input.routes.flatMap(({ internal, external }) => [...internal, ...external]);
+  const hairpins = [...new Set([...endpoints, ...input.hostPorts].map(({ ip }) => `${ip} . ${ip}`))].sort();
+  const body = [
+    map('services', 'ipv4_addr . inet_proto . inet_service : verdict', services),
+    map('node-ports', 'inet_proto . inet_service : verdict', nodePorts),
+    set('refused', 'ipv4_addr . inet_proto . inet_service', refused),
+    set('refused-node-ports', 'inet_proto . inet_service', refusedNodePorts),
+    set('hairpins', 'ipv4_addr . ipv4_addr', hairpins),
+    ...chains.texts,
+    chain('host-ports', input.hostPorts.map(hostPortRule)),
+    ...baseChains(input),
+  ];
+  return `table ip ${table} {}\ndelete table ip ${table}\ntable ip ${table} {\n${body.join('\n')}\n}\n`;
+}
+
+/** Text that removes the table, whether or not it is there. */
+export function renderRemoval(table: string): string {
+  return `table ip ${table} {}\ndelete table ip ${table}\n`;
+}
+
+function baseChains({ podCidr, serviceCidr }: RulesInput): string[] {
+  const destination = 'ip daddr . meta l4proto . th dport';
+  const dispatch = [
+    `${destination} vmap @services`,
+    'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @node-ports',
+    'fib daddr type local ip daddr != 127.0.0.0/8 jump host-ports',
+  ];
+  const refuse = [
+    `ct state new ${destination} @refused reject`,
+    'ct state new fib daddr type local meta l4proto . th dport @refused-node-ports reject',
+  ];
+  return [
+    chain('prerouting', ['type nat hook prerouting priority dstnat; policy accept;', ...dispatch]),
+    chain('output', ['type nat hook output priority -100; policy accept;', ...dispatch]),
+    chain('refuse-input', ['type filter hook input priority filter; policy accept;', ...refuse]),
+    chain('refuse-forward', ['type filter hook forward priority filter; policy accept;', ...refuse]),
+    chain('refuse-output', ['type filter hook output priority filter; policy accept;', ...refuse]),
+    chain('postrouting', [
+      'type nat hook postrouting priority srcnat; policy accept;',
+      `meta mark & ${masqueradeMark} == ${masqueradeMark} meta mark set meta mark ^ ${masqueradeMark} masquerade`,
+      'ct status dnat ip saddr . ip daddr @hairpins masquerade',
+      // Pods reach the world under the node's address, and each other and services under their own.
+      `ip saddr ${podCidr} ip daddr != ${podCidr} ip daddr != ${serviceCidr} masquerade`,
+    ]),
+  ];
+}
+
+/** The chains of services; a name is made of a hash, since nftables' names are short. */
+class Chains {
+  readonly #byName = new Map<string, string>();
+
+  get texts(): string[] {
+    return [...this.#byName.values()];
+  }
+
+  /** Picks one of the endpoints. undefined where there is none. */
+  balance(route: ServicePortRoute, endpoints: readonly Endpoint[]): string | undefined {
+    if (endpoints.length === 0) return undefined;
+    const name = `svc-${hash(`${route.name}/${route.protocol}/${endpoints === route.internal ? 'internal' : 'external'}`)}`;
+    this.#add(name, { rules: [destination(route, endpoints)], comment: route.name });
+    return name;
+  }
+
+  /** As `balance`, and masquerades unless the policy keeps the client's address. */
+  external(route: ServicePortRoute): string | undefined {
+    const target = this.balance(route, route.external);
+    if (!target) return undefined;
+    const name = `ext-${hash(`${route.name}/${route.protocol}`)}`;
+    const mark = route.keepsSource ? [] : [`meta mark set meta mark | ${masqueradeMark}`];
+    this.#add(name, { rules: [...mark, `goto ${target}`], comment: route.name });
+    return name;
+  }
+
+  /** Lets only the allowed clients of a load balancer's address through. */
+  guarded(route: ServicePortRoute, target: string): string {
+    if (route.sourceRanges.length === 0) return target;
+    const name = `lb-${hash(`${route.name}/${route.protocol}`)}`;
+    const rules = [`ip saddr { ${route.sourceRanges.join(', ')} } goto ${target}`, 'drop'];
+    this.#add(name, { rules, comment: route.name });
+    return name;
+  }
+
+  /** Traffic from inside and outside shares a chain where both go to the same endpoints. */
+  #add(name: string, { rules, comment }: { rules: string[]; comment: string }): void {
+    this.#byName.set(name, chain(name, rules, comment));
+  }
+}
+
+function destination({ protocol, affinity }: ServicePortRoute, endpoints: readonly Endpoint[]): string {
+  if (endpoints.length === 1) return `meta l4proto ${protocol} dnat to ${endpoints[0]!.ip}:${endpoints[0]!.port}`;
+  // Affinity by a hash of the client's address needs no state, and holds for as long as the endpoints stay the same.
+  const choice = affinity ? 'jhash ip saddr' : 'numgen random';
+  const targets = endpoints.map(({ ip, port }, index) => `${index} : ${ip} . ${port}`).join(', ');
+  return `meta l4proto ${protocol} dnat ip to ${choice} mod ${endpoints.length} map { ${targets} }`;
+}
+
+function hostPortRule({ name, protocol, hostPort, hostIp, ip, port }: HostPortRoute): string {
+  const address = hostIp ? `ip daddr ${hostIp} ` : '';
+  return `${address}${protocol} dport ${hostPort} dnat to ${ip}:${port} comment "${name.slice(0, 120)}"`;
+}
+
+function map(name: string, type: string, elements: string[]): string {
+  return `\tmap ${name} {\n\t\ttype ${type}\n${elementsOf(elements)}\t}`;
+}
+
+function set(name: string, type: string, elements: string[]): string {
+  return `\tset ${name} {\n\t\ttype ${type}\n${elementsOf(elements)}\t}`;
+}
+
+function elementsOf(elements: string[]): string {
+  return elements.length === 0 ? '' : `\t\telements = {\n${elements.map((one) => `\t\t\t${one}`).join(',\n')}\n\t\t}\n`;
+}
+
+function chain(name: string, rules: string[], comment?: string): string {
+  const head = comment ? `\t\tcomment "${comment.slice(0, 120)}"\n` : '';
+  return `\tchain ${name} {\n${head}${rules.map((rule) => `\t\t${rule}`).join('\n')}\n\t}`;
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 20);
+}

@@ -1,0 +1,114 @@
+/** From Services and EndpointSlices, which addresses and ports lead to which endpoints: a pure function. */
+import type { Service, ServicePort } from '#api/gen/core-v1.js';
+import type { EndpointSlice, Endpoint as SliceEndpoint } from '#api/gen/discovery-v1.js';
+
+export const serviceNameLabel = 'kubernetes.io/service-name';
+
+export interface Endpoint {
+  ip: string;
+  port: number;
+  local: boolean;
+}
+
+/** One port of one service, with everything the rules need of it. */
+export interface ServicePortRoute {
+  /** `namespace/name:port name`, for comments and hashes. */
+  name: string;
+  protocol: 'tcp' | 'udp' | 'sctp';
+  port: number;
+  clusterIps: string[];
+  /** External addresses: externalIPs and those of the load balancer. */
+  externalIps: string[];
+  /** 0: none. */
+  nodePort: number;
+  /** Where traffic from inside the cluster goes. */
+  internal: Endpoint[];
+  /** Where traffic from outside goes. */
+  external: Endpoint[];
+  /** externalTrafficPolicy Local: the client's address must stay visible. */
+  keepsSource: boolean;
+  /** The same client goes to the same endpoint. */
+  affinity: boolean;
+  /** Clients that may use the load balancer's address; empty: all. */
+  sourceRanges: string[];
+}
+
+export function serviceRoutes(
+  services: Iterable<Service>,
+  slices: Iterable<EndpointSlice>,
+  { nodeName }: { nodeName: string },
+): ServicePortRoute[] {
+  const slicesOf = new Map<string, EndpointSlice[]>();
+  for (const slice of slices) {
+    const service = slice.metadata.labels?.[serviceNameLabel];
+    if (!service || slice.addressType !== 'IPv4') continue;
+    const key = `${slice.metadata.namespace}/${service}`;
+    const list = slicesOf.get(key);
+    if (list) list.push(slice);
+    else slicesOf.set(key, [slice]);
+  }
+  const routes: ServicePortRoute[] = [];
+  for (const service of services) {
+    const { clusterIP, type } = service.spec;
+    if (!clusterIP || clusterIP === 'None' || type === 'ExternalName') continue;
+    const key = `${service.metadata.namespace}/${service.metadata.name}`;
+    for (const port of service.spec.ports ?? []) {
+      routes.push(routeOf(service, { key, port, slices: slicesOf.get(key) ?? [], nodeName }));
+    }
+  }
+  return routes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+function routeOf(
+  { spec, status }: Service,
+  { key, port, slices, nodeName }: { key: string; port: ServicePort; slices: EndpointSlice[]; nodeName: string },
+): ServicePortRoute {
+  const endpoints = usable(slices, { port, nodeName });
+  const local = endpoints.filter((endpoint) => endpoint.local);
+  const keepsSource = spec.externalTrafficPolicy === 'Local';
+  const ingress = status?.loadBalancer?.ingress ?? [];
+  const balancerIps = ingress.flatMap(({ ip, ipMode }) => (ip && ipMode !== 'Proxy' ? [ip] : []));
+  return {
+    name: `${key}:${port.name ?? ''}`,
+    protocol: (port.protocol ?? 'TCP').toLowerCase() as ServicePortRoute['protocol'],
+    port: port.port,
+    clusterIps: (spec.clusterIPs ?? [spec.clusterIP!]).filter((ip) => !ip.includes(':')),
+    externalIps: [...new Set([...(spec.externalIPs ?? []), ...balancerIps])].filter((ip) => !ip.includes(':')),
+    nodePort: port.nodePort ?? 0,
+    internal: spec.internalTrafficPolicy === 'Local' ? local : endpoints,
+    external: keepsSource ? local : endpoints,
+    keepsSource,
+    affinity: spec.sessionAffinity === 'ClientIP',
+    sourceRanges: (spec.loadBalancerSourceRanges ?? [])
+      .map((range) => range.trim())
+      .filter((range) => !range.includes(':')),
+  };
+}
+
+/** Ready endpoints; where there is none, those that still serve while they end (KEP-1669). */
+function usable(slices: EndpointSlice[], { port, nodeName }: { port: ServicePort; nodeName: string }): Endpoint[] {
+  const ready = new Map<string, Endpoint>();
+  const ending = new Map<string, Endpoint>();
+  for (const slice of slices) {
+    const number = slice.ports?.find(({ name }) => (name ?? '') === (port.name ?? ''))?.port;
+    if (!number) continue;
+    for (const endpoint of slice.endpoints ?? []) {
+      const target = isReady(endpoint) ? ready : isServingWhileEnding(endpoint) ? ending : undefined;
+      for (const ip of target ? endpoint.addresses : []) {
+        target!.set(`${ip}:${number}`, { ip, port: number, local: endpoint.nodeName === nodeName });
+      }
+    }
+  }
+  return [...(ready.size > 0 ? ready : ending).values()].sort((a, b) =>
+    `${a.ip}:${a.port}` < `${b.ip}:${b.port}` ? -1 : 1,
+  );
+}
+
+/** Unknown counts as ready (discovery/v1). */
+function isReady({ conditions }: SliceEndpoint): boolean {
+  return conditions?.ready !== false;
+}
+
+function isServingWhileEnding({ conditions }: SliceEndpoint): boolean {
+  return conditions?.terminating === true && conditions.serving !== false;
+}

@@ -1,0 +1,13 @@
+/** Tests on real containers, networks and clients: one file at a time, as root. */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/tidy.test.ts', 'test/walk.test.ts', 'node_modules/**'],
+    fileParallelism: false,
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
+    globalSetup: ['test/real-setup.ts'],
+  },
+});
