@@ -131,6 +131,12 @@ export interface Deletion<T> {
   gracePeriodSeconds?: (object: T, asked: number | undefined) => number | undefined;
   /** Default: 'background'. */
   propagation?: 'background' | 'orphan';
+  /** Whether something besides metadata.finalizers keeps the object (a Namespace's spec.finalizers). */
+  isHeld?: (object: T) => boolean;
+  /** Marks an object whose deletion begins but does not end at once (in place). */
+  begin?: (object: T) => void;
+  /** A deletion is answered with the object as it was, not with a Status. */
+  returnsObject?: boolean;
 }
 
 export interface Column<T> {

@@ -51,6 +51,8 @@ export interface Write {
   manager: string;
   /** `done`: the caller has had the request admitted already (a handler of a subresource whose body is another kind). */
   admission: 'run' | 'done';
+  /** The version that the request came in. Default: the first that the definition serves. */
+  version?: string;
   /** The request's CreateOptions, UpdateOptions, PatchOptions or DeleteOptions. */
   options: Readonly<Record<string, unknown>>;
   warn(text: string): void;

@@ -1,0 +1,20 @@
+/** What is told of each request when it is done. Policies, levels and back-ends of audit.k8s.io are built on this hook. */
+import type { UserInfo } from './authentication/authenticator.js';
+import type { RequestInfo } from './request-info.js';
+
+export interface AuditEvent {
+  auditId: string;
+  /** Undefined when the caller was not known. */
+  user: UserInfo | undefined;
+  /** Undefined when the target could not be read. */
+  info: RequestInfo | undefined;
+  method: string;
+  target: string;
+  source: string;
+  userAgent: string | undefined;
+  code: number;
+  receivedMs: number;
+  durationMs: number;
+}
+
+export type Audit = (event: AuditEvent) => void;

@@ -1,0 +1,46 @@
+/** A request and its answer as the pipeline sees them, whether they travel over HTTPS or stay in this process. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import type { AnyResource } from '#api/resource.js';
+import type { Status } from '#apimachinery/errors.js';
+import type { KubeObject, ListMeta } from '#apimachinery/object.js';
+import type { Credentials, UserInfo } from './authentication/authenticator.js';
+import type { Stored } from './registry/stored.js';
+import type { ResourceEvent } from './registry/watch.js';
+
+export interface Call {
+  method: string;
+  /** Path and query as sent. */
+  target: string;
+  /** One value a name; names in lower case. */
+  headers: Readonly<Record<string, string | undefined>>;
+  credentials: Credentials;
+  /** Set for a caller in this process: who that is was decided when its transport was made. */
+  user?: UserInfo;
+  /** The address of the other end, for audit. */
+  source: string;
+  /** Throws StatusError when the body is too large or does not come in time. */
+  readBody(): Promise<CallBody>;
+  /** Aborts when the client has gone or the server closes. */
+  signal: AbortSignal;
+  /** Absent for callers in this process, which cannot be given a connection. */
+  connection?: Connection;
+}
+
+export type CallBody = { bytes: Uint8Array } | { value: unknown };
+
+export interface Connection {
+  body: Readable;
+  respond(status: number, headers: Record<string, string>): Writable;
+  upgrade?: { protocol: string; socket: Duplex; head: Buffer; request: IncomingMessage };
+}
+
+export type Answer =
+  /** One object as stored: its bytes are served as they are. */
+  | { type: 'stored'; code: number; resource: AnyResource; stored: Stored }
+  | { type: 'value'; code: number; value: KubeObject | Status | object; resource?: AnyResource }
+  | { type: 'list'; resource: AnyResource; version: string; items: Stored[]; metadata: ListMeta }
+  | { type: 'watch'; resource: AnyResource; version: string; events: AsyncIterable<ResourceEvent[]> }
+  | { type: 'bytes'; code: number; contentType: string; body: Uint8Array | string; headers?: Record<string, string> }
+  /** A handler has answered by itself. */
+  | { type: 'taken' };

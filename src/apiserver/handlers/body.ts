@@ -1,0 +1,92 @@
+/** Turns a request's body into an object of the kind that its path takes. */
+
+import { type Decoded, decodeJson, decodeValue, type FieldValidation } from '#apimachinery/decode.js';
+import { badRequest, unsupportedMediaType } from '#apimachinery/errors.js';
+import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
+import type { CallBody } from '../call.js';
+import { contentTypes } from '../media.js';
+import { parseMediaType } from '../media-type.js';
+import type { HandlerContext } from './context.js';
+
+/** Aliases of one YAML document that may be followed: more is an attack on memory. */
+const yamlAliasesMax = 100;
+
+export interface BodyTarget {
+  kind: GroupVersionKind;
+  typeName?: string;
+}
+
+/** Throws StatusError: 400 for a body that cannot be read, 413 for a large one, 415 for an unknown media type. */
+export async function readObject(context: HandlerContext, target: BodyTarget): Promise<KubeObject> {
+  const body = await context.call.readBody();
+  return decodeBody(body, { ...target, context });
+}
+
+/** Undefined for an empty body. */
+export async function readOptionalObject(context: HandlerContext, target: BodyTarget): Promise<KubeObject | undefined> {
+  const body = await context.call.readBody();
+  const isEmpty = 'bytes' in body ? body.bytes.length === 0 : body.value === undefined;
+  return isEmpty ? undefined : decodeBody(body, { ...target, context });
+}
+
+async function decodeBody(
+  body: CallBody,
+  { context, ...target }: BodyTarget & { context: HandlerContext },
+): Promise<KubeObject> {
+  const { schemas, call, warn } = context;
+  const decodeTarget = { ...target, table: schemas, fieldValidation: fieldValidationOf(context) };
+  let decoded: Decoded;
+  if ('value' in body) decoded = decodeValue(body.value, decodeTarget);
+  else {
+    const { type } = parseMediaType(call.headers['content-type'] ?? contentTypes.json);
+    if (type === contentTypes.json || type === '') decoded = decodeJson(body.bytes, decodeTarget);
+    else if (type === contentTypes.yaml) decoded = decodeValue(await parseYaml(body.bytes), decodeTarget);
+    else throw unsupportedMediaType(Object.values(contentTypes));
+  }
+  for (const text of decoded.warnings) warn(text);
+  decoded.object.metadata ??= {};
+  return decoded.object;
+}
+
+/** A body of a caller in this process is our own components': they are typed. */
+export function fieldValidationOf({ info, call }: HandlerContext): FieldValidation {
+  const asked = info.query.get('fieldValidation');
+  if (asked) return asked as FieldValidation;
+  return call.user ? 'Ignore' : 'Warn';
+}
+
+/** Throws StatusError (400) for text that is no YAML. */
+export async function parseYaml(bytes: Uint8Array): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return parse(Buffer.from(bytes).toString(), { maxAliasCount: yamlAliasesMax, uniqueKeys: false, merge: true });
+  } catch (error) {
+    throw badRequest(`error converting YAML to JSON: yaml: ${(error as Error).message}`);
+  }
+}
+
+/** Makes the object's namespace that of the path. Throws StatusError (400) when it says otherwise. */
+export function placeInNamespace(
+  object: KubeObject,
+  { namespaced, namespace }: { namespaced: boolean; namespace: string },
+) {
+  if (!namespaced) delete object.metadata.namespace;
+  else if (!object.metadata.namespace) object.metadata.namespace = namespace;
+  else if (object.metadata.namespace !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+}
+
+/** Throws StatusError (400) when the object has a name that is not the path's. */
+export function checkName(object: KubeObject, name: string): void {
+  const given = object.metadata.name;
+  if (given && given !== name)
+    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
+}
+
+export function targetOf(schemas: SchemaTable, kind: GroupVersionKind): BodyTarget {
+  return {
+    kind,
+    typeName: schemas.kind(kind) ? undefined : schemas.kind({ ...kind, group: 'meta.k8s.io', version: 'v1' })?.name,
+  };
+}

@@ -1,0 +1,37 @@
+/** What a handler of a verb is given: the request as the pipeline has understood it, and where to read and write. */
+import type { AnyResource } from '#api/resource.js';
+import { formatApiVersion } from '#apimachinery/object.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
+import type { Clock } from '#base/clock.js';
+import type { Prng } from '#base/prng.js';
+import type { UserInfo } from '../authentication/authenticator.js';
+import type { Call } from '../call.js';
+import type { ObjectKey } from '../registry/registry.js';
+import type { ObjectRegistry, ObjectStore } from '../registry/store.js';
+import type { RequestInfo, ResourceRequest } from '../request-info.js';
+import type { SubresourceHandler } from '../subresources/subresource.js';
+
+export interface HandlerContext {
+  call: Call;
+  info: RequestInfo & { resource: ResourceRequest };
+  user: UserInfo;
+  resource: AnyResource;
+  store: ObjectStore;
+  registry: ObjectRegistry;
+  schemas: SchemaTable;
+  /** Of the subresource asked for, or of a resource that is never stored. */
+  handler: SubresourceHandler | undefined;
+  clock: Clock;
+  prng: Prng;
+  /** Aborts when the client has gone, the request has timed out or the server closes. */
+  signal: AbortSignal;
+  warn(text: string): void;
+}
+
+export function keyOf({ info, resource }: HandlerContext): ObjectKey {
+  return { namespace: resource.namespaced ? info.resource.namespace : '', name: info.resource.name };
+}
+
+export function apiVersionOf({ info }: HandlerContext): string {
+  return formatApiVersion(info.resource);
+}

@@ -1,0 +1,178 @@
+/** The parameters of requests: read from the query (or a DeleteOptions body), checked, in upstream's words. */
+import { badRequest, invalid } from '#apimachinery/errors.js';
+import { type FieldError, forbiddenField, invalidValue, notSupported } from '#apimachinery/field-error.js';
+import { fieldManagerName } from '#apimachinery/managed-fields/request.js';
+import { validateDeleteOptions, validatePatchOptions, validateWriteOptions } from '#apimachinery/options-validation.js';
+import type { ListRequest } from '../registry/list.js';
+import type { DeleteOptions, Write } from '../registry/registry.js';
+import { selectionOf } from '../registry/selection.js';
+import { isTrue } from '../request-info.js';
+import type { HandlerContext } from './context.js';
+
+export type WriteKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
+
+/** Throws StatusError (422) for options that are not valid. */
+export function readWrite(context: HandlerContext, kind: WriteKind, { isApply = false } = {}): Write {
+  const { query } = context.info;
+  const dryRun = query.getAll('dryRun').filter((value) => value !== '');
+  const fieldManager = query.get('fieldManager') ?? undefined;
+  const fieldValidation = query.get('fieldValidation') ?? undefined;
+  const given = { dryRun, fieldManager, fieldValidation };
+  const force = query.has('force') ? isTrue(query.get('force')) : undefined;
+  const errors =
+    kind === 'PatchOptions' ? validatePatchOptions({ ...given, force }, { isApply }) : validateWriteOptions(given);
+  throwInvalid(kind, errors);
+  const options: Record<string, unknown> = { kind, apiVersion: 'meta.k8s.io/v1' };
+  for (const [name, value] of Object.entries({ ...given, force }))
+    if (value !== undefined && !(Array.isArray(value) && value.length === 0)) options[name] = value;
+  return writeOf(context, { dryRun: dryRun.length > 0, options, fieldManager });
+}
+
+export function writeOf(
+  context: HandlerContext,
+  { dryRun, options, fieldManager }: { dryRun: boolean; options: Record<string, unknown>; fieldManager?: string },
+): Write {
+  const { call, info, user, warn } = context;
+  const userAgent = call.headers['user-agent'] ?? (call.user ? user.name : undefined);
+  return {
+    user,
+    dryRun,
+    subresource: info.resource.subresource,
+    manager: fieldManagerName({ fieldManager, userAgent }),
+    version: info.resource.version,
+    admission: 'run',
+    options,
+    warn,
+  };
+}
+
+export interface ReadDelete {
+  options: DeleteOptions;
+  write: Write;
+}
+
+/** From the body, or else from the query. Throws StatusError for options that are not valid. */
+export function readDelete(context: HandlerContext, body: Record<string, unknown> | undefined): ReadDelete {
+  const given = body ?? deleteOptionsOfQuery(context.info.query);
+  const { dryRun = [], orphanDependents, gracePeriodSeconds, preconditions } = given as DeleteBody;
+  let { propagationPolicy } = given as DeleteBody;
+  throwInvalid('DeleteOptions', validateDeleteOptions({ dryRun, orphanDependents, propagationPolicy }));
+  // The older way to say it.
+  if (orphanDependents !== undefined) propagationPolicy = orphanDependents ? 'Orphan' : 'Background';
+  return {
+    options: {
+      gracePeriodSeconds: gracePeriodSeconds ?? undefined,
+      propagationPolicy: propagationPolicy as DeleteOptions['propagationPolicy'],
+      preconditions,
+    },
+    write: writeOf(context, { dryRun: dryRun.length > 0, options: given }),
+  };
+}
+
+interface DeleteBody {
+  dryRun?: string[];
+  orphanDependents?: boolean;
+  gracePeriodSeconds?: number;
+  propagationPolicy?: string;
+  preconditions?: { uid?: string; resourceVersion?: string };
+}
+
+function deleteOptionsOfQuery(query: URLSearchParams): Record<string, unknown> {
+  const options: Record<string, unknown> = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1' };
+  const dryRun = query.getAll('dryRun').filter((value) => value !== '');
+  if (dryRun.length > 0) options['dryRun'] = dryRun;
+  const grace = query.get('gracePeriodSeconds');
+  if (grace) options['gracePeriodSeconds'] = wholeNumber('gracePeriodSeconds', grace);
+  const policy = query.get('propagationPolicy');
+  if (policy) options['propagationPolicy'] = policy;
+  const orphan = query.get('orphanDependents');
+  if (orphan) options['orphanDependents'] = isTrue(orphan);
+  return options;
+}
+
+export interface ReadList extends ListRequest {
+  sendInitialEvents: boolean | undefined;
+  allowWatchBookmarks: boolean;
+  timeoutSeconds: number | undefined;
+}
+
+/** Throws StatusError: 400 for selectors and numbers that cannot be read, 422 for what does not go together. */
+export function readList(context: HandlerContext, { watch }: { watch: boolean }): ReadList {
+  const { info, resource } = context;
+  const { query } = info;
+  const resourceVersion = query.get('resourceVersion') ?? '';
+  const match = query.get('resourceVersionMatch') ?? '';
+  const sendInitialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
+  const token = query.get('continue') ?? '';
+  const timeout = query.get('timeoutSeconds');
+  throwInvalid('ListOptions', validateListOptions({ resourceVersion, match, token, sendInitialEvents, watch, query }));
+  checkVersion(resourceVersion);
+  return {
+    namespace: resource.namespaced ? info.resource.namespace : '',
+    selection: selectionOf(resource, {
+      labelSelector: query.get('labelSelector'),
+      fieldSelector: query.get('fieldSelector') ?? (info.resource.named ? `metadata.name=${info.resource.name}` : ''),
+    }),
+    resourceVersion,
+    match: match === '' ? undefined : (match as 'Exact' | 'NotOlderThan'),
+    limit: Math.max(wholeNumber('limit', query.get('limit') || '0'), 0),
+    continue: token,
+    sendInitialEvents,
+    allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
+    timeoutSeconds: timeout ? wholeNumber('timeoutSeconds', timeout) : undefined,
+  };
+}
+
+function validateListOptions(options: {
+  resourceVersion: string;
+  match: string;
+  token: string;
+  sendInitialEvents: boolean | undefined;
+  watch: boolean;
+  query: URLSearchParams;
+}): FieldError[] {
+  const { resourceVersion, match, token, sendInitialEvents, watch, query } = options;
+  const errors: FieldError[] = [];
+  const forbid = (path: string, detail: string) => errors.push(forbiddenField(path, detail));
+  if (sendInitialEvents !== undefined && !watch) forbid('sendInitialEvents', 'sendInitialEvents is forbidden for list');
+  if (watch && sendInitialEvents !== undefined) {
+    if (match !== 'NotOlderThan')
+      forbid('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+    if (sendInitialEvents && !isTrue(query.get('allowWatchBookmarks')))
+      forbid('allowWatchBookmarks', 'sendInitialEvents requires setting allowWatchBookmarks to true');
+    return errors;
+  }
+  if (match === '') return errors;
+  if (watch)
+    forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+  if (resourceVersion === '')
+    forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided');
+  if (token) forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided');
+  if (match !== 'Exact' && match !== 'NotOlderThan')
+    errors.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']));
+  if (match === 'Exact' && resourceVersion === '0')
+    forbid('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  return errors;
+}
+
+/** Throws StatusError (422) for a resourceVersion that is no number. */
+export function checkVersion(version: string): void {
+  if (version === '' || (/^\d+$/.test(version) && Number.isSafeInteger(Number(version)))) return;
+  const quoted = JSON.stringify(version);
+  const why = /^\d+$/.test(version) ? 'value out of range' : 'invalid syntax';
+  const error = invalidValue('resourceVersion', version, `strconv.ParseUint: parsing ${quoted}: ${why}`);
+  throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions', name: '' }, [error]);
+}
+
+function wholeNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw badRequest(
+      `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax: ${name} must be a whole number`,
+    );
+  return value;
+}
+
+function throwInvalid(kind: string, errors: FieldError[]): void {
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind, name: '' }, errors);
+}

@@ -1,0 +1,131 @@
+/**
+ * PATCH: JSON patch, merge patch, strategic merge patch and server-side apply, each a change from the object as it is
+ * to the object as it shall be. https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
+ */
+
+import { decodeValue } from '#apimachinery/decode.js';
+import { badRequest, isReason, unsupportedMediaType } from '#apimachinery/errors.js';
+import { applyPatch } from '#apimachinery/managed-fields/apply.js';
+import { resetFieldsOf } from '#apimachinery/managed-fields/request.js';
+import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
+import { applyJsonPatch, applyMergePatch, isObject, type JsonObject } from '#apimachinery/patch.js';
+import { applyStrategicMergePatch } from '#apimachinery/strategic-merge.js';
+import type { Json } from '#base/json.js';
+import type { Answer } from '../call.js';
+import { parseMediaType } from '../media-type.js';
+import type { Change, Write } from '../registry/registry.js';
+import { isTrue } from '../request-info.js';
+import { checkName, fieldValidationOf, parseYaml, placeInNamespace } from './body.js';
+import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
+import { readWrite } from './options.js';
+import { createNamed } from './write.js';
+
+const applyType = 'application/apply-patch+yaml';
+const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  applyType,
+];
+
+export interface PatchRequest {
+  write: Write;
+  isApply: boolean;
+  /** Of the kind given; `live` undefined only for an apply that creates. */
+  patched(live: KubeObject | undefined, kind: GroupVersionKind): KubeObject;
+}
+
+export async function patch(context: HandlerContext): Promise<Answer> {
+  const { store, resource, info } = context;
+  const request = await readPatch(context);
+  const key = keyOf(context);
+  const kind = { ...info.resource, kind: resource.kind };
+  const change: Change<KubeObject> = (live) => request.patched(live, kind);
+  const write = { ...request.write, fieldsTracked: request.isApply };
+  try {
+    return { type: 'stored', code: 200, resource, stored: await store.modify(key, change, write) };
+  } catch (error) {
+    if (!isReason(error, 'NotFound') || !request.isApply || write.subresource) throw error;
+    const object = request.patched(undefined, kind);
+    delete object.metadata.resourceVersion;
+    return { type: 'stored', code: 201, resource, stored: await createNamed(context, { object, key, write }) };
+  }
+}
+
+/** Reads the patch; what it does is told by `patched`. Throws StatusError. */
+export async function readPatch(context: HandlerContext): Promise<PatchRequest> {
+  const { call, resource, info } = context;
+  const { type } = parseMediaType(call.headers['content-type'] ?? '');
+  if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
+  const isApply = type === applyType;
+  const write = readWrite(context, 'PatchOptions', { isApply });
+  const body = await call.readBody();
+  const document = 'value' in body ? body.value : await parsePatch(body.bytes, { isApply });
+  const place = { namespaced: resource.namespaced, namespace: info.resource.namespace };
+  const finish = (object: KubeObject) => {
+    placeInNamespace(object, place);
+    checkName(object, info.resource.name);
+    return object;
+  };
+  const patched = (live: KubeObject | undefined, kind: GroupVersionKind) =>
+    isApply || !live
+      ? apply(context, { live, applied: document as JsonObject, kind: kind.kind, write })
+      : merge(context, { live, document, type, kind });
+  return { write, isApply, patched: (live, kind) => finish(patched(live, kind)) };
+}
+
+function merge(
+  context: HandlerContext,
+  { live, document, type, kind }: { live: KubeObject; document: unknown; type: string; kind: GroupVersionKind },
+): KubeObject {
+  const { schemas, warn } = context;
+  const before = live as unknown as JsonObject;
+  let after: Json;
+  if (type === patchTypes[0]) after = applyJsonPatch(before, document);
+  else if (type === patchTypes[1]) after = applyMergePatch(before, document);
+  else after = applyStrategicMergePatch(before, document, { table: schemas, type: schemas.kind(kind) });
+  const decoded = decodeValue(after, { table: schemas, kind, fieldValidation: fieldValidationOf(context) });
+  for (const text of decoded.warnings) warn(text);
+  decoded.object.metadata ??= {};
+  return decoded.object;
+}
+
+function apply(
+  context: HandlerContext,
+  { live, applied, kind, write }: { live?: KubeObject; applied: JsonObject; kind: string; write: Write },
+): KubeObject {
+  const { schemas, resource, clock, info } = context;
+  const { subresource } = write;
+  // Faults of the applied fields are told; what comes out is decoded to be whole.
+  const target = { table: schemas, kind: { ...info.resource, kind } };
+  for (const text of decodeValue(applied, { ...target, fieldValidation: fieldValidationOf(context) }).warnings)
+    context.warn(text);
+  const { object } = applyPatch({
+    schema: { table: schemas, type: schemas.kind({ ...info.resource, kind }) },
+    manager: write.manager,
+    apiVersion: apiVersionOf(context),
+    subresource,
+    nowMs: clock.now(),
+    resetFields: resetFieldsOf({ subresource, hasStatus: resource.subresources?.status === true }),
+    live,
+    applied,
+    kind,
+    force: isTrue(info.query.get('force')),
+  });
+  const decoded = decodeValue(object, target).object;
+  decoded.metadata ??= {};
+  return decoded;
+}
+
+async function parsePatch(bytes: Uint8Array, { isApply }: { isApply: boolean }): Promise<unknown> {
+  if (isApply) {
+    const document = await parseYaml(bytes);
+    if (!isObject(document)) throw badRequest('error decoding YAML: the configuration to apply is no object');
+    return document;
+  }
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    throw badRequest(`error decoding patch: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,42 @@
+/** From what a request asks for to the handler of its verb. */
+import { StatusError } from '#apimachinery/errors.js';
+import type { Answer } from '../call.js';
+import type { HandlerContext } from './context.js';
+import { patch } from './patch.js';
+import { getOne, list, watch } from './read.js';
+import { methodNotAllowed, serveSubresource } from './subresource.js';
+import { create, remove, removeCollection, update } from './write.js';
+
+type Handler = (context: HandlerContext) => Promise<Answer>;
+
+const onOne: Record<string, Handler> = { get: getOne, update, patch, delete: remove, watch };
+const onCollection: Record<string, Handler> = { list, watch, create, deletecollection: removeCollection };
+const onStatus: Record<string, Handler> = { get: getOne, update, patch };
+
+/** Throws StatusError: 404 for an unknown subresource, 405 for a verb that is not served. */
+export function route(context: HandlerContext): Promise<Answer> {
+  const { info, resource, handler } = context;
+  const { subresource, named, namespace } = info.resource;
+  const { verb } = info;
+  if (handler) return serveSubresource(context, handler);
+  if (subresource === 'status' && resource.subresources?.status) return call(context, onStatus[verb]);
+  if (subresource === 'finalize' && resource.kind === 'Namespace' && verb === 'update') return update(context);
+  if (subresource) throw unknownResource();
+  if (named && resource.namespaced && namespace === '') throw unknownResource();
+  if (!(resource.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
+  if (verb === 'create' && resource.namespaced && namespace === '') throw methodNotAllowed();
+  return call(context, named ? onOne[verb] : onCollection[verb]);
+}
+
+function call(context: HandlerContext, handler: Handler | undefined): Promise<Answer> {
+  if (!handler) throw methodNotAllowed();
+  return handler(context);
+}
+
+export function unknownResource(): StatusError {
+  return new StatusError({
+    reason: 'NotFound',
+    message: 'the server could not find the requested resource',
+    details: {},
+  });
+}

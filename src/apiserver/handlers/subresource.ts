@@ -1,0 +1,143 @@
+/** Requests that a hand-written handler serves: decodes and admits what goes in, and answers with what comes out. */
+import { internalError, type Status, StatusError } from '#apimachinery/errors.js';
+import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
+import type { AdmissionRequest, Operation } from '../admission/admission.js';
+import type { Answer } from '../call.js';
+import type { Write } from '../registry/registry.js';
+import type { ConnectCall, SubresourceCall, SubresourceHandler } from '../subresources/subresource.js';
+import { checkName, placeInNamespace, readObject } from './body.js';
+import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
+import { readWrite, writeOf } from './options.js';
+import { readPatch } from './patch.js';
+
+export async function serveSubresource(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
+  const { verb } = context.info;
+  if (handler.connect) return connect(context, handler.connect.bind(handler));
+  if (verb === 'get' && handler.stream) return stream(context, handler.stream.bind(handler));
+  if (verb === 'get' && handler.get) return value(200, await handler.get(callOf(context, readOnly(context))));
+  if (verb === 'list' && handler.list)
+    return collection(context, await handler.list(callOf(context, readOnly(context))));
+  if (verb === 'create' && handler.create) return create(context, handler);
+  if (verb === 'update' && handler.update) return update(context, handler);
+  if (verb === 'patch' && handler.update && handler.get) return patch(context, handler);
+  throw methodNotAllowed();
+}
+
+export function methodNotAllowed(): StatusError {
+  const message = 'the server does not allow this method on the requested resource';
+  return new StatusError({ reason: 'MethodNotAllowed', message, details: {} });
+}
+
+/** The kind of a subresource's body: its own where the definition names one. */
+function bodyKind({ resource, info }: HandlerContext): GroupVersionKind {
+  const { group, version, subresource } = info.resource;
+  if (subresource === 'scale') return { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+  const declared = resource.subresources?.others?.find(({ name }) => name === subresource);
+  return {
+    group: declared?.group ?? group,
+    version: declared?.version ?? version,
+    kind: declared?.kind ?? resource.kind,
+  };
+}
+
+async function create(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
+  const { info, resource, registry } = context;
+  const write = readWrite(context, 'CreateOptions');
+  const body = await readObject(context, { kind: bodyKind(context) });
+  const { namespace, name, subresource } = info.resource;
+  placeInNamespace(body, { namespaced: resource.namespaced, namespace });
+  if (subresource) checkName(body, name);
+  registry.scheme.byKind(bodyKind(context))?.default?.(body);
+  const request = admissionOf(context, write, { operation: 'CREATE', object: body, old: undefined });
+  await registry.admission.mutate(request);
+  await registry.admission.validate(request);
+  return value(201, await handler.create!(callOf(context, write), body));
+}
+
+async function update(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
+  const { info, resource } = context;
+  const write = readWrite(context, 'UpdateOptions');
+  const body = await readObject(context, { kind: bodyKind(context) });
+  placeInNamespace(body, { namespaced: resource.namespaced, namespace: info.resource.namespace });
+  checkName(body, info.resource.name);
+  const text = JSON.stringify(body);
+  const change = (old: KubeObject) => admitted(context, write, { old, object: JSON.parse(text) as KubeObject });
+  return value(200, await handler.update!(callOf(context, write), change));
+}
+
+async function patch(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
+  const kind = bodyKind(context);
+  const request = await readPatch(context);
+  const change = (old: KubeObject) => admitted(context, request.write, { old, object: request.patched(old, kind) });
+  return value(200, await handler.update!(callOf(context, request.write), change));
+}
+
+async function admitted(
+  context: HandlerContext,
+  write: Write,
+  { old, object }: { old: KubeObject; object: KubeObject },
+): Promise<KubeObject> {
+  const { registry } = context;
+  registry.scheme.byKind(bodyKind(context))?.default?.(object);
+  const request = admissionOf(context, write, { operation: 'UPDATE', object, old });
+  await registry.admission.mutate(request);
+  await registry.admission.validate(request);
+  return object;
+}
+
+async function connect(context: HandlerContext, run: (call: ConnectCall) => Promise<void>): Promise<Answer> {
+  const { info, registry } = context;
+  const options: Record<string, unknown> = { ...bodyKindOptions(context), ...Object.fromEntries(info.query) };
+  const write = writeOf(context, { dryRun: false, options });
+  const object = options as unknown as KubeObject;
+  const request = admissionOf(context, write, { operation: 'CONNECT', object, old: undefined });
+  await registry.admission.mutate(request);
+  await registry.admission.validate(request);
+  await run(connectCallOf(context, write));
+  return { type: 'taken' };
+}
+
+function bodyKindOptions(context: HandlerContext): { apiVersion: string; kind: string } {
+  return { apiVersion: apiVersionOf(context), kind: bodyKind(context).kind };
+}
+
+async function stream(context: HandlerContext, run: (call: ConnectCall) => Promise<void>): Promise<Answer> {
+  await run(connectCallOf(context, readOnly(context)));
+  return { type: 'taken' };
+}
+
+function readOnly(context: HandlerContext): Write {
+  return writeOf(context, { dryRun: false, options: {} });
+}
+
+function callOf(context: HandlerContext, write: Write): SubresourceCall {
+  const { info, resource, user, registry, signal } = context;
+  return { info, key: keyOf(context), resource, user, registry, write: { ...write, admission: 'done' }, signal };
+}
+
+function connectCallOf(context: HandlerContext, write: Write): ConnectCall {
+  const { call } = context;
+  if (!call.connection) throw internalError('a connection can only be made over HTTPS');
+  return { ...callOf(context, write), method: call.method, headers: call.headers, ...call.connection };
+}
+
+function admissionOf(
+  context: HandlerContext,
+  write: Write,
+  request: { operation: Operation; object: KubeObject; old: KubeObject | undefined },
+): AdmissionRequest {
+  const { resource, info } = context;
+  const { namespace, name, version } = info.resource;
+  const { subresource, user, dryRun, options, warn } = write;
+  return { ...request, resource, version, subresource, namespace, name, user, dryRun, options, warn };
+}
+
+function value(code: number, given: KubeObject | Status): Answer {
+  return { type: 'value', code, value: given };
+}
+
+function collection(context: HandlerContext, items: KubeObject[]): Answer {
+  const { resource } = context;
+  const list = { kind: resource.listKind, apiVersion: apiVersionOf(context), metadata: {}, items };
+  return { type: 'value', code: 200, value: list, resource };
+}

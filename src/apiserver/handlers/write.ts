@@ -1,0 +1,88 @@
+/** POST, PUT and DELETE. PATCH is in `patch.ts`. */
+import { isReason } from '#apimachinery/errors.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import type { Answer } from '../call.js';
+import type { ObjectKey, Write } from '../registry/registry.js';
+import type { Stored } from '../registry/stored.js';
+import { checkName, placeInNamespace, readObject, readOptionalObject } from './body.js';
+import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
+import { readDelete, readList, readWrite } from './options.js';
+
+export async function create(context: HandlerContext): Promise<Answer> {
+  const { store, resource, info } = context;
+  const write = readWrite(context, 'CreateOptions');
+  const object = await readObject(context, { kind: { ...info.resource, kind: resource.kind } });
+  placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });
+  return { type: 'stored', code: 201, resource, stored: await store.insert(object, write) };
+}
+
+export async function update(context: HandlerContext): Promise<Answer> {
+  const { store, resource, info } = context;
+  const write = readWrite(context, 'UpdateOptions');
+  const object = await readObject(context, { kind: { ...info.resource, kind: resource.kind } });
+  placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });
+  const key = keyOf(context);
+  checkName(object, key.name);
+  const wanted = oneByOne(object);
+  try {
+    return { type: 'stored', code: 200, resource, stored: await store.modify(key, wanted, write) };
+  } catch (error) {
+    if (!isReason(error, 'NotFound') || !resource.allowCreateOnUpdate || write.subresource) throw error;
+    return {
+      type: 'stored',
+      code: 201,
+      resource,
+      stored: await createNamed(context, { object: wanted(), key, write }),
+    };
+  }
+}
+
+/** Each attempt gets an object of its own, since a write may change it; nearly always there is only one. */
+function oneByOne(object: KubeObject): () => KubeObject {
+  const text = JSON.stringify(object);
+  let first: KubeObject | undefined = object;
+  return () => {
+    const given = first ?? (JSON.parse(text) as KubeObject);
+    first = undefined;
+    return given;
+  };
+}
+
+/** A write to a name that is not there, for kinds that are then created, and for applies. */
+export function createNamed(
+  { store }: HandlerContext,
+  { object, key, write }: { object: KubeObject; key: ObjectKey; write: Write & { fieldsTracked?: boolean } },
+): Promise<Stored> {
+  object.metadata.name = key.name;
+  return store.insert(object, write);
+}
+
+const deleteOptionsType = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+
+async function readDeleteBody(context: HandlerContext): Promise<Record<string, unknown> | undefined> {
+  const kind = { group: 'meta.k8s.io', version: 'v1', kind: 'DeleteOptions' };
+  const body = await readOptionalObject(context, { kind, typeName: deleteOptionsType });
+  if (!body) return undefined;
+  const { metadata: _, ...options } = body;
+  return options;
+}
+
+export async function remove(context: HandlerContext): Promise<Answer> {
+  const { store, resource } = context;
+  const { options, write } = readDelete(context, await readDeleteBody(context));
+  const deleted = await store.remove(keyOf(context), options, write);
+  if (!deleted.gone) {
+    const cascades = options.propagationPolicy === 'Foreground' || write.options['orphanDependents'] === false;
+    return { type: 'stored', code: cascades ? 202 : 200, resource, stored: deleted.stored };
+  }
+  if (resource.deletion?.returnsObject) return { type: 'stored', code: 200, resource, stored: deleted.stored };
+  return { type: 'value', code: 200, value: store.answerOf(deleted) };
+}
+
+export async function removeCollection(context: HandlerContext): Promise<Answer> {
+  const { store, resource } = context;
+  const { options, write } = readDelete(context, await readDeleteBody(context));
+  const { namespace, selection } = readList(context, { watch: false });
+  const { items, ...metadata } = await store.removeAll({ namespace, selection }, options, write);
+  return { type: 'list', resource, version: apiVersionOf(context), items, metadata };
+}

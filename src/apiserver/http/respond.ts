@@ -1,0 +1,191 @@
+/**
+ * Writes an answer to an exchange in the form that was negotiated. Stored bytes are sent as they are, in slices, so that
+ * no answer, however long, holds up the others.
+ */
+
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { invalid } from '#apimachinery/errors.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import { validateTableOptions } from '#apimachinery/options-validation.js';
+import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
+import type { Answer } from '../call.js';
+import { contentTypes, type Media } from '../media.js';
+import type { Outcome } from '../pipeline.js';
+import type { Exchange } from './exchange.js';
+
+/** Shorter answers are not worth compressing (upstream's threshold). */
+const gzipBytesMin = 128 * 1024;
+const gzipLevel = 1;
+/** Written at once, before others get a turn. */
+const sliceBytes = 256 * 1024;
+
+export interface RespondOptions {
+  nowMs: number;
+  query: URLSearchParams;
+}
+
+type Listed = Extract<Answer, { type: 'list' }>;
+
+/** Of every answer but watches and those that a handler has given. Resolves when all is handed to the connection. */
+export async function respond(
+  exchange: Exchange,
+  { auditId, answer, media, warnings }: Outcome & { answer: Exclude<Answer, { type: 'watch' | 'taken' }> },
+  options: RespondOptions,
+): Promise<void> {
+  const headers = commonHeaders(auditId, warnings);
+  if (answer.type === 'bytes') {
+    const body = Buffer.from(answer.body as Uint8Array);
+    await send(exchange, answer.code, { ...headers, 'content-type': answer.contentType, ...answer.headers }, [body]);
+    return;
+  }
+  const code = answer.type === 'list' ? 200 : answer.code;
+  const retryAfter = answer.type === 'value' ? retryAfterOf(answer.value) : undefined;
+  if (retryAfter) headers['retry-after'] = String(retryAfter);
+  const parts = await encode(answer, media, options);
+  await send(exchange, code, { ...headers, 'content-type': contentTypes[media.format] }, parts);
+}
+
+export function commonHeaders(auditId: string, warnings: readonly string[]): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {
+    'audit-id': auditId,
+    'cache-control': 'no-cache, private',
+  };
+  if (warnings.length > 0) headers['warning'] = warnings.map((text) => `299 - ${quoted(text)}`);
+  return headers;
+}
+
+/** A quoted string of RFC 9110; what cannot stand in a header is replaced. */
+function quoted(text: string): string {
+  return `"${text.replace(/[\\"]/g, '\\$&').replace(/[^\x20-\x7e]/g, ' ')}"`;
+}
+
+function retryAfterOf(value: object): number | undefined {
+  return (value as { details?: { retryAfterSeconds?: number } }).details?.retryAfterSeconds;
+}
+
+async function encode(
+  answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>,
+  media: Media,
+  options: RespondOptions,
+): Promise<Uint8Array[]> {
+  const isFailure = answer.type === 'value' && (answer.value as { kind?: string }).kind === 'Status';
+  if (media.as && !isFailure) return [await encodeValue(transformed(answer, media.as, options), media)];
+  if (media.format === 'json' && !media.pretty) {
+    if (answer.type === 'stored') return [answer.stored.json, newline];
+    if (answer.type === 'list') return listParts(answer);
+  }
+  return [await encodeValue(plainOf(answer), media)];
+}
+
+const newline = Buffer.from('\n');
+const comma = Buffer.from(',');
+
+function listParts({ resource, version, items, metadata }: Listed): Uint8Array[] {
+  const head = JSON.stringify({ kind: resource.listKind, apiVersion: version, metadata });
+  const parts: Uint8Array[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)];
+  for (const [index, item] of items.entries()) {
+    if (index > 0) parts.push(comma);
+    parts.push(item.json);
+  }
+  parts.push(Buffer.from(']}\n'));
+  return parts;
+}
+
+function plainOf(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): object {
+  if (answer.type === 'stored') return answer.stored.object;
+  if (answer.type === 'value') return answer.value;
+  const { resource, version, metadata, items } = answer;
+  return { kind: resource.listKind, apiVersion: version, metadata, items: items.map(({ object }) => object) };
+}
+
+function transformed(
+  answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>,
+  as: NonNullable<Media['as']>,
+  options: RespondOptions,
+): object {
+  const objects = objectsOf(answer);
+  const isList = answer.type === 'list' || (answer.type === 'value' && 'items' in answer.value);
+  const metadata =
+    answer.type === 'list' ? answer.metadata : isList ? {} : { resourceVersion: objects[0]?.metadata.resourceVersion };
+  if (as.kind === 'Table') {
+    const includeObject = includeObjectOf(options.query);
+    const columns = answer.resource?.columns;
+    return tableOf({ columns, objects, metadata, nowMs: options.nowMs, includeObject, version: as.version });
+  }
+  const partial = objects.map((object) => partialObjectMetadata(object, as.version));
+  if (!isList) return partial[0]!;
+  return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${as.version}`, metadata, items: partial };
+}
+
+function objectsOf(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): KubeObject[] {
+  if (answer.type === 'stored') return [answer.stored.object];
+  if (answer.type === 'list') return answer.items.map(({ object }) => object);
+  return 'items' in answer.value ? (answer.value.items as KubeObject[]) : [answer.value as KubeObject];
+}
+
+/** Throws StatusError (422). */
+export function includeObjectOf(query: URLSearchParams): IncludeObject | undefined {
+  const includeObject = query.get('includeObject') ?? undefined;
+  const errors = validateTableOptions({ includeObject });
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'TableOptions', name: '' }, errors);
+  return (includeObject || undefined) as IncludeObject | undefined;
+}
+
+async function encodeValue(value: object, { format, pretty }: Media): Promise<Uint8Array> {
+  if (format === 'yaml') {
+    const { stringify } = await import('yaml');
+    return Buffer.from(stringify(value, { aliasDuplicateObjects: false }));
+  }
+  return Buffer.from(`${JSON.stringify(value, undefined, pretty ? 2 : undefined)}\n`);
+}
+
+async function send(
+  exchange: Exchange,
+  code: number,
+  headers: Record<string, string | string[]>,
+  parts: Uint8Array[],
+): Promise<void> {
+  let bytes = 0;
+  for (const part of parts) bytes += part.length;
+  const compress =
+    bytes > gzipBytesMin && !headers['content-encoding'] && /\bgzip\b/.test(exchange.headers['accept-encoding'] ?? '');
+  if (compress) {
+    const out = exchange.open(code, { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+    const gzip = createGzip({ level: gzipLevel });
+    gzip.pipe(out);
+    await writeParts(gzip, parts, exchange.signal);
+    return;
+  }
+  const out = exchange.open(code, code === 304 ? headers : { ...headers, 'content-length': String(bytes) });
+  if (exchange.method === 'HEAD' || code === 304) {
+    out.end();
+    return;
+  }
+  if (parts.length === 1) out.end(parts[0]);
+  else await writeParts(out, parts, exchange.signal);
+}
+
+/** In slices, each after the one before has been taken. */
+async function writeParts(out: Writable, parts: Uint8Array[], signal: AbortSignal): Promise<void> {
+  let slice: Uint8Array[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    slice.push(part);
+    bytes += part.length;
+    if (bytes < sliceBytes) continue;
+    const taken = out.write(Buffer.concat(slice, bytes));
+    slice = [];
+    bytes = 0;
+    if (signal.aborted) return;
+    try {
+      if (!taken) await once(out, 'drain', { signal });
+      else await new Promise<void>((resolve) => setImmediate(resolve));
+    } catch {
+      // The client has gone; there is nobody to tell.
+      return;
+    }
+  }
+  out.end(Buffer.concat(slice, bytes));
+}

@@ -1,0 +1,101 @@
+/** Creation: default, admit, name, fill, validate, commit. */
+
+import { alreadyExists, badRequest, invalid, StatusError } from '#apimachinery/errors.js';
+import type { FieldError } from '#apimachinery/field-error.js';
+import { validateObjectMeta } from '#apimachinery/metadata-validation.js';
+import { generateName, subdomainProblems } from '#apimachinery/names.js';
+import { formatTime, type KubeObject } from '#apimachinery/object.js';
+import { copy } from '#base/json.js';
+import { uuid } from '#base/prng.js';
+import type { Write } from './registry.js';
+import {
+  admissionRequest,
+  canonical,
+  commit,
+  pretend,
+  type ResourceContext,
+  storageKey,
+  subjectOf,
+} from './resource-context.js';
+import type { Stored } from './stored.js';
+
+/** Draws of a suffix for generateName before the caller is told that no free name was found. */
+const generatedNamesMax = 8;
+
+export type CreateRequest = Write & {
+  /** The object has its managedFields already: an apply. */
+  fieldsTracked?: boolean;
+};
+
+export async function createObject(
+  context: ResourceContext,
+  object: KubeObject,
+  write: CreateRequest,
+): Promise<Stored> {
+  if (object.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
+  const generated = !object.metadata.name && object.metadata.generateName;
+  for (let attempt = 1; ; attempt++) {
+    const last = !generated || attempt === generatedNamesMax;
+    const stored = await tryCreate(context, last ? object : copy(object), write);
+    if (typeof stored !== 'string') return stored;
+    if (last) throw taken(context, { name: stored, generated: Boolean(generated) });
+  }
+}
+
+/** Gives the name when it is taken. */
+async function tryCreate(context: ResourceContext, given: KubeObject, write: CreateRequest): Promise<Stored | string> {
+  const { resource, admission } = context;
+  const { metadata } = given;
+  resource.default?.(given);
+  if (!write.fieldsTracked) context.fields.track({ resource, object: given, old: undefined, write });
+  const request = admissionRequest(context, write, {
+    operation: 'CREATE',
+    object: given,
+    old: undefined,
+    name: metadata.name ?? '',
+    namespace: metadata.namespace ?? '',
+  });
+  if (write.admission === 'run') await admission.mutate(request);
+  prepare(context, given);
+  const object = canonical(context, given);
+  const name = metadata.name ?? '';
+  const errors = validateNew(context, object);
+  if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);
+  for (const text of resource.warnings?.(object, undefined) ?? []) write.warn(text);
+  if (write.admission === 'run') await admission.validate({ ...request, object, name });
+
+  const key = storageKey(context, { namespace: metadata.namespace ?? '', name });
+  if (write.dryRun) return (await context.store.get(key)) ? name : pretend(context, key, object);
+  const result = await commit(context, { key, object, expected: undefined });
+  return result.ok ? result.stored : name;
+}
+
+/** What the server alone decides of a new object. */
+function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject): void {
+  const { metadata } = object;
+  if (!metadata.name && metadata.generateName) metadata.name = generateName(metadata.generateName, prng);
+  metadata.uid = uuid(prng);
+  metadata.creationTimestamp = formatTime(clock.now());
+  delete metadata.resourceVersion;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete metadata.generation;
+  if (resource.bumpsGeneration) metadata.generation = 1;
+  if (resource.subresources?.status && 'status' in object) object.status = {};
+  resource.prepareForCreate?.(object);
+}
+
+function validateNew({ resource }: ResourceContext, object: KubeObject): FieldError[] {
+  const { namespaced, validateName = subdomainProblems } = resource;
+  return [
+    ...validateObjectMeta(object.metadata, { namespaced, validateName, standardFinalizers: true }),
+    ...(resource.validate?.(object) ?? []),
+  ];
+}
+
+function taken(context: ResourceContext, { name, generated }: { name: string; generated: boolean }): StatusError {
+  const error = alreadyExists(subjectOf(context, name));
+  if (!generated) return error;
+  const message = `${error.message}, the server was not able to generate a unique name for the object`;
+  return new StatusError({ ...error.status, message });
+}

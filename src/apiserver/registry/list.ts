@@ -1,0 +1,189 @@
+/**
+ * Lists: of the newest state, of a given revision, or page by page. What `resourceVersion`, `resourceVersionMatch`,
+ * `limit` and `continue` mean together: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+ */
+import { badRequest, StatusError } from '#apimachinery/errors.js';
+import { StoreError } from '#storage/store.js';
+import { openEntry, type ResourceContext, readCurrent, statusOfStoreError } from './resource-context.js';
+import type { Selection } from './selection.js';
+import type { Stored } from './stored.js';
+
+export interface ListRequest {
+  /** '' for all. */
+  namespace: string;
+  selection: Selection;
+  /** '' for the newest state, 0 for any, else by `match` (default: not older than it). */
+  resourceVersion: string;
+  match?: 'Exact' | 'NotOlderThan';
+  /** 0 for no limit. */
+  limit: number;
+  /** The token of the page before, or ''. */
+  continue: string;
+}
+
+export interface ListResult {
+  items: Stored[];
+  resourceVersion: string;
+  continue?: string;
+  remainingItemCount?: number;
+}
+
+/** Objects decoded, to see whether they are wanted, before other requests get a turn. */
+const decodedInARow = 200;
+/** Entries that one read of the store asks for when it is not known how many of them are wanted. */
+const pageEntriesMin = 500;
+
+export async function listObjects(context: ResourceContext, request: ListRequest): Promise<ListResult> {
+  const { resourceVersion: version, limit } = request;
+  if (request.continue) return listPage(context, request, decodeToken(request.continue, version));
+  const exact = request.match === 'Exact' || (limit > 0 && version !== '' && version !== '0' && !request.match);
+  if (exact) return listPage(context, request, { revision: Number(version), after: undefined });
+  await reachVersion(context, version);
+  const { items, revision } = await listCache(context, request);
+  if (limit === 0 || version === '0' || items.length <= limit) return { items, resourceVersion: String(revision) };
+  return listPage(context, request, { revision: undefined, after: undefined });
+}
+
+/** Waits until the cache is fresh enough for a read not older than `version`. Throws 504 for one from the future. */
+export async function reachVersion(context: ResourceContext, version: string): Promise<void> {
+  const { cache, store, written } = context;
+  if (version === '0') {
+    await cache.ready();
+    return;
+  }
+  await cache.reach(written.revision);
+  const wanted = Number(version || 0);
+  if (wanted <= cache.revision) return;
+  const current = await store.revision();
+  if (wanted > current) throw tooLargeVersion(wanted, current);
+}
+
+export function tooLargeVersion(wanted: number, current: number): StatusError {
+  return new StatusError({
+    reason: 'Timeout',
+    message: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  });
+}
+
+/** From the cache, with the revision that the answer is of. */
+export async function listCache(
+  context: ResourceContext,
+  { namespace, selection }: Pick<ListRequest, 'namespace' | 'selection'>,
+): Promise<{ items: Stored[]; revision: number }> {
+  const { cache, resource } = context;
+  const revision = cache.revision;
+  const name = selection.fields.exactValue('metadata.name');
+  if (name !== undefined && (namespace !== '' || !resource.namespaced)) {
+    const one = await readCurrent(context, { namespace, name });
+    return { items: one && selection.matches(one.object) ? [one] : [], revision: Math.max(revision, cache.revision) };
+  }
+  const all = cache.list(rangePrefix(context, namespace));
+  return { items: await chosen(all, selection), revision };
+}
+
+export function rangePrefix({ prefix, resource }: ResourceContext, namespace: string): string {
+  return resource.namespaced && namespace !== '' ? `${prefix}${namespace}/` : prefix;
+}
+
+async function chosen(all: Stored[], selection: Selection): Promise<Stored[]> {
+  if (selection.isEverything) return all;
+  const items: Stored[] = [];
+  for (const [index, stored] of all.entries()) {
+    if (index % decodedInARow === decodedInARow - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    if (selection.matches(stored.object)) items.push(stored);
+  }
+  return items;
+}
+
+interface PageStart {
+  /** undefined: the newest. */
+  revision: number | undefined;
+  /** The last key of the page before, without the range's prefix. */
+  after: string | undefined;
+}
+
+/** From the store, which remembers the revision that the first page was of. */
+async function listPage(context: ResourceContext, request: ListRequest, start: PageStart): Promise<ListResult> {
+  const { namespace, selection, limit } = request;
+  const prefix = rangePrefix(context, namespace);
+  const items: Stored[] = [];
+  let { revision } = start;
+  let after = start.after === undefined ? undefined : `${prefix}${start.after}`;
+  for (;;) {
+    const wanted = limit === 0 ? undefined : limit - items.length;
+    const pageLimit = wanted && (selection.isEverything ? wanted : Math.max(wanted, pageEntriesMin));
+    const page = await readPage(context, { prefix, after, limit: pageLimit, revision, token: request.continue });
+    revision = page.revision;
+    const result = { items, resourceVersion: String(revision) };
+    for (const [index, entry] of page.entries.entries()) {
+      const cached = context.cache.get(entry.key);
+      const stored = cached?.modified === entry.modified ? cached : openEntry(context, entry);
+      if (selection.isEverything || selection.matches(stored.object)) items.push(stored);
+      after = entry.key;
+      const remaining = page.remaining + page.entries.length - index - 1;
+      if (items.length !== limit || remaining === 0) continue;
+      const token = encodeToken({ revision, after: after.slice(prefix.length) });
+      return { ...result, continue: token, remainingItemCount: selection.isEverything ? remaining : undefined };
+    }
+    if (page.remaining === 0) return result;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+async function readPage(
+  { store }: ResourceContext,
+  page: { prefix: string; after?: string; limit?: number; revision?: number; token: string },
+) {
+  const { prefix, after, limit, revision, token } = page;
+  try {
+    return await store.range(prefix, { after, limit, revision });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    if (error.reason === 'compacted' && token) throw expiredToken(after!.slice(prefix.length));
+    if (error.reason === 'future') throw tooLargeVersion(revision!, await store.revision());
+    throw statusOfStoreError(error);
+  }
+}
+
+/** Clients that can live with an inconsistent list go on with the token that the error carries. */
+function expiredToken(after: string): StatusError {
+  const error = new StatusError({
+    reason: 'Expired',
+    message:
+      'The provided continue parameter is too old to display a consistent list result. You can start a new list without ' +
+      'the continue parameter, or use the continue token in this response to retrieve the remainder of the results. ' +
+      'Continuing with the provided token results in an inconsistent list - objects that were created, modified, or ' +
+      'deleted between the time the first chunk was returned and now may show up in the list.',
+  });
+  error.status.metadata.continue = encodeToken({ revision: -1, after });
+  return error;
+}
+
+/** Upstream's form of the token, with the first key not yet given: the one right after the last. */
+function encodeToken({ revision, after }: { revision: number; after: string }): string {
+  const token = { v: 'meta.k8s.io/v1', rv: revision, start: `${after}\0` };
+  return Buffer.from(JSON.stringify(token)).toString('base64url');
+}
+
+function decodeToken(text: string, version: string): PageStart {
+  if (version !== '' && version !== '0')
+    throw badRequest('specifying resource version is not allowed when using continue');
+  let token: { v?: unknown; rv?: unknown; start?: unknown };
+  try {
+    token = JSON.parse(Buffer.from(text, 'base64url').toString()) as typeof token;
+  } catch {
+    throw badRequest('continue key is not valid: it is not the base64 of a token');
+  }
+  const { v, rv, start } = token ?? {};
+  if (v !== 'meta.k8s.io/v1')
+    throw badRequest(`continue key is not valid: server does not recognize this encoded version ${JSON.stringify(v)}`);
+  if (!Number.isInteger(rv) || rv === 0)
+    throw badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  if (typeof start !== 'string' || start === '')
+    throw badRequest('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)');
+  return { revision: (rv as number) < 0 ? undefined : (rv as number), after: start.replace(/\0$/, '') };
+}

@@ -1,0 +1,31 @@
+/** Conditions that a writer puts on the object as it is, in the two wordings that upstream has for them. */
+import { conflict } from '#apimachinery/errors.js';
+import type { Preconditions } from './registry.js';
+import { type ResourceContext, subjectOf } from './resource-context.js';
+import type { Stored } from './stored.js';
+
+export function checkUpdatePreconditions(context: ResourceContext, current: Stored, conditions: Preconditions): void {
+  const { uid = '', name } = current.object.metadata;
+  const rv = current.resourceVersion;
+  let why = '';
+  if (conditions.uid !== undefined && conditions.uid !== uid)
+    why = `UID in precondition: ${conditions.uid}, UID in object meta: ${uid}`;
+  else if (conditions.resourceVersion !== undefined && conditions.resourceVersion !== rv)
+    why = `ResourceVersion in precondition: ${conditions.resourceVersion}, ResourceVersion in object meta: ${rv}`;
+  if (!why) return;
+  const text = `StorageError: invalid object, Code: 4, Key: ${current.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${why}`;
+  throw conflict(subjectOf(context, name), text);
+}
+
+export function checkDeletePreconditions(context: ResourceContext, current: Stored, conditions: Preconditions): void {
+  const { uid = '', name } = current.object.metadata;
+  const rv = current.resourceVersion;
+  if (conditions.uid !== undefined && conditions.uid !== uid) {
+    const why = `the UID in the precondition (${conditions.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`;
+    throw conflict(subjectOf(context, name), why);
+  }
+  if (conditions.resourceVersion !== undefined && conditions.resourceVersion !== rv) {
+    const why = `the ResourceVersion in the precondition (${conditions.resourceVersion}) does not match the ResourceVersion in record (${rv}). The object might have been modified`;
+    throw conflict(subjectOf(context, name), why);
+  }
+}

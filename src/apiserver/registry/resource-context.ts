@@ -1,0 +1,129 @@
+/** What every operation on one resource needs at hand: its definition, its place in the store, its cache, the rules. */
+
+import type { AnyResource } from '#api/resource.js';
+import { normalizeKind } from '#apimachinery/encode.js';
+import { StatusError, type Subject } from '#apimachinery/errors.js';
+import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
+import type { Clock } from '#base/clock.js';
+import type { Prng } from '#base/prng.js';
+import { type Store, StoreError } from '#storage/store.js';
+import type { WatchCache } from '#storage/watch-cache.js';
+import type { AdmissionRequest, Operation } from '../admission/admission.js';
+import type { AdmissionChain } from './admit.js';
+import type { FieldTracker } from './field-tracker.js';
+import type { ObjectKey, Write } from './registry.js';
+import { encodeStored, type Form, Stored } from './stored.js';
+
+export interface ResourceContext {
+  readonly resource: AnyResource;
+  readonly store: Store;
+  readonly cache: WatchCache<Stored>;
+  /** Of the resource's keys, with a slash at the end. */
+  readonly prefix: string;
+  readonly form: Form | undefined;
+  /** Shared by resources that are stored under one prefix. */
+  readonly written: { revision: number };
+  readonly schemas: SchemaTable;
+  readonly admission: AdmissionChain;
+  readonly fields: FieldTracker;
+  readonly clock: Clock;
+  readonly prng: Prng;
+}
+
+export function storageKey({ prefix, resource }: ResourceContext, { namespace, name }: ObjectKey): string {
+  return resource.namespaced ? `${prefix}${namespace}/${name}` : `${prefix}${name}`;
+}
+
+export function subjectOf({ resource }: ResourceContext, name?: string): Subject {
+  return { group: resource.group, resource: resource.plural, name };
+}
+
+/** The object now; reads its own writes, from the cache when that is fresh and from the store otherwise. */
+export async function readCurrent(context: ResourceContext, key: ObjectKey): Promise<Stored | undefined> {
+  await context.cache.reach(context.written.revision);
+  return context.cache.get(storageKey(context, key));
+}
+
+/** From the store itself, for a write that has just lost a race. */
+export function openEntry(context: ResourceContext, entry: ConstructorParameters<typeof Stored>[0]): Stored {
+  return new Stored(entry, context.form);
+}
+
+export type CommitResult = { ok: true; stored: Stored } | { ok: false; current: Stored | undefined };
+
+/** Writes the object if the key's last change is `expected` (0: must not exist). Freezes the object. */
+export async function commit(
+  context: ResourceContext,
+  { key, object, expected }: { key: string; object: KubeObject; expected: Stored | undefined },
+): Promise<CommitResult> {
+  const { storedAs } = context.resource;
+  const value = encodeStored(storedAs ? storedAs.encode(object) : object);
+  const written = await storeCall(() => context.store.put(key, value, expected?.modified ?? 0));
+  if (!written.ok) return { ok: false, current: written.current && openEntry(context, written.current) };
+  const { revision } = written;
+  context.written.revision = Math.max(context.written.revision, revision);
+  const entry = { key, value, created: expected?.created ?? revision, modified: revision };
+  return { ok: true, stored: openEntry(context, entry) };
+}
+
+/** The form in which an object is compared, stored and served, whatever changed it. Gives a new object. */
+export function canonical({ schemas }: ResourceContext, object: KubeObject): KubeObject {
+  return normalizeKind(schemas, { ...parseApiVersion(object.apiVersion), kind: object.kind }, object);
+}
+
+/** What the object would be stored as, for a dry run: it keeps the resourceVersion it has. */
+export function pretend(context: ResourceContext, key: string, object: KubeObject, old?: Stored): Stored {
+  const stored = encodeStored(context.resource.storedAs ? context.resource.storedAs.encode(object) : object);
+  return new Stored({ key, value: stored, created: old?.created ?? 0, modified: old?.modified ?? 0 }, context.form);
+}
+
+export function admissionRequest(
+  { resource }: ResourceContext,
+  write: Write,
+  request: Pick<AdmissionRequest, 'operation' | 'object' | 'old' | 'name' | 'namespace'> & { operation: Operation },
+): AdmissionRequest {
+  const { subresource, user, dryRun, options, warn } = write;
+  const version = write.version ?? resource.versions[0];
+  return { ...request, resource, version, subresource, user, dryRun, options, warn };
+}
+
+/** Turns the store's operating errors into the API's. */
+export async function storeCall<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw statusOfStoreError(error);
+  }
+}
+
+export function statusOfStoreError(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const options = { cause: error };
+  switch (error.reason) {
+    case 'compacted':
+      return new StatusError(
+        { reason: 'Expired', message: 'The resourceVersion for the provided list is too old.' },
+        options,
+      );
+    case 'too large':
+      return new StatusError(
+        { reason: 'RequestEntityTooLarge', message: `Request entity too large: ${error.message}` },
+        options,
+      );
+    case 'future':
+      return new StatusError(
+        { reason: 'Timeout', message: `Timeout: Too large resource version: ${error.message}` },
+        options,
+      );
+    case 'slow':
+    case 'closed':
+      return new StatusError({ reason: 'ServiceUnavailable', message: error.message }, options);
+    case 'write failed':
+    case 'corrupt':
+      return new StatusError(
+        { reason: 'InternalError', message: `Internal error occurred: ${error.message}` },
+        options,
+      );
+  }
+}

@@ -1,0 +1,53 @@
+/** Which objects of a resource a list or watch wants: its label and field selectors, checked against the definition. */
+import type { AnyResource } from '#api/resource.js';
+import { badRequest } from '#apimachinery/errors.js';
+import { type FieldSelector, parseFieldSelector } from '#apimachinery/field-selector.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import { ParseError } from '#apimachinery/parse-error.js';
+import { type LabelSelector, parseLabelSelector } from '#apimachinery/selectors.js';
+
+export interface Selection {
+  labels: LabelSelector;
+  fields: FieldSelector;
+  /** No selector at all, so that objects need not be decoded to be chosen. */
+  isEverything: boolean;
+  matches(object: KubeObject): boolean;
+}
+
+export interface SelectorTexts {
+  labelSelector?: string | null;
+  fieldSelector?: string | null;
+}
+
+/** Throws StatusError (400) for a selector that cannot be read or names a field that cannot be selected by. */
+export function selectionOf(resource: AnyResource, texts: SelectorTexts): Selection {
+  const labels = parsed(() => parseLabelSelector(texts.labelSelector ?? ''));
+  const fields = parsed(() => parseFieldSelector(texts.fieldSelector ?? ''));
+  const selectable = resource.selectableFields ?? {};
+  for (const { field } of fields.terms) {
+    const isMetadata = field === 'metadata.name' || (field === 'metadata.namespace' && resource.namespaced);
+    if (!isMetadata && !Object.hasOwn(selectable, field)) throw badRequest(`field label not supported: ${field}`);
+  }
+  return {
+    labels,
+    fields,
+    isEverything: labels.isEverything && fields.isEverything,
+    matches: (object) =>
+      labels.matches(object.metadata.labels) && fields.matches((field) => fieldValue(object, field, selectable)),
+  };
+}
+
+function fieldValue(object: KubeObject, field: string, selectable: NonNullable<AnyResource['selectableFields']>) {
+  if (field === 'metadata.name') return object.metadata.name ?? '';
+  if (field === 'metadata.namespace') return object.metadata.namespace ?? '';
+  return selectable[field]!(object);
+}
+
+function parsed<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof ParseError) throw badRequest(error.message);
+    throw error;
+  }
+}

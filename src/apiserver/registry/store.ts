@@ -1,0 +1,209 @@
+/**
+ * The one path by which objects of every kind are read and written: default, mutate, prepare, validate, admit, commit.
+ * The steps are in `create.ts`, `update.ts` and `delete.ts`, reads in `list.ts` and `watch.ts`.
+ */
+
+import type { AnyResource } from '#api/resource.js';
+import type { Scheme } from '#api/scheme.js';
+import { isReason, notFound, type Status } from '#apimachinery/errors.js';
+import { formatApiVersion, type KubeList, type KubeObject } from '#apimachinery/object.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
+import type { Prng } from '#base/prng.js';
+import type { Store } from '#storage/store.js';
+import { WatchCache, type WatchCacheLimits } from '#storage/watch-cache.js';
+import type { AdmissionPlugin } from '../admission/admission.js';
+import { AdmissionChain } from './admit.js';
+import { compactPeriodically } from './compaction.js';
+import { type CreateRequest, createObject } from './create.js';
+import { type Deleted, deleteObject } from './delete.js';
+import type { FieldTracker } from './field-tracker.js';
+import { type ListRequest, type ListResult, listCache, listObjects, reachVersion } from './list.js';
+import { managedFieldsTracker } from './managed-fields.js';
+import type { Change, DeleteOptions, ObjectKey, Registry, ResourceStore, UpdateOptions, Write } from './registry.js';
+import { type ResourceContext, storageKey, subjectOf } from './resource-context.js';
+import { selectionOf } from './selection.js';
+import { Stored } from './stored.js';
+import { type UpdateRequest, updateObject } from './update.js';
+import { type ResourceEvent, type WatchRequest, watchObjects } from './watch.js';
+
+export interface RegistryOptions {
+  scheme: Scheme;
+  schemas: SchemaTable;
+  store: Store;
+  admission: readonly AdmissionPlugin[];
+  clock: Clock;
+  prng: Prng;
+  log: Log;
+  cacheLimits?: Partial<WatchCacheLimits>;
+}
+
+export class ObjectRegistry implements Registry {
+  readonly scheme: Scheme;
+  readonly admission: AdmissionChain;
+  readonly #options: RegistryOptions;
+  readonly #fields: FieldTracker;
+  readonly #stores = new Map<AnyResource, ObjectStore>();
+  readonly #written = new Map<string, { revision: number }>();
+  readonly #end = new AbortController();
+  #closed = false;
+
+  constructor(options: RegistryOptions) {
+    this.scheme = options.scheme;
+    this.admission = new AdmissionChain(options.admission);
+    this.#fields = managedFieldsTracker(options);
+    this.#options = options;
+  }
+
+  of<T extends KubeObject>(resource: { group: string; plural: string }): ResourceStore<T> {
+    const definition = this.scheme.byPlural(resource);
+    if (!definition) throw new TypeError(`the scheme has no ${resource.plural} in group "${resource.group}"`);
+    return this.storeOf(definition) as ResourceStore<KubeObject> as ResourceStore<T>;
+  }
+
+  /** The same with the ways to read and write that handlers of verbs need. */
+  storeOf(resource: AnyResource): ObjectStore {
+    let found = this.#stores.get(resource);
+    if (!found) this.#stores.set(resource, (found = new ObjectStore(this.#context(resource))));
+    return found;
+  }
+
+  /** Throws StoreError when the store cannot be read: a health check. */
+  async check(): Promise<void> {
+    await this.#options.store.revision();
+  }
+
+  /** Begins the background work: compaction. Until `close`. */
+  start(): void {
+    const { store, clock, log } = this.#options;
+    void compactPeriodically(store, { clock, log, signal: this.#end.signal });
+  }
+
+  /** Ends all watches. The store is its owner's to close. */
+  close(): void {
+    this.#closed = true;
+    this.#end.abort();
+    for (const store of this.#stores.values()) store.close();
+  }
+
+  #context(resource: AnyResource): ResourceContext {
+    const { schemas, store, clock, prng, log, cacheLimits } = this.#options;
+    const { storedAs, storagePrefix, plural } = resource;
+    const prefix = `/registry/${storagePrefix ?? plural}/`;
+    const form = storedAs && { decode: storedAs.decode };
+    const open = (entry: ConstructorParameters<typeof Stored>[0]) => new Stored(entry, form);
+    const cache = new WatchCache<Stored>({ store, prefix, open, clock, log, limits: cacheLimits });
+    if (this.#closed) cache.close();
+    const fields = this.#fields;
+    let written = this.#written.get(prefix);
+    if (!written) this.#written.set(prefix, (written = { revision: 0 }));
+    return { resource, schemas, store, cache, prefix, form, written, admission: this.admission, fields, clock, prng };
+  }
+}
+
+export class ObjectStore implements ResourceStore {
+  readonly #context: ResourceContext;
+
+  constructor(context: ResourceContext) {
+    this.#context = context;
+  }
+
+  get resource(): AnyResource {
+    return this.#context.resource;
+  }
+
+  async get(key: ObjectKey): Promise<KubeObject> {
+    return (await this.read(key)).object;
+  }
+
+  /** `resourceVersion`: '' for the newest, 0 for any, else not older than it. Throws NotFound. */
+  async read(key: ObjectKey, resourceVersion = ''): Promise<Stored> {
+    await reachVersion(this.#context, resourceVersion);
+    const found = this.#context.cache.get(storageKey(this.#context, key));
+    if (!found) throw notFound(subjectOf(this.#context, key.name));
+    return found;
+  }
+
+  async list(options: { namespace?: string; labelSelector?: string; fieldSelector?: string } = {}): Promise<KubeList> {
+    const { resource } = this;
+    await reachVersion(this.#context, '');
+    const selection = selectionOf(resource, options);
+    const { items, revision } = await listCache(this.#context, { namespace: options.namespace ?? '', selection });
+    return {
+      kind: resource.listKind,
+      apiVersion: formatApiVersion({ group: resource.group, version: resource.versions[0] }),
+      metadata: { resourceVersion: String(revision) },
+      items: items.map(({ object }) => object),
+    };
+  }
+
+  page(request: ListRequest): Promise<ListResult> {
+    return listObjects(this.#context, request);
+  }
+
+  watch(request: WatchRequest): AsyncIterable<ResourceEvent[]> {
+    return watchObjects(this.#context, request);
+  }
+
+  async create(object: KubeObject, write: Write): Promise<KubeObject> {
+    return (await this.insert(object, write)).object;
+  }
+
+  insert(object: KubeObject, write: CreateRequest): Promise<Stored> {
+    return createObject(this.#context, object, write);
+  }
+
+  async update(
+    key: ObjectKey,
+    change: Change<KubeObject>,
+    write: Write & UpdateOptions<KubeObject>,
+  ): Promise<KubeObject> {
+    return (await this.modify(key, change, write)).object;
+  }
+
+  modify(key: ObjectKey, change: Change<KubeObject>, write: UpdateRequest): Promise<Stored> {
+    return updateObject(this.#context, { key, change, write });
+  }
+
+  async delete(key: ObjectKey, options: DeleteOptions, write: Write): Promise<KubeObject | Status> {
+    const deleted = await this.remove(key, options, write);
+    return this.answerOf(deleted);
+  }
+
+  remove(key: ObjectKey, options: DeleteOptions, write: Write): Promise<Deleted> {
+    return deleteObject(this.#context, { key, options, write });
+  }
+
+  /** Deletes what a list gives; what is gone meanwhile is no error. Gives the objects as they were listed. */
+  async removeAll(
+    list: Pick<ListRequest, 'namespace' | 'selection'>,
+    options: DeleteOptions,
+    write: Write,
+  ): Promise<ListResult> {
+    await reachVersion(this.#context, '');
+    const { items, revision } = await listCache(this.#context, list);
+    for (const { object } of items) {
+      const { name = '', namespace = '' } = object.metadata;
+      try {
+        await this.remove({ name, namespace }, options, write);
+      } catch (error) {
+        if (!isReason(error, 'NotFound')) throw error;
+      }
+    }
+    return { items, resourceVersion: String(revision) };
+  }
+
+  /** The object while it is there, or where the kind says so; else a Status that it is gone. */
+  answerOf({ gone, stored }: Deleted): KubeObject | Status {
+    const { resource } = this;
+    if (!gone || resource.deletion?.returnsObject) return stored.object;
+    const { name, uid } = stored.object.metadata;
+    const details = { name, group: resource.group || undefined, kind: resource.plural, uid };
+    return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details, code: 200 };
+  }
+
+  close(): void {
+    this.#context.cache.close();
+  }
+}

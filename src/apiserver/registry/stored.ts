@@ -1,0 +1,102 @@
+/**
+ * One object at one revision, in the forms in which it is asked for: bytes to serve, and a frozen object to share. The
+ * stored bytes are the JSON of the object without its resourceVersion, which is spliced in; they are decoded only when
+ * somebody needs to look inside.
+ */
+
+import type { KubeObject } from '#apimachinery/object.js';
+import { freeze } from '#base/json.js';
+import type { Entry } from '#storage/store.js';
+
+/** How a resource's objects differ from their stored form, when they do (`storedAs` of a definition). */
+export interface Form {
+  decode: (stored: KubeObject) => KubeObject;
+}
+
+/** What this process wrote need not be parsed again when the store hands the same bytes back in an event. */
+const written = new WeakMap<Uint8Array, KubeObject>();
+
+const metadataStart = Buffer.from('"metadata":{');
+
+/** The bytes to store. Takes ownership of the object, which it freezes. */
+export function encodeStored(object: KubeObject): Uint8Array {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  const { resourceVersion: _, ...kept } = metadata;
+  const plain = freeze({ kind, apiVersion, metadata: kept, ...rest });
+  const value = Buffer.from(JSON.stringify(plain));
+  written.set(value, plain);
+  return value;
+}
+
+export class Stored {
+  readonly key: string;
+  readonly created: number;
+  readonly modified: number;
+  /** As stored, until the splice is made. */
+  #value: Uint8Array | undefined;
+  #json: Buffer | undefined;
+  #object: KubeObject | undefined;
+  readonly #form: Form | undefined;
+
+  constructor({ key, value, created, modified }: Entry, form?: Form) {
+    this.key = key;
+    this.created = created;
+    this.modified = modified;
+    this.#value = value;
+    this.#form = form;
+  }
+
+  get resourceVersion(): string {
+    return String(this.modified);
+  }
+
+  /** The object's JSON, ready to be sent. */
+  get json(): Buffer {
+    if (!this.#json) {
+      this.#json = this.#form ? Buffer.from(JSON.stringify(this.object)) : splice(this.#value!, this.modified);
+      if (!this.#form) this.#value = this.#object ? undefined : this.#value;
+    }
+    return this.#json;
+  }
+
+  /** Frozen, and shared by all who ask. */
+  get object(): KubeObject {
+    if (!this.#object) {
+      const stored = written.get(this.#value!) ?? parse(this.#value!);
+      const object = this.#form ? this.#form.decode(stored) : stored;
+      // Revision 0 is of an object that was never written: the answer to a dry run.
+      const metadata = this.modified ? { ...object.metadata, resourceVersion: this.resourceVersion } : object.metadata;
+      this.#object = freeze({ ...object, metadata });
+      if (this.#json) this.#value = undefined;
+    }
+    return this.#object;
+  }
+
+  /** The same value under another revision: the last state of an object in the event of its deletion. */
+  under(revision: number): Stored {
+    const { key, created } = this;
+    if (this.#value) return new Stored({ key, created, modified: revision, value: this.#value }, this.#form);
+    const { metadata, ...rest } = this.object;
+    const copy = new Stored({ key, created, modified: revision, value: new Uint8Array() }, this.#form);
+    copy.#object = freeze({ ...rest, metadata: { ...metadata, resourceVersion: String(revision) } });
+    copy.#json = Buffer.from(JSON.stringify(copy.#object));
+    return copy;
+  }
+}
+
+function parse(value: Uint8Array): KubeObject {
+  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as KubeObject;
+}
+
+/** Kind and apiVersion stand before metadata and hold no quotes, so the first match is the object's own metadata. */
+function splice(value: Uint8Array, revision: number): Buffer {
+  const source = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (revision === 0) return source;
+  const at = source.indexOf(metadataStart) + metadataStart.length;
+  const comma = source[at] === 0x7d ? '' : ',';
+  return Buffer.concat([
+    source.subarray(0, at),
+    Buffer.from(`"resourceVersion":"${revision}"${comma}`),
+    source.subarray(at),
+  ]);
+}

@@ -1,0 +1,162 @@
+/** Updates of any kind, as a change from what is to what is wanted: admit, prepare, validate, commit; again on a race. */
+
+import { conflict, internalError, invalid, notFound, optimisticLockMessage } from '#apimachinery/errors.js';
+import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import { validateObjectMetaUpdate } from '#apimachinery/metadata-validation.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import { copy, equal } from '#base/json.js';
+import { isFinished, removeObject } from './delete.js';
+import { checkUpdatePreconditions } from './preconditions.js';
+import type { Change, ObjectKey, UpdateOptions, Write } from './registry.js';
+import {
+  admissionRequest,
+  type CommitResult,
+  canonical,
+  commit,
+  pretend,
+  type ResourceContext,
+  readCurrent,
+  storageKey,
+  subjectOf,
+} from './resource-context.js';
+import type { Stored } from './stored.js';
+
+/** Lost races before the caller is told to try again; each means that somebody else's write went through. */
+const commitAttemptsMax = 64;
+
+export type UpdateRequest = Write &
+  UpdateOptions<KubeObject> & {
+    /** The change has set managedFields already: an apply. */
+    fieldsTracked?: boolean;
+  };
+
+export async function updateObject(
+  context: ResourceContext,
+  { key, change, write }: { key: ObjectKey; change: Change<KubeObject>; write: UpdateRequest },
+): Promise<Stored> {
+  let current = await readCurrent(context, key);
+  for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
+    if (!current) throw notFound(subjectOf(context, key.name));
+    if (write.preconditions) checkUpdatePreconditions(context, current, write.preconditions);
+    const object = await wanted(context, { current, change, write });
+    const old = current.object;
+    if (equal(object, old)) return current;
+    if (write.dryRun) return pretend(context, current.key, object, current);
+    const result: CommitResult = isFinished(context.resource, object, old)
+      ? await removeObject(context, { current, last: object })
+      : await commit(context, { key: storageKey(context, key), object, expected: current });
+    if (result.ok) return result.stored;
+    current = result.current;
+  }
+  throw internalError(`${subjectOf(context, key.name).resource} "${key.name}" is written too often by others`);
+}
+
+/** The whole new object, ready to be stored: what the caller may not change is as it was. */
+async function wanted(
+  context: ResourceContext,
+  { current, change, write }: { current: Stored; change: Change<KubeObject>; write: UpdateRequest },
+): Promise<KubeObject> {
+  const { resource, admission } = context;
+  const old = current.object;
+  const desired = await change(copy(old));
+  checkResourceVersion(context, { desired, current });
+  const { uid } = desired.metadata;
+  if (uid) checkUpdatePreconditions(context, current, { uid });
+  resource.default?.(desired);
+  const { name = '', namespace = '' } = old.metadata;
+  const request = admissionRequest(context, write, { operation: 'UPDATE', object: desired, old, name, namespace });
+  if (write.admission === 'run') await admission.mutate(request);
+
+  keepMetadata(desired, old);
+  const object = canonical(context, keepOthersPart(context, { desired, old, write }));
+  raiseGeneration(context, object, old);
+  if (!write.fieldsTracked) context.fields.track({ resource, object, old, write });
+  const errors = validateChange(context, { object, old, write });
+  if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);
+  for (const text of resource.warnings?.(object, old) ?? []) write.warn(text);
+  if (write.admission === 'run') await admission.validate({ ...request, object });
+  return object;
+}
+
+/** An update without a version overwrites, where the kind allows it; with one it must be the current one. */
+function checkResourceVersion(
+  context: ResourceContext,
+  { desired, current }: { desired: KubeObject; current: Stored },
+): void {
+  const { resource } = context;
+  const { name } = current.object.metadata;
+  const given = desired.metadata.resourceVersion;
+  if (!given || given === '0') {
+    if (resource.allowUnconditionalUpdate === false) {
+      const error = invalidValue('metadata.resourceVersion', 0, 'must be specified for an update');
+      throw invalid({ group: resource.group, kind: resource.kind, name }, [error]);
+    }
+    desired.metadata.resourceVersion = current.resourceVersion;
+  } else if (given !== current.resourceVersion) throw conflict(subjectOf(context, name), optimisticLockMessage);
+}
+
+/** What an update may leave out, and what it may not change. */
+function keepMetadata({ metadata }: KubeObject, { metadata: old }: KubeObject): void {
+  metadata.uid ||= old.uid;
+  metadata.creationTimestamp = old.creationTimestamp;
+  setOrDelete(metadata, 'generation', old.generation);
+  if (old.deletionTimestamp) metadata.deletionTimestamp ??= old.deletionTimestamp;
+  else delete metadata.deletionTimestamp;
+  if (old.deletionGracePeriodSeconds !== undefined)
+    metadata.deletionGracePeriodSeconds ??= old.deletionGracePeriodSeconds;
+  else delete metadata.deletionGracePeriodSeconds;
+}
+
+/** A write to the resource keeps the status, one to `/status` the rest, one to `/finalize` all but the spec. */
+function keepOthersPart(
+  { resource }: ResourceContext,
+  { desired, old, write }: { desired: KubeObject; old: KubeObject; write: UpdateRequest },
+): KubeObject {
+  if (write.rules) {
+    write.rules.prepare?.(desired, old);
+    return desired;
+  }
+  if (write.subresource === 'status') {
+    const metadata = { ...desired.metadata };
+    setOrDelete(metadata, 'ownerReferences', old.metadata.ownerReferences);
+    const object: KubeObject = { ...old, apiVersion: desired.apiVersion, kind: desired.kind, metadata };
+    setOrDelete(object as KubeObject & Stateful, 'status', (desired as Stateful).status);
+    resource.prepareForStatusUpdate?.(object, old);
+    return object;
+  }
+  if (resource.subresources?.status)
+    setOrDelete(desired as KubeObject & Stateful, 'status', copy((old as Stateful).status));
+  if (write.subresource !== 'finalize') resource.prepareForUpdate?.(desired, old);
+  return desired;
+}
+
+interface Stateful {
+  status?: unknown;
+}
+
+function setOrDelete<T extends object, K extends keyof T>(target: T, key: K, value: T[K] | undefined): void {
+  if (value === undefined) delete target[key];
+  else target[key] = value;
+}
+
+function raiseGeneration({ resource }: ResourceContext, object: KubeObject, old: KubeObject): void {
+  const changed = resource.bumpsGeneration?.some((path) => !equal(fieldAt(object, path), fieldAt(old, path)));
+  if (changed) object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+}
+
+function fieldAt(object: KubeObject, path: string): unknown {
+  let value: unknown = object;
+  for (const part of path.split('.')) value = (value as Record<string, unknown> | undefined)?.[part];
+  return value;
+}
+
+function validateChange(
+  { resource }: ResourceContext,
+  { object, old, write }: { object: KubeObject; old: KubeObject; write: UpdateRequest },
+): FieldError[] {
+  const errors = validateObjectMetaUpdate(object.metadata, old.metadata, { standardFinalizers: true });
+  if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];
+  if (write.subresource === 'status') return [...errors, ...(resource.validateStatusUpdate?.(object, old) ?? [])];
+  if (write.subresource === 'finalize') return errors;
+  return [...errors, ...(resource.validate?.(object) ?? []), ...(resource.validateUpdate?.(object, old) ?? [])];
+}

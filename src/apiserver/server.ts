@@ -1,0 +1,252 @@
+/**
+ * The API server: sockets in front, the pipeline behind. HTTP/2 and HTTP/1.1 share one TLS port by ALPN.
+ * Options say what it serves; `cluster/` puts them together.
+ */
+
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import { createServer as createHttpsServer, type Server } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { Log } from '#base/log.js';
+import type { Transport } from '#client/transport.js';
+import type { UserInfo } from './authentication/authenticator.js';
+import type { Call, Connection } from './call.js';
+import { answerHealth, type HealthCheck } from './health.js';
+import { readBody } from './http/body.js';
+import { type Exchange, http1Exchange, http2Exchange, upgradeExchange } from './http/exchange.js';
+import { commonHeaders, respond } from './http/respond.js';
+import { streamWatch } from './http/watch-stream.js';
+import { LoopbackTransport } from './loopback.js';
+import { type Outcome, Pipeline, type PipelineOptions } from './pipeline.js';
+
+export interface ApiServerOptions extends PipelineOptions {
+  /** PEM texts. Without them the server has no port, only transports. */
+  tls?: { cert: string; key: string; clientCa: string };
+  healthChecks?: readonly HealthCheck[];
+}
+
+export interface ApiServer {
+  readonly pipeline: Pipeline;
+  /** Resolves to the address when the port takes connections. Throws the system's error, such as EADDRINUSE. */
+  listen(options: { host: string; port: number }): Promise<AddressInfo>;
+  /** For a component in this process, as this user: through authorization and admission like any other. */
+  transport(user: UserInfo): Transport;
+  /** Takes no more requests, ends watches, waits for the others up to a limit, closes connections. */
+  close(): Promise<void>;
+}
+
+/** Streams of one HTTP/2 connection, as upstream's --http2-max-streams-per-connection. */
+const streamsMax = 250;
+const handshakeTimeoutMs = 10_000;
+const headersTimeoutMs = 32_000;
+const requestTimeoutMs = 60_000;
+/** Connections without a request. */
+const idleTimeoutMs = 90_000;
+const connectionsMax = 10_000;
+/** How long `close` waits for requests in work. */
+const drainTimeoutMs = 5_000;
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  return new Http(options);
+}
+
+class Http implements ApiServer {
+  readonly pipeline: Pipeline;
+  readonly #options: ApiServerOptions;
+  readonly #log: Log;
+  readonly #closing = new AbortController();
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #working = new Set<Promise<void>>();
+  #server: Server | undefined;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    const checks = options.healthChecks ?? [];
+    const health = { checks: [{ name: 'ping', check: () => {} }, ...checks], log: options.log };
+    const paths = [
+      (_: Call, info: { path: string; query: URLSearchParams }) => answerHealth(info, health),
+      ...options.paths,
+    ];
+    this.pipeline = new Pipeline({ ...options, paths });
+  }
+
+  transport(user: UserInfo): Transport {
+    return new LoopbackTransport({ pipeline: this.pipeline, user, closed: this.#closing.signal });
+  }
+
+  listen({ host, port }: { host: string; port: number }): Promise<AddressInfo> {
+    const server = (this.#server = this.#createServer());
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.off('error', reject);
+        server.on('error', (error) => this.#log.error('the listening socket failed', { err: error }));
+        resolve(server.address() as AddressInfo);
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const server = this.#server;
+    const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
+    const timeout = new AbortController();
+    const late = this.#options.clock.sleep(drainTimeoutMs, timeout.signal).catch(() => {});
+    await Promise.race([Promise.all(this.#working), late]);
+    timeout.abort();
+    for (const session of this.#sessions) session.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #createServer(): Server {
+    const { tls } = this.#options;
+    if (!tls) throw new TypeError('a server that listens needs a certificate');
+    const http2 = this.#createHttp2();
+    const server = createHttpsServer({
+      cert: tls.cert,
+      key: tls.key,
+      ca: tls.clientCa,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: handshakeTimeoutMs,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: idleTimeoutMs,
+    });
+    server.maxConnections = connectionsMax;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('error', () => socket.destroy());
+    });
+    // Node's own listener speaks HTTP/1.1 only: connections that chose h2 are handed over before it sees them.
+    const serveHttp1 = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
+    server.removeAllListeners('secureConnection');
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (socket.alpnProtocol === 'h2') http2.emit('connection', socket);
+      else for (const serve of serveHttp1) serve.call(server, socket);
+    });
+    server.on('tlsClientError', (_, socket) => socket.destroy());
+    server.on('request', (request, response) => this.#serve(http1Exchange(request, response)));
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    server.on('clientError', (_, socket) => refuse(socket));
+    return server;
+  }
+
+  #createHttp2(): Http2Server {
+    const server = createHttp2Server({ settings: { maxConcurrentStreams: streamsMax } });
+    server.on('session', (session) => {
+      this.#sessions.add(session);
+      let streams = 0;
+      session.on('stream', (stream) => {
+        streams++;
+        stream.on('close', () => streams--);
+      });
+      session.setTimeout(idleTimeoutMs, () => {
+        if (streams === 0) session.close();
+      });
+      session.on('close', () => this.#sessions.delete(session));
+      session.on('error', () => session.destroy());
+    });
+    server.on('sessionError', (error) => this.#log.debug('an HTTP/2 session failed', { err: error }));
+    server.on('stream', (stream, headers) => this.#serve(http2Exchange(stream, headers)));
+    return server;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.on('finish', () => socket.end());
+    socket.on('close', () => response.emit('close'));
+    this.#serve(upgradeExchange(request, socket, head, http1Exchange(request, response)));
+  }
+
+  #serve(exchange: Exchange): void {
+    const work = this.#answer(exchange).catch((error) => {
+      if (!exchange.signal.aborted) this.#log.error('answer failed', { target: exchange.target, err: error });
+      exchange.destroy();
+    });
+    this.#working.add(work);
+    void work.finally(() => this.#working.delete(work));
+  }
+
+  async #answer(exchange: Exchange): Promise<void> {
+    const call = this.#callOf(exchange);
+    const outcome = await this.pipeline.handle(call);
+    const { answer } = outcome;
+    const query = new URLSearchParams(exchange.target.split('?')[1] ?? '');
+    const { clock, log } = this.#options;
+    if (answer.type === 'taken' || exchange.signal.aborted) return;
+    if (exchange.headersSent) {
+      // A handler that began to answer by itself and then failed: the client must not take what it has for all.
+      exchange.destroy();
+      return;
+    }
+    if (answer.type === 'watch') {
+      await streamWatch(exchange, { ...outcome, answer }, { clock, log, query });
+      return;
+    }
+    await respond(exchange, { ...outcome, answer }, { nowMs: clock.now(), query });
+    if (!exchange.body.readableEnded && hasBody(outcome)) exchange.body.resume();
+  }
+
+  #callOf(exchange: Exchange): Call {
+    const { method, target, headers, body, upgrade, socket } = exchange;
+    const connection: Connection = {
+      body,
+      upgrade,
+      respond: (status, more) => exchange.open(status, { ...commonHeaders('', []), ...more }),
+    };
+    return {
+      method,
+      target,
+      headers,
+      credentials: { certificate: certificateOf(socket), bearerToken: bearerTokenOf(headers) },
+      source: socket?.remoteAddress ?? '',
+      readBody: async () => ({ bytes: await readBody(exchange, this.#options.clock) }),
+      signal: AbortSignal.any([exchange.signal, this.#closing.signal]),
+      connection,
+    };
+  }
+}
+
+/** What was refused may still be on its way; it is thrown away so that the answer gets through. */
+function hasBody({ error }: Outcome): boolean {
+  return error !== undefined;
+}
+
+const certificates = new WeakMap<TLSSocket, Uint8Array | undefined>();
+
+function certificateOf(socket: TLSSocket | undefined): Uint8Array | undefined {
+  if (!socket) return undefined;
+  if (!certificates.has(socket)) {
+    const { raw } = socket.getPeerCertificate();
+    certificates.set(socket, raw);
+  }
+  return certificates.get(socket);
+}
+
+const protocolTokenPrefix = 'base64url.bearer.authorization.k8s.io.';
+
+/** From the Authorization header, or for browsers from the list of WebSocket protocols. */
+function bearerTokenOf(headers: Readonly<Record<string, string | undefined>>): string | undefined {
+  const match = /^bearer +(\S+)\s*$/i.exec(headers['authorization'] ?? '');
+  if (match) return match[1];
+  const protocols = headers['sec-websocket-protocol']?.split(',').map((one) => one.trim());
+  const encoded = protocols?.find((one) => one.startsWith(protocolTokenPrefix));
+  return encoded && Buffer.from(encoded.slice(protocolTokenPrefix.length), 'base64url').toString();
+}
+
+function refuse(socket: Duplex): void {
+  if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+  else socket.destroy();
+}

@@ -1,7 +1,0 @@
-/** What one probe found. */
-
-export interface ProbeResult {
-  result: 'success' | 'failure' | 'unknown';
-  /** For the event that tells of a failure. */
-  output: string;
-}

@@ -1,0 +1,308 @@
+/**
+ * The newest state of one key prefix and its recent events, kept in memory and fed by the store, so that reads and
+ * watches cost the store nothing. It knows no resource: `open` turns an entry into whatever the reader wants, once.
+ *
+ * A watcher is a position in the history, not a queue: one that does not read holds no memory, and is ended when the
+ * history has moved past it.
+ */
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
+import { type Entry, type Event, type Store, StoreError } from './store.js';
+
+export interface CacheEvent<V> {
+  type: 'put' | 'delete';
+  revision: number;
+  key: string;
+  /** Of a deletion: the last value, under the revision of the deletion. */
+  value: V;
+  previous: V | undefined;
+}
+
+/** The events up to `revision`, of which none is missing. */
+export interface CacheBatch<V> {
+  events: CacheEvent<V>[];
+  revision: number;
+}
+
+export interface CacheWatchOptions {
+  since: number;
+  signal: AbortSignal;
+  /** Asked anew before each wait. */
+  idleMs?: () => number;
+}
+
+export interface WatchCacheOptions<V> {
+  store: Store;
+  prefix: string;
+  open: (entry: Entry) => V;
+  clock: Clock;
+  log: Log;
+  limits?: Partial<WatchCacheLimits>;
+}
+
+export interface WatchCacheLimits {
+  /** Events kept for watchers that start in the past. */
+  historyEventsMax: number;
+  /** Of the values of those events. */
+  historyBytesMax: number;
+  /** Events that a watcher may fall behind before it is ended. */
+  backlogEventsMax: number;
+}
+
+const defaultLimits: WatchCacheLimits = {
+  historyEventsMax: 4096,
+  historyBytesMax: 32 << 20,
+  backlogEventsMax: 2048,
+};
+
+const restartDelayMs = 200;
+
+export class WatchCache<V> {
+  readonly #options: WatchCacheOptions<V>;
+  readonly #limits: WatchCacheLimits;
+  #values = new Map<string, V>();
+  /** All keys in order; rebuilt from the map after many changes at once. */
+  #keys: string[] = [];
+  #revision = 0;
+  #history = new History<V>();
+  #waiters = new Set<() => void>();
+  #started: Promise<void> | undefined;
+  /** Of the current life of the feed; aborting it ends the watchers of that life. */
+  #life = new AbortController();
+  #closed = false;
+
+  constructor(options: WatchCacheOptions<V>) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+  }
+
+  /** Lists the prefix and starts following it, on the first call. Throws StoreError when the store cannot be read. */
+  ready(): Promise<void> {
+    this.#started ??= this.#start().catch((error) => {
+      this.#started = undefined;
+      throw error;
+    });
+    return this.#started;
+  }
+
+  /** The revision of the newest change seen (or of the list, when none came since). */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(key: string): V | undefined {
+    return this.#values.get(key);
+  }
+
+  /** The values under a prefix in key order, as of `revision`. */
+  list(prefix: string): V[] {
+    const from = lowerBound(this.#keys, prefix);
+    const to = prefix === this.#options.prefix ? this.#keys.length : lowerBound(this.#keys, `${prefix}\uffff`);
+    const out = new Array<V>(to - from);
+    for (let index = from; index < to; index++) out[index - from] = this.#values.get(this.#keys[index]!)!;
+    return out;
+  }
+
+  /** Waits until changes up to `revision` are seen; only for a revision that changed a key of this prefix. */
+  async reach(revision: number, signal?: AbortSignal): Promise<void> {
+    await this.ready();
+    while (this.#revision < revision) {
+      if (this.#closed) throw new StoreError('closed', 'the cache is closed');
+      signal?.throwIfAborted();
+      await this.#change(signal);
+    }
+  }
+
+  /**
+   * Batches of events after `since` until the signal aborts (the iterable then ends); an empty batch whenever nothing
+   * happened for `idleMs`. Throws StoreError `compacted` when
+   * the past is in neither the history nor the store, `slow` for a reader too far behind, `closed` when the feed broke.
+   */
+  async *watch(options: CacheWatchOptions): AsyncIterable<CacheBatch<V>> {
+    await this.ready();
+    const { since, signal, idleMs } = options;
+    const life = this.#life.signal;
+    if (since < this.#history.since) {
+      yield* this.#watchStore(options);
+      return;
+    }
+    const history = this.#history;
+    let position = history.positionAfter(since);
+    // Whoever starts in the kept past is not slow: the backlog counts from its first batch on.
+    for (let started = false; !signal.aborted; started = true) {
+      if (life.aborted) throw new StoreError('closed', 'the feed of the watch cache broke');
+      const behind = history.end - position;
+      if (position < history.start || (started && behind > this.#limits.backlogEventsMax))
+        throw new StoreError('slow', `the watcher is ${behind} events behind`);
+      if (behind > 0) {
+        const events = history.from(position);
+        position = history.end;
+        yield { events, revision: this.#revision };
+      } else if (!(await this.#change(signal, idleMs?.()))) yield { events: [], revision: this.#revision };
+    }
+  }
+
+  /** Ends all watches. */
+  close(): void {
+    this.#closed = true;
+    this.#life.abort();
+    this.#wake();
+  }
+
+  async #start(): Promise<void> {
+    const { store, prefix, open } = this.#options;
+    const { entries, revision } = await store.range(prefix);
+    this.#values = new Map(entries.map((entry) => [entry.key, open(entry)]));
+    this.#keys = [...this.#values.keys()].sort();
+    this.#history = new History(revision);
+    this.#revision = revision;
+    this.#life = new AbortController();
+    if (this.#closed) this.#life.abort();
+    this.#wake();
+    void this.#feed(revision, this.#life);
+  }
+
+  async #feed(since: number, life: AbortController): Promise<void> {
+    const { store, prefix, log, clock } = this.#options;
+    try {
+      for await (const events of store.watch(prefix, { since, signal: life.signal })) {
+        for (const event of events) this.#apply(event);
+        this.#wake();
+      }
+    } catch (error) {
+      if (!this.#closed) log.warn('watch cache starts again', { prefix, err: error });
+    }
+    if (this.#closed) return;
+    life.abort();
+    this.#wake();
+    this.#started = clock.sleep(restartDelayMs).then(() => this.#start());
+    this.#started.catch((error) => {
+      log.error('watch cache cannot be filled', { prefix, err: error });
+      this.#started = undefined;
+    });
+  }
+
+  #apply({ type, entry, previous: before }: Event): void {
+    const { open } = this.#options;
+    const { key } = entry;
+    const previous = this.#values.get(key) ?? (before && open(before));
+    const value = open(entry);
+    if (type === 'put') {
+      if (!this.#values.has(key)) this.#keys.splice(lowerBound(this.#keys, key), 0, key);
+      this.#values.set(key, value);
+    } else if (this.#values.delete(key)) {
+      this.#keys.splice(lowerBound(this.#keys, key), 1);
+    }
+    this.#revision = entry.modified;
+    this.#history.push({ type, revision: entry.modified, key, value, previous }, entry.value.length);
+    this.#history.trim(this.#limits);
+  }
+
+  /** For watchers that start before the history does, such as after a restart: straight from the store. */
+  async *#watchStore({ since, signal }: CacheWatchOptions): AsyncIterable<CacheBatch<V>> {
+    const { store, prefix, open } = this.#options;
+    for await (const batch of store.watch(prefix, { since, signal })) {
+      const events = batch.map(({ type, entry, previous }) => ({
+        type,
+        revision: entry.modified,
+        key: entry.key,
+        value: open(entry),
+        previous: previous && open(previous),
+      }));
+      yield { events, revision: batch.at(-1)!.entry.modified };
+    }
+  }
+
+  /** Resolves at the next change, true; or false when `idleMs` have passed before. */
+  #change(signal?: AbortSignal, idleMs?: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (signal?.aborted || this.#closed) {
+        resolve(true);
+        return;
+      }
+      const finish = (changed: boolean) => {
+        this.#waiters.delete(wake);
+        signal?.removeEventListener('abort', wake);
+        timer?.cancel();
+        resolve(changed);
+      };
+      const wake = () => finish(true);
+      const timer = idleMs === undefined ? undefined : this.#options.clock.setTimer(idleMs, () => finish(false));
+      this.#waiters.add(wake);
+      signal?.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  #wake(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+}
+
+/** Events in order, each at a position that never changes; the oldest are dropped. */
+class History<V> {
+  /** Events after this revision are all here. */
+  since: number;
+  start = 0;
+  #events: { event: CacheEvent<V>; bytes: number }[] = [];
+  /** Index of `start`: dropping from the front of an array one by one would be slow. */
+  #head = 0;
+  #bytes = 0;
+
+  constructor(since = 0) {
+    this.since = since;
+  }
+
+  get end(): number {
+    return this.start + this.#events.length - this.#head;
+  }
+
+  push(event: CacheEvent<V>, bytes: number): void {
+    this.#events.push({ event, bytes });
+    this.#bytes += bytes;
+  }
+
+  from(position: number): CacheEvent<V>[] {
+    return this.#events.slice(position - this.start + this.#head).map(({ event }) => event);
+  }
+
+  positionAfter(revision: number): number {
+    let low = this.#head;
+    let high = this.#events.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#events[middle]!.event.revision <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return this.start + low - this.#head;
+  }
+
+  trim({ historyEventsMax, historyBytesMax }: WatchCacheLimits): void {
+    while (this.end - this.start > 1 && (this.end - this.start > historyEventsMax || this.#bytes > historyBytesMax)) {
+      const { event, bytes } = this.#events[this.#head]!;
+      this.since = event.revision;
+      this.#bytes -= bytes;
+      this.#head += 1;
+      this.start += 1;
+    }
+    if (this.#head > 1024 && this.#head > this.#events.length / 2) {
+      this.#events = this.#events.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+}
+
+/** The index of the first key that is not before `key`. */
+function lowerBound(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (keys[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
