@@ -36,7 +36,7 @@ async function subscribeForever(
   const { channel, clock, log } = source;
   const { signal, push } = options;
   const filters = ['tasks/start', 'tasks/exit', 'tasks/oom', 'containers/delete'].map(
-    (topic) => `namespace==k8s.io,topic==/${topic}`,
+    (topic) => `namespace==k8s.io,topic=="/${topic}"`,
   );
   let retryMs = retryMsMin;
   while (!signal.aborted) {
