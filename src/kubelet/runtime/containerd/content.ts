@@ -74,6 +74,8 @@ export const eventsService = {
   ),
 };
 
-/** The parts that the events on tasks and containers have in common; `id` is the exec's, or the container's again. */
-export const taskEvent = message({ containerId: string(1), id: string(2) });
+/** What we read of TaskStart, TaskOOM and TaskExit; they have no more in common. */
+export const taskEvent = message({ containerId: string(1) });
+/** `id` is the exec's, or the container's again. */
+export const taskExitEvent = message({ containerId: string(1), id: string(2) });
 export const containerEvent = message({ id: string(1) });

@@ -7,7 +7,7 @@ import { type Channel, GrpcError } from '#base/grpc/channel.js';
 import type { Log } from '#base/log.js';
 import { EventQueue } from '../event-queue.js';
 import type { RuntimeEvent } from '../runtime.js';
-import { containerEvent, criNamespace, eventsService, taskEvent } from './content.js';
+import { containerEvent, criNamespace, eventsService, taskEvent, taskExitEvent } from './content.js';
 
 export interface EventSource {
   channel: Channel;
@@ -67,14 +67,15 @@ async function translate(
     push({ type: 'deleted', id: containerEvent.decode(value).id });
     return;
   }
-  const task = taskEvent.decode(value);
-  if (topic === '/tasks/start') push({ type: 'started', id: task.containerId });
-  else if (topic === '/tasks/oom') push({ type: 'oom', id: task.containerId });
-  // The exit of a command run by exec has that command's id.
-  else if (topic === '/tasks/exit' && task.id === task.containerId) {
-    await untilExitShows(source, task.containerId);
-    push({ type: 'exited', id: task.containerId });
+  if (topic === '/tasks/exit') {
+    const { containerId, id } = taskExitEvent.decode(value);
+    // A command run by exec has an id of its own.
+    if (id !== containerId) return;
+    await untilExitShows(source, containerId);
+    push({ type: 'exited', id: containerId });
+    return;
   }
+  push({ type: topic === '/tasks/oom' ? 'oom' : 'started', id: taskEvent.decode(value).containerId });
 }
 
 async function untilExitShows({ clock, isRunning }: EventSource, id: string): Promise<void> {
