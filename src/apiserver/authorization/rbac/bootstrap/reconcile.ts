@@ -52,9 +52,7 @@ export function bootstrapPolicy(): BootstrapPolicy {
     const { subjects = [] } = text;
     policy.roleBindings.push(makeBinding('Role', { namespace, name: bindingName, role: name, subjects }));
   }
-  // In the order of names, as the aggregation controller does it, which then finds nothing to do.
-  const ordered = [...policy.clusterRoles].sort((a, b) => (a.metadata.name! < b.metadata.name! ? -1 : 1));
-  for (const role of ordered) aggregate(role, ordered);
+  for (const role of policy.clusterRoles) aggregate(role, policy.clusterRoles);
   return policy;
 }
 

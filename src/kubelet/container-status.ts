@@ -1,0 +1,203 @@
+/** Container statuses from what the runtime holds, what is going on, and what probes say. Pure. */
+import type {
+  Container,
+  ContainerStatus,
+  ContainerState as ContainerStatusState,
+  Pod,
+  PodStatus,
+} from '#api/gen/core-v1.js';
+import { formatTime } from '#apimachinery/object.js';
+import { shouldRestart } from './pod-actions.js';
+import { type AnyContainer, isRestartableInit, type PodState, restartCountOf } from './pod-state.js';
+import type { ContainerState } from './runtime/runtime.js';
+
+/** Why a container is not running. */
+export interface WaitingReason {
+  reason: string;
+  message?: string;
+}
+
+export interface ContainerStatusInput {
+  pod: Pod;
+  /** Without containers whose start is still under way (image, creation, postStart): they show as they did before. */
+  state: PodState;
+  /** What keeps a container from starting, by name. */
+  waiting: ReadonlyMap<string, WaitingReason>;
+  /** What an exited container said of its end, by id. */
+  terminationMessages: ReadonlyMap<string, string>;
+  ready: (containerId: string) => boolean;
+  started: (containerId: string) => boolean;
+  /** `containerd`, of `containerd://<id>`. */
+  runtimeName: string;
+  /** All has been stopped, and nothing will start again. */
+  terminated: boolean;
+}
+
+export type ContainerStatuses = Pick<
+  PodStatus,
+  'initContainerStatuses' | 'containerStatuses' | 'ephemeralContainerStatuses'
+>;
+
+export function containerStatuses(input: ContainerStatusInput): ContainerStatuses {
+  const { pod } = input;
+  const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec;
+  const initialized = initContainers.every((container) => {
+    const [last] = runsOf(input.state, container.name);
+    if (!last) return false;
+    return isRestartableInit(container) ? true : last.state === 'exited' && last.exitCode === 0;
+  });
+  const waitingFor = initialized || initContainers.length === 0 ? 'ContainerCreating' : 'PodInitializing';
+  const first = initContainers.length > 0 ? 'PodInitializing' : waitingFor;
+  const of = (list: readonly AnyContainer[], kind: Kind) =>
+    list.map((container) =>
+      containerStatus(input, { container, kind, waitingFor: kind === 'init' ? first : waitingFor }),
+    );
+  return {
+    ...(initContainers.length > 0 && { initContainerStatuses: of(initContainers, 'init') }),
+    containerStatuses: of(containers, 'regular'),
+    ...(ephemeralContainers.length > 0 && { ephemeralContainerStatuses: of(ephemeralContainers, 'ephemeral') }),
+  };
+}
+
+type Kind = 'init' | 'regular' | 'ephemeral';
+
+interface Subject {
+  container: AnyContainer;
+  kind: Kind;
+  /** The reason to show while nothing else is known. */
+  waitingFor: string;
+}
+
+function containerStatus(input: ContainerStatusInput, subject: Subject): ContainerStatus {
+  const { container } = subject;
+  const [last, previous] = runsOf(input.state, container.name);
+  if (!last) return missingStatus(input, subject);
+
+  const status: ContainerStatus = {
+    name: container.name,
+    state: stateOf(input, last),
+    lastState: previous?.state === 'exited' ? stateOf(input, previous) : {},
+    ready: false,
+    restartCount: restartCountOf(last),
+    image: last.image,
+    imageID: last.imageRef,
+    containerID: `${input.runtimeName}://${last.id}`,
+    ...configured(container),
+  };
+  const why = input.waiting.get(container.name);
+  const restarts = subject.kind !== 'ephemeral' && shouldRestart(container as Container, input.pod, last);
+  if (why && last.state !== 'running' && restarts && !input.terminated) {
+    if (last.state === 'exited') status.lastState = status.state;
+    status.state = { waiting: why };
+  }
+  setReadiness(input, subject, { status, last });
+  return status;
+}
+
+function setReadiness(
+  input: ContainerStatusInput,
+  { container, kind }: Subject,
+  { status, last }: { status: ContainerStatus; last: ContainerState },
+): void {
+  const running = status.state?.running !== undefined;
+  if (kind === 'init' && !isRestartableInit(container as Container)) {
+    status.started = false;
+    status.ready = status.state?.terminated?.exitCode === 0;
+    return;
+  }
+  status.started = running && input.started(last.id);
+  if (kind !== 'ephemeral') status.ready = running && status.started && input.ready(last.id);
+}
+
+/** The runtime has no such container: it was never made, or it was lost. */
+function missingStatus(input: ContainerStatusInput, { container, waitingFor, kind }: Subject): ContainerStatus {
+  const status: ContainerStatus = {
+    name: container.name,
+    state: { waiting: input.waiting.get(container.name) ?? { reason: waitingFor } },
+    lastState: {},
+    ready: false,
+    restartCount: 0,
+    image: container.image ?? '',
+    imageID: '',
+    started: false,
+    ...configured(container),
+  };
+  const before = findStatus(input.pod.status, container.name);
+  if (!before) return status;
+  status.restartCount = before.restartCount;
+  if (before.state?.terminated) {
+    // An init container that was removed after it ended stays as it was.
+    if (kind === 'init' && before.state.terminated.exitCode === 0) return before;
+    if (kind !== 'regular' || input.terminated || input.pod.spec.restartPolicy === 'Never') return before;
+  }
+  if (before.lastState?.terminated) status.lastState = before.lastState;
+  if (before.state?.running || input.terminated) lost(input, { status, before });
+  return status;
+}
+
+const lostContainer = { exitCode: 137, reason: 'ContainerStatusUnknown' };
+
+function lost(
+  { pod, terminated }: ContainerStatusInput,
+  { status, before }: { status: ContainerStatus; before: ContainerStatus },
+): void {
+  if (terminated) {
+    const message = 'The container could not be located when the pod was terminated';
+    status.state = { terminated: { ...lostContainer, message } };
+    return;
+  }
+  const when = pod.metadata.deletionTimestamp ? 'pod was deleted' : 'pod was terminated';
+  const message = `The container could not be located when the ${when}.  The container used to be Running`;
+  status.lastState = { terminated: { ...lostContainer, message } };
+  status.restartCount = before.restartCount + 1;
+}
+
+/** What the spec says of resources and mounts, which the status repeats once the container was accepted. */
+function configured(container: AnyContainer): Partial<ContainerStatus> {
+  const { resources, volumeMounts = [] } = container;
+  const requests = resources?.requests;
+  const some = resources && (resources.limits || requests);
+  return {
+    ...(requests && { allocatedResources: requests }),
+    ...(some && {
+      resources: { ...(resources.limits && { limits: resources.limits }), ...(requests && { requests }) },
+    }),
+    ...(volumeMounts.length > 0 && {
+      volumeMounts: volumeMounts.map(({ name, mountPath, readOnly }) => ({
+        name,
+        mountPath,
+        ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }),
+      })),
+    }),
+  };
+}
+
+function stateOf(input: ContainerStatusInput, container: ContainerState): ContainerStatusState {
+  if (container.state === 'running') return { running: { startedAt: formatTime(container.startedAtMs) } };
+  if (container.state === 'created') return { waiting: { reason: 'ContainerCreating' } };
+  const { exitCode, signal, reason, message, startedAtMs, finishedAtMs, id } = container;
+  const text = input.terminationMessages.get(id) || message;
+  return {
+    terminated: {
+      exitCode: container.state === 'unknown' ? 137 : exitCode,
+      ...(signal && { signal }),
+      reason: reason || (container.state === 'unknown' ? lostContainer.reason : exitCode === 0 ? 'Completed' : 'Error'),
+      ...(text && { message: text }),
+      ...(startedAtMs > 0 && { startedAt: formatTime(startedAtMs) }),
+      ...(finishedAtMs > 0 && { finishedAt: formatTime(finishedAtMs) }),
+      containerID: `${input.runtimeName}://${id}`,
+    },
+  };
+}
+
+function runsOf(state: PodState, name: string): ContainerState[] {
+  return state.containers.filter((container) => container.name === name);
+}
+
+export function findStatus(status: PodStatus | undefined, name: string): ContainerStatus | undefined {
+  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = status ?? {};
+  const byName = (one: ContainerStatus) => one.name === name;
+  return (
+    containerStatuses.find(byName) ?? initContainerStatuses.find(byName) ?? ephemeralContainerStatuses.find(byName)
+  );
+}

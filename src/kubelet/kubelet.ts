@@ -1,0 +1,269 @@
+/** Runs the pods of one node: a worker for each, fed by the API's watch, the runtime's events and slow relists. */
+import { readFile } from 'node:fs/promises';
+import services from '#api/core/service.js';
+import type { Pod, Service, Taint } from '#api/gen/core-v1.js';
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
+import type { Prng } from '#base/prng.js';
+import type { Client } from '#client/client.js';
+import { Informer } from '#client/informer.js';
+import { CgroupTree, noCgroups } from './cgroup-tree.js';
+import { ConfigObjects } from './config-objects.js';
+import type { ClusterDns } from './dns.js';
+import { parseResolvConf } from './dns.js';
+import { collectGarbage } from './garbage-collection.js';
+import { ImagePuller } from './image-puller.js';
+import { KubeletError } from './kubelet-error.js';
+import { LifecycleHooks } from './lifecycle-hooks.js';
+import type { NodeContext } from './node-context.js';
+import { type NodeFacts, nodeAmounts, readMachine, readPressure } from './node-facts.js';
+import { keepLease } from './node-lease.js';
+import { NodeReporter } from './node-status.js';
+import { defaultPaths, type KubeletPaths } from './paths.js';
+import type { EventSink } from './pod-events.js';
+import { OwnPods, type PodSource } from './pod-source.js';
+import { PodStates } from './pod-states.js';
+import { PodWorker } from './pod-worker.js';
+import { machineProber, type Prober, simulatedProber } from './probes/probe.js';
+import type { Runtime } from './runtime/runtime.js';
+import { RuntimeWatch } from './runtime-watch.js';
+import { ServiceAccountTokens } from './service-account-tokens.js';
+import { StatusManager } from './status-manager.js';
+import { LocalVolumes } from './volumes/local-volumes.js';
+import { CheckedVolumes, type Volumes } from './volumes/volumes.js';
+
+const garbageMs = 60_000;
+
+export interface KubeletOptions {
+  client: Client;
+  runtime: Runtime;
+  nodeName: string;
+  clock: Clock;
+  prng: Prng;
+  log: Log;
+  events: EventSink;
+  /** `machine`: pods have directories, mounts and cgroups here. `simulated`: nothing outside the process is touched. */
+  mode: 'machine' | 'simulated';
+  /** The first is the node's own. */
+  addresses: readonly string[];
+  cluster: ClusterDns;
+  /** `v1.36.0+t8s.0.1.0` */
+  version: string;
+  paths?: Partial<KubeletPaths>;
+  /** Default: what the machine says. Simulated nodes must have it. */
+  facts?: NodeFacts;
+  labels?: Record<string, string>;
+  taints?: readonly Taint[];
+  /** Of the kubelet's server, shown in the node's status. Default: none. */
+  port?: number;
+  /** Default: a watch of this node's own. Many nodes in one process share one. */
+  podSource?: PodSource;
+  /** Default: an informer of this node's own. */
+  services?: Informer<Service>;
+  config?: ConfigObjects;
+  prober?: Prober;
+  /** Keep secrets on a tmpfs. Default: true where we may mount (root). */
+  confidentialInMemory?: boolean;
+}
+
+export class Kubelet {
+  readonly #options: KubeletOptions;
+  readonly #stop = new AbortController();
+  /** By pod uid. */
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #tasks = new Set<Promise<unknown>>();
+  #context!: NodeContext;
+  #startedAtMs = 0;
+
+  constructor(options: KubeletOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the node is registered and its pods are taken over; Ready follows as soon as the runtime is. */
+  async start(): Promise<void> {
+    const { nodeName, clock, client, events, log, runtime } = this.#options;
+    this.#startedAtMs = clock.now();
+    const { signal } = this.#stop;
+    const paths = { ...defaultPaths, ...this.#options.paths };
+    const machine = this.#options.mode === 'machine';
+    const facts = this.#options.facts ?? (machine ? await readMachine('/') : missingFacts());
+    const reporter = this.#reporter(facts, paths);
+    const node = { kind: 'Node', name: nodeName, uid: nodeName, apiVersion: 'v1' };
+    events.event(node, { type: 'Normal', reason: 'Starting', message: 'Starting kubelet.' });
+    const registered = new Promise<void>((resolve) => this.#run('node status', reporter.run(signal, resolve)));
+    this.#context = await this.#makeContext(facts, paths);
+    const watch = new RuntimeWatch({
+      runtime,
+      clock,
+      log,
+      states: this.#context.states,
+      changed: (uid) => this.#wake(uid),
+    });
+    await watch.relist(signal);
+    await Promise.all([registered, this.#followServices(), this.#context.volumes.start(), this.#startCgroups(facts)]);
+    if (signal.aborted) return;
+    this.#run('lease', keepLease({ client, clock, log, nodeName, node: () => reporter.node }, signal));
+    this.#run('runtime watch', watch.run(signal));
+    const source = this.#options.podSource ?? new OwnPods(client, this.#options);
+    const handlers = { changed: (pod: Pod) => this.#changed(pod), deleted: (pod: Pod) => this.#deleted(pod) };
+    await source.follow(nodeName, handlers, signal);
+    this.#run('garbage collection', this.#collectGarbage());
+  }
+
+  /** Leaves all containers running: the next kubelet takes them over. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#context?.config.stop();
+    await Promise.allSettled([...this.#workers.values()].map((worker) => worker.stop()));
+    await Promise.allSettled(this.#tasks);
+  }
+
+  /** The pods that this node is to run, as the API last showed them. */
+  pods(): Pod[] {
+    return [...this.#workers.values()].map(({ pod }) => pod);
+  }
+
+  /** Throws KubeletError 'not found'. */
+  pod(namespace: string, name: string): Pod {
+    const found = this.pods().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+    if (!found) throw new KubeletError('not found', `pod "${name}" not found in namespace "${namespace}"`);
+    return found;
+  }
+
+  /** What the parts of the kubelet's server need: states by pod uid, paths, the runtime. Only after `start`. */
+  get context(): Readonly<NodeContext> {
+    return this.#context;
+  }
+
+  #changed(pod: Pod): void {
+    const uid = pod.metadata.uid!;
+    const known = this.#workers.get(uid);
+    this.#context.statuses.observe(pod);
+    if (known) {
+      known.update(pod);
+      return;
+    }
+    const worker = new PodWorker({ context: this.#context, pod, takenOverBeforeMs: this.#startedAtMs });
+    this.#workers.set(uid, worker);
+    worker.wake();
+  }
+
+  #deleted({ metadata }: Pod): void {
+    const uid = metadata.uid!;
+    const worker = this.#workers.get(uid);
+    if (!worker) return;
+    const removal = worker.remove().finally(() => {
+      this.#workers.delete(uid);
+    });
+    this.#run('pod removal', removal);
+  }
+
+  #wake(uid: string): void {
+    this.#workers.get(uid)?.wake();
+  }
+
+  async #collectGarbage(): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await collectGarbage(this.#context, { wanted: (uid) => this.#workers.has(uid) });
+      } catch (err) {
+        log.warn('garbage collection failed', { err });
+      }
+      await clock.sleep(garbageMs, signal).catch(() => {});
+    }
+  }
+
+  async #followServices(): Promise<void> {
+    const { client } = this.#options;
+    const given = this.#options.services;
+    const informer = given ?? new Informer(client.of(services), this.#options);
+    if (!given) this.#run('services', informer.start(this.#stop.signal));
+    await informer.synced;
+    this.#context.services = (namespace) => {
+      const own = informer.inNamespace(namespace);
+      const apiServer = namespace === 'default' ? undefined : informer.get('default/kubernetes');
+      return apiServer ? [...own, apiServer] : own;
+    };
+  }
+
+  async #startCgroups({ cpus, memoryBytes }: NodeFacts): Promise<void> {
+    await this.#context.cgroups.start({ milliCpu: cpus * 1000, memoryBytes });
+  }
+
+  #reporter(facts: NodeFacts, { root }: KubeletPaths): NodeReporter {
+    const { labels = {}, taints = [], port = 0, mode } = this.#options;
+    const none = { memory: false, disk: false, pids: false };
+    // The root itself may not be there yet.
+    const pressure = async () => (mode === 'machine' ? await readPressure(root).catch(() => readPressure('/')) : none);
+    return new NodeReporter({ ...this.#options, facts, labels, taints, port, pressure });
+  }
+
+  async #makeContext(facts: NodeFacts, paths: KubeletPaths): Promise<NodeContext> {
+    const { client, runtime, clock, log, prng, mode, cluster } = this.#options;
+    const isMachine = mode === 'machine';
+    const config = this.#options.config ?? new ConfigObjects(this.#options);
+    const prober = this.#options.prober ?? (isMachine ? machineProber({ runtime, clock }) : simulatedProber(runtime));
+    const readOptional = (path: string) => (isMachine ? readFile(path, 'utf8').catch(() => '') : '');
+    const [resolvConf, nodeHosts, runtimeName] = await Promise.all([
+      readOptional(paths.resolvConf),
+      readOptional(paths.hosts),
+      runtimeNameOf(runtime),
+    ]);
+    return {
+      client,
+      runtime,
+      runtimeName,
+      clock,
+      prng,
+      log,
+      events: this.#options.events,
+      paths,
+      states: new PodStates(),
+      statuses: new StatusManager({ client, clock, log, signal: this.#stop.signal }),
+      images: new ImagePuller({ runtime, clock }),
+      volumes: this.#makeVolumes(config, paths),
+      cgroups: isMachine ? new CgroupTree({ root: paths.cgroupRoot, log }) : noCgroups,
+      config,
+      hooks: new LifecycleHooks({ runtime, clock, hasNetwork: isMachine }),
+      prober,
+      cluster,
+      hostDns: parseResolvConf(resolvConf),
+      nodeHosts,
+      hostIPs: this.#options.addresses,
+      memoryBytes: facts.memoryBytes,
+      allocatable: nodeAmounts(facts).allocatable,
+      services: () => [],
+      isMachine,
+    };
+  }
+
+  #makeVolumes(config: ConfigObjects, paths: KubeletPaths): Volumes {
+    if (this.#options.mode === 'simulated') return new CheckedVolumes();
+    const { client, clock, prng, log, confidentialInMemory = process.getuid?.() === 0 } = this.#options;
+    const tokens = new ServiceAccountTokens({ client, clock });
+    const renew = (uid: string) => this.#workers.get(uid)?.refreshVolumes();
+    return new LocalVolumes({ paths, config, tokens, clock, prng, log, confidentialInMemory, renew });
+  }
+
+  #run(what: string, task: Promise<unknown>): void {
+    const watched = task
+      .catch((err) => this.#options.log.error(`${what} ended`, { err }))
+      .finally(() => this.#tasks.delete(watched));
+    this.#tasks.add(watched);
+  }
+}
+
+function missingFacts(): never {
+  throw new KubeletError('machine', 'a simulated node must be given its facts');
+}
+
+async function runtimeNameOf(runtime: Runtime): Promise<string> {
+  try {
+    return (await runtime.status()).versionText.split('://')[0]!;
+  } catch {
+    // Not ready yet, which the node's status says; the name is the same for every runtime we speak to so far.
+    return 'containerd';
+  }
+}

@@ -1,0 +1,182 @@
+/** A pod's phase, conditions and addresses, from its container statuses. Pure; rules and texts are upstream's. */
+import type { ContainerStatus, Pod, PodCondition, PodStatus } from '#api/gen/core-v1.js';
+import { formatTime } from '#apimachinery/object.js';
+import type { ContainerStatuses } from './container-status.js';
+import { formatList } from './go-text.js';
+import { sandboxNeed } from './pod-actions.js';
+import { isRestartableInit, type PodState } from './pod-state.js';
+import { qosClass } from './qos.js';
+
+export interface PodStatusInput {
+  pod: Pod;
+  state: PodState;
+  statuses: ContainerStatuses;
+  /** All has been stopped, and nothing will start again. */
+  terminated: boolean;
+  /** The kubelet ended or refused the pod: DeadlineExceeded, Evicted, OutOfcpu, ... */
+  verdict?: { reason: string; message: string };
+  hostIPs: readonly string[];
+  nowMs: number;
+}
+
+export function podStatus(input: PodStatusInput): PodStatus {
+  const { pod, statuses, verdict, hostIPs } = input;
+  const phase = verdict && input.terminated ? 'Failed' : podPhase(pod, statuses, { terminated: input.terminated });
+  const ips = podIPs(input);
+  return {
+    ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
+    phase,
+    conditions: conditions(input, phase),
+    ...(verdict && { reason: verdict.reason, message: verdict.message }),
+    ...(hostIPs[0] && { hostIP: hostIPs[0], hostIPs: hostIPs.map((ip) => ({ ip })) }),
+    ...(ips[0] && { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
+    startTime: pod.status?.startTime ?? formatTime(input.nowMs),
+    ...statuses,
+    qosClass: pod.status?.qosClass ?? qosClass(pod),
+  };
+}
+
+function podIPs({ pod, state, hostIPs }: PodStatusInput): readonly string[] {
+  if (pod.spec.hostNetwork) return hostIPs;
+  const ips = state.sandboxes[0]?.ips ?? [];
+  if (ips.length > 0) return ips;
+  return (pod.status?.podIPs ?? []).map(({ ip }) => ip);
+}
+
+/** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase */
+export function podPhase(pod: Pod, statuses: ContainerStatuses, { terminated }: { terminated: boolean }): string {
+  const init = initProgress(pod, statuses);
+  const policy = pod.spec.restartPolicy;
+  if (init.failed > 0 && policy === 'Never') return 'Failed';
+
+  const count = { running: 0, waiting: 0, stopped: 0, succeeded: 0, unknown: 0 };
+  for (const { name } of pod.spec.containers) {
+    const status = statuses.containerStatuses?.find((one) => one.name === name);
+    if (status?.state?.running) count.running++;
+    else if (status?.state?.terminated) {
+      count.stopped++;
+      if (status.state.terminated.exitCode === 0) count.succeeded++;
+    } else if (status?.state?.waiting) {
+      if (status.lastState?.terminated) count.stopped++;
+      else count.waiting++;
+    } else count.unknown++;
+  }
+  if (terminated)
+    return count.stopped > 0 && count.stopped === count.succeeded && init.pending === 0 ? 'Succeeded' : 'Failed';
+  const everStarted = count.running + count.stopped > 0;
+  if (init.pending > 0 || (init.sidecarsPending > 0 && !everStarted)) return 'Pending';
+  if (count.waiting > 0) return 'Pending';
+  if (count.unknown > 0) return 'Pending';
+  if (count.running > 0) return 'Running';
+  if (count.stopped === 0) return 'Pending';
+  if (policy === 'Always') return 'Running';
+  if (count.stopped === count.succeeded) return 'Succeeded';
+  return policy === 'Never' ? 'Failed' : 'Running';
+}
+
+function initProgress(pod: Pod, { initContainerStatuses = [] }: ContainerStatuses) {
+  const progress = { pending: 0, sidecarsPending: 0, failed: 0 };
+  for (const container of pod.spec.initContainers ?? []) {
+    const status = initContainerStatuses.find(({ name }) => name === container.name);
+    if (isRestartableInit(container)) {
+      if (!status?.started && !status?.lastState?.terminated) progress.sidecarsPending++;
+      continue;
+    }
+    const end = status?.state?.terminated ?? (status?.state?.waiting && status.lastState?.terminated);
+    if (!end) progress.pending++;
+    else if (end.exitCode !== 0) {
+      progress.failed++;
+      progress.pending++;
+    }
+  }
+  return progress;
+}
+
+type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
+const yes: Verdict = { status: 'True' };
+const no = (reason: string, message?: string): Verdict => ({ status: 'False', reason, ...(message && { message }) });
+
+/** Only the conditions that a kubelet owns, in upstream's order. */
+function conditions(input: PodStatusInput, phase: string): PodCondition[] {
+  const { pod, nowMs } = input;
+  const containersReady = containersReadyVerdict(input, phase);
+  const verdicts: Record<string, Verdict> = {
+    PodReadyToStartContainers: sandboxNeed(pod, input.state).create ? { status: 'False' } : yes,
+    Initialized: initializedVerdict(input, phase),
+    Ready: containersReady.status === 'True' ? gatesVerdict(pod) : containersReady,
+    ContainersReady: containersReady,
+    PodScheduled: yes,
+  };
+  return Object.entries(verdicts).map(([type, verdict]) => {
+    const before = pod.status?.conditions?.find((condition) => condition.type === type);
+    const same = before?.status === verdict.status && before.lastTransitionTime;
+    return {
+      type,
+      ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
+      ...verdict,
+      lastTransitionTime: same || formatTime(nowMs),
+    };
+  });
+}
+
+function containersReadyVerdict({ pod, statuses }: PodStatusInput, phase: string): Verdict {
+  const all = [...(statuses.initContainerStatuses ?? []), ...(statuses.containerStatuses ?? [])];
+  const names = [...(pod.spec.initContainers ?? []).filter(isRestartableInit), ...pod.spec.containers].map(
+    (c) => c.name,
+  );
+  const { unknown, unfit } = sortOut(names, all, (status) => status.ready);
+  if (phase === 'Succeeded' && unknown.length === 0) return no('PodCompleted');
+  if (phase === 'Failed') return no('PodFailed');
+  const message = join(unknown, unfit, 'unready');
+  return message ? no('ContainersNotReady', message) : yes;
+}
+
+function initializedVerdict({ pod, statuses }: PodStatusInput, phase: string): Verdict {
+  const inits = pod.spec.initContainers ?? [];
+  const { unknown, unfit } = sortOut(
+    inits.map(({ name }) => name),
+    statuses.initContainerStatuses ?? [],
+    (status) => {
+      const container = inits.find(({ name }) => name === status.name)!;
+      return isRestartableInit(container) ? status.started === true : status.ready;
+    },
+  );
+  if (phase === 'Succeeded' && unknown.length === 0) return { status: 'True', reason: 'PodCompleted' };
+  // Once a regular container has started, a restarting sidecar does not undo initialization.
+  const started = (statuses.containerStatuses ?? []).some(
+    ({ state, lastState }) => state?.running || state?.terminated || lastState?.terminated,
+  );
+  const message = started ? '' : join(unknown, unfit, 'incomplete');
+  return message ? no('ContainersNotInitialized', message) : yes;
+}
+
+function sortOut(names: string[], statuses: ContainerStatus[], suits: (status: ContainerStatus) => boolean) {
+  const unknown: string[] = [];
+  const unfit: string[] = [];
+  for (const name of names) {
+    const status = statuses.find((one) => one.name === name);
+    if (!status) unknown.push(name);
+    else if (!suits(status)) unfit.push(name);
+  }
+  return { unknown, unfit };
+}
+
+function join(unknown: string[], unfit: string[], word: string): string {
+  const parts = [];
+  if (unknown.length > 0) parts.push(`containers with unknown status: ${formatList(unknown)}`);
+  if (unfit.length > 0) parts.push(`containers with ${word} status: ${formatList(unfit)}`);
+  return parts.join(', ');
+}
+
+function gatesVerdict(pod: Pod): Verdict {
+  const messages: string[] = [];
+  for (const { conditionType } of pod.spec.readinessGates ?? []) {
+    const condition = pod.status?.conditions?.find(({ type }) => type === conditionType);
+    if (!condition) {
+      messages.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`);
+    } else if (condition.status !== 'True') {
+      messages.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`);
+    }
+  }
+  return messages.length > 0 ? no('ReadinessGatesNotReady', messages.join(', ')) : yes;
+}

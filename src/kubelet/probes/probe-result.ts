@@ -1,0 +1,7 @@
+/** What one probe found. */
+
+export interface ProbeResult {
+  result: 'success' | 'failure' | 'unknown';
+  /** For the event that tells of a failure. */
+  output: string;
+}

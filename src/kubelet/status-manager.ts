@@ -1,0 +1,161 @@
+/** Writes pod statuses to the API: at once, only what changed, one write per pod at a time, the latest wins. */
+import pods from '#api/core/pod/index.js';
+import type { Pod, PodCondition, PodStatus } from '#api/gen/core-v1.js';
+import { isReason, StatusError } from '#apimachinery/errors.js';
+import type { Clock } from '#base/clock.js';
+import { equal } from '#base/json.js';
+import type { Log } from '#base/log.js';
+import type { Client } from '#client/client.js';
+
+const retryInitialMs = 200;
+const retryMaximumMs = 10_000;
+
+interface Slot {
+  pod: Pod;
+  /** As the API last showed or answered it. */
+  base: PodStatus;
+  baseVersion: string;
+  wanted: PodStatus;
+  writing: Promise<void> | undefined;
+  gone: boolean;
+}
+
+export class StatusManager {
+  readonly #client: Client;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #signal: AbortSignal;
+  /** By uid; bounded by the pods on the node. */
+  readonly #slots = new Map<string, Slot>();
+
+  constructor({ client, clock, log, signal }: { client: Client; clock: Clock; log: Log; signal: AbortSignal }) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#log = log;
+    this.#signal = signal;
+  }
+
+  /** The pod's status with what we have decided already, whether or not it is written yet. */
+  current(pod: Pod): PodStatus | undefined {
+    const slot = this.#slots.get(pod.metadata.uid!);
+    return slot ? merged(newer(slot, pod) ? slot.base : pod.status, slot.wanted) : pod.status;
+  }
+
+  publish(pod: Pod, status: PodStatus): void {
+    const slot = this.#slot(pod, status);
+    slot.wanted = status;
+    this.#write(slot);
+  }
+
+  /** The API shows this pod now; differences that others made to our fields are mended. */
+  observe(pod: Pod): void {
+    const slot = this.#slots.get(pod.metadata.uid!);
+    if (!slot || newer(slot, pod)) return;
+    slot.pod = pod;
+    slot.base = pod.status ?? {};
+    slot.baseVersion = pod.metadata.resourceVersion ?? '';
+    this.#write(slot);
+  }
+
+  /** Resolves when what was published is written, or the pod is gone. */
+  async written(uid: string): Promise<void> {
+    for (let slot = this.#slots.get(uid); slot?.writing; ) await slot.writing;
+  }
+
+  forget(uid: string): void {
+    const slot = this.#slots.get(uid);
+    if (slot) slot.gone = true;
+    this.#slots.delete(uid);
+  }
+
+  #slot(pod: Pod, status: PodStatus): Slot {
+    const uid = pod.metadata.uid!;
+    const known = this.#slots.get(uid);
+    if (known) return known;
+    const baseVersion = pod.metadata.resourceVersion ?? '';
+    const slot: Slot = { pod, base: pod.status ?? {}, baseVersion, wanted: status, writing: undefined, gone: false };
+    this.#slots.set(uid, slot);
+    return slot;
+  }
+
+  #write(slot: Slot): void {
+    if (slot.writing || slot.gone || !statusPatch(slot.base, slot.wanted)) return;
+    slot.writing = this.#writeAll(slot).finally(() => {
+      slot.writing = undefined;
+    });
+  }
+
+  async #writeAll(slot: Slot): Promise<void> {
+    const { name = '', namespace, uid } = slot.pod.metadata;
+    for (let tries = 0; !slot.gone && !this.#signal.aborted; ) {
+      const status = statusPatch(slot.base, slot.wanted);
+      if (!status) return;
+      try {
+        const body = { metadata: { uid }, status };
+        const options = { type: 'strategic', subresource: 'status', namespace, signal: this.#signal } as const;
+        const pod = await this.#client.of(pods).patch(name, body, options);
+        slot.base = pod.status ?? {};
+        slot.baseVersion = pod.metadata.resourceVersion ?? '';
+        if (statusPatch(slot.base, slot.wanted) && equal(statusPatch(slot.base, slot.wanted), status)) {
+          // The server does not take what we say; asking again would never end.
+          this.#log.warn('pod status not taken as written', { pod: `${namespace}/${name}` });
+          return;
+        }
+        tries = 0;
+      } catch (error) {
+        if (this.#signal.aborted) return;
+        // A conflict means the name is another pod's by now: the precondition is the uid.
+        if (isReason(error, 'NotFound', 'Conflict')) {
+          slot.gone = true;
+          return;
+        }
+        if (error instanceof StatusError && error.code < 500 && error.code !== 429) {
+          this.#log.error('pod status refused', { pod: `${namespace}/${name}`, err: error });
+          return;
+        }
+        const delayMs = Math.min(retryInitialMs * 2 ** tries++, retryMaximumMs);
+        await this.#clock.sleep(delayMs, this.#signal).catch(() => {});
+      }
+    }
+  }
+}
+
+function newer(slot: Slot, pod: Pod): boolean {
+  const [a, b] = [slot.baseVersion, pod.metadata.resourceVersion ?? ''];
+  return a.length === b.length ? a > b : a.length > b.length;
+}
+
+/** Ours over what the API shows; conditions of others stay. */
+function merged(base: PodStatus | undefined, own: PodStatus): PodStatus {
+  const ours = own.conditions ?? [];
+  const others = (base?.conditions ?? []).filter(({ type }) => !ours.some((one) => one.type === type));
+  return { ...base, ...own, conditions: [...ours, ...others] };
+}
+
+/** A strategic merge patch from `base` to `wanted`, of the fields in `wanted` alone; undefined when there is none. */
+export function statusPatch(base: PodStatus, wanted: PodStatus): Record<string, unknown> | undefined {
+  const patch: Record<string, unknown> = {};
+  for (const key of Object.keys(wanted) as (keyof PodStatus)[]) {
+    if (equal(base[key], wanted[key])) continue;
+    if (key === 'conditions') {
+      const changed = changedConditions(base.conditions ?? [], wanted.conditions ?? []);
+      if (changed.length > 0) patch[key] = changed;
+    } else if (key === 'podIPs' || key === 'hostIPs') {
+      // These merge by ip; an address that changed must not leave the old one behind.
+      const replace = (base[key] ?? []).length > 0 ? [{ $patch: 'replace' }] : [];
+      patch[key] = [...replace, ...(wanted[key] ?? [])];
+    } else patch[key] = wanted[key];
+  }
+  return Object.keys(patch).length > 0 ? patch : undefined;
+}
+
+function changedConditions(base: readonly PodCondition[], wanted: readonly PodCondition[]): PodCondition[] {
+  return wanted.flatMap((condition) => {
+    const before = base.find(({ type }) => type === condition.type);
+    if (equal(before, condition)) return [];
+    // A merge keeps what is not named: what no longer holds is taken away by null.
+    const cleared: Record<string, null> = {};
+    for (const field of ['reason', 'message'] as const) if (before?.[field] && !condition[field]) cleared[field] = null;
+    return [{ ...condition, ...cleared } as PodCondition];
+  });
+}

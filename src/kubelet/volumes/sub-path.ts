@@ -1,0 +1,96 @@
+/**
+ * subPath without being led astray: a container can plant symbolic links in its volume, so the path is walked one
+ * directory at a time through open descriptors, and what was reached is bind-mounted by its descriptor.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, realpath } from 'node:fs/promises';
+import { dirname, join, posix, relative } from 'node:path';
+import { KubeletError } from '../kubelet-error.js';
+import { mount, mountPoints } from './mount-command.js';
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+/** Not in Node's constants: opens a place in the tree, of any type, without opening the file (open(2)). */
+const O_PATH = 0o10000000;
+
+export interface SubPathInput {
+  volume: string;
+  subPath: string;
+  /** Where to bind it; made when it is not there. */
+  target: string;
+  readOnly: boolean;
+}
+
+/** Safe to call again. Throws KubeletError 'volume' when the path leaves the volume. */
+export async function bindSubPath({ volume, subPath, target, readOnly }: SubPathInput): Promise<void> {
+  const normal = posix.normalize(subPath);
+  if (posix.isAbsolute(subPath) || normal === '..' || normal.startsWith('../')) {
+    throw new KubeletError('volume', `subPath "${subPath}" must be within the volume path`);
+  }
+  if ((await mountPoints(target)).includes(target)) return;
+  const root = await realpath(volume);
+  const inside = await resolveInside(root, normal);
+  const handle = await openInside(root, inside, { create: !readOnly });
+  try {
+    const isDirectory = (await handle.stat()).isDirectory();
+    await mkdir(isDirectory ? target : dirname(target), { recursive: true });
+    if (!isDirectory) await (await open(target, 'a')).close();
+    // mount(8) is another process, and reaches our descriptor through /proc.
+    await mount(['--bind', `/proc/${process.pid}/fd/${handle.fd}`, target]);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The path with links resolved, as far as it exists. */
+async function resolveInside(root: string, path: string): Promise<string> {
+  const missing: string[] = [];
+  for (let at = join(root, path); ; at = dirname(at)) {
+    try {
+      const real = await realpath(at);
+      const inside = relative(root, real);
+      if (inside === '..' || inside.startsWith('../')) {
+        throw new KubeletError('volume', `subpath "${path}" not within volume path "${root}"`);
+      }
+      return join(inside, ...missing);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      missing.unshift(posix.basename(at));
+    }
+  }
+}
+
+/** No link is followed on the way: whoever swaps a directory for one meanwhile gets an error. */
+async function openInside(root: string, path: string, { create }: { create: boolean }): Promise<FileHandle> {
+  let handle = await open(root, O_DIRECTORY | O_RDONLY);
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  for (const part of parts) {
+    const next = `/proc/self/fd/${handle.fd}/${part}`;
+    try {
+      const opened = await openOrMake(next, { create });
+      await handle.close();
+      handle = opened;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+  return handle;
+}
+
+async function openOrMake(path: string, { create }: { create: boolean }): Promise<FileHandle> {
+  const flags = O_PATH | O_NOFOLLOW;
+  try {
+    return await refuseLink(await open(path, flags));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !create) throw error;
+    await mkdir(path, { mode: 0o750 });
+    return await refuseLink(await open(path, flags));
+  }
+}
+
+/** With O_PATH, O_NOFOLLOW gives a handle on the link itself. */
+async function refuseLink(handle: FileHandle): Promise<FileHandle> {
+  if (!(await handle.stat()).isSymbolicLink()) return handle;
+  await handle.close();
+  throw new KubeletError('volume', 'subpath changed into a symbolic link while it was being mounted');
+}
