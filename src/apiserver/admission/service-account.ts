@@ -51,7 +51,7 @@ export function serviceAccount({ registry, clock, prng }: Dependencies): Admissi
     async mutate(request) {
       const { spec, metadata } = request.object as Pod;
       if (!spec || metadata.annotations?.[mirrorAnnotation] !== undefined) return;
-      spec.serviceAccountName ||= 'default';
+      spec.serviceAccountName ||= spec.serviceAccount || 'default';
       spec.serviceAccount = spec.serviceAccountName;
       const account = await find(request, spec.serviceAccountName);
       const automount = spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true;

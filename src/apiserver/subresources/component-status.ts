@@ -24,8 +24,9 @@ export function componentStatusHandler(components: readonly ComponentHealth[]): 
   };
 }
 
-async function statusOf({ name, check }: ComponentHealth): Promise<ComponentStatus> {
-  const { healthy, message, error } = await check();
+async function statusOf(component: ComponentHealth): Promise<ComponentStatus> {
+  const { name } = component;
+  const { healthy, message, error } = await component.check();
   return {
     apiVersion: 'v1',
     kind: 'ComponentStatus',
