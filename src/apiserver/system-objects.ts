@@ -19,8 +19,11 @@ import type { Client } from '#client/client.js';
 import { reconcileBootstrapPolicy } from './authorization/rbac/bootstrap/reconcile.js';
 
 export interface SystemObjectOptions {
-  /** Where pods reach the API server. */
-  advertiseAddress: string;
+  /**
+   * Where pods reach the API server: no loopback address. A machine that has no other leaves it out, and the service
+   * has no endpoints.
+   */
+  advertiseAddress?: string;
   advertisePort: number;
   /** The address of the service `kubernetes`: the first of the service range. */
   serviceAddress: string;
@@ -51,21 +54,23 @@ export async function ensureSystemObjects(client: Client, options: SystemObjectO
  * person, may have written something else.
  */
 export async function reconcileKubernetesService(client: Client, options: SystemObjectOptions): Promise<void> {
-  const { signal } = options;
+  const { signal, advertiseAddress } = options;
   await ensure(client, serviceResource, kubernetesService(options), {
     signal,
     keep(existing, wanted) {
       existing.spec = { ...existing.spec, ports: withNodePorts(wanted, existing) };
     },
   });
-  await ensure(client, endpointsResource, kubernetesEndpoints(options), {
+  if (!advertiseAddress) return;
+  const address = { advertiseAddress, advertisePort: options.advertisePort };
+  await ensure(client, endpointsResource, kubernetesEndpoints(address), {
     signal,
     keep(existing, wanted) {
       existing.subsets = wanted.subsets;
       existing.metadata.labels = { ...existing.metadata.labels, ...wanted.metadata.labels };
     },
   });
-  await ensure(client, endpointSliceResource, kubernetesEndpointSlice(options), {
+  await ensure(client, endpointSliceResource, kubernetesEndpointSlice(address), {
     signal,
     keep(existing, wanted) {
       existing.endpoints = wanted.endpoints;
@@ -174,7 +179,12 @@ function kubernetesService({ serviceAddress, advertisePort }: SystemObjectOption
   };
 }
 
-function kubernetesEndpoints({ advertiseAddress, advertisePort }: SystemObjectOptions): Endpoints {
+interface Address {
+  advertiseAddress: string;
+  advertisePort: number;
+}
+
+function kubernetesEndpoints({ advertiseAddress, advertisePort }: Address): Endpoints {
   return {
     apiVersion: 'v1',
     kind: 'Endpoints',
@@ -183,7 +193,7 @@ function kubernetesEndpoints({ advertiseAddress, advertisePort }: SystemObjectOp
   };
 }
 
-function kubernetesEndpointSlice({ advertiseAddress, advertisePort }: SystemObjectOptions): EndpointSlice {
+function kubernetesEndpointSlice({ advertiseAddress, advertisePort }: Address): EndpointSlice {
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
