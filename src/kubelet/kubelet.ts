@@ -1,5 +1,6 @@
 /** Runs the pods of one node: a worker for each, fed by the API's watch, the runtime's events and slow relists. */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import services from '#api/core/service.js';
 import type { Pod, Service, Taint } from '#api/gen/core-v1.js';
 import type { Clock } from '#base/clock.js';
@@ -15,11 +16,13 @@ import { collectGarbage } from './garbage-collection.js';
 import { ImagePuller } from './image-puller.js';
 import { KubeletError } from './kubelet-error.js';
 import { LifecycleHooks } from './lifecycle-hooks.js';
+import { type LogFile, logFile } from './log-file.js';
+import { rotateIfLarge } from './log-rotation.js';
 import type { NodeContext } from './node-context.js';
 import { type NodeFacts, nodeAmounts, readMachine, readPressure } from './node-facts.js';
 import { keepLease } from './node-lease.js';
 import { NodeReporter } from './node-status.js';
-import { defaultPaths, type KubeletPaths } from './paths.js';
+import { defaultPaths, type KubeletPaths, podLogDirectory } from './paths.js';
 import type { EventSink } from './pod-events.js';
 import { OwnPods, type PodSource } from './pod-source.js';
 import { PodStates } from './pod-states.js';
@@ -33,6 +36,7 @@ import { LocalVolumes } from './volumes/local-volumes.js';
 import { CheckedVolumes, type Volumes } from './volumes/volumes.js';
 
 const garbageMs = 60_000;
+const logCheckMs = 10_000;
 
 export interface KubeletOptions {
   client: Client;
@@ -108,6 +112,7 @@ export class Kubelet {
     const handlers = { changed: (pod: Pod) => this.#changed(pod), deleted: (pod: Pod) => this.#deleted(pod) };
     await source.follow(nodeName, handlers, signal);
     this.#run('garbage collection', this.#collectGarbage());
+    if (machine) this.#run('log rotation', this.#rotateLogs());
   }
 
   /** Leaves all containers running: the next kubelet takes them over. */
@@ -128,6 +133,12 @@ export class Kubelet {
     const found = this.pods().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
     if (!found) throw new KubeletError('not found', `pod "${name}" not found in namespace "${namespace}"`);
     return found;
+  }
+
+  /** For `readLogs`. Throws KubeletError 'not found' for the pod, StatusError BadRequest for the container. */
+  logFile(target: { namespace: string; pod: string; container: string; previous: boolean }): LogFile {
+    const pod = this.pod(target.namespace, target.pod);
+    return logFile(this.#context, { pod, container: target.container, previous: target.previous });
   }
 
   /** What the parts of the kubelet's server need: states by pod uid, paths, the runtime. Only after `start`. */
@@ -172,6 +183,25 @@ export class Kubelet {
         log.warn('garbage collection failed', { err });
       }
       await clock.sleep(garbageMs, signal).catch(() => {});
+    }
+  }
+
+  async #rotateLogs(): Promise<void> {
+    const { clock, log, runtime } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await clock.sleep(logCheckMs, signal).catch(() => {});
+      for (const pod of signal.aborted ? [] : this.pods()) {
+        const running = this.#context.states
+          .of(pod.metadata.uid!)
+          .containers.filter(({ state }) => state === 'running');
+        for (const { id: containerId, logPath } of running) {
+          const path = join(podLogDirectory(this.#context.paths, pod), logPath);
+          await rotateIfLarge({ path, containerId }, { runtime, clock }).catch((err) =>
+            log.warn('log could not be rotated', { path, err }),
+          );
+        }
+      }
     }
   }
 
