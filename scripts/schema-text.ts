@@ -124,9 +124,10 @@ function setWord(
   else if (word === 'gate') field.gates = value.split(',');
   else if (word === 'check') field.checks = JSON.parse(value);
   else if (word === 'default') field.default = JSON.parse(value);
-  else if (word === 'wrapper')
-    return; // the shape mapOfLists says it all: protobuf's map value is a message {1: items}
-  else if (word === 'enum') {
+  else if (word === 'wrapper') {
+    // The shape mapOfLists says it already: protobuf's map value is a message {1: items}.
+    if (field.shape === 'list') field.wrapped = true;
+  } else if (word === 'enum') {
     field.enum = given.enums.get(given.qualify(value));
     if (!field.enum) throw new Error(`unknown enum ${value}`);
   } else if (word === 'list') {

@@ -8,11 +8,13 @@
  */
 import { canonicalize, copyFree } from './codec/canonical.js';
 import { hasUnknownField, mayHaveFaults } from './codec/census.js';
-import { explainBadJson, findFieldFaults } from './codec/json-scan.js';
+import { findFieldFaults } from './codec/json-scan.js';
+import { parseJson } from './codec/parse-json.js';
 import { planOf, type TypePlan } from './codec/plan.js';
 import { jsonKindOf, SchemaError } from './codec/schema-error.js';
 import { badRequest } from './errors.js';
 import { formatApiVersion, type GroupVersionKind, type KubeObject, parseApiVersion } from './object.js';
+import { type Envelope, readEnvelope, readObject } from './protobuf/envelope.js';
 import type { SchemaTable } from './schema.js';
 
 /** What becomes of unknown and repeated fields: dropped silently, dropped with a warning, or refused. */
@@ -59,14 +61,26 @@ export function decodeValue<T = KubeObject>(value: unknown, target: DecodeTarget
   return decode(value, target);
 }
 
-/** JSON.parse with the errors of Go. Throws SchemaError. */
-export function parseJson(text: string): unknown {
+/** Decodes a body of `application/vnd.kubernetes.protobuf`. Throws a BadRequest StatusError. */
+export function decodeProtobuf<T = KubeObject>(body: Uint8Array, target: DecodeTarget): Decoded<T> {
+  let envelope: Envelope;
   try {
-    return JSON.parse(text);
-  } catch (cause) {
-    explainBadJson(text);
-    throw new SchemaError('Syntax', (cause as Error).message, { cause });
+    envelope = readEnvelope(body);
+  } catch (error) {
+    throw unrecognized(error, { target, body, prefix: '' });
   }
+  const actual = withDefaults({ ...envelope }, target.kind);
+  const refuse = refusal(actual, target);
+  const plan = planFor(actual, target, refuse);
+  if (!plan) throw refuse(`object of kind ${actual.kind} does not implement the protobuf marshalling interface`);
+  let value: unknown;
+  try {
+    value = readObject(envelope, { table: target.table, typeName: plan.schema.name });
+  } catch (error) {
+    throw error instanceof SchemaError ? refuse(error.message) : error;
+  }
+  // Protobuf fields have numbers: unknown ones have no name to complain of, and a repeated one overwrites.
+  return decode(value, { ...target, fieldValidation: 'Ignore' });
 }
 
 /** Throws where upstream's look for apiVersion and kind fails. */
@@ -94,10 +108,7 @@ function decode<T>(value: unknown, target: DecodeTarget, text?: string): Decoded
   const given = (value ?? {}) as Record<string, unknown>;
   const { kind: expected, fieldValidation = 'Ignore' } = target;
   const actual = withDefaults(given, expected);
-  const refuse = (message: string) =>
-    badRequest(
-      `${actual.kind} in version ${JSON.stringify(actual.version)} cannot be handled as a ${expected.kind}: ${message}`,
-    );
+  const refuse = refusal(actual, target);
   const plan = planFor(actual, target, refuse);
   try {
     const object = plan ? (canonicalize(plan, given) as Record<string, unknown>) : copyFree(given);
@@ -120,6 +131,11 @@ function withDefaults(given: Record<string, unknown>, expected: GroupVersionKind
 }
 
 type Refuse = (message: string) => Error;
+
+function refusal(actual: GroupVersionKind, { kind: expected }: DecodeTarget): Refuse {
+  const start = `${actual.kind} in version ${JSON.stringify(actual.version)} cannot be handled as a ${expected.kind}`;
+  return (message) => badRequest(`${start}: ${message}`);
+}
 
 /** The schema to read the body by: that of the kind it names, since its own mistakes come before a mismatch. */
 function planFor(actual: GroupVersionKind, { table, kind: expected, typeName }: DecodeTarget, refuse: Refuse) {
@@ -161,12 +177,21 @@ function withKind(object: Record<string, unknown>, { kind, ...gv }: GroupVersion
 }
 
 /** For a body of which not even the kind could be read. Upstream shows its start, in hex when it is not an object. */
-function unrecognized(error: unknown, { target, body }: { target: DecodeTarget; body: Uint8Array }): Error {
+function unrecognized(
+  error: unknown,
+  { target, body, prefix = "couldn't get version/kind; json parse error: " }: Unrecognized,
+): Error {
   if (!(error instanceof SchemaError)) return error as Error;
-  const cause = `couldn't get version/kind; json parse error: ${error.message}`;
+  const cause = `${prefix}${error.message}`;
   return badRequest(
     `the object provided is unrecognized (must be of type ${target.kind.kind}): ${cause} (${summarize(body)})`,
   );
+}
+
+interface Unrecognized {
+  target: DecodeTarget;
+  body: Uint8Array;
+  prefix?: string;
 }
 
 const summaryBytesMax = 30;

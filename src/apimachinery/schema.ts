@@ -55,6 +55,8 @@ export interface FieldSchema {
   /** A `Scalar` or an OpenAPI name; of the elements when the shape is a list or map (whose keys are strings). */
   type: string;
   inline?: boolean;
+  /** In protobuf, the list stands in a message of its own: {1: elements}. */
+  wrapped?: boolean;
   /** OpenAPI's required. */
   required?: boolean;
   /** JSON leaves the field out when it is empty (Go's omitempty: false, 0, "", nil; never a struct). */

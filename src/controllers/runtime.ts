@@ -53,6 +53,8 @@ export interface Watch<T extends KubeObject = KubeObject> {
 export interface ControllerSpec<T extends KubeObject, S> {
   /** As upstream, `deployment-controller`: names its service account in kube-system, queue, logs and events. */
   name: string;
+  /** The service account, where it is another's. */
+  account?: string;
   /** The component shown on events. Default: the name. */
   eventSource?: string;
   /** How many keys are worked on at a time. Default: 5. */
@@ -71,6 +73,7 @@ export interface ControllerSpec<T extends KubeObject, S> {
 /** A controller that does not fit the pattern (the garbage collector watches everything) and brings its own loop. */
 export interface LoopSpec {
   name: string;
+  account?: string;
   eventSource?: string;
   /** Runs until the signal aborts. */
   run(context: ControllerContext<undefined>, signal: AbortSignal): Promise<void>;
@@ -106,7 +109,7 @@ export function defineController<T extends KubeObject, S = undefined>(
     run: async (environment, signal) => {
       const { clientFor, informers, clock, prng, rootCa } = environment;
       const log = environment.log.child({ component: name });
-      const client = clientFor(name);
+      const client = clientFor(spec.account ?? name);
       const recorder = new EventRecorder({ client, component: spec.eventSource ?? name, clock, prng, log });
       const shared = { client, informers, clock, prng, log, recorder, rootCa };
       try {

@@ -148,6 +148,12 @@ describe('a service is refused', () => {
   });
 });
 
+test('warnings name what a headless service does not heed', () => {
+  const service = serviceOf({ clusterIP: 'None', clusterIPs: ['None'], sessionAffinity: 'ClientIP' });
+  expect(services.warnings!(service, undefined)).toEqual(['spec.SessionAffinity is ignored for headless services']);
+  expect(services.warnings!(serviceOf({ ports, sessionAffinity: 'ClientIP' }), undefined)).toEqual([]);
+});
+
 describe('columns', () => {
   const show = (spec: ServiceSpec, status?: Service['status']) =>
     services

@@ -4,6 +4,7 @@ import { labelProblems } from '#apimachinery/names.js';
 import { formatLabels } from '#apimachinery/selectors.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
+import { isHeadless } from './service-addresses.js';
 import {
   isExternallyAccessible,
   validateService,
@@ -34,6 +35,7 @@ export default defineResource<Service>({
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: validateServiceStatus,
+  warnings,
   columns: [
     nameColumn,
     { name: 'Type', type: 'string', cell: ({ spec }) => spec.type ?? '' },
@@ -65,6 +67,25 @@ function setDefaults(service: Service): void {
   if (spec.type !== 'LoadBalancer') return;
   spec.allocateLoadBalancerNodePorts ??= true;
   for (const ingress of service.status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP';
+}
+
+const hintsAnnotation = 'service.kubernetes.io/topology-aware-hints';
+const modeAnnotation = 'service.kubernetes.io/topology-mode';
+
+function warnings({ metadata, spec }: Service): string[] {
+  const texts: string[] = [];
+  if (metadata.annotations?.[hintsAnnotation] !== undefined) {
+    const text = `annotation ${hintsAnnotation} is deprecated, please use ${modeAnnotation} instead`;
+    texts.push(`metadata.annotations[${hintsAnnotation}]: ${text}`);
+  }
+  if (!isHeadless(spec)) return texts;
+  const ignored: [string, unknown][] = [
+    ['spec.loadBalancerIP', spec.loadBalancerIP],
+    ['spec.externalIPs', spec.externalIPs?.length],
+    ['spec.SessionAffinity', spec.sessionAffinity !== 'None'],
+  ];
+  for (const [field, isSet] of ignored) if (isSet) texts.push(`${field} is ignored for headless services`);
+  return texts;
 }
 
 function externalAddresses({ spec, status }: Service): string {

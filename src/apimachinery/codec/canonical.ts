@@ -74,8 +74,7 @@ function convertField(field: FieldPlan, { given, out, at }: { given: unknown; ou
   at.fields.push(field);
   if (shape === 'single') {
     const value = field.scalar ? convertScalar(field, given, at) : convertMessage(field.type, given, at);
-    const drop = field.dropsEmpty && (value === '' || value === 0 || value === false || isEmptyList(value));
-    if (!drop && value !== undefined) out[field.name] = value;
+    if (!(field.dropsEmpty && isEmpty(field, value))) out[field.name] = value;
   } else if (shape === 'list') {
     if (!Array.isArray(given)) throw mismatch(given, { at, goType: goTypeOf(field) });
     if (given.length > 0 || !field.dropsEmpty) {
@@ -276,8 +275,10 @@ function zeroOfSpecial(plan: TypePlan): unknown {
   }
 }
 
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
+/** To Go's omitempty, which no struct ever is. */
+function isEmpty(field: FieldPlan, value: unknown): boolean {
+  if (field.scalar) return value === '' || value === 0 || value === false;
+  return field.type.codec === 'items' && (value as unknown[]).length === 0;
 }
 
 /** A value without schema, as it is. */

@@ -16,7 +16,11 @@ const discoverMs = 30_000;
 const syncMsMax = 30_000;
 const workersMax = 20;
 
-export default defineController({ name: 'generic-garbage-collector', run });
+export default defineController({
+  name: 'generic-garbage-collector',
+  eventSource: 'garbage-collector-controller',
+  run,
+});
 
 /** Never collected: they are many, refer to their objects by another field, and go by themselves. */
 const ignored = new Set(['/events', 'events.k8s.io/events']);

@@ -52,7 +52,9 @@ export function bootstrapPolicy(): BootstrapPolicy {
     const { subjects = [] } = text;
     policy.roleBindings.push(makeBinding('Role', { namespace, name: bindingName, role: name, subjects }));
   }
-  for (const role of policy.clusterRoles) aggregate(role, policy.clusterRoles);
+  // In the order of names, as the aggregation controller does it, which then finds nothing to do.
+  const ordered = [...policy.clusterRoles].sort((a, b) => (a.metadata.name! < b.metadata.name! ? -1 : 1));
+  for (const role of ordered) aggregate(role, ordered);
   return policy;
 }
 

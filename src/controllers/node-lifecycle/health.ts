@@ -1,0 +1,68 @@
+/**
+ * Decides whether a node still gives signs of life, and what its conditions must say when it does not.
+ * https://kubernetes.io/docs/reference/node/node-status/#heartbeats
+ */
+import type { Lease } from '#api/gen/coordination-v1.js';
+import type { Node, NodeCondition } from '#api/gen/core-v1.js';
+import { formatTime } from '#apimachinery/object.js';
+
+/** A node that is silent for this long is unreachable; one that just registered may take longer. */
+export const graceMs = 50_000;
+export const startupGraceMs = 60_000;
+
+/** What was last seen of a node, and when, on our own clock: the node's may be wrong. */
+export interface Heartbeat {
+  status: string;
+  renewTime: string;
+  seenMs: number;
+}
+
+const watched = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
+
+export function readyOf(node: Node): NodeCondition | undefined {
+  return node.status?.conditions?.find(({ type }) => type === 'Ready');
+}
+
+/** A changed Ready condition or Lease is a sign of life. Times in milliseconds since the epoch. */
+export function listen(
+  before: Heartbeat | undefined,
+  { node, lease, nowMs }: { node: Node; lease: Lease | undefined; nowMs: number },
+): Heartbeat {
+  const ready = readyOf(node);
+  const status = ready ? `${ready.status} ${ready.lastHeartbeatTime}` : '';
+  const renewTime = lease?.spec.renewTime ?? '';
+  if (before && before.status === status && before.renewTime === renewTime) return before;
+  // Our own verdict is no sign of life.
+  if (before && before.renewTime === renewTime && ready?.status === 'Unknown') return { ...before, status };
+  const isSilent = !ready && !renewTime;
+  return { status, renewTime, seenMs: isSilent ? Date.parse(node.metadata.creationTimestamp ?? '') : nowMs };
+}
+
+/** The conditions of a node that was silent for too long; undefined when it was not, or they say so already. */
+export function verdict(node: Node, { seenMs }: Heartbeat, nowMs: number): NodeCondition[] | undefined {
+  const limitMs = readyOf(node) ? graceMs : startupGraceMs;
+  if (nowMs <= seenMs + limitMs) return undefined;
+  const conditions = [...(node.status?.conditions ?? [])];
+  let isChanged = false;
+  for (const type of watched) {
+    const index = conditions.findIndex((condition) => condition.type === type);
+    const old = conditions[index];
+    if (old?.status === 'Unknown') continue;
+    isChanged = true;
+    const lastTransitionTime = formatTime(nowMs);
+    if (!old) {
+      conditions.push({
+        type,
+        status: 'Unknown',
+        reason: 'NodeStatusNeverUpdated',
+        message: 'Kubelet never posted node status.',
+        lastHeartbeatTime: node.metadata.creationTimestamp,
+        lastTransitionTime,
+      });
+    } else {
+      const message = 'Kubelet stopped posting node status.';
+      conditions[index] = { ...old, status: 'Unknown', reason: 'NodeStatusUnknown', message, lastTransitionTime };
+    }
+  }
+  return isChanged ? conditions : undefined;
+}

@@ -1,0 +1,104 @@
+import { expect, test } from 'vitest';
+import type { Lease } from '#api/gen/coordination-v1.js';
+import type { Node, Taint } from '#api/gen/core-v1.js';
+import { graceMs, listen, startupGraceMs, verdict } from './health.js';
+import { wantedTaints } from './node-taints.js';
+import { disruptionOf } from './zones.js';
+
+const startMs = Date.parse('2026-01-01T00:00:00Z');
+
+function node(
+  name: string,
+  {
+    ready,
+    heartbeat = 'h1',
+    zone = '',
+    taints,
+    unschedulable,
+  }: { ready?: string; heartbeat?: string; zone?: string; taints?: Taint[]; unschedulable?: boolean } = {},
+): Node {
+  const labels: Record<string, string> = zone ? { 'topology.kubernetes.io/zone': zone } : {};
+  const conditions = ready
+    ? [{ type: 'Ready', status: ready, lastHeartbeatTime: heartbeat, reason: 'KubeletReady' }]
+    : [];
+  const metadata = { name, uid: name, labels, creationTimestamp: '2026-01-01T00:00:00Z' };
+  return { apiVersion: 'v1', kind: 'Node', metadata, spec: { taints, unschedulable }, status: { conditions } };
+}
+
+const lease = (renewTime: string) => ({ spec: { renewTime } }) as Lease;
+
+test('a node is heard by its Lease or its status, and is unreachable 50 s after the last of either', () => {
+  const one = node('a', { ready: 'True' });
+  const first = listen(undefined, { node: one, lease: lease('1'), nowMs: startMs });
+  const renewed = listen(first, { node: one, lease: lease('2'), nowMs: startMs + 40_000 });
+  expect(listen(renewed, { node: one, lease: lease('2'), nowMs: startMs + 60_000 })).toEqual(renewed);
+  expect(verdict(one, renewed, startMs + 40_000 + graceMs)).toBeUndefined();
+  const conditions = verdict(one, renewed, startMs + 40_001 + graceMs);
+  expect(conditions?.map(({ type, status, reason }) => [type, status, reason])).toEqual([
+    ['Ready', 'Unknown', 'NodeStatusUnknown'],
+    ['MemoryPressure', 'Unknown', 'NodeStatusNeverUpdated'],
+    ['DiskPressure', 'Unknown', 'NodeStatusNeverUpdated'],
+    ['PIDPressure', 'Unknown', 'NodeStatusNeverUpdated'],
+  ]);
+  expect(conditions?.[0]?.message).toBe('Kubelet stopped posting node status.');
+  const silent = { ...one, status: { conditions } };
+  expect(
+    verdict(silent, listen(renewed, { node: silent, lease: lease('2'), nowMs: startMs + 91_000 }), startMs + 91_000),
+  ).toBeUndefined();
+});
+
+test('our own verdict is no sign of life, a renewed Lease after it is', () => {
+  const before = listen(undefined, { node: node('a', { ready: 'True' }), lease: lease('1'), nowMs: startMs });
+  const unknown = node('a', { ready: 'Unknown' });
+  const after = listen(before, { node: unknown, lease: lease('1'), nowMs: startMs + 60_000 });
+  expect(after.seenMs).toBe(startMs);
+  expect(listen(after, { node: unknown, lease: lease('2'), nowMs: startMs + 70_000 }).seenMs).toBe(startMs + 70_000);
+});
+
+test('a node that never said anything has 60 s from its creation', () => {
+  const mute = node('a');
+  const heard = listen(undefined, { node: mute, lease: undefined, nowMs: startMs + 30_000 });
+  expect(verdict(mute, heard, startMs + startupGraceMs)).toBeUndefined();
+  expect(verdict(mute, heard, startMs + startupGraceMs + 1)?.[0]).toMatchObject({
+    type: 'Ready',
+    reason: 'NodeStatusNeverUpdated',
+  });
+});
+
+test('taints follow conditions; those of others, and times of those that stay, are kept', () => {
+  const foreign = { key: 'gpu', effect: 'NoSchedule' };
+  const old = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule', timeAdded: '2025-01-01T00:00:00Z' };
+  const taints = (one: Node, mayExecute: boolean) =>
+    wantedTaints(one, { mayExecute, nowMs: startMs }).map(
+      ({ key, effect, timeAdded }) => `${key}:${effect}${timeAdded ? ` ${timeAdded}` : ''}`,
+    );
+  expect(taints(node('a', { ready: 'False', taints: [foreign, old] }), false)).toEqual([
+    'gpu:NoSchedule',
+    'node.kubernetes.io/not-ready:NoSchedule 2025-01-01T00:00:00Z',
+  ]);
+  expect(taints(node('a', { ready: 'Unknown', taints: [foreign, old] }), true)).toEqual([
+    'gpu:NoSchedule',
+    'node.kubernetes.io/unreachable:NoSchedule 2026-01-01T00:00:00Z',
+    'node.kubernetes.io/unreachable:NoExecute 2026-01-01T00:00:00Z',
+  ]);
+  expect(taints(node('a', { ready: 'True', taints: [foreign, old] }), true)).toEqual(['gpu:NoSchedule']);
+  expect(taints(node('a', { ready: 'True', unschedulable: true }), true)).toEqual([
+    'node.kubernetes.io/unschedulable:NoSchedule 2026-01-01T00:00:00Z',
+  ]);
+});
+
+test('evictions go on at 0.1 a second, stop in a small zone that is mostly down, slow down in a large one', () => {
+  const nodes = (ready: number, silent: number, zone: string) => [
+    ...Array.from({ length: ready }, (_, index) => node(`${zone}r${index}`, { ready: 'True', zone })),
+    ...Array.from({ length: silent }, (_, index) => node(`${zone}s${index}`, { ready: 'Unknown', zone })),
+  ];
+  const { isTotal, ratePerSecond } = disruptionOf([
+    ...nodes(3, 1, 'normal'),
+    ...nodes(4, 6, 'small'),
+    ...nodes(20, 40, 'large'),
+    ...nodes(0, 2, 'down'),
+  ]);
+  expect(isTotal).toBe(false);
+  expect(Object.fromEntries(ratePerSecond)).toEqual({ ':normal': 0.1, ':small': 0, ':large': 0.01, ':down': 0.1 });
+  expect(disruptionOf([...nodes(0, 2, 'a'), ...nodes(0, 1, 'b')]).isTotal).toBe(true);
+});
