@@ -36,4 +36,35 @@ describe('the built-in resources', () => {
       }
     }
   });
+
+  test('take an object that has nothing without falling over', () => {
+    for (const one of definitions) {
+      const object = bare(one);
+      one.default?.(object);
+      one.prepareForCreate?.(object);
+      for (const check of [one.validate, one.validateCreate]) check?.(object);
+      for (const check of [one.validateUpdate, one.validateStatusUpdate]) check?.(object, object);
+      one.warnings?.(object, undefined);
+      for (const column of one.columns ?? []) {
+        expect(column.cell(object, { nowMs: 0 }), `${one.kind} ${column.name}`).not.toBeUndefined();
+      }
+    }
+  });
+
+  test('have defaults that change nothing the second time', () => {
+    for (const one of definitions) {
+      const object = bare(one);
+      one.default?.(object);
+      const once = JSON.stringify(object);
+      one.default?.(object);
+      expect(JSON.stringify(object)).toBe(once);
+    }
+  });
 });
+
+/** As the decoder gives it: structs that are no pointers are there, though empty. */
+// biome-ignore lint/suspicious/noExplicitAny: one of whatever kind
+function bare({ group, versions, kind, namespaced }: AnyResource): any {
+  const metadata = { name: 'one', ...(namespaced && { namespace: 'default' }) };
+  return { apiVersion: group ? `${group}/${versions[0]}` : versions[0], kind, metadata, spec: {} };
+}

@@ -35,7 +35,7 @@ export default defineResource<EndpointSlice>({
   validateUpdate: (slice, old) => validateImmutable('addressType', { value: slice.addressType, old: old.addressType }),
   columns: [
     nameColumn,
-    { name: 'AddressType', type: 'string', cell: ({ addressType }) => addressType },
+    { name: 'AddressType', type: 'string', cell: ({ addressType }) => addressType ?? '' },
     { name: 'Ports', type: 'string', cell: ({ ports = [] }) => shown(ports.map(portText)) },
     {
       name: 'Endpoints',
