@@ -123,6 +123,15 @@ describe('a Namespace', () => {
     expect(namespace.spec).toEqual({ finalizers: ['kubernetes'] });
   });
 
+  test('stays, terminating, until its finalizers are gone', () => {
+    const { isHeld, begin } = namespaces.deletion!;
+    const namespace = of({ spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } });
+    expect(isHeld!(namespace)).toBe(true);
+    expect(isHeld!(of({ spec: { finalizers: [] } }))).toBe(false);
+    begin!(namespace);
+    expect(namespace.status).toEqual({ phase: 'Terminating' });
+  });
+
   test('terminates only when it was deleted', () => {
     expect(texts(namespaces.validateStatusUpdate!(of({ status: { phase: 'Terminating' } }), of()))).toEqual([
       'status.Phase: Invalid value: "Terminating": may only be \'Active\' if `deletionTimestamp` is empty',

@@ -26,6 +26,12 @@ export default defineResource<Namespace>({
   },
   validate: (namespace) => [...checkFinalizers(namespace)],
   validateStatusUpdate: validatePhase,
+  deletion: {
+    isHeld: (namespace) => (namespace.spec?.finalizers ?? []).length > 0,
+    begin(namespace) {
+      namespace.status = { ...namespace.status, phase: 'Terminating' };
+    },
+  },
   columns: [nameColumn, { name: 'Status', type: 'string', cell: ({ status }) => status?.phase ?? '' }, ageColumn],
 });
 

@@ -20,6 +20,7 @@ export default defineResource<PodTemplate>({
   },
   validate: ({ template }) => [...checkPodTemplate('template', template ?? {})],
   warnings: ({ template }) => templateWarnings('template', template),
+  deletion: { returnsObject: true },
   columns: [
     nameColumn,
     { name: 'Containers', type: 'string', cell: (podTemplate) => joined(podTemplate, 'name') },

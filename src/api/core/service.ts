@@ -36,6 +36,7 @@ export default defineResource<Service>({
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: validateServiceStatus,
   warnings,
+  deletion: { returnsObject: true },
   columns: [
     nameColumn,
     { name: 'Type', type: 'string', cell: ({ spec }) => spec.type ?? '' },

@@ -15,6 +15,7 @@ export default defineResource<ServiceAccount>({
   storageVersionHash: 'pbx9ZvyFpBE=',
   prepareForCreate: keepSecretNames,
   prepareForUpdate: keepSecretNames,
+  deletion: { returnsObject: true },
   columns: [nameColumn, ageColumn],
 });
 

@@ -81,7 +81,7 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.generation;
   if (resource.bumpsGeneration) metadata.generation = 1;
-  if (resource.subresources?.status && 'status' in object) object.status = {};
+  if (resource.subresources?.status && !resource.keepsStatusOnCreate && 'status' in object) object.status = {};
   resource.prepareForCreate?.(object);
 }
 
@@ -90,6 +90,7 @@ function validateNew({ resource }: ResourceContext, object: KubeObject): FieldEr
   return [
     ...validateObjectMeta(object.metadata, { namespaced, validateName, standardFinalizers: true }),
     ...(resource.validate?.(object) ?? []),
+    ...(resource.validateCreate?.(object) ?? []),
   ];
 }
 

@@ -54,6 +54,6 @@ export default defineResource<Pod>({
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
   warnings: (pod, old) => (old ? [] : podWarnings(pod)),
-  deletion: { gracePeriodSeconds: podGracePeriodSeconds },
+  deletion: { gracePeriodSeconds: podGracePeriodSeconds, returnsObject: true },
   columns: podColumns,
 });
