@@ -13,6 +13,11 @@ export class AdmissionChain {
     for (const plugin of this.#plugins) if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request);
   }
 
+  /** Tells the plugins that the write will not happen, so that they give back what they took for it. */
+  abandon(request: AdmissionRequest): void {
+    for (const plugin of this.#plugins) if (plugin.abandoned && plugin.handles(request)) plugin.abandoned(request);
+  }
+
   async validate(request: AdmissionRequest): Promise<void> {
     for (const plugin of this.#plugins) if (plugin.validate && plugin.handles(request)) await plugin.validate(request);
   }

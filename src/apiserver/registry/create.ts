@@ -7,6 +7,7 @@ import { generateName, subdomainProblems } from '#apimachinery/names.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
 import { copy } from '#base/json.js';
 import { uuid } from '#base/prng.js';
+import type { AdmissionRequest } from '../admission/admission.js';
 import type { Write } from './registry.js';
 import {
   admissionRequest,
@@ -56,6 +57,23 @@ async function tryCreate(context: ResourceContext, given: KubeObject, write: Cre
     namespace: metadata.namespace ?? '',
   });
   if (write.admission === 'run') await admission.mutate(request);
+  try {
+    const stored = await finishCreate(context, { request, given, write });
+    if (typeof stored === 'string') admission.abandon(request);
+    return stored;
+  } catch (error) {
+    admission.abandon(request);
+    throw error;
+  }
+}
+
+/** From the admitted object to the stored one; gives the name when it is taken. */
+async function finishCreate(
+  context: ResourceContext,
+  { request, given, write }: { request: AdmissionRequest; given: KubeObject; write: Write },
+): Promise<Stored | string> {
+  const { resource, admission } = context;
+  const { metadata } = given;
   prepare(context, given);
   const object = canonical(context, given);
   const name = metadata.name ?? '';

@@ -5,6 +5,7 @@ import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
 import { validateObjectMetaUpdate } from '#apimachinery/metadata-validation.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { copy, equal } from '#base/json.js';
+import type { AdmissionRequest } from '../admission/admission.js';
 import { isFinished, removeObject } from './delete.js';
 import { checkUpdatePreconditions } from './preconditions.js';
 import type { Change, ObjectKey, UpdateOptions, Write } from './registry.js';
@@ -38,7 +39,7 @@ export async function updateObject(
   for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
     if (!current) throw notFound(subjectOf(context, key.name));
     if (write.preconditions) checkUpdatePreconditions(context, current, write.preconditions);
-    const object = await wanted(context, { current, change, write });
+    const { object, request } = await wanted(context, { current, change, write });
     const old = current.object;
     if (equal(object, old)) return current;
     if (write.dryRun) return pretend(context, current.key, object, current);
@@ -46,6 +47,7 @@ export async function updateObject(
       ? await removeObject(context, { current, last: object })
       : await commit(context, { key: storageKey(context, key), object, expected: current });
     if (result.ok) return result.stored;
+    context.admission.abandon(request);
     current = result.current;
   }
   throw internalError(`${subjectOf(context, key.name).resource} "${key.name}" is written too often by others`);
@@ -55,7 +57,7 @@ export async function updateObject(
 async function wanted(
   context: ResourceContext,
   { current, change, write }: { current: Stored; change: Change<KubeObject>; write: UpdateRequest },
-): Promise<KubeObject> {
+): Promise<{ object: KubeObject; request: AdmissionRequest }> {
   const { resource, admission } = context;
   const old = current.object;
   const desired = await change(copy(old));
@@ -66,7 +68,26 @@ async function wanted(
   const { name = '', namespace = '' } = old.metadata;
   const request = admissionRequest(context, write, { operation: 'UPDATE', object: desired, old, name, namespace });
   if (write.admission === 'run') await admission.mutate(request);
+  try {
+    return { object: await finishUpdate(context, { request, desired, old, write }), request };
+  } catch (error) {
+    admission.abandon(request);
+    throw error;
+  }
+}
 
+/** From the admitted object to the one to be stored. */
+async function finishUpdate(
+  context: ResourceContext,
+  {
+    request,
+    desired,
+    old,
+    write,
+  }: { request: AdmissionRequest; desired: KubeObject; old: KubeObject; write: UpdateRequest },
+): Promise<KubeObject> {
+  const { resource, admission } = context;
+  const { name } = request;
   keepMetadata(desired, old);
   const object = canonical(context, keepOthersPart(context, { desired, old, write }));
   raiseGeneration(context, object, old);

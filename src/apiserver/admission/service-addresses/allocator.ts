@@ -35,15 +35,15 @@ export class Allocator {
     this.#options = options;
   }
 
-  /** Whether the number is the owner's now; a dry run does not take it. */
-  async take(number: number, owner: string, { dryRun }: { dryRun: boolean }): Promise<boolean> {
+  /** `had`: the number was the owner's already, and is not to be released for it. A dry run takes nothing. */
+  async take(number: number, owner: string, { dryRun }: { dryRun: boolean }): Promise<'taken' | 'had' | 'refused'> {
     await this.#load();
     const holding = this.#holdings.get(number);
     if (holding && holding.owner !== owner && !this.#isPending(holding)) await this.#refresh();
     const now = this.#holdings.get(number);
-    if (now && now.owner !== owner) return false;
+    if (now) return now.owner === owner ? 'had' : 'refused';
     if (!dryRun) this.#put(number, owner);
-    return true;
+    return 'taken';
   }
 
   /** The number's owner is being deleted: whether it still holds is for storage to say, the next time it is wanted. */

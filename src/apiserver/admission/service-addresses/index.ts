@@ -157,9 +157,9 @@ export class ServiceAddresses implements AdmissionPlugin {
       throw addressRefusal(service, wanted, why);
     }
     if ((request.old as Service | undefined)?.spec?.clusterIPs?.includes(wanted)) return;
-    if (!(await this.#addresses.take(number, owner, request)))
-      throw addressRefusal(service, wanted, 'provided IP is already allocated');
-    this.#remember(request, () => this.#addresses.release(number, owner));
+    const outcome = await this.#addresses.take(number, owner, request);
+    if (outcome === 'refused') throw addressRefusal(service, wanted, 'provided IP is already allocated');
+    if (outcome === 'taken') this.#remember(request, () => this.#addresses.release(number, owner));
   }
 
   async #giveNodePorts(claim: Claim, { spec, old }: { spec: Spec; old: Spec | undefined }): Promise<void> {
@@ -186,9 +186,9 @@ export class ServiceAddresses implements AdmissionPlugin {
       throw refusal(service, [invalidValue(path, port, why)]);
     }
     const number = port - first;
-    if (!(await this.#nodePorts.take(number, owner, request)))
-      throw refusal(service, [invalidValue(path, port, 'provided port is already allocated')]);
-    this.#remember(request, () => this.#nodePorts.release(number, owner));
+    const outcome = await this.#nodePorts.take(number, owner, request);
+    if (outcome === 'refused') throw refusal(service, [invalidValue(path, port, 'provided port is already allocated')]);
+    if (outcome === 'taken') this.#remember(request, () => this.#nodePorts.release(number, owner));
   }
 
   async #drawPort({ request, owner }: Claim): Promise<number> {
