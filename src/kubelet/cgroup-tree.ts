@@ -13,6 +13,8 @@ export interface PodCgroups {
   remove(cgroup: string): Promise<void>;
   /** The uids of pods that have one. */
   podUids(): Promise<{ uid: string; cgroup: string }[]>;
+  /** Removes all, with the cgroups above; processes in them are the caller's to end first. */
+  purge(): Promise<void>;
 }
 
 /** For simulated nodes. */
@@ -23,6 +25,7 @@ export const noCgroups: PodCgroups = {
   async podUids() {
     return [];
   },
+  async purge() {},
 };
 
 type Limits = Omit<LinuxResources, 'oomScoreAdj'>;
@@ -81,6 +84,10 @@ export class CgroupTree implements PodCgroups {
       }
     }
     return [...found].map(([uid, cgroup]) => ({ uid, cgroup }));
+  }
+
+  async purge(): Promise<void> {
+    await this.remove(this.#root);
   }
 
   async #make(cgroup: string, limits: Limits): Promise<void> {

@@ -1,6 +1,6 @@
 /** From a container of the spec to a running one: image, configuration, creation, start, postStart. */
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Container, Pod } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import { containerConfig } from './container-config.js';
@@ -10,7 +10,7 @@ import type { PresentImage } from './image-puller.js';
 import type { ImageReference } from './image-reference.js';
 import { KubeletError, textOf } from './kubelet-error.js';
 import type { NodeContext } from './node-context.js';
-import { hostsFilePath, terminationMessageFile } from './paths.js';
+import { hostsFilePath, podLogDirectory, terminationMessageFile } from './paths.js';
 import { type ContainerEvents, containerEvents } from './pod-events.js';
 import type { AnyContainer } from './pod-state.js';
 import { type Credentials, credentialsFor } from './registry-credentials.js';
@@ -136,6 +136,7 @@ async function configure(
   const [volumeMounts] = await Promise.all([
     context.volumes.mounts(pod, container, env),
     isMachine && makeTerminationFile(terminationFile),
+    isMachine && mkdir(join(podLogDirectory(paths, pod), container.name), { recursive: true }),
   ]);
   return containerConfig({
     pod,

@@ -1,6 +1,6 @@
 /** The starts of a pod's containers that are under way, in their order, with back-off and what they failed by. */
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { Timer } from '#base/clock.js';
 import { BackOff } from './back-off.js';
@@ -255,7 +255,7 @@ export class ContainerStarts {
         .removeContainer(id)
         .then(async () => {
           states.remove(id);
-          if (isMachine) await rm(join(podLogDirectory(paths, pod), logPath), { force: true });
+          if (isMachine) await rm(resolve(podLogDirectory(paths, pod), logPath), { force: true });
         })
         .catch((err) => log.warn('dead container could not be removed', { id, err }));
     }

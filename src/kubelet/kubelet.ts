@@ -1,6 +1,6 @@
 /** Runs the pods of one node: a worker for each, fed by the API's watch, the runtime's events and slow relists. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import services from '#api/core/service.js';
 import type { Pod, Service, Taint } from '#api/gen/core-v1.js';
 import type { Clock } from '#base/clock.js';
@@ -123,6 +123,13 @@ export class Kubelet {
     await Promise.allSettled(this.#tasks);
   }
 
+  /** After `stop`, for a node that is to leave nothing behind: volumes, mounts and cgroups go, whatever still uses them. */
+  async purge(): Promise<void> {
+    const { volumes, cgroups, isMachine } = this.#context;
+    await volumes.purge();
+    if (isMachine) await cgroups.purge();
+  }
+
   /** The pods that this node is to run, as the API last showed them. */
   pods(): Pod[] {
     return [...this.#workers.values()].map(({ pod }) => pod);
@@ -196,7 +203,7 @@ export class Kubelet {
           .of(pod.metadata.uid!)
           .containers.filter(({ state }) => state === 'running');
         for (const { id: containerId, logPath } of running) {
-          const path = join(podLogDirectory(this.#context.paths, pod), logPath);
+          const path = resolve(podLogDirectory(this.#context.paths, pod), logPath);
           await rotateIfLarge({ path, containerId }, { runtime, clock }).catch((err) =>
             log.warn('log could not be rotated', { path, err }),
           );

@@ -1,5 +1,5 @@
 /** Which file holds the log that a user asks for, or why there is none, in upstream's words. */
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import type { Pod } from '#api/gen/core-v1.js';
 import { badRequest } from '#apimachinery/errors.js';
 import { findStatus } from './container-status.js';
@@ -32,5 +32,5 @@ export function logFile(
     throw badRequest(`container "${container}" in pod "${name}" is ${text}`);
   }
   const isRunning = () => states.of(uid).containers.some(({ id, state }) => id === found.id && state === 'running');
-  return { path: join(podLogDirectory(paths, pod), found.logPath), isRunning };
+  return { path: resolve(podLogDirectory(paths, pod), found.logPath), isRunning };
 }

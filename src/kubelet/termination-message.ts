@@ -1,6 +1,6 @@
 /** What a container said of its end: the file it wrote, or the tail of its log. */
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { parseLogLine } from './cri-log.js';
 import { type KubeletPaths, terminationMessageFile } from './paths.js';
 import { podUidLabel, terminationMessagePolicyAnnotation } from './pod-state.js';
@@ -21,7 +21,7 @@ export async function terminationMessage(
   const written = await readTail(file, messageBytesMax);
   if (written || annotations[terminationMessagePolicyAnnotation] !== 'FallbackToLogsOnError' || exitCode === 0)
     return written;
-  const log = await readTail(join(logDirectory, logPath), 4 * logBytesMax);
+  const log = await readTail(resolve(logDirectory, logPath), 4 * logBytesMax);
   const lines = log.split('\n').flatMap((line) => parseLogLine(line)?.text ?? []);
   return Buffer.from(lines.slice(-logLinesMax).join('')).subarray(-logBytesMax).toString('utf8');
 }

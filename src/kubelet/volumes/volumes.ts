@@ -18,6 +18,8 @@ export interface Volumes {
   tearDown(podUid: string): Promise<void>;
   /** Of pods that have something on this machine. */
   podUids(): Promise<string[]>;
+  /** Gives up all that was made for any pod, and by `start`. */
+  purge(): Promise<void>;
 }
 
 /** `volume` names it; the cause says why. */
@@ -54,4 +56,6 @@ export class CheckedVolumes implements Volumes {
   async podUids(): Promise<string[]> {
     return [];
   }
+
+  async purge(): Promise<void> {}
 }
