@@ -10,6 +10,22 @@ const program = new Command('t8s')
 
 const dataDirFlag = [settings.dataDir.flag, settings.dataDir.help] as const;
 
+const up = program.command('up').description('start a cluster');
+for (const setting of Object.values(settings)) {
+  const fallback = setting.default === undefined ? '' : ` (default: ${setting.default})`;
+  up.option(setting.flag, `${setting.help}${fallback} [env ${setting.env}]`);
+}
+up.option('--detach', 'start in the background, and return when the node is ready and DNS answers')
+  .option('--no-kubeconfig', 'leave ~/.kube/config alone')
+  .action(async (flags) => (await import('#cluster/commands/up.js')).up(flags));
+
+program
+  .command('down')
+  .description('stop the cluster')
+  .option(...dataDirFlag)
+  .option('--purge', 'also remove containers, mounts, interfaces, nft tables and all data')
+  .action(async (flags) => (await import('#cluster/commands/down.js')).down(flags));
+
 program
   .command('status')
   .description('say what runs')
@@ -27,6 +43,23 @@ program
   .option(...dataDirFlag)
   .option(settings.port.flag, settings.port.help)
   .action(async (flags) => (await import('#cluster/commands/doctor.js')).doctor(flags));
+
+const image = program.command('image').description('images of the cluster on this machine');
+image
+  .command('import <file>')
+  .description('take in an image from an OCI or docker archive')
+  .option(...dataDirFlag)
+  .action(async (file, flags) => (await import('#cluster/commands/image.js')).importFile(file, flags));
+image
+  .command('ls')
+  .description('list images')
+  .option(...dataDirFlag)
+  .action(async (flags) => (await import('#cluster/commands/image.js')).list(flags));
+image
+  .command('rm <reference>')
+  .description('remove an image')
+  .option(...dataDirFlag)
+  .action(async (reference, flags) => (await import('#cluster/commands/image.js')).remove(reference, flags));
 
 program
   .command('kubectl')

@@ -25,6 +25,10 @@ export class InUseError extends Error {
   override readonly name = 'InUseError';
 }
 
+export function inUse(dataDir: string, pid: number): InUseError {
+  return new InUseError(`${dataDir} is in use by process ${pid}: stop it with \`t8s down\`, or use another --data-dir`);
+}
+
 /** Unix socket paths are limited to 107 bytes, so a long data directory gets a socket elsewhere, named by its hash. */
 export function controlSocketOf(dataDir: string): string {
   const path = join(dataDir, 't8s.sock');
@@ -54,11 +58,7 @@ export async function openControl(options: {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     const owner = await readStatus(options.dataDir);
-    if (owner) {
-      throw new InUseError(
-        `${options.dataDir} is in use by process ${owner.pid}: stop it with \`t8s down\`, or use another --data-dir`,
-      );
-    }
+    if (owner) throw inUse(options.dataDir, owner.pid);
     rmSync(path, { force: true });
     await listen(server, path);
   }

@@ -214,7 +214,8 @@ async function logEnd(directory: string): Promise<string> {
   return text.trimEnd().split('\n').slice(-3).join('; ');
 }
 
-async function unmountBelow(directory: string): Promise<void> {
+/** Takes away every mount below a directory, the last made first. */
+export async function unmountBelow(directory: string): Promise<void> {
   const table = await readFile('/proc/self/mountinfo', 'utf8');
   const points = table
     .split('\n')

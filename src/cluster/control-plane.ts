@@ -1,0 +1,220 @@
+/** The control plane in one process: store, API server, controllers, scheduler; each a client of the one before. */
+import type { AddressInfo } from 'node:net';
+import builtins from '#api/index.gen.js';
+import { builtinSchemas } from '#api/schema-table.js';
+import { Scheme } from '#api/scheme.js';
+import type { UserInfo } from '#apiserver/authentication/authenticator.js';
+import { componentUsers } from '#apiserver/authentication/component-users.js';
+import { Discovery } from '#apiserver/discovery/discovery.js';
+import { documentPaths, metricsPath, versionPath } from '#apiserver/paths.js';
+import type { PathHandler, Pipeline } from '#apiserver/pipeline.js';
+import { createPolicy, type Policy } from '#apiserver/policy.js';
+import { ObjectRegistry } from '#apiserver/registry/store.js';
+import { type ApiServer, createApiServer } from '#apiserver/server.js';
+import type { SubresourceHandler } from '#apiserver/subresources/subresource.js';
+import { ensureSystemObjects } from '#apiserver/system-objects.js';
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
+import type { Prng } from '#base/prng.js';
+import { Client } from '#client/client.js';
+import { InformerFactory } from '#client/informer.js';
+import controllers from '#controllers/index.gen.js';
+import { type Controller, runControllers } from '#controllers/runtime.js';
+import { addressOf } from '#network/cidr.js';
+import { Scheduler } from '#scheduler/scheduler.js';
+import type { Store } from '#storage/store.js';
+import type { KeyPair, Pki } from './pki.js';
+import { versionInfo } from './version.js';
+
+export interface ControlPlaneOptions {
+  store: Store;
+  pki: Pki;
+  serviceCidr: string;
+  clusterDomain: string;
+  /** Where pods reach the API server. */
+  advertiseAddress: string;
+  clock: Clock;
+  prng: Prng;
+  log: Log;
+  /** More handlers of subresources: those that need nodes. */
+  subresources?: readonly SubresourceHandler[];
+  /** With which the API server speaks to kubelets. */
+  kubeletClient?: KeyPair;
+  /** Default: all that there are. */
+  controllers?: readonly Controller[];
+  scheduler?: boolean;
+}
+
+export class ControlPlane {
+  readonly server: ApiServer;
+  readonly registry: ObjectRegistry;
+  readonly policy: Policy;
+  readonly #options: ControlPlaneOptions;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>[] = [];
+  readonly #healthy = { controllers: false, scheduler: false };
+  #systemObjects: 'missing' | 'there' = 'missing';
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+    const { store, pki, clock, prng, log, serviceCidr, clusterDomain, advertiseAddress } = options;
+    const scheme = new Scheme(builtins);
+    const shared = { clock, prng, log };
+    this.policy = createPolicy({
+      ...shared,
+      registry: () => this.registry,
+      clientAuthorities: pki.ca,
+      serviceAccountKey: pki.serviceAccountKey,
+      serviceRange: serviceCidr,
+      issuer: `https://kubernetes.default.svc.${clusterDomain}`,
+    });
+    this.registry = new ObjectRegistry({
+      ...shared,
+      scheme,
+      schemas: builtinSchemas,
+      store,
+      admission: this.policy.admission,
+    });
+    this.server = createApiServer({
+      ...shared,
+      registry: this.registry,
+      schemas: builtinSchemas,
+      authenticator: this.policy.authenticator,
+      authorizer: this.policy.authorizer,
+      subresources: [...this.policy.handlers(this.#components()), ...(options.subresources ?? [])],
+      paths: pathHandlers({ scheme, policy: this.policy, advertiseAddress, pipeline: () => this.server.pipeline }),
+      tls: { cert: pki.server.certificate, key: pki.server.key, clientCa: pki.ca },
+      healthChecks: [
+        { name: 'etcd', check: () => this.registry.check() },
+        {
+          name: 'poststarthook/rbac/bootstrap-roles',
+          endpoints: ['healthz', 'readyz'],
+          check: () => this.#assertSystemObjects(),
+        },
+      ],
+    });
+  }
+
+  /** A client in this process, as this user. */
+  client(user: UserInfo): Client {
+    return new Client(this.server.transport(user));
+  }
+
+  get scheme(): Scheme {
+    return this.registry.scheme;
+  }
+
+  /** Serves, and makes what every cluster has. Resolves when `/readyz` says ok. Throws the system's error for the port. */
+  async start({ host, port }: { host: string; port: number }): Promise<AddressInfo> {
+    const address = await this.server.listen({ host, port });
+    await this.startWithoutPort(address.port);
+    return address;
+  }
+
+  /** The same for a control plane that is reached in this process only. */
+  async startWithoutPort(advertisePort: number): Promise<void> {
+    const { pki, serviceCidr, advertiseAddress, clock, prng, log } = this.#options;
+    this.registry.start();
+    const client = this.client(componentUsers.apiServer);
+    const informers = new InformerFactory({ client, clock, prng, log: log.child({ component: 'apiserver' }) });
+    informers.start(this.#stop.signal);
+    await ensureSystemObjects(client, {
+      advertiseAddress,
+      advertisePort,
+      serviceAddress: addressOf(serviceCidr, 1),
+      clientCa: pki.ca,
+      frontProxyCa: pki.frontProxyCa,
+    });
+    await this.policy.follow(informers);
+    this.#systemObjects = 'there';
+    this.#running.push(informers.stopped());
+  }
+
+  /** Starts controllers and scheduler. */
+  startComponents(): void {
+    const { clock, prng, log, pki, controllers: chosen = controllers, scheduler = true } = this.#options;
+    const { signal } = this.#stop;
+    const client = this.client(componentUsers.controllerManager);
+    const informers = new InformerFactory({ client, clock, prng, log });
+    informers.start(signal);
+    const environment = {
+      clientFor: (name: string) => this.client(componentUsers.controller(name)),
+      informers,
+      clock,
+      prng,
+      log,
+      rootCa: pki.ca,
+    };
+    this.#run(
+      'controllers',
+      runControllers(chosen, environment, signal).then(() => informers.stopped()),
+    );
+    if (!scheduler) return;
+    const asScheduler = {
+      clock,
+      prng,
+      log: log.child({ component: 'scheduler' }),
+      client: this.client(componentUsers.scheduler),
+    };
+    this.#run('scheduler', new Scheduler(asScheduler).run(signal));
+  }
+
+  /** Stops components, then the server. The store is its owner's to close. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#running);
+    await this.server.close();
+    this.registry.close();
+  }
+
+  #run(name: 'controllers' | 'scheduler', work: Promise<void>): void {
+    this.#healthy[name] = true;
+    const watched = work.catch((error) => {
+      this.#healthy[name] = false;
+      this.#options.log.error(`${name} ended by a bug`, { err: error });
+    });
+    this.#running.push(watched);
+  }
+
+  #assertSystemObjects(): void {
+    if (this.#systemObjects === 'missing') throw new Error('the default policy is not there yet');
+  }
+
+  #components() {
+    const tell = (name: 'controllers' | 'scheduler') => async () =>
+      this.#healthy[name] ? { healthy: true, message: 'ok' } : { healthy: false, message: `${name} do not run` };
+    return [
+      { name: 'controller-manager', check: tell('controllers') },
+      { name: 'scheduler', check: tell('scheduler') },
+      {
+        name: 'etcd-0',
+        check: async () => {
+          await this.registry.check();
+          return { healthy: true, message: 'ok' };
+        },
+      },
+    ];
+  }
+}
+
+function pathHandlers(options: {
+  scheme: Scheme;
+  policy: Policy;
+  advertiseAddress: string;
+  pipeline: () => Pipeline;
+}): PathHandler[] {
+  const { scheme, policy, advertiseAddress, pipeline } = options;
+  const discovery = new Discovery({ scheme, serverAddress: `${advertiseAddress}:443` });
+  const documents = new Map(
+    policy.documents(`https://${advertiseAddress}`).map((document) => [document.path, document]),
+  );
+  return [
+    versionPath(versionInfo),
+    documentPaths((request) => discovery.respond(request)),
+    documentPaths(({ path }) => {
+      const document = documents.get(path);
+      return document && { status: 200, headers: document.headers, body: Buffer.from(document.body) };
+    }),
+    metricsPath(pipeline),
+  ];
+}
