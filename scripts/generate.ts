@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { TypeSchema } from '#apimachinery/schema.js';
+import { readDescriptions } from './descriptions.js';
 import { parseSchemas, type SchemaPackage } from './schema-text.js';
 import { renderTypes, typesFileOf } from './schema-types.js';
 
@@ -26,6 +27,7 @@ function generateSchema(): void {
     write(`api/gen/${typesFileOf(one.name)}.ts`, renderTypes(one));
   }
   write('api/gen/schema.ts', renderTable(packages));
+  write('api/gen/descriptions.ts', renderDescriptions(packages));
 }
 
 /** One JSON string a package, parsed when first asked for: a fraction of the cost of object literals at start-up. */
@@ -46,6 +48,12 @@ function renderTable(packages: SchemaPackage[]): string {
     '/** `group/version/kind` to type name. */',
     `export const kinds: Record<string, string> = {\n${kinds.join('\n')}\n};\n`,
   ].join('\n');
+}
+
+/** Big, and asked for by OpenAPI only, which imports it when somebody asks for OpenAPI. */
+function renderDescriptions(packages: SchemaPackage[]): string {
+  const text = JSON.stringify(JSON.stringify(readDescriptions(packages)));
+  return `/** JSON text: type name to field name to description; '' is the type itself. */\nexport const descriptions = ${text};\n`;
 }
 
 /** Lists the files below a folder whose default export says they belong to the list. */

@@ -1,0 +1,168 @@
+/** Answers `/openapi/v2`, `/openapi/v3` and below. Documents are made when first asked for, and kept. */
+import type { AnyResource } from '#api/resource.js';
+import type { Scheme } from '#api/scheme.js';
+import { notAcceptable } from '#apimachinery/errors.js';
+import { formatApiVersion, type GroupVersionKind } from '#apimachinery/object.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
+import { type ServedGroup, type ServedVersion, servedGroups } from '../discovery/groups.js';
+import { Document, type DocumentRequest, type DocumentResponse, hashOf } from '../document.js';
+import { accepts, type MediaType, parseAccept } from '../media-type.js';
+import { encodeGnostic } from './gnostic.js';
+import type { Descriptions, Dialect, JsonSchema } from './json-schema.js';
+import { listSchema, Models } from './models.js';
+import { renderV2, renderV3 } from './render.js';
+
+export interface OpenApiOptions {
+  scheme: Scheme;
+  table: SchemaTable;
+  /** As in `/version`: `v1.36.0`. */
+  version: string;
+  /** The OpenAPI v3 schema of a custom resource. Default: any object. */
+  customSchema?: (definition: AnyResource, version: string) => JsonSchema | undefined;
+  /** Default: the generated file, read when first needed. */
+  loadDescriptions?: () => Promise<Descriptions>;
+}
+
+const json = 'application/json';
+/** Clients ask with an `@`, which is no character of a media type; upstream answers with a dot. */
+const gnosticTypes: Record<string, string> = {
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf':
+    'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf':
+    'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+};
+
+export class OpenApi {
+  readonly #options: OpenApiOptions;
+  readonly #documents = new Map<string, Document>();
+  readonly #hashes = new Map<string, string>();
+  #groups: ServedGroup[] | undefined;
+  #descriptions: Promise<Descriptions> | undefined;
+
+  constructor(options: OpenApiOptions) {
+    this.#options = options;
+    options.scheme.onChange(() => {
+      this.#groups = undefined;
+      this.#documents.clear();
+      this.#hashes.clear();
+    });
+  }
+
+  /** Undefined when the path is none of OpenAPI's. Throws NotAcceptable. */
+  async respond(request: DocumentRequest): Promise<DocumentResponse | undefined> {
+    const { path } = request;
+    if (path === '/openapi/v2') return this.#respondV2(request);
+    if (path === '/openapi/v3' || path === '/openapi/v3/') {
+      expectJson(request);
+      return (await this.#document('v3', () => this.#index())).respond(request);
+    }
+    const match = /^\/openapi\/v3\/(?:api\/(?<core>[^/]+)|apis\/(?<group>[^/]+)\/(?<version>[^/]+))$/.exec(path);
+    if (!match) return undefined;
+    const { core, group = '', version = core! } = match.groups as Record<string, string | undefined>;
+    return this.#respondV3({ group, version }, request);
+  }
+
+  async #respondV3(gv: { group: string; version: string }, request: DocumentRequest) {
+    const group = this.#served().find(({ name }) => name === gv.group);
+    const version = group?.versions.find((one) => one.version === gv.version);
+    if (!group || !version) return undefined;
+    expectJson(request);
+    const hash = this.#hashOf(group, version);
+    const asked = request.query?.get('hash');
+    if (asked && asked !== hash) {
+      return { status: 301, headers: { location: `${request.path}?hash=${hash}` }, body: new Uint8Array() };
+    }
+    const document = await this.#document(request.path, async () =>
+      renderV3(group, version, { ...(await this.#renderOptions('v3')), served: [gv] }),
+    );
+    const response = document.respond(request);
+    // An address with a hash never changes what it means.
+    response.headers['cache-control'] = asked ? 'public, immutable, max-age=31536000' : 'no-cache, private';
+    return response;
+  }
+
+  async #respondV2(request: DocumentRequest): Promise<DocumentResponse> {
+    const contentType = negotiateV2(parseAccept(request.accept));
+    const document = await this.#document(contentType, async () => this.#renderV2(), contentType);
+    return document.respond(request);
+  }
+
+  async #renderV2(): Promise<unknown> {
+    const groups = this.#served();
+    const served = groups.flatMap(({ name, versions }) => versions.map(({ version }) => ({ group: name, version })));
+    return renderV2(groups, { ...(await this.#renderOptions('v2')), served });
+  }
+
+  async #document(key: string, render: () => Promise<unknown> | unknown, contentType = json): Promise<Document> {
+    const known = this.#documents.get(key);
+    if (known) return known;
+    const groups = this.#served();
+    const value = await render();
+    const body = contentType === json ? Buffer.from(JSON.stringify(value)) : encodeGnostic(value);
+    const document = new Document(contentType, body);
+    // The scheme may have changed while descriptions were read.
+    if (groups === this.#groups) this.#documents.set(key, document);
+    return document;
+  }
+
+  #index(): unknown {
+    const paths: Record<string, unknown> = {};
+    for (const group of this.#served()) {
+      for (const version of group.versions) {
+        const root = `${group.name ? 'apis' : 'api'}/${formatApiVersion({ group: group.name, version: version.version })}`;
+        paths[root] = { serverRelativeURL: `/openapi/v3/${root}?hash=${this.#hashOf(group, version)}` };
+      }
+    }
+    return { paths };
+  }
+
+  /** Of what the document is made from, so that the index need not make every document. */
+  #hashOf(group: ServedGroup, version: ServedVersion): string {
+    const key = formatApiVersion({ group: group.name, version: version.version });
+    let hash = this.#hashes.get(key);
+    if (!hash) {
+      const { table, version: server } = this.#options;
+      const models = new Models({ table, dialect: 'v3', descriptions: {}, customOf: this.#customOf });
+      const value = renderV3(group, version, { models, version: server, served: [] });
+      hash = hashOf(Buffer.from(JSON.stringify(value)));
+      this.#hashes.set(key, hash);
+    }
+    return hash;
+  }
+
+  async #renderOptions(dialect: Dialect) {
+    const { table, version } = this.#options;
+    const descriptions = await (this.#descriptions ??= (this.#options.loadDescriptions ?? loadGenerated)());
+    return { models: new Models({ table, dialect, descriptions, customOf: this.#customOf }), version };
+  }
+
+  readonly #customOf = (kind: GroupVersionKind, models: Models): JsonSchema | undefined => {
+    for (const definition of this.#options.scheme.resources()) {
+      if (definition.group !== kind.group || !definition.versions.includes(kind.version)) continue;
+      if (definition.kind === kind.kind) return this.#options.customSchema?.(definition, kind.version);
+      if (definition.listKind === kind.kind) return listSchema({ ...kind, kind: definition.kind }, models);
+    }
+    return undefined;
+  };
+
+  #served(): ServedGroup[] {
+    return (this.#groups ??= servedGroups(this.#options.scheme.resources()));
+  }
+}
+
+async function loadGenerated(): Promise<Descriptions> {
+  const { descriptions } = await import('#api/gen/descriptions.js');
+  return JSON.parse(descriptions) as Descriptions;
+}
+
+function expectJson({ accept }: DocumentRequest): void {
+  if (!parseAccept(accept).some((clause) => accepts(clause, json))) throw notAcceptable([json]);
+}
+
+function negotiateV2(clauses: readonly MediaType[]): string {
+  for (const clause of clauses) {
+    if (Object.hasOwn(gnosticTypes, clause.type)) return gnosticTypes[clause.type]!;
+    if (accepts(clause, json)) return json;
+  }
+  throw notAcceptable([json, ...Object.keys(gnosticTypes).slice(0, 1)]);
+}
