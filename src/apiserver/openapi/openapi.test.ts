@@ -1,0 +1,155 @@
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import resources from '#api/index.gen.js';
+import { type AnyResource, defineResource } from '#api/resource.js';
+import { builtinSchemas as table } from '#api/schema-table.js';
+import { Scheme } from '#api/scheme.js';
+import { StatusError } from '#apimachinery/errors.js';
+import { Reader } from '#apimachinery/protobuf/wire.js';
+import type { DocumentRequest } from '../document.js';
+import { OpenApi } from './openapi.js';
+
+const gnostic = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+function setUp() {
+  const scheme = new Scheme(resources as AnyResource[]);
+  const openApi = new OpenApi({ scheme, table, version: 'v1.36.0' });
+  const respond = async (path: string, more: Partial<DocumentRequest> = {}) =>
+    (await openApi.respond({ path, ...more }))!;
+  // biome-ignore lint/suspicious/noExplicitAny: documents of several shapes
+  const get = async (path: string): Promise<any> => {
+    const url = new URL(path, 'http://x');
+    const { body } = await respond(url.pathname, { query: url.searchParams });
+    return JSON.parse(Buffer.from(body).toString());
+  };
+  return { scheme, openApi, respond, get };
+}
+
+const { respond, get } = setUp();
+
+function refsIn(value: unknown, found = new Set<string>()): Set<string> {
+  if (typeof value !== 'object' || value === null) return found;
+  for (const [key, one] of Object.entries(value)) {
+    if (key === '$ref' && typeof one === 'string') found.add(one.slice(one.lastIndexOf('/') + 1));
+    else refsIn(one, found);
+  }
+  return found;
+}
+
+describe('version 3', () => {
+  test('the index leads to each group and version; every reference resolves', async () => {
+    const { paths } = await get('/openapi/v3');
+    expect(Object.keys(paths)).toEqual(expect.arrayContaining(['api/v1', 'apis/apps/v1']));
+    for (const { serverRelativeURL } of Object.values(paths) as { serverRelativeURL: string }[]) {
+      const document = await get(serverRelativeURL);
+      expect(document.openapi).toBe('3.0.0');
+      for (const name of refsIn(document)) expect(document.components.schemas).toHaveProperty([name]);
+    }
+  });
+
+  test('an old hash is redirected, a right one may be kept for ever', async () => {
+    const path = '/openapi/v3/apis/apps/v1';
+    const old = await respond(path, { query: new URLSearchParams('hash=OLD') });
+    expect(old.status).toBe(301);
+    const query = new URL(old.headers['location']!, 'http://x').searchParams;
+    const right = await respond(path, { query });
+    expect(right.status).toBe(200);
+    expect(right.headers['cache-control']).toContain('immutable');
+    expect((await respond(path)).headers['cache-control']).toBe('no-cache, private');
+    const etag = right.headers['etag'];
+    expect((await respond(path, { ifNoneMatch: etag })).status).toBe(304);
+  });
+
+  test('PATCH says that it validates fields, which kubectl looks for', async () => {
+    const { paths } = await get('/openapi/v3/apis/apps/v1');
+    const { patch } = paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}'];
+    expect(patch['x-kubernetes-group-version-kind']).toEqual({ group: 'apps', version: 'v1', kind: 'Deployment' });
+    expect(patch.operationId).toBe('patchAppsV1NamespacedDeployment');
+    const names = patch.parameters.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(expect.arrayContaining(['dryRun', 'fieldManager', 'fieldValidation', 'force']));
+    expect(Object.keys(patch.requestBody.content)).toContain('application/apply-patch+yaml');
+  });
+
+  test('schemas carry what strategic merge and server-side apply need, and descriptions', async () => {
+    const { components } = await get('/openapi/v3/api/v1');
+    const { properties, required } = components.schemas['io.k8s.api.core.v1.PodSpec'];
+    expect(required).toEqual(['containers']);
+    expect(properties.containers).toMatchObject({
+      type: 'array',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+      'x-kubernetes-patch-strategy': 'merge',
+      'x-kubernetes-patch-merge-key': 'name',
+    });
+    expect(properties.containers.description).toMatch(/^List of containers belonging to the pod\./);
+    const pod = components.schemas['io.k8s.api.core.v1.Pod'];
+    expect(pod['x-kubernetes-group-version-kind']).toEqual([{ group: '', kind: 'Pod', version: 'v1' }]);
+    expect(pod.properties.spec.allOf).toEqual([{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodSpec' }]);
+    expect(components.schemas['io.k8s.apimachinery.pkg.util.intstr.IntOrString'].oneOf).toHaveLength(2);
+  });
+});
+
+describe('version 2', () => {
+  test('references resolve, and paths are those of version 3', async () => {
+    const document = await get('/openapi/v2');
+    expect(document.swagger).toBe('2.0');
+    for (const name of refsIn(document)) expect(document.definitions).toHaveProperty([name]);
+    const v3 = await get('/openapi/v3/api/v1');
+    expect(Object.keys(document.paths).filter((path) => path.startsWith('/api/v1/'))).toEqual(Object.keys(v3.paths));
+  });
+
+  test('kubectl gets protobuf: the same definitions and paths', async () => {
+    const document = await get('/openapi/v2');
+    const response = await respond('/openapi/v2', { accept: gnostic });
+    expect(response.headers['content-type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
+    const fields = fieldsOf(new Reader(Buffer.from(response.body)));
+    expect(fields.get(1)![0]!.toString()).toBe('2.0');
+    const names = (bytes: Buffer, number: number) =>
+      fieldsOf(new Reader(bytes))
+        .get(number)!
+        .map((one) => fieldsOf(new Reader(one)).get(1)![0]!.toString());
+    expect(names(fields.get(8)![0]!, 2)).toEqual(Object.keys(document.paths));
+    expect(names(fields.get(9)![0]!, 1)).toEqual(Object.keys(document.definitions));
+    expect(Buffer.from(response.body).includes('{"group":"apps","kind":"Deployment","version":"v1"}')).toBe(true);
+  });
+
+  test('is compressed for whoever takes that', async () => {
+    const plain = await respond('/openapi/v2');
+    const packed = await respond('/openapi/v2', { acceptEncoding: 'gzip, br' });
+    expect(packed.headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(packed.body).equals(Buffer.from(plain.body))).toBe(true);
+    await expect(respond('/openapi/v2', { accept: 'text/html' })).rejects.toThrow(StatusError);
+  });
+});
+
+function fieldsOf(reader: Reader): Map<number, Buffer[]> {
+  const found = new Map<number, Buffer[]>();
+  while (!reader.done) {
+    const { number, type } = reader.tag();
+    if (type !== 2) reader.skip(type);
+    else found.set(number, [...(found.get(number) ?? []), reader.bytes()]);
+  }
+  return found;
+}
+
+test('custom resources are described as their definitions say, and go when they go', async () => {
+  const scheme = new Scheme(resources as AnyResource[]);
+  const schema = { type: 'object', properties: { spec: { type: 'object' } } };
+  const openApi = new OpenApi({ scheme, table, version: 'v1.36.0', customSchema: () => schema });
+  const widget = defineResource({ group: 'example.com', versions: ['v1'], kind: 'Widget', namespaced: true });
+  expect(await openApi.respond({ path: '/openapi/v3/apis/example.com/v1' })).toBeUndefined();
+  const before = (await openApi.respond({ path: '/openapi/v3' }))!.headers['etag'];
+  scheme.add(widget);
+  expect((await openApi.respond({ path: '/openapi/v3' }))!.headers['etag']).not.toBe(before);
+  const { body } = (await openApi.respond({ path: '/openapi/v3/apis/example.com/v1' }))!;
+  const { components } = JSON.parse(Buffer.from(body).toString());
+  expect(components.schemas['com.example.v1.Widget']).toEqual({
+    ...schema,
+    'x-kubernetes-group-version-kind': [{ group: 'example.com', kind: 'Widget', version: 'v1' }],
+  });
+  expect(components.schemas['com.example.v1.WidgetList'].properties.items.items).toEqual({
+    $ref: '#/components/schemas/com.example.v1.Widget',
+  });
+  scheme.remove(widget);
+  expect((await openApi.respond({ path: '/openapi/v3' }))!.headers['etag']).toBe(before);
+});
