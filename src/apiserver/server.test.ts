@@ -2,9 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import deployments from '#api/apps/deployment.js';
 import leases from '#api/coordination/lease.js';
 import configmaps from '#api/core/configmap.js';
+import namespaces from '#api/core/namespace.js';
 import pods from '#api/core/pod/index.js';
 import type { Deployment } from '#api/gen/apps-v1.js';
-import type { ConfigMap, Pod } from '#api/gen/core-v1.js';
+import type { ConfigMap, Namespace, Pod } from '#api/gen/core-v1.js';
 import type { StatusError } from '#apimachinery/errors.js';
 import { copy } from '#base/json.js';
 import type { WatchEvent } from '#client/transport.js';
@@ -223,6 +224,21 @@ describe('delete', () => {
     expect(longer.metadata.deletionGracePeriodSeconds).toBe(5);
     await client.delete('a', { ...here, gracePeriodSeconds: 0 });
     expect((await failure(client.get('a', here))).code).toBe(404);
+  });
+
+  it('keeps a namespace until its finalizers are taken away by /finalize', async () => {
+    const client = test.client.of<Namespace>(namespaces);
+    const made = await client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a' }, spec: {} });
+    expect(made.spec?.finalizers).toEqual(['kubernetes']);
+    const marked = copy((await client.delete('a')) as Namespace);
+    expect(marked.status?.phase).toBe('Terminating');
+    expect(marked.metadata.deletionTimestamp).toBeDefined();
+    expect(await client.delete('a')).toEqual(marked);
+    marked.spec = { finalizers: [] };
+    const kept = await client.update(marked);
+    expect(kept.spec?.finalizers).toEqual(['kubernetes']);
+    await client.update({ ...marked, metadata: kept.metadata }, { subresource: 'finalize' });
+    expect((await failure(client.get('a'))).code).toBe(404);
   });
 
   it('writes the propagation policy as a finalizer', async () => {

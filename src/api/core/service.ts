@@ -25,6 +25,7 @@ export default defineResource<Service>({
   },
   allowCreateOnUpdate: true,
   storageVersionHash: '0/CO1lhkEBI=',
+  deletion: { returnsObject: true },
   storagePrefix: 'services/specs',
   selectableFields: {
     'spec.clusterIP': (service) => service.spec?.clusterIP ?? '',

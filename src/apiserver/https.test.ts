@@ -1,0 +1,276 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { Agent, request as httpsRequest } from 'node:https';
+import { connect as connectTls } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SystemClock, VirtualClock } from '#base/clock.js';
+import { encodeName, issueCertificate, toPem } from '#base/x509.js';
+import { bodyBytesMax } from './http/body.js';
+import { stalledWatchMs } from './http/watch-stream.js';
+import { startTestServer } from './test-server.js';
+
+const tls = (() => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const der = issueCertificate({
+    subject: { commonName: 'test' },
+    publicKey,
+    issuer: { subject: encodeName({ commonName: 'test' }), key: privateKey },
+    serial: Buffer.alloc(8, 1),
+    notBeforeMs: Date.UTC(2020, 0, 1),
+    notAfterMs: Date.UTC(2045, 0, 1),
+    authority: true,
+    keyUsages: ['digitalSignature', 'keyCertSign'],
+    extendedKeyUsages: ['serverAuth'],
+  });
+  const cert = toPem('CERTIFICATE', der);
+  return { cert, clientCa: cert, key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
+})();
+
+interface Reply {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+let test: ReturnType<typeof startTestServer>;
+let port: number;
+let session: ClientHttp2Session;
+
+async function start(options: Parameters<typeof startTestServer>[0] = {}) {
+  test = startTestServer({ tls, clock: new SystemClock(), ...options });
+  ({ port } = await test.server.listen({ host: '127.0.0.1', port: 0 }));
+  session = connectHttp2(`https://127.0.0.1:${port}`, { ca: tls.cert, checkServerIdentity: () => undefined });
+}
+
+beforeEach(() => start());
+afterEach(async () => {
+  session.destroy();
+  await test.close();
+});
+
+interface Ask {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+}
+
+function http2(path: string, { method = 'GET', headers = {}, body }: Ask = {}): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({ ':method': method, ':path': path, authorization: 'Bearer jane', ...headers });
+    let answer: Record<string, string | string[] | undefined> = {};
+    const chunks: Buffer[] = [];
+    stream.on('response', (given) => (answer = given as typeof answer));
+    stream.on('data', (chunk) => chunks.push(chunk));
+    stream.on('error', reject);
+    stream.on('end', () =>
+      resolve({ status: Number(answer[':status']), headers: answer, body: Buffer.concat(chunks).toString() }),
+    );
+    stream.end(body);
+  });
+}
+
+function http1(path: string, { method = 'GET', headers = {}, body }: Ask = {}): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const agent = new Agent({ keepAlive: false });
+    const options = {
+      host: '127.0.0.1',
+      port,
+      path,
+      method,
+      agent,
+      ca: tls.cert,
+      checkServerIdentity: () => undefined,
+    };
+    const request = httpsRequest({ ...options, headers: { authorization: 'Bearer jane', ...headers } }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('end', () =>
+        resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() }),
+      );
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const json = { 'content-type': 'application/json' };
+const configMap = (name: string, data = {}) => JSON.stringify({ metadata: { name }, data });
+
+describe.each([
+  ['HTTP/2', http2],
+  ['HTTP/1.1', http1],
+] as const)('%s', (_, send) => {
+  it('creates, gets, lists and deletes', async () => {
+    const made = await send(configMaps, { method: 'POST', headers: json, body: configMap('a', { x: '1' }) });
+    expect(made.status).toBe(201);
+    expect(made.headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
+    expect(made.headers['audit-id']).toMatch(/^[0-9a-f-]{36}$/);
+    const got = await send(`${configMaps}/a`);
+    expect(got.body).toBe(made.body);
+    const list = JSON.parse((await send(configMaps)).body);
+    expect(list).toMatchObject({ kind: 'ConfigMapList', apiVersion: 'v1', items: [{ metadata: { name: 'a' } }] });
+    expect(JSON.parse((await send(`${configMaps}/a`, { method: 'DELETE' })).body).status).toBe('Success');
+    expect((await send(`${configMaps}/a`)).status).toBe(404);
+  });
+
+  it('answers in YAML and takes it', async () => {
+    const body = 'metadata:\n  name: a\ndata:\n  x: "1"\n';
+    const made = await send(configMaps, {
+      method: 'POST',
+      headers: { 'content-type': 'application/yaml', accept: 'application/yaml' },
+      body,
+    });
+    expect(made.status).toBe(201);
+    expect(made.body).toContain('data:\n  x: "1"\n');
+  });
+
+  it('refuses a body over the limit, whether declared or not, and goes on', async () => {
+    const big = await send(configMaps, { method: 'POST', headers: json, body: Buffer.alloc(bodyBytesMax + 1, 0x20) });
+    expect(big.status).toBe(413);
+    expect(JSON.parse(big.body)).toMatchObject({
+      reason: 'RequestEntityTooLarge',
+      message: `Request entity too large: limit is ${bodyBytesMax}`,
+    });
+    expect((await send('/healthz')).body).toBe('ok');
+  });
+
+  it.each([
+    ['no JSON', '{', 400, 'BadRequest'],
+    ['another kind', '{"kind":"Pod","apiVersion":"v1"}', 400, 'BadRequest'],
+    ['wrong types', '{"metadata":{"name":1}}', 400, 'BadRequest'],
+    ['a list', '[]', 400, 'BadRequest'],
+    ['nothing', '', 400, 'BadRequest'],
+  ])('refuses a body that is %s', async (_what, body, status, reason) => {
+    const answer = await send(configMaps, { method: 'POST', headers: json, body });
+    expect([answer.status, JSON.parse(answer.body).reason]).toEqual([status, reason]);
+  });
+
+  it('says what it accepts', async () => {
+    expect((await send(configMaps, { headers: { accept: 'text/html' } })).status).toBe(406);
+    const unsupported = await send(configMaps, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain' },
+      body: 'x',
+    });
+    expect(unsupported.status).toBe(415);
+    const patch = await send(`${configMaps}/a`, { method: 'PATCH', headers: json, body: '{}' });
+    expect(patch.status).toBe(415);
+  });
+
+  it('tells unknown paths from unknown resources', async () => {
+    expect(await send('/nope')).toMatchObject({ status: 404, body: '404 page not found\n' });
+    const unknown = await send('/api/v1/nopes');
+    expect(JSON.parse(unknown.body).message).toBe('the server could not find the requested resource');
+    expect((await send(configMaps, { method: 'PUT' })).status).toBe(405);
+    expect((await send('/api/v1/pods/%zz')).status).toBe(400);
+  });
+
+  it('refuses who does not say who it is', async () => {
+    const answer = await send(configMaps, { headers: { authorization: '' } });
+    expect([answer.status, JSON.parse(answer.body).message]).toEqual([401, 'Unauthorized']);
+  });
+
+  it('compresses long answers', async () => {
+    const value = 'x'.repeat(200_000);
+    await send(configMaps, { method: 'POST', headers: json, body: configMap('a', { value }) });
+    const { headers } = await send(configMaps, { headers: { 'accept-encoding': 'gzip' } });
+    expect(headers['content-encoding']).toBe('gzip');
+    expect(JSON.parse((await send(configMaps)).body).items[0].data.value).toBe(value);
+  });
+
+  it('shows a table', async () => {
+    await send(configMaps, { method: 'POST', headers: json, body: configMap('a', { x: '1' }) });
+    const { body } = await send(configMaps, { headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' } });
+    expect(JSON.parse(body)).toMatchObject({
+      kind: 'Table',
+      columnDefinitions: [{ name: 'Name' }, { name: 'Data' }, { name: 'Age' }],
+      rows: [{ cells: ['a', 1, expect.any(String)], object: { kind: 'PartialObjectMetadata' } }],
+    });
+  });
+
+  it('warns of fields it does not know', async () => {
+    const body = JSON.stringify({ metadata: { name: 'a' }, nope: 1 });
+    const { headers, status } = await send(configMaps, { method: 'POST', headers: json, body });
+    expect([status, headers['warning']]).toEqual([201, '299 - "unknown field \\"nope\\""']);
+    const strict = await send(`${configMaps}?fieldValidation=Strict`, { method: 'POST', headers: json, body });
+    expect(strict.body).toContain('strict decoding error: unknown field \\"nope\\"');
+  });
+});
+
+describe('a watch', () => {
+  function watchHttp2(path: string) {
+    const stream = session.request({ ':path': path, authorization: 'Bearer jane' });
+    const lines: string[] = [];
+    let rest = '';
+    stream.on('data', (chunk) => {
+      const parts = (rest + chunk).split('\n');
+      rest = parts.pop()!;
+      lines.push(...parts);
+    });
+    stream.on('error', () => {});
+    return { stream, lines };
+  }
+
+  async function until(condition: () => boolean) {
+    while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  it('sends one line an event, and ends when the server closes', async () => {
+    const { stream, lines } = watchHttp2(`${configMaps}?watch=true`);
+    await http2(configMaps, { method: 'POST', headers: json, body: configMap('a') });
+    await until(() => lines.length > 0);
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      type: 'ADDED',
+      object: { kind: 'ConfigMap', metadata: { name: 'a' } },
+    });
+    const ended = new Promise((resolve) => stream.on('close', resolve));
+    await test.server.close();
+    await ended;
+  });
+
+  it('is closed when its client does not read, while others go on', async () => {
+    session.destroy();
+    await test.close();
+    const clock = new VirtualClock();
+    await start({ clock });
+    const stuck = session.request({ ':path': `${configMaps}?watch=true`, authorization: 'Bearer jane' });
+    stuck.on('error', () => {});
+    stuck.pause();
+    await new Promise((resolve) => stuck.once('response', resolve));
+    const closed = new Promise<number>((resolve) => stuck.on('close', () => resolve(stuck.rstCode)));
+    const value = 'x'.repeat(100_000);
+    for (let index = 0; index < 30; index++)
+      await http2(configMaps, { method: 'POST', headers: json, body: configMap(`a${index}`, { value }) });
+    await clock.advance(stalledWatchMs);
+    stuck.resume();
+    expect(await closed).not.toBe(0);
+    expect((await http2('/livez')).body).toBe('ok');
+  });
+});
+
+describe('a slow client', () => {
+  it('is answered with a timeout when its body does not come', async () => {
+    session.destroy();
+    await test.close();
+    const clock = new VirtualClock();
+    await start({ clock });
+    const stream = session.request({ ':method': 'POST', ':path': configMaps, authorization: 'Bearer jane', ...json });
+    stream.write('{"metadata":');
+    const status = new Promise<number>((resolve) => stream.once('response', (headers) => resolve(headers[':status']!)));
+    await http2('/livez');
+    await clock.advance(60_000);
+    expect(await status).toBe(504);
+    stream.destroy();
+  });
+
+  it('that sends no HTTP is dropped', async () => {
+    const socket = connectTls({ host: '127.0.0.1', port, ca: tls.cert, checkServerIdentity: () => undefined });
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.on('error', () => {});
+    socket.resume();
+    socket.write('\0\0\0 nonsense\r\n\r\n');
+    await closed;
+    expect((await http1('/livez')).body).toBe('ok');
+  });
+});
