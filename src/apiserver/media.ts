@@ -37,18 +37,21 @@ export interface Negotiation {
   query: URLSearchParams;
   /** Whether the answer is a stream of events, for which YAML will not do. */
   streams?: boolean;
+  /** Whether the kind has a protobuf form; custom resources have none. */
+  protobuf: boolean;
 }
 
 /** The first acceptable clause of the highest quality. Throws StatusError (406) when there is none. */
-export function negotiate({ accept, userAgent, query, streams = false }: Negotiation): Media {
+export function negotiate({ accept, userAgent, query, streams = false, protobuf }: Negotiation): Media {
   const pretty = isPretty(query, userAgent);
   for (const { type, params } of parseAccept(accept)) {
     const format = formats[type];
-    if (!format || (streams && format === 'yaml')) continue;
+    if (!format || (streams && format === 'yaml') || (format === 'protobuf' && !protobuf)) continue;
     const as = transformOf(params, format);
     if (as !== 'unknown') return { format, as, pretty };
   }
-  throw notAcceptable(streams ? acceptedStreams : accepted);
+  const offered = streams ? acceptedStreams : accepted;
+  throw notAcceptable(protobuf ? offered : offered.filter((type) => !type.startsWith(contentTypes.protobuf)));
 }
 
 function transformOf(params: Record<string, string>, format: Format): Media['as'] | 'unknown' {

@@ -16,6 +16,7 @@ import type { Answer, Call } from './call.js';
 import { FlowControl, type FlowLimits, isLongRunning } from './flow-control.js';
 import { route, unknownResource } from './handlers/route.js';
 import { methodNotAllowed } from './handlers/subresource.js';
+import { servesProtobuf } from './http/protobuf.js';
 import { type Media, negotiate } from './media.js';
 import type { ObjectRegistry } from './registry/store.js';
 import { parseRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.js';
@@ -166,7 +167,11 @@ export class Pipeline {
     const { accept, 'user-agent': userAgent } = call.headers;
     const handler = this.#handlerOf(info.resource, resource);
     const isTaken = handler?.connect !== undefined || handler?.stream !== undefined;
-    if (!isTaken) progress.media = negotiate({ accept, userAgent, query: info.query, streams: info.verb === 'watch' });
+    if (!isTaken && !call.user) {
+      const protobuf = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
+      const streams = info.verb === 'watch';
+      progress.media = negotiate({ accept, userAgent, query: info.query, streams, protobuf });
+    }
     const warn = (text: string) => {
       if (progress.warnings.length < warningsMax && !progress.warnings.includes(text)) progress.warnings.push(text);
     };

@@ -184,7 +184,7 @@ class Http implements ApiServer {
     const outcome = await this.pipeline.handle(call);
     const { answer } = outcome;
     const query = new URLSearchParams(exchange.target.split('?')[1] ?? '');
-    const { clock, log } = this.#options;
+    const { schemas, clock, log } = this.#options;
     if (answer.type === 'taken' || exchange.signal.aborted) return;
     if (exchange.headersSent) {
       // A handler that began to answer by itself and then failed: the client must not take what it has for all.
@@ -192,10 +192,10 @@ class Http implements ApiServer {
       return;
     }
     if (answer.type === 'watch') {
-      await streamWatch(exchange, { ...outcome, answer }, { clock, log, query });
+      await streamWatch(exchange, { ...outcome, answer }, { schemas, clock, log, query });
       return;
     }
-    await respond(exchange, { ...outcome, answer }, { nowMs: clock.now(), query });
+    await respond(exchange, { ...outcome, answer }, { schemas, nowMs: clock.now(), query });
     if (!exchange.body.readableEnded && hasBody(outcome)) exchange.body.resume();
   }
 

@@ -1,6 +1,6 @@
 /** Turns a request's body into an object of the kind that its path takes. */
 
-import { type Decoded, decodeJson, decodeValue, type FieldValidation } from '#apimachinery/decode.js';
+import { type Decoded, decodeJson, decodeProtobuf, decodeValue, type FieldValidation } from '#apimachinery/decode.js';
 import { badRequest, unsupportedMediaType } from '#apimachinery/errors.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
@@ -41,6 +41,7 @@ async function decodeBody(
   else {
     const { type } = parseMediaType(call.headers['content-type'] ?? contentTypes.json);
     if (type === contentTypes.json || type === '') decoded = decodeJson(body.bytes, decodeTarget);
+    else if (type === contentTypes.protobuf) decoded = decodeProtobuf(body.bytes, decodeTarget);
     else if (type === contentTypes.yaml) decoded = decodeValue(await parseYaml(body.bytes), decodeTarget);
     else throw unsupportedMediaType(Object.values(contentTypes));
   }

@@ -22,6 +22,9 @@ export function route(context: HandlerContext): Promise<Answer> {
   if (subresource === 'status' && resource.subresources?.status) return call(context, onStatus[verb]);
   if (subresource === 'finalize' && resource.kind === 'Namespace' && verb === 'update') return update(context);
   if (subresource) throw unknownResource();
+  // A review, which only a handler can answer: it must never be stored.
+  if (!resource.storageVersionHash && !(resource.verbs as readonly string[]).includes('watch'))
+    throw methodNotAllowed();
   if (named && resource.namespaced && namespace === '') throw unknownResource();
   if (!(resource.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
   if (verb === 'create' && resource.namespaced && namespace === '') throw methodNotAllowed();

@@ -9,11 +9,13 @@ import { createGzip } from 'node:zlib';
 import { invalid } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { validateTableOptions } from '#apimachinery/options-validation.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
 import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
 import type { Answer } from '../call.js';
 import { contentTypes, type Media } from '../media.js';
 import type { Outcome } from '../pipeline.js';
 import type { Exchange } from './exchange.js';
+import { encodeBody, encodeList, encodeStoredBody } from './protobuf.js';
 
 /** Shorter answers are not worth compressing (upstream's threshold). */
 const gzipBytesMin = 128 * 1024;
@@ -22,6 +24,7 @@ const gzipLevel = 1;
 const sliceBytes = 256 * 1024;
 
 export interface RespondOptions {
+  schemas: SchemaTable;
   nowMs: number;
   query: URLSearchParams;
 }
@@ -37,7 +40,9 @@ export async function respond(
   const headers = commonHeaders(auditId, warnings);
   if (answer.type === 'bytes') {
     const body = Buffer.from(answer.body as Uint8Array);
-    await send(exchange, answer.code, { ...headers, 'content-type': answer.contentType, ...answer.headers }, [body]);
+    // A 304 that names a type would give the client's cached document that type.
+    const type: Record<string, string> = answer.code === 304 ? {} : { 'content-type': answer.contentType };
+    await send(exchange, answer.code, { ...headers, ...type, ...answer.headers }, [body]);
     return;
   }
   const code = answer.type === 'list' ? 200 : answer.code;
@@ -71,12 +76,16 @@ async function encode(
   options: RespondOptions,
 ): Promise<Uint8Array[]> {
   const isFailure = answer.type === 'value' && (answer.value as { kind?: string }).kind === 'Status';
-  if (media.as && !isFailure) return [await encodeValue(transformed(answer, media.as, options), media)];
+  if (media.as && !isFailure) return [await encodeValue(transformed(answer, media.as, options), media, options)];
   if (media.format === 'json' && !media.pretty) {
     if (answer.type === 'stored') return [answer.stored.json, newline];
     if (answer.type === 'list') return listParts(answer);
   }
-  return [await encodeValue(plainOf(answer), media)];
+  if (media.format === 'protobuf') {
+    if (answer.type === 'stored') return [encodeStoredBody(options.schemas, answer.stored)];
+    if (answer.type === 'list') return encodeList(options.schemas, answer);
+  }
+  return [await encodeValue(plainOf(answer), media, options)];
 }
 
 const newline = Buffer.from('\n');
@@ -133,7 +142,8 @@ export function includeObjectOf(query: URLSearchParams): IncludeObject | undefin
   return (includeObject || undefined) as IncludeObject | undefined;
 }
 
-async function encodeValue(value: object, { format, pretty }: Media): Promise<Uint8Array> {
+async function encodeValue(value: object, { format, pretty }: Media, { schemas }: RespondOptions): Promise<Uint8Array> {
+  if (format === 'protobuf') return encodeBody(schemas, value as KubeObject);
   if (format === 'yaml') {
     const { stringify } = await import('yaml');
     return Buffer.from(stringify(value, { aliasDuplicateObjects: false }));

@@ -5,6 +5,8 @@
 import type { Writable } from 'node:stream';
 import { type Status, StatusError } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
+import { encodeWatchFrame, protobufWatchMediaType } from '#apimachinery/protobuf/envelope.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
 import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
@@ -12,14 +14,17 @@ import type { Answer } from '../call.js';
 import { bookmarkObject } from '../events.js';
 import type { Media } from '../media.js';
 import type { Outcome } from '../pipeline.js';
+import type { Stored } from '../registry/stored.js';
 import type { ResourceEvent } from '../registry/watch.js';
 import type { Exchange } from './exchange.js';
+import { encodeBody } from './protobuf.js';
 import { commonHeaders, includeObjectOf } from './respond.js';
 
 /** A watcher whose connection takes nothing for so long is closed; it watches again from where it was. */
 export const stalledWatchMs = 30_000;
 
 export interface WatchStreamOptions {
+  schemas: SchemaTable;
   clock: Clock;
   log: Log;
   query: URLSearchParams;
@@ -31,10 +36,16 @@ type Watched = Extract<Answer, { type: 'watch' }>;
 export async function streamWatch(
   exchange: Exchange,
   { auditId, media, warnings, answer }: Outcome & { answer: Watched },
-  { clock, log, query }: WatchStreamOptions,
+  { schemas, clock, log, query }: WatchStreamOptions,
 ): Promise<void> {
-  const encode = frameEncoder(answer, media, { nowMs: () => clock.now(), includeObject: includeObjectOf(query) });
-  const headers = { ...commonHeaders(auditId, warnings), 'content-type': 'application/json' };
+  const frame = media.format === 'protobuf' ? protobufFrame(schemas) : jsonFrame;
+  const encode = frameEncoder(answer, media, {
+    frame,
+    nowMs: () => clock.now(),
+    includeObject: includeObjectOf(query),
+  });
+  const contentType = media.format === 'protobuf' ? protobufWatchMediaType : 'application/json';
+  const headers = { ...commonHeaders(auditId, warnings), 'content-type': contentType };
   const out = exchange.open(200, headers);
   if ('flushHeaders' in out) (out as Writable & { flushHeaders(): void }).flushHeaders();
   try {
@@ -49,17 +60,14 @@ export async function streamWatch(
       }
   } catch (error) {
     if (!(error instanceof StatusError)) log.error('watch failed', { target: exchange.target, err: error });
-    out.write(errorFrame(error));
+    out.write(frame('ERROR', statusOf(error)));
   }
   out.end();
 }
 
-function errorFrame(error: unknown): string {
-  const status: Status =
-    error instanceof StatusError
-      ? error.status
-      : new StatusError({ reason: 'InternalError', message: 'Internal error occurred: the watch failed' }).status;
-  return `${JSON.stringify({ type: 'ERROR', object: status })}\n`;
+function statusOf(error: unknown): Status {
+  if (error instanceof StatusError) return error.status;
+  return new StatusError({ reason: 'InternalError', message: 'Internal error occurred: the watch failed' }).status;
 }
 
 /** False when the client took nothing in time. */
@@ -81,13 +89,14 @@ function drained(out: Writable, signal: AbortSignal, clock: Clock): Promise<bool
 
 /** Frames of the newest events: watchers of one resource are served in one go, so few are enough. */
 const framesKept = 64;
-const frames = new Map<object, Map<string, Buffer>>();
+const frames = new Map<Stored, Map<string, Uint8Array>>();
 
 function frameEncoder(
   answer: Watched,
-  { as }: Media,
-  options: { nowMs: () => number; includeObject: IncludeObject | undefined },
-): (event: ResourceEvent) => Buffer {
+  { as, format }: Media,
+  options: { frame: Frame; nowMs: () => number; includeObject: IncludeObject | undefined },
+): (event: ResourceEvent) => Uint8Array {
+  const { frame } = options;
   let first = true;
   const transform = (object: KubeObject): object => {
     if (!as) return object;
@@ -108,26 +117,35 @@ function frameEncoder(
     return table;
   };
   return (event) => {
-    if (event.type === 'BOOKMARK') return jsonFrame(event.type, transform(bookmarkObject(answer, event)));
-    if (!as) return sharedFrame(event);
-    return jsonFrame(event.type, transform(event.stored.object));
+    if (event.type === 'BOOKMARK') return frame(event.type, transform(bookmarkObject(answer, event)));
+    if (as) return frame(event.type, transform(event.stored.object));
+    return sharedFrame(event.stored, `${format} ${event.type}`, () =>
+      format === 'json' ? storedFrame(event) : frame(event.type, event.stored.object),
+    );
   };
 }
 
-function jsonFrame(type: string, object: object): Buffer {
+type Frame = (type: string, object: object) => Uint8Array;
+
+function jsonFrame(type: string, object: object): Uint8Array {
   return Buffer.from(`${JSON.stringify({ type, object })}\n`);
 }
 
-function sharedFrame({ type, stored }: Exclude<ResourceEvent, { type: 'BOOKMARK' }>): Buffer {
+function protobufFrame(schemas: SchemaTable): Frame {
+  return (type, object) => encodeWatchFrame(type, encodeBody(schemas, object as KubeObject));
+}
+
+function storedFrame({ type, stored }: Exclude<ResourceEvent, { type: 'BOOKMARK' }>): Uint8Array {
+  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), stored.json, Buffer.from('}\n')]);
+}
+
+function sharedFrame(stored: Stored, form: string, encode: () => Uint8Array): Uint8Array {
   let forms = frames.get(stored);
   if (!forms) {
     if (frames.size >= framesKept) frames.delete(frames.keys().next().value!);
     frames.set(stored, (forms = new Map()));
   }
-  let frame = forms.get(type);
-  if (!frame) {
-    frame = Buffer.concat([Buffer.from(`{"type":"${type}","object":`), stored.json, Buffer.from('}\n')]);
-    forms.set(type, frame);
-  }
+  let frame = forms.get(form);
+  if (!frame) forms.set(form, (frame = encode()));
   return frame;
 }

@@ -1,0 +1,92 @@
+/**
+ * Answers in protobuf. The message of a stored object is made once and kept with it, for lists and watches alike, and a
+ * list is put together from them as its JSON is from stored bytes.
+ */
+import type { KubeObject, ListMeta } from '#apimachinery/object.js';
+import { encodeProtobuf, hasProtobuf } from '#apimachinery/protobuf/envelope.js';
+import { messagePlanOf } from '#apimachinery/protobuf/message-plan.js';
+import { BackwardWriter, wireType } from '#apimachinery/protobuf/wire.js';
+import { writeMessage } from '#apimachinery/protobuf/write-message.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
+import type { Answer } from '../call.js';
+import type { Stored } from '../registry/stored.js';
+
+const metaPackage = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+/** Kinds of the machinery, whose apiVersion does not name their package. */
+const metaKinds = new Set(['Status', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
+/** Objects encoded before other requests get a turn. */
+const encodedInARow = 100;
+
+export function servesProtobuf(schemas: SchemaTable, kind: { group: string; version: string; kind: string }): boolean {
+  const type = schemas.kind(kind);
+  return type !== undefined && hasProtobuf(schemas, type.name);
+}
+
+/** A body of its own. Throws a TypeError for a kind without protobuf form. */
+export function encodeBody(schemas: SchemaTable, object: { apiVersion: string; kind: string }): Uint8Array {
+  const typeName = metaKinds.has(object.kind) ? `${metaPackage}.${object.kind}` : undefined;
+  return encodeProtobuf(schemas, object, typeName);
+}
+
+const bodies = new WeakMap<Stored, Uint8Array>();
+
+/** The same of a stored object, made once. */
+export function encodeStoredBody(schemas: SchemaTable, stored: Stored): Uint8Array {
+  let body = bodies.get(stored);
+  if (!body) bodies.set(stored, (body = Buffer.from(encodeBody(schemas, stored.object as KubeObject))));
+  return body;
+}
+
+const messages = new WeakMap<Stored, Uint8Array>();
+
+/** Parts of one body: the envelope, the list's metadata (field 1) and its items (field 2 each). */
+export async function encodeList(
+  schemas: SchemaTable,
+  { resource, version, items, metadata }: Extract<Answer, { type: 'list' }>,
+): Promise<Uint8Array[]> {
+  const { group } = resource;
+  const type = schemas.kind({ group, version: version.slice(version.indexOf('/') + 1), kind: resource.kind });
+  const plan = type && messagePlanOf(schemas, type.name);
+  if (!plan) throw new TypeError(`${version} ${resource.kind} has no protobuf form`);
+  const parts: Uint8Array[] = [encodeListMeta(schemas, metadata)];
+  let bytes = parts[0]!.length;
+  for (const [index, stored] of items.entries()) {
+    if (index % encodedInARow === encodedInARow - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    let message = messages.get(stored);
+    if (!message) {
+      const writer = new BackwardWriter();
+      writeMessage(writer, plan, stored.object);
+      writer.close(2, 0);
+      messages.set(stored, (message = Buffer.from(writer.finish())));
+    }
+    parts.push(message);
+    bytes += message.length;
+  }
+  return [envelopeHead({ apiVersion: version, kind: resource.listKind, bytes }), ...parts];
+}
+
+function encodeListMeta(schemas: SchemaTable, metadata: ListMeta): Uint8Array {
+  const writer = new BackwardWriter();
+  writeMessage(writer, messagePlanOf(schemas, `${metaPackage}.ListMeta`)!, metadata);
+  writer.close(1, 0);
+  return Buffer.from(writer.finish());
+}
+
+/** Magic, type and the start of field 2 (raw). The fields after it, contentEncoding and contentType, may be absent. */
+function envelopeHead({ apiVersion, kind, bytes }: { apiVersion: string; kind: string; bytes: number }): Uint8Array {
+  const writer = new BackwardWriter();
+  writer.varint(bytes);
+  writer.tag(2, wireType.bytes);
+  const mark = writer.length;
+  for (const [number, text] of [
+    [2, kind],
+    [1, apiVersion],
+  ] as const) {
+    const start = writer.length;
+    writer.text(text);
+    writer.close(number, start);
+  }
+  writer.close(1, mark);
+  writer.bytes(Buffer.from([0x6b, 0x38, 0x73, 0x00]));
+  return Buffer.from(writer.finish());
+}
