@@ -24,12 +24,6 @@ export default defineResource<Namespace>({
   prepareForUpdate(namespace, old) {
     namespace.spec = { ...namespace.spec, finalizers: old.spec?.finalizers };
   },
-  deletion: {
-    isHeld: ({ spec }) => (spec?.finalizers?.length ?? 0) > 0,
-    begin(namespace) {
-      namespace.status = { ...namespace.status, phase: 'Terminating' };
-    },
-  },
   validate: (namespace) => [...checkFinalizers(namespace)],
   validateStatusUpdate: validatePhase,
   deletion: {

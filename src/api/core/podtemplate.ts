@@ -13,7 +13,6 @@ export default defineResource<PodTemplate>({
   kind: 'PodTemplate',
   namespaced: true,
   storageVersionHash: 'LIXB2x4IFpk=',
-  deletion: { returnsObject: true },
   bumpsGeneration: ['template'],
   default(podTemplate) {
     podTemplate.template ??= {};

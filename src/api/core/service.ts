@@ -25,7 +25,6 @@ export default defineResource<Service>({
   },
   allowCreateOnUpdate: true,
   storageVersionHash: '0/CO1lhkEBI=',
-  deletion: { returnsObject: true },
   storagePrefix: 'services/specs',
   selectableFields: {
     'spec.clusterIP': (service) => service.spec?.clusterIP ?? '',

@@ -13,7 +13,6 @@ export default defineResource<ServiceAccount>({
     others: [{ name: 'token', kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] }],
   },
   storageVersionHash: 'pbx9ZvyFpBE=',
-  deletion: { returnsObject: true },
   prepareForCreate: keepSecretNames,
   prepareForUpdate: keepSecretNames,
   deletion: { returnsObject: true },
