@@ -6,6 +6,7 @@ import { Scheme } from '#api/scheme.js';
 import type { UserInfo } from '#apiserver/authentication/authenticator.js';
 import { componentUsers } from '#apiserver/authentication/component-users.js';
 import { Discovery } from '#apiserver/discovery/discovery.js';
+import { OpenApi } from '#apiserver/openapi/openapi.js';
 import { documentPaths, metricsPath, versionPath } from '#apiserver/paths.js';
 import type { PathHandler, Pipeline } from '#apiserver/pipeline.js';
 import { createPolicy, type Policy } from '#apiserver/policy.js';
@@ -205,12 +206,14 @@ function pathHandlers(options: {
 }): PathHandler[] {
   const { scheme, policy, advertiseAddress, pipeline } = options;
   const discovery = new Discovery({ scheme, serverAddress: `${advertiseAddress}:443` });
+  const openApi = new OpenApi({ scheme, table: builtinSchemas, version: versionInfo.gitVersion });
   const documents = new Map(
     policy.documents(`https://${advertiseAddress}`).map((document) => [document.path, document]),
   );
   return [
     versionPath(versionInfo),
     documentPaths((request) => discovery.respond(request)),
+    documentPaths((request) => openApi.respond(request)),
     documentPaths(({ path }) => {
       const document = documents.get(path);
       return document && { status: 200, headers: document.headers, body: Buffer.from(document.body) };
