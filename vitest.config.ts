@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/tidy.test.ts', 'test/walk.test.ts'],
+    include: ['src/**/*.test.ts', 'test/tidy.test.ts', 'test/walk.test.ts', 'test/controllers/*.test.ts'],
     testTimeout: 20_000,
   },
 });

@@ -1,4 +1,5 @@
 /** A local, indexed, always current copy of a resource, and handlers told of each change; shared between components. */
+import { setMaxListeners } from 'node:events';
 import type { ResourceRef } from '#api/resource.js';
 import { formatApiVersion, type KubeObject } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
@@ -263,6 +264,8 @@ export class InformerFactory {
 
   start(signal: AbortSignal): void {
     this.#signal = signal;
+    // Each informer listens for the end; Node takes more than ten listeners for a leak.
+    setMaxListeners(0, signal);
     for (const entry of this.#informers.values()) this.#run(entry, signal);
   }
 

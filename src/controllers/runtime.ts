@@ -2,6 +2,7 @@
  * What every controller is made of: watches turn changes into keys, a queue holds the keys, workers reconcile them.
  * A controller is a file whose default export is `defineController(...)`; the list is generated from the folder.
  */
+import { setMaxListeners } from 'node:events';
 import type { ResourceRef } from '#api/resource.js';
 import { isReason, StatusError } from '#apimachinery/errors.js';
 import { controllerOf, type KubeObject, parseApiVersion } from '#apimachinery/object.js';
@@ -132,6 +133,8 @@ export async function runControllers(
   environment: ControllerEnvironment,
   signal: AbortSignal,
 ): Promise<void> {
+  // Each listens for the end; Node takes more than ten listeners for a leak.
+  setMaxListeners(0, signal);
   await Promise.all(controllers.map((controller) => controller.run(environment, signal)));
 }
 

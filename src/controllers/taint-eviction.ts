@@ -55,7 +55,7 @@ async function reconcile(key: string, context: ControllerContext<Waiting>): Prom
   }
   const nowMs = clock.now();
   let sinceMs = state.get(uid);
-  if (sinceMs === undefined) state.set(uid, (sinceMs = firstTaintMs(taints) ?? nowMs));
+  if (sinceMs === undefined) state.set(uid, (sinceMs = beginningMs(pod, taints) ?? nowMs));
   const leftMs = sinceMs + stay.seconds * 1000 - nowMs;
   if (leftMs > 0) return { afterMs: leftMs };
   recorder.event(pod, { type: 'Normal', reason: 'TaintManagerEviction', message: `Marking for deletion Pod ${key}` });
@@ -67,8 +67,11 @@ function executingTaints(taints: readonly Taint[] | undefined): Taint[] {
   return (taints ?? []).filter(({ effect }) => effect === 'NoExecute');
 }
 
-/** The taints' own times outlast a restart of ours. */
-function firstTaintMs(taints: readonly Taint[]): number | undefined {
-  const times = taints.flatMap(({ timeAdded }) => (timeAdded ? [Date.parse(timeAdded)] : []));
-  return times.length > 0 ? Math.min(...times) : undefined;
+/** The taints' own times outlast a restart of ours; a pod that came to the node later has its time from then on. */
+function beginningMs({ metadata, status }: Pod, taints: readonly Taint[]): number | undefined {
+  const added = taints.flatMap(({ timeAdded }) => (timeAdded ? [Date.parse(timeAdded)] : []));
+  if (added.length === 0) return undefined;
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled')?.lastTransitionTime;
+  const came = Date.parse(scheduled ?? metadata.creationTimestamp ?? '') || 0;
+  return Math.max(Math.min(...added), came);
 }
