@@ -91,7 +91,8 @@ function ask(dataDir: string, { method, path }: { method: string; path: string }
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error(`the cluster in ${dataDir} does not answer`)));
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      // Reset: it is ending just now.
+      if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(error.code ?? '')) resolve(undefined);
       else reject(error);
     });
     outgoing.end();

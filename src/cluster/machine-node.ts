@@ -87,6 +87,7 @@ export class MachineNode {
     const { controlPlane, nodeName, clock, prng, log, config, layout, dnsAddress } = start;
     const proxier = new Proxier({
       client: controlPlane.client(componentUsers.proxy),
+      nodeClient: controlPlane.client(componentUsers.kubelet(nodeName)),
       clock,
       prng,
       log: log.child({ component: 'proxy' }),

@@ -14,7 +14,10 @@ import { renderRemoval, renderRules } from './rules.js';
 import { serviceRoutes } from './service-ports.js';
 
 export interface ProxierOptions {
+  /** Reads services and their endpoints. */
   client: Client;
+  /** Reads the node's own pods, for their host ports: the node's client, since upstream's role of a proxy gives no pods. */
+  nodeClient: Client;
   clock: Clock;
   prng: Prng;
   log: Log;
@@ -34,6 +37,7 @@ const retryMs = 1000;
 export class Proxier {
   readonly #options: Required<ProxierOptions>;
   readonly #informers: InformerFactory;
+  readonly #nodeInformers: InformerFactory;
   #loaded = '';
   #dirty = true;
   #wake: (() => void) | undefined;
@@ -47,6 +51,7 @@ export class Proxier {
   constructor(options: ProxierOptions) {
     this.#options = { table: 't8s', load: loadRules, ...options };
     this.#informers = new InformerFactory(options);
+    this.#nodeInformers = new InformerFactory({ ...options, client: options.nodeClient });
   }
 
   /** Works until the signal aborts. The rules stay: a restart must not break what runs. */
@@ -55,7 +60,9 @@ export class Proxier {
     signal.addEventListener('abort', () => this.#wake?.(), { once: true });
     this.#watch();
     this.#informers.start(signal);
-    await Promise.race([this.#informers.synced(), new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    this.#nodeInformers.start(signal);
+    const synced = Promise.all([this.#informers.synced(), this.#nodeInformers.synced()]);
+    await Promise.race([synced, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
     while (!signal.aborted) {
       if (!this.#dirty) {
         await new Promise<void>((resolve) => {
@@ -75,7 +82,7 @@ export class Proxier {
       }
       await clock.sleep(waitMs, signal).catch(() => {}); // only an abort rejects, and it ends the loop
     }
-    await this.#informers.stopped();
+    await Promise.all([this.#informers.stopped(), this.#nodeInformers.stopped()]);
   }
 
   #watch(): void {
@@ -94,7 +101,7 @@ export class Proxier {
   }
 
   #ownPods() {
-    return this.#informers.of(pods, { fieldSelector: `spec.nodeName=${this.#options.nodeName}` });
+    return this.#nodeInformers.of(pods, { fieldSelector: `spec.nodeName=${this.#options.nodeName}` });
   }
 
   async #load(): Promise<void> {
