@@ -1,6 +1,7 @@
 /** The containerd runtime with real containers: needs root, containerd, runc and the CNI plugins. */
 import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -60,6 +61,13 @@ describe.skipIf(reason !== undefined)('the containerd runtime', () => {
     const log = await readFile(path.join(config.logDirectory, 'main/0.log'), 'utf8');
     expect(log).toMatch(/ stdout F héllo from first\n/);
     expect(log).toMatch(/ stderr F trouble\n/);
+  });
+
+  it('runs on the network of the host, with its name', async () => {
+    const { sandboxId, containerId } = await start('hosted', {}, { hostNetwork: true });
+    expect((await node.runtime.sandbox(sandboxId))?.ips).toEqual([]);
+    const { stdout } = await node.runtime.exec(containerId, ['hostname'], { timeoutMs: 5000 });
+    expect(Buffer.from(stdout).toString().trim()).toBe(hostname());
   });
 
   it('stops a container by SIGTERM, and by SIGKILL when that is not heard', async () => {

@@ -1,7 +1,7 @@
 /** A containerd of a test's own, with a network, cleaned away at the end whatever happened. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -56,6 +56,7 @@ export async function startNode(options: { bridge: string; podCidr: string }): P
   const stop = async () => {
     await purgeContainerd(settings);
     await run('ip', ['link', 'delete', options.bridge]).catch(() => {});
+    await removeCgroups(cgroupParentOf(dataDirectory));
     await rm(dataDirectory, { recursive: true, force: true });
   };
   try {
@@ -74,6 +75,18 @@ export async function startNode(options: { bridge: string; podCidr: string }): P
     await stop();
     throw failure;
   }
+}
+
+function cgroupParentOf(dataDirectory: string): string {
+  return `t8s-test-${path.basename(dataDirectory)}`;
+}
+
+/** The runtime removes what it made below the parent; the parent, in each hierarchy, is ours. */
+async function removeCgroups(parent: string): Promise<void> {
+  const hierarchies = ['', ...(await readdir('/sys/fs/cgroup'))].map((name) =>
+    path.join('/sys/fs/cgroup', name, parent),
+  );
+  for (const directory of hierarchies) if (existsSync(directory)) await rmdir(directory);
 }
 
 /** Asks every 20 ms; throws after 10 s. */
@@ -100,7 +113,7 @@ export function sandboxNamed(node: TestNode, name: string, change: Partial<Sandb
     hostPid: false,
     hostIpc: false,
     shareProcessNamespace: false,
-    cgroupParent: `/t8s-test-${path.basename(node.dataDirectory)}`,
+    cgroupParent: `/${cgroupParentOf(node.dataDirectory)}`,
     sysctls: {},
     security: { privileged: false, supplementalGroups: [], seccomp: 'RuntimeDefault' },
     ...change,

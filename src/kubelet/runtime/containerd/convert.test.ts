@@ -73,6 +73,11 @@ describe('what CRI is told', () => {
     });
   });
 
+  it('of a sandbox on the network of the host: no name of its own', () => {
+    const told = sandboxToCri({ ...sandbox, hostNetwork: true });
+    expect(told).toMatchObject({ hostname: '', linux: { securityContext: { namespaceOptions: { network: 2 } } } });
+  });
+
   it('of a container: user 0 is told from none, and /proc is masked', () => {
     const told = containerConfigMessage.decode(containerConfigMessage.encode(containerToCri(container, sandbox)));
     expect(told).toMatchObject({

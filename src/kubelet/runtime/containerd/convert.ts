@@ -45,7 +45,8 @@ export function sandboxToCri(config: SandboxConfig): Encodable<typeof sandboxCon
   const { security, dns } = config;
   return {
     metadata: { name: config.name, namespace: config.namespace, uid: config.uid, attempt: config.attempt },
-    hostname: config.hostname,
+    // On the host's network a sandbox has the host's name, and runc refuses another.
+    hostname: config.hostNetwork ? '' : config.hostname,
     logDirectory: config.logDirectory,
     dnsConfig: dns,
     portMappings: config.portMappings.map((mapping) => ({
