@@ -6,6 +6,7 @@ import pods from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { Timer } from '#base/clock.js';
+import { equal } from '#base/json.js';
 import { ContainerStarts } from './container-starts.js';
 import { type StopInput, stopContainer } from './container-stop.js';
 import { textOf } from './kubelet-error.js';
@@ -71,9 +72,9 @@ export class PodWorker {
       hurry(this.#context, pod).catch((err) => this.#log('cannot stop sooner', err));
     }
     if (pod.metadata.generation !== before.metadata.generation) this.#starts.retryNow();
-    if (pod.metadata.labels !== before.metadata.labels || pod.metadata.annotations !== before.metadata.annotations) {
-      this.refreshVolumes();
-    }
+    const { labels, annotations } = before.metadata;
+    // The downward API may show them.
+    if (!equal(labels, pod.metadata.labels) || !equal(annotations, pod.metadata.annotations)) this.refreshVolumes();
     this.wake();
   }
 

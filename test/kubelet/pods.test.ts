@@ -110,6 +110,8 @@ describe.skipIf(reason !== undefined)('a kubelet on containerd', () => {
       'grep -c "$POD_IP" /etc/hosts',
       'cat /etc/resolv.conf',
       'stat -c %a /scratch',
+      'echo part > /part/x; echo sub: $(cat /scratch/deep/part/x) $(cat /one-file)',
+      'echo secret: $(cat /secret/password) $(stat -L -c %a /secret/password) $(cat /labels/name)',
       'printf bye > /dev/termination-log',
       'exit 3',
     ];
@@ -118,6 +120,8 @@ describe.skipIf(reason !== undefined)('a kubelet on containerd', () => {
       volumes: [
         { name: 'config', configMap: { name: 'settings' } },
         { name: 'scratch', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+        { name: 'secret', secret: { secretName: 'db', defaultMode: 0o400 } },
+        { name: 'labels', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
       ],
       containers: [
         {
@@ -131,6 +135,10 @@ describe.skipIf(reason !== undefined)('a kubelet on containerd', () => {
           volumeMounts: [
             { name: 'config', mountPath: '/config' },
             { name: 'scratch', mountPath: '/scratch' },
+            { name: 'scratch', mountPath: '/part', subPath: 'deep/part' },
+            { name: 'config', mountPath: '/one-file', subPath: 'color' },
+            { name: 'secret', mountPath: '/secret' },
+            { name: 'labels', mountPath: '/labels' },
           ],
         },
       ],
@@ -150,6 +158,8 @@ describe.skipIf(reason !== undefined)('a kubelet on containerd', () => {
     expect(lines).toContain('search default.svc.cluster.local svc.cluster.local cluster.local');
     expect(lines).toContain('options ndots:5');
     expect(lines).toContain('777');
+    expect(lines).toContain('sub: part blue');
+    expect(lines).toContain('secret: s3cret 400 full');
   }, 30_000);
 
   it('a changed ConfigMap shows in the running container', async () => {

@@ -105,7 +105,12 @@ function get({ url, headers }: HttpTarget, signal: AbortSignal) {
 
 /** A socket's error in the words of Go's net package, which people look for. */
 export function connectText(error: unknown): string {
-  const { code, address, port, message } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  // HTTP/2 wraps what happened to the socket.
+  const { cause } = error as Error;
+  const { code, address, port, message } = (cause ?? error) as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+  };
   const words = code ? connectErrors[code] : undefined;
   return words && address ? `dial tcp ${bracketed(address)}:${port}: connect: ${words}` : message;
 }

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import type { PodStatus } from '#api/gen/core-v1.js';
+import { statusPatch } from './status-manager.js';
+
+const condition = (type: string, status: string, reason?: string) => ({ type, status, ...(reason && { reason }) });
+
+test('only what differs is written, and conditions of others are left alone', () => {
+  const base: PodStatus = {
+    phase: 'Pending',
+    conditions: [condition('Ready', 'False', 'Why'), condition('gate', 'True')],
+  };
+  expect(statusPatch(base, base)).toBeUndefined();
+  expect(statusPatch(base, { conditions: [condition('Ready', 'False', 'Why')] })).toBeUndefined();
+  expect(statusPatch(base, { phase: 'Running', conditions: [condition('Ready', 'True')] })).toEqual({
+    phase: 'Running',
+    conditions: [{ type: 'Ready', status: 'True', reason: null }],
+  });
+});
+
+test('an address that changed replaces the old one', () => {
+  const base: PodStatus = { podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }] };
+  expect(statusPatch({}, { podIPs: [{ ip: '10.0.0.2' }] })).toEqual({ podIPs: [{ ip: '10.0.0.2' }] });
+  expect(statusPatch(base, { podIPs: [{ ip: '10.0.0.2' }] })).toEqual({
+    podIPs: [{ $patch: 'replace' }, { ip: '10.0.0.2' }],
+  });
+});
