@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { builtinSchemas as table } from '#api/schema-table.js';
-import { depthMax } from './codec/canonical.js';
+import { depthMax, structsMax } from './codec/canonical.js';
 import { type DecodeTarget, decodeJson, decodeValue } from './decode.js';
 import { normalize } from './encode.js';
 import { StatusError } from './errors.js';
@@ -61,6 +61,11 @@ describe('bad JSON, in the words of Go', () => {
     expect(refusal(`{"x":${deep}}`, { fieldValidation: 'Strict' })).toContain('exceeded max depth');
     expect(refusal(`{"x":${deep}}`, { kind: { group: 'x.io', version: 'v1', kind: 'X' } })).toContain('max depth');
   });
+});
+
+test('a body of very many empty structs is refused', () => {
+  const containers = new Array(structsMax).fill({});
+  expect(refusal({ spec: { containers } })).toContain(`more than ${structsMax} structs`);
 });
 
 describe('wrong types', () => {

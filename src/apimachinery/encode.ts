@@ -11,7 +11,7 @@ import type { SchemaTable } from './schema.js';
  */
 export function normalize<T>(table: SchemaTable, typeName: string | undefined, object: T): T {
   const plan = typeName === undefined ? undefined : planOf(table, typeName);
-  return plan ? (canonicalize(plan, object) as T) : object;
+  return plan ? (canonicalize(plan, object, { trusted: true }) as T) : object;
 }
 
 /** `normalize` by kind. */

@@ -16,22 +16,30 @@ import { canonicalizeMicroTime, canonicalizeTime, formatDuration, parseDuration 
 /** Deeper values are refused, so that walking them never exhausts the stack. Go's limit is 10000. */
 export const depthMax = 1000;
 
+/**
+ * More structs are refused: an empty one takes two bytes of a body and a hundred times that in memory, and the largest
+ * real objects (schemas of custom resources) have some ten thousand.
+ */
+export const structsMax = 200_000;
+
 type Fields = Record<string, unknown>;
 
 /** Where the walk is: the struct fields entered so far, for error messages. */
 interface Cursor {
   fields: FieldPlan[];
   depth: number;
+  /** How many structs may still come. */
+  structsLeft: number;
 }
 
-/** Throws SchemaError. The result shares nothing with `value`. */
-export function canonicalize(plan: TypePlan, value: unknown): unknown {
-  return convertMessage(plan, value ?? {}, { fields: [], depth: 0 });
+/** Throws SchemaError. The result shares nothing with `value`. A value of our own, not a client's, is `trusted` in size. */
+export function canonicalize(plan: TypePlan, value: unknown, { trusted = false } = {}): unknown {
+  return convertMessage(plan, value ?? {}, { fields: [], depth: 0, structsLeft: trusted ? Infinity : structsMax });
 }
 
 /** A copy of a value without schema. Throws SchemaError when it is too deep. */
 export function copyFree<T>(value: T): T {
-  return copyAny(value, { fields: [], depth: 0 }) as T;
+  return copyAny(value, { fields: [], depth: 0, structsLeft: Infinity }) as T;
 }
 
 function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
@@ -40,6 +48,7 @@ function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
     throw mismatch(value, { at, goType: qualifiedGoName(plan.schema.name) });
   }
   if (++at.depth > depthMax) throw new SchemaError('Depth', 'exceeded max depth');
+  if (--at.structsLeft < 0) throw new SchemaError('Size', `more than ${structsMax} structs`);
   const input = value as Fields;
   const out: Fields = {};
   if (plan.typeMeta) {

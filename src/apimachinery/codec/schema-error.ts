@@ -4,6 +4,7 @@ export type SchemaErrorReason =
   | 'TypeMismatch'
   | 'Format'
   | 'Depth'
+  | 'Size'
   | 'Precision'
   | 'Syntax'
   | 'Protobuf'

@@ -166,6 +166,14 @@ describe('hostile bytes', () => {
     );
   });
 
+  test('very many empty structs are refused', () => {
+    const count = 300_000;
+    const list = Buffer.alloc(count * 2, Buffer.from([0x12, 0x00]));
+    const varint = (value: number) => Buffer.from([(value & 0x7f) | 0x80, ((value >> 7) & 0x7f) | 0x80, value >> 14]);
+    const field = (bytes: Buffer) => Buffer.concat([Buffer.from([0x12]), varint(bytes.length), bytes]);
+    expect(refuses(Buffer.concat([Buffer.from('k8s\0'), field(field(list))]))).toContain('structs');
+  });
+
   test('schemas nested without end are too deep', () => {
     let schema = Buffer.alloc(0);
     const field = (number: number, bytes: Buffer) => {

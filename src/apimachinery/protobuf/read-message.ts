@@ -1,5 +1,5 @@
 /** Protobuf messages to plain objects, which `codec/canonical.ts` then checks and completes as it does those from JSON. */
-import { depthMax } from '../codec/canonical.js';
+import { depthMax, structsMax } from '../codec/canonical.js';
 import { SchemaError } from '../codec/schema-error.js';
 import { formatDuration, formatInstant, formatMicroInstant } from '../codec/time.js';
 import type { MessageField, MessagePlan } from './message-plan.js';
@@ -13,15 +13,17 @@ export type ReadRaw = (bytes: Buffer) => unknown;
 interface Scope {
   raw: ReadRaw;
   depth: number;
+  structs: number;
 }
 
 /** Reads a whole message. Throws SchemaError. */
 export function readMessage(reader: Reader, plan: MessagePlan, raw: ReadRaw): unknown {
-  return readTyped(reader, plan, { raw, depth: 0 });
+  return readTyped(reader, plan, { raw, depth: 0, structs: 0 });
 }
 
 function readTyped(reader: Reader, plan: MessagePlan, scope: Scope, into?: unknown): unknown {
   if (++scope.depth > depthMax) throw new SchemaError('Depth', 'exceeded max depth');
+  if (++scope.structs > structsMax) throw new SchemaError('Size', `more than ${structsMax} structs`);
   const value = plan.codec
     ? readSpecial(reader, plan, scope)
     : readFields(reader, plan, { scope, out: (into ?? {}) as Fields });
