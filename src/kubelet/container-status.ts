@@ -41,17 +41,10 @@ export type ContainerStatuses = Pick<
 export function containerStatuses(input: ContainerStatusInput): ContainerStatuses {
   const { pod } = input;
   const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec;
-  const initialized = initContainers.every((container) => {
-    const [last] = runsOf(input.state, container.name);
-    if (!last) return false;
-    return isRestartableInit(container) ? true : last.state === 'exited' && last.exitCode === 0;
-  });
-  const waitingFor = initialized || initContainers.length === 0 ? 'ContainerCreating' : 'PodInitializing';
-  const first = initContainers.length > 0 ? 'PodInitializing' : waitingFor;
+  // Upstream keeps to this reason even when initialization is over and an image is being pulled.
+  const waitingFor = initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating';
   const of = (list: readonly AnyContainer[], kind: Kind) =>
-    list.map((container) =>
-      containerStatus(input, { container, kind, waitingFor: kind === 'init' ? first : waitingFor }),
-    );
+    list.map((container) => containerStatus(input, { container, kind, waitingFor }));
   return {
     ...(initContainers.length > 0 && { initContainerStatuses: of(initContainers, 'init') }),
     containerStatuses: of(containers, 'regular'),
