@@ -3,6 +3,10 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { builtinSchemas } from '#api/schema-table.js';
+import { decodeProtobuf } from '#apimachinery/decode.js';
+import type { KubeList } from '#apimachinery/object.js';
+import { encodeProtobuf } from '#apimachinery/protobuf/envelope.js';
 import { SystemClock, VirtualClock } from '#base/clock.js';
 import { encodeName, issueCertificate, toPem } from '#base/x509.js';
 import { bodyBytesMax } from './http/body.js';
@@ -30,6 +34,12 @@ interface Reply {
   status: number;
   headers: Record<string, string | string[] | undefined>;
   body: string;
+  bytes: Buffer;
+}
+
+function replyOf(reply: Pick<Reply, 'status' | 'headers'>, chunks: Buffer[]): Reply {
+  const bytes = Buffer.concat(chunks);
+  return { ...reply, bytes, body: bytes.toString() };
 }
 
 let test: ReturnType<typeof startTestServer>;
@@ -62,9 +72,7 @@ function http2(path: string, { method = 'GET', headers = {}, body }: Ask = {}): 
     stream.on('response', (given) => (answer = given as typeof answer));
     stream.on('data', (chunk) => chunks.push(chunk));
     stream.on('error', reject);
-    stream.on('end', () =>
-      resolve({ status: Number(answer[':status']), headers: answer, body: Buffer.concat(chunks).toString() }),
-    );
+    stream.on('end', () => resolve(replyOf({ status: Number(answer[':status']), headers: answer }, chunks)));
     stream.end(body);
   });
 }
@@ -84,9 +92,7 @@ function http1(path: string, { method = 'GET', headers = {}, body }: Ask = {}): 
     const request = httpsRequest({ ...options, headers: { authorization: 'Bearer jane', ...headers } }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk) => chunks.push(chunk));
-      response.on('end', () =>
-        resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() }),
-      );
+      response.on('end', () => resolve(replyOf({ status: response.statusCode!, headers: response.headers }, chunks)));
     });
     request.on('error', reject);
     request.end(body);
@@ -186,6 +192,27 @@ describe.each([
       kind: 'Table',
       columnDefinitions: [{ name: 'Name' }, { name: 'Data' }, { name: 'Age' }],
       rows: [{ cells: ['a', 1, expect.any(String)], object: { kind: 'PartialObjectMetadata' } }],
+    });
+  });
+
+  it('takes and gives protobuf', async () => {
+    const protobuf = 'application/vnd.kubernetes.protobuf';
+    const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'a' }, data: { x: '1' } };
+    const body = encodeProtobuf(builtinSchemas, object);
+    const made = await send(configMaps, { method: 'POST', headers: { 'content-type': protobuf }, body });
+    expect(JSON.parse(made.body).data).toEqual({ x: '1' });
+    const list = await send(configMaps, { headers: { accept: protobuf } });
+    expect(list.headers['content-type']).toBe(protobuf);
+    const target = { table: builtinSchemas, kind: { group: '', version: 'v1', kind: 'ConfigMapList' } };
+    const decoded = decodeProtobuf<KubeList>(list.bytes, target).object;
+    expect(decoded.items).toMatchObject([{ metadata: { name: 'a', namespace: 'default' }, data: { x: '1' } }]);
+    expect(decoded.metadata.resourceVersion).toBe('2');
+    const missing = await send(`${configMaps}/b`, { headers: { accept: protobuf } });
+    const status = { table: builtinSchemas, kind: { group: '', version: 'v1', kind: 'Status' } };
+    const typeName = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
+    expect(decodeProtobuf(missing.bytes, { ...status, typeName }).object).toMatchObject({
+      code: 404,
+      reason: 'NotFound',
     });
   });
 

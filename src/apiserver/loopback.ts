@@ -13,47 +13,58 @@ import {
 } from '#client/transport.js';
 import type { UserInfo } from './authentication/authenticator.js';
 import type { Answer, Call } from './call.js';
+import type { CallSignals } from './call-signals.js';
 import { bookmarkObject } from './events.js';
 import type { Pipeline } from './pipeline.js';
 
 export class LoopbackTransport implements Transport {
   readonly #pipeline: Pipeline;
   readonly #user: UserInfo;
-  /** Aborts when the server closes. */
-  readonly #closed: AbortSignal;
+  readonly #signals: CallSignals;
 
-  constructor({ pipeline, user, closed }: { pipeline: Pipeline; user: UserInfo; closed: AbortSignal }) {
+  constructor({ pipeline, user, signals }: { pipeline: Pipeline; user: UserInfo; signals: CallSignals }) {
     this.#pipeline = pipeline;
     this.#user = user;
-    this.#closed = closed;
+    this.#signals = signals;
   }
 
   async request(request: ApiRequest): Promise<ApiResponse> {
-    const answer = await this.#answer(request);
-    if (answer.type === 'watch') throw new TypeError('a watch is asked for by watch()');
-    if (answer.type === 'taken') throw new TransportError('the request became a connection');
-    return { status: answer.type === 'list' ? 200 : answer.code, body: bodyOf(answer) };
+    const { signal, release } = this.#signals.open(request.signal);
+    try {
+      const answer = await this.#answer(request, signal);
+      if (answer.type === 'watch') throw new TypeError('a watch is asked for by watch()');
+      if (answer.type === 'taken') throw new TransportError('the request became a connection');
+      return { status: answer.type === 'list' ? 200 : answer.code, body: bodyOf(answer) };
+    } finally {
+      release();
+    }
   }
 
   async *watch(request: ApiRequest): AsyncIterable<WatchEvent> {
-    const answer = await this.#answer(request);
-    if (answer.type !== 'watch') throw new TypeError('the request is no watch');
-    for await (const batch of answer.events)
-      for (const event of batch) {
-        if (event.type === 'BOOKMARK') yield { type: 'BOOKMARK', object: freeze(bookmarkObject(answer, event)) };
-        else yield { type: event.type, object: event.stored.object };
-      }
+    if (request.signal?.aborted) return;
+    const { signal, release } = this.#signals.open(request.signal);
+    try {
+      const answer = await this.#answer(request, signal);
+      if (answer.type !== 'watch') throw new TypeError('the request is no watch');
+      for await (const batch of answer.events)
+        for (const event of batch) {
+          if (event.type === 'BOOKMARK') yield { type: 'BOOKMARK', object: freeze(bookmarkObject(answer, event)) };
+          else yield { type: event.type, object: event.stored.object };
+        }
+    } finally {
+      release();
+    }
   }
 
-  async #answer(request: ApiRequest): Promise<Answer> {
-    if (this.#closed.aborted) throw new TransportError('the server is closed');
+  async #answer(request: ApiRequest, signal: AbortSignal): Promise<Answer> {
+    if (this.#signals.closed) throw new TransportError('the server is closed');
     request.signal?.throwIfAborted();
-    const { answer, error } = await this.#pipeline.handle(this.#call(request));
+    const { answer, error } = await this.#pipeline.handle(this.#call(request, signal));
     if (error) throw error;
     return answer;
   }
 
-  #call({ method, path, query = {}, body, contentType = 'application/json', signal }: ApiRequest): Call {
+  #call({ method, path, query = {}, body, contentType = 'application/json' }: ApiRequest, signal: AbortSignal): Call {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, value);
     const text = search.toString();
@@ -65,7 +76,7 @@ export class LoopbackTransport implements Transport {
       user: this.#user,
       source: 'loopback',
       readBody: async () => ({ value: body }),
-      signal: signal ? AbortSignal.any([signal, this.#closed]) : this.#closed,
+      signal,
     };
   }
 }

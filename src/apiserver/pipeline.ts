@@ -177,8 +177,8 @@ export class Pipeline {
     };
     const store = registry.storeOf(resource);
     const context = { call, info, user, resource, store, registry, schemas, handler, clock, prng, warn };
-    if (isLongRunning(info)) return route({ ...context, signal: call.signal });
-    return this.#inTime(call, (signal) => route({ ...context, signal }));
+    const answer = route({ ...context, signal: call.signal });
+    return isLongRunning(info) ? answer : this.#inTime(answer);
   }
 
   #handlerOf({ group, resource, subresource }: ResourceRequest, definition: { subresources?: { scale?: unknown } }) {
@@ -187,19 +187,17 @@ export class Pipeline {
     return definition.subresources?.scale ? this.#handlers.get('*/scale') : undefined;
   }
 
-  async #inTime<T>(call: Call, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock } = this.#options;
-    const end = new AbortController();
+  /** The work goes on when its caller is told that it took too long. */
+  async #inTime(answer: Promise<Answer>): Promise<Answer> {
     let timer: { cancel(): void } | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = clock.setTimer(requestTimeoutMs, () => {
-        const message = 'Timeout: request did not complete within the allotted timeout';
-        reject(new StatusError({ reason: 'Timeout', message, details: {} }));
-        end.abort();
-      });
+      const message = 'Timeout: request did not complete within the allotted timeout';
+      timer = this.#options.clock.setTimer(requestTimeoutMs, () =>
+        reject(new StatusError({ reason: 'Timeout', message, details: {} })),
+      );
     });
     try {
-      return await Promise.race([run(AbortSignal.any([call.signal, end.signal])), late]);
+      return await Promise.race([answer, late]);
     } finally {
       timer?.cancel();
     }

@@ -13,6 +13,7 @@ import type { Log } from '#base/log.js';
 import type { Transport } from '#client/transport.js';
 import type { UserInfo } from './authentication/authenticator.js';
 import type { Call, Connection } from './call.js';
+import { CallSignals } from './call-signals.js';
 import { answerHealth, type HealthCheck } from './health.js';
 import { readBody } from './http/body.js';
 import { type Exchange, http1Exchange, http2Exchange, upgradeExchange } from './http/exchange.js';
@@ -56,7 +57,7 @@ class Http implements ApiServer {
   readonly pipeline: Pipeline;
   readonly #options: ApiServerOptions;
   readonly #log: Log;
-  readonly #closing = new AbortController();
+  readonly #signals = new CallSignals();
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #working = new Set<Promise<void>>();
@@ -75,7 +76,7 @@ class Http implements ApiServer {
   }
 
   transport(user: UserInfo): Transport {
-    return new LoopbackTransport({ pipeline: this.pipeline, user, closed: this.#closing.signal });
+    return new LoopbackTransport({ pipeline: this.pipeline, user, signals: this.#signals });
   }
 
   listen({ host, port }: { host: string; port: number }): Promise<AddressInfo> {
@@ -91,7 +92,7 @@ class Http implements ApiServer {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#signals.close();
     const server = this.#server;
     const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
     const timeout = new AbortController();
@@ -180,7 +181,15 @@ class Http implements ApiServer {
   }
 
   async #answer(exchange: Exchange): Promise<void> {
-    const call = this.#callOf(exchange);
+    const { signal, release } = this.#signals.open(exchange.signal);
+    try {
+      await this.#respond(exchange, this.#callOf(exchange, signal));
+    } finally {
+      release();
+    }
+  }
+
+  async #respond(exchange: Exchange, call: Call): Promise<void> {
     const outcome = await this.pipeline.handle(call);
     const { answer } = outcome;
     const query = new URLSearchParams(exchange.target.split('?')[1] ?? '');
@@ -199,7 +208,7 @@ class Http implements ApiServer {
     if (!exchange.body.readableEnded && hasBody(outcome)) exchange.body.resume();
   }
 
-  #callOf(exchange: Exchange): Call {
+  #callOf(exchange: Exchange, signal: AbortSignal): Call {
     const { method, target, headers, body, upgrade, socket } = exchange;
     const connection: Connection = {
       body,
@@ -213,7 +222,7 @@ class Http implements ApiServer {
       credentials: { certificate: certificateOf(socket), bearerToken: bearerTokenOf(headers) },
       source: socket?.remoteAddress ?? '',
       readBody: async () => ({ bytes: await readBody(exchange, this.#options.clock) }),
-      signal: AbortSignal.any([exchange.signal, this.#closing.signal]),
+      signal,
       connection,
     };
   }

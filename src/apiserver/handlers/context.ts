@@ -23,7 +23,7 @@ export interface HandlerContext {
   handler: SubresourceHandler | undefined;
   clock: Clock;
   prng: Prng;
-  /** Aborts when the client has gone, the request has timed out or the server closes. */
+  /** Aborts when the client has gone or the server closes. */
   signal: AbortSignal;
   warn(text: string): void;
 }

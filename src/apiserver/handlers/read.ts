@@ -26,13 +26,13 @@ export async function watch(context: HandlerContext): Promise<Answer> {
   const seconds = timeoutSeconds || watchSecondsMin * (1 + prng.uint32() / 2 ** 32);
   const end = new AbortController();
   const timer = clock.setTimer(seconds * 1000, () => end.abort());
-  const signal = AbortSignal.any([context.signal, end.signal]);
-  signal.addEventListener('abort', () => timer.cancel(), { once: true });
+  context.signal.addEventListener('abort', () => end.abort(), { once: true });
+  if (context.signal.aborted) end.abort();
   const events = store.watch({
     ...request,
     bookmarks: allowWatchBookmarks,
     deadlineMs: clock.monotonic() + seconds * 1000,
-    signal,
+    signal: end.signal,
   });
   return { type: 'watch', resource, version: apiVersionOf(context), events: finishing(events, () => timer.cancel()) };
 }

@@ -49,7 +49,7 @@ export interface SubresourceCall {
   registry: Registry;
   /** To hand on to the registry: user, dry run, manager, options, this subresource's name, and `admission: 'done'`. */
   write: Write;
-  /** Aborts when the client has gone, the request has timed out or the server closes. */
+  /** Aborts when the client has gone or the server closes. */
   signal: AbortSignal;
 }
 
