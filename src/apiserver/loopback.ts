@@ -16,6 +16,7 @@ import type { Answer, Call } from './call.js';
 import type { CallSignals } from './call-signals.js';
 import { bookmarkObject } from './events.js';
 import type { Pipeline } from './pipeline.js';
+import { objectsOf } from './registry/stored.js';
 
 export class LoopbackTransport implements Transport {
   readonly #pipeline: Pipeline;
@@ -34,7 +35,7 @@ export class LoopbackTransport implements Transport {
       const answer = await this.#answer(request, signal);
       if (answer.type === 'watch') throw new TypeError('a watch is asked for by watch()');
       if (answer.type === 'taken') throw new TransportError('the request became a connection');
-      return { status: answer.type === 'list' ? 200 : answer.code, body: bodyOf(answer) };
+      return { status: answer.type === 'list' ? 200 : answer.code, body: await bodyOf(answer) };
     } finally {
       release();
     }
@@ -81,7 +82,7 @@ export class LoopbackTransport implements Transport {
   }
 }
 
-function bodyOf(answer: Exclude<Answer, { type: 'watch' | 'taken' }>): unknown {
+async function bodyOf(answer: Exclude<Answer, { type: 'watch' | 'taken' }>): Promise<unknown> {
   switch (answer.type) {
     case 'stored':
       return answer.stored.object;
@@ -95,7 +96,7 @@ function bodyOf(answer: Exclude<Answer, { type: 'watch' | 'taken' }>): unknown {
         apiVersion:
           answer.version || formatApiVersion({ group: answer.resource.group, version: answer.resource.versions[0] }),
         metadata: freeze(answer.metadata),
-        items: Object.freeze(answer.items.map(({ object }) => object)),
+        items: Object.freeze(await objectsOf(answer.items)),
       });
   }
 }

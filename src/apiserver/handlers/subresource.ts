@@ -87,7 +87,11 @@ async function admitted(
 
 async function connect(context: HandlerContext, run: (call: ConnectCall) => Promise<void>): Promise<Answer> {
   const { info, registry } = context;
-  const options: Record<string, unknown> = { ...bodyKindOptions(context), ...Object.fromEntries(info.query) };
+  const options: Record<string, unknown> = { ...bodyKindOptions(context) };
+  for (const name of new Set(info.query.keys())) {
+    const values = info.query.getAll(name);
+    options[name] = values.length === 1 ? values[0] : values;
+  }
   const write = writeOf(context, { dryRun: false, options });
   const object = options as unknown as KubeObject;
   const request = admissionOf(context, write, { operation: 'CONNECT', object, old: undefined });

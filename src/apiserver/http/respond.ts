@@ -14,6 +14,7 @@ import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachiner
 import type { Answer } from '../call.js';
 import { contentTypes, type Media } from '../media.js';
 import type { Outcome } from '../pipeline.js';
+import { objectsOf } from '../registry/stored.js';
 import type { Exchange } from './exchange.js';
 import { encodeBody, encodeList, encodeStoredBody } from './protobuf.js';
 
@@ -76,6 +77,7 @@ async function encode(
   options: RespondOptions,
 ): Promise<Uint8Array[]> {
   const isFailure = answer.type === 'value' && (answer.value as { kind?: string }).kind === 'Status';
+  if (answer.type === 'list' && (media.as || media.format !== 'json')) await objectsOf(answer.items);
   if (media.as && !isFailure) return [await encodeValue(transformed(answer, media.as, options), media, options)];
   if (media.format === 'json' && !media.pretty) {
     if (answer.type === 'stored') return [answer.stored.json, newline];
@@ -114,7 +116,7 @@ function transformed(
   as: NonNullable<Media['as']>,
   options: RespondOptions,
 ): object {
-  const objects = objectsOf(answer);
+  const objects = shown(answer);
   const isList = answer.type === 'list' || (answer.type === 'value' && 'items' in answer.value);
   const metadata =
     answer.type === 'list' ? answer.metadata : isList ? {} : { resourceVersion: objects[0]?.metadata.resourceVersion };
@@ -128,7 +130,7 @@ function transformed(
   return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${as.version}`, metadata, items: partial };
 }
 
-function objectsOf(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): KubeObject[] {
+function shown(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): KubeObject[] {
   if (answer.type === 'stored') return [answer.stored.object];
   if (answer.type === 'list') return answer.items.map(({ object }) => object);
   return 'items' in answer.value ? (answer.value.items as KubeObject[]) : [answer.value as KubeObject];

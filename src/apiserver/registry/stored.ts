@@ -84,6 +84,19 @@ export class Stored {
   }
 }
 
+/** Objects decoded before other requests get a turn. */
+const decodedInARow = 200;
+
+/** The objects of a list that may be long. */
+export async function objectsOf(items: readonly Stored[]): Promise<KubeObject[]> {
+  const objects: KubeObject[] = [];
+  for (const [index, stored] of items.entries()) {
+    if (index % decodedInARow === decodedInARow - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    objects.push(stored.object);
+  }
+  return objects;
+}
+
 function parse(value: Uint8Array): KubeObject {
   return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as KubeObject;
 }
