@@ -3,9 +3,14 @@ import type { Answer } from './call.js';
 import type { DocumentRequest, DocumentResponse } from './document.js';
 import type { PathHandler, Pipeline } from './pipeline.js';
 
+/** k8s.io/apimachinery's version.Info. */
 export interface VersionInfo {
   major: string;
   minor: string;
+  emulationMajor: string;
+  emulationMinor: string;
+  minCompatibilityMajor: string;
+  minCompatibilityMinor: string;
   gitVersion: string;
   gitCommit: string;
   gitTreeState: string;
@@ -13,21 +18,6 @@ export interface VersionInfo {
   goVersion: string;
   compiler: string;
   platform: string;
-}
-
-/** The version of the Kubernetes API that we serve, marked with our own. */
-export function versionInfo({ ownVersion, platform }: { ownVersion: string; platform: string }): VersionInfo {
-  return {
-    major: '1',
-    minor: '36',
-    gitVersion: `v1.36.0+t8s.${ownVersion}`,
-    gitCommit: '',
-    gitTreeState: 'clean',
-    buildDate: '1970-01-01T00:00:00Z',
-    goVersion: '',
-    compiler: '',
-    platform,
-  };
 }
 
 export function versionPath(info: VersionInfo): PathHandler {

@@ -1,5 +1,6 @@
 /** What we call ourselves. */
 import { readFileSync } from 'node:fs';
+import type { VersionInfo } from '#apiserver/paths.js';
 
 /** The version of Kubernetes whose API we serve. */
 export const kubernetesVersion = { major: '1', minor: '36', full: 'v1.36.0' };
@@ -11,7 +12,7 @@ export const productVersion: string = readProductVersion();
 export const gitVersion = `${kubernetesVersion.full}+t8s.${productVersion}`;
 
 /** `/version`, in the shape of k8s.io/apimachinery's version.Info. We are not built by Go, and say what runs us. */
-export const versionInfo = {
+export const versionInfo: VersionInfo = {
   major: kubernetesVersion.major,
   minor: kubernetesVersion.minor,
   gitVersion,
