@@ -12,6 +12,7 @@ import type { PathHandler, Pipeline } from '#apiserver/pipeline.js';
 import { createPolicy, type Policy } from '#apiserver/policy.js';
 import { ObjectRegistry } from '#apiserver/registry/store.js';
 import { type ApiServer, createApiServer } from '#apiserver/server.js';
+import { streamingSubresources } from '#apiserver/subresources/streaming/index.js';
 import type { SubresourceHandler } from '#apiserver/subresources/subresource.js';
 import { ensureSystemObjects } from '#apiserver/system-objects.js';
 import type { Clock } from '#base/clock.js';
@@ -82,7 +83,11 @@ export class ControlPlane {
       schemas: builtinSchemas,
       authenticator: this.policy.authenticator,
       authorizer: this.policy.authorizer,
-      subresources: [...this.policy.handlers(this.#components()), ...(options.subresources ?? [])],
+      subresources: [
+        ...this.policy.handlers(this.#components()),
+        ...streamingHandlers(options),
+        ...(options.subresources ?? []),
+      ],
       paths: pathHandlers({ scheme, policy: this.policy, advertiseAddress, pipeline: () => this.server.pipeline }),
       tls: { cert: pki.server.certificate, key: pki.server.key, clientCa: pki.ca },
       healthChecks: [
@@ -220,4 +225,11 @@ function pathHandlers(options: {
     }),
     metricsPath(pipeline),
   ];
+}
+
+/** Without an identity to show to kubelets there is nothing that reaches into nodes. */
+function streamingHandlers({ kubeletClient, pki, clock, prng }: ControlPlaneOptions): SubresourceHandler[] {
+  if (!kubeletClient) return [];
+  const { certificate: cert, key } = kubeletClient;
+  return streamingSubresources({ kubeletClient: { cert, key, ca: pki.ca }, clock, prng });
 }

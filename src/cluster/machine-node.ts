@@ -13,6 +13,8 @@ import { writeNetworkConfig } from '#kubelet/runtime/cni.js';
 import { ContainerdRuntime } from '#kubelet/runtime/containerd/containerd.js';
 import { startContainerd } from '#kubelet/runtime/containerd/daemon.js';
 import { pauseImage, pauseReference } from '#kubelet/runtime/images/pause.js';
+import { podsOf } from '#kubelet/server/served-pods.js';
+import { KubeletServer } from '#kubelet/server/server.js';
 import { subnetOf } from '#network/cidr.js';
 import { setUpNodeNetwork } from '#network/node-network.js';
 import { Proxier } from '#proxy/proxier.js';
@@ -47,6 +49,8 @@ export interface NodeStart extends NodeShared {
 
 /** Not 53: something else of the machine may serve DNS on all its addresses. Pods use 53 of the service. */
 const dnsPort = 10053;
+/** Upstream's. Another cluster of this machine may have it: then any will do, since the node's status names it. */
+const kubeletPort = 10250;
 
 export class MachineNode {
   readonly #shared: NodeShared;
@@ -55,6 +59,7 @@ export class MachineNode {
   #runtime: ContainerdRuntime | undefined;
   #gateway = '';
   #kubelet: Kubelet | undefined;
+  #kubeletServer: KubeletServer | undefined;
   #dns: DnsServer | undefined;
   #recorder: EventRecorder | undefined;
 
@@ -111,6 +116,7 @@ export class MachineNode {
   /** Containers, packet rules and the network stay. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    await this.#kubeletServer?.close();
     await this.#kubelet?.stop();
     await this.#recorder?.close();
     await this.#dns?.close();
@@ -154,6 +160,7 @@ export class MachineNode {
 
   async #startKubelet({
     controlPlane,
+    pki,
     nodeName,
     nodeAddress,
     clock,
@@ -167,8 +174,19 @@ export class MachineNode {
     const shared = { client, clock, prng, log: log.child({ component: 'kubelet' }) };
     const recorder = new EventRecorder({ ...shared, component: 'kubelet', host: nodeName });
     this.#recorder = recorder;
+    const serving = await pki.kubeletServingCertificate(nodeName, [nodeName, nodeAddress]);
+    const server = new KubeletServer({
+      ...shared,
+      pods: podsOf(() => this.#kubelet),
+      runtime: this.#runtime!,
+      nodeName,
+      tls: { cert: serving.certificate, key: serving.key, clientCa: pki.ca },
+    });
+    this.#kubeletServer = server;
+    const port = await listenNear(server, kubeletPort);
     this.#kubelet = new Kubelet({
       ...shared,
+      port,
       runtime: this.#runtime!,
       nodeName,
       events: recorder,
@@ -201,5 +219,15 @@ export class MachineNode {
 
   #run(name: string, work: Promise<void>): void {
     this.#running.push(work.catch((err) => this.#shared.log.error(`${name} ended by a bug`, { err })));
+  }
+}
+
+async function listenNear(server: KubeletServer, port: number): Promise<number> {
+  const host = '0.0.0.0';
+  try {
+    return (await server.listen({ host, port })).port;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    return (await server.listen({ host, port: 0 })).port;
   }
 }

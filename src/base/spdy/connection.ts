@@ -168,8 +168,10 @@ export class SpdyConnection {
       this.#streams.delete(stream.id);
       const status = body.readUInt32BE(4);
       // Go's servers cancel every stream when they are done with a connection; what came before is still to be read.
-      if (status === statusCancel) stream.deliver(Buffer.alloc(0), { fin: true });
-      else stream.destroy(new SpdyError(`the peer reset the stream (status ${status})`));
+      if (status === statusCancel) {
+        stream.deliver(Buffer.alloc(0), { fin: true });
+        stream.emit('reset');
+      } else stream.destroy(new SpdyError(`the peer reset the stream (status ${status})`));
     } else if (type === frameType.ping) {
       // Pings of our own side's parity would be answers; we send none.
       this.#sendControl(frameType.ping, 0, Buffer.from(body));
@@ -219,6 +221,7 @@ export class SpdyConnection {
   }
 }
 
+/** Emits `reset` when the peer has cancelled it: what was sent before is still to be read, what is written is lost. */
 export class SpdyStream extends Duplex {
   readonly id: number;
   readonly headers: StreamHeaders;

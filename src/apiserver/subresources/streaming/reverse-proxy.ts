@@ -1,0 +1,96 @@
+/** Passes a request on to an HTTP server and its answer back, as nodes/proxy, pods/proxy and services/proxy do. */
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { pipeline } from 'node:stream/promises';
+import { StatusError } from '#apimachinery/errors.js';
+import type { Clock } from '#base/clock.js';
+import type { ConnectCall } from '../subresource.js';
+import { authority, type Backend, dialText, tlsOptions } from './backend.js';
+import { tunnel, withheldHeaders } from './tunnel.js';
+
+/** Of one connection only, never handed on. */
+const hopHeaders = new Set([
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'proxy-connection',
+]);
+
+/** Resolves when the answer has been passed on. Throws StatusError ServiceUnavailable when there is none. */
+export async function reverseProxy(
+  call: ConnectCall,
+  { backend, clock }: { backend: Backend; clock: Clock },
+): Promise<void> {
+  const { info, method } = call;
+  const query = info.query.size > 0 ? `?${info.query}` : '';
+  const isFolder = info.path.endsWith('/');
+  const tail = info.resource.tail + (isFolder && !info.resource.tail.endsWith('/') ? '/' : '');
+  if (call.upgrade) return tunnel(call, { backend, target: encodePath(tail || '/') + query, clock });
+  // Relative links of a page need the slash.
+  if (tail === '') return void call.respond(301, { location: `${encodePath(info.path)}/${query}` }).end();
+  const outgoing = (backend.tls ? https : http).request({
+    host: backend.host,
+    port: backend.port,
+    method,
+    path: encodePath(tail) + query,
+    headers: { ...forwardHeaders(call), host: authority(backend) },
+    agent: false,
+    signal: call.signal,
+    ...tlsOptions(backend),
+  });
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve);
+    outgoing.once('error', reject);
+  });
+  pipeline(call.body, outgoing).catch((error) => outgoing.destroy(error));
+  let response: IncomingMessage;
+  try {
+    response = await answered;
+  } catch (error) {
+    const message = `error trying to reach service: ${dialText(error, backend)}`;
+    throw new StatusError({ reason: 'ServiceUnavailable', message }, { cause: error });
+  }
+  const prefix = info.path.slice(0, info.path.length - tail.length);
+  const body = call.respond(response.statusCode ?? 502, answerHeaders(response, { prefix, backend }));
+  await pipeline(response, body).catch((error) => {
+    if (!call.signal.aborted) throw error;
+  });
+}
+
+function forwardHeaders({ headers, info }: ConnectCall): Record<string, string | string[]> {
+  const kept: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || hopHeaders.has(name) || withheldHeaders.has(name) || name.startsWith(':')) continue;
+    kept[name] = value;
+  }
+  const host = headers['host'] ?? headers[':authority'];
+  if (host) kept['x-forwarded-host'] = host;
+  return { ...kept, 'x-forwarded-uri': info.path, 'x-forwarded-proto': 'https' };
+}
+
+function answerHeaders(
+  { headers }: IncomingMessage,
+  { prefix, backend }: { prefix: string; backend: Backend },
+): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || hopHeaders.has(name)) continue;
+    kept[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  if (kept['location']) kept['location'] = relocated(kept['location'], { prefix, backend });
+  return kept;
+}
+
+/** A redirect to the backend itself stays behind the proxy; one to elsewhere is the client's to follow. */
+function relocated(location: string, { prefix, backend }: { prefix: string; backend: Backend }): string {
+  if (location.startsWith('/') && !location.startsWith('//')) return encodePath(prefix) + location;
+  const own = `${backend.tls ? 'https' : 'http'}://${authority(backend)}`;
+  return location.startsWith(`${own}/`) ? encodePath(prefix) + location.slice(own.length) : location;
+}
+
+function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
+}
