@@ -98,7 +98,11 @@ export async function until(what: string, holds: () => Promise<boolean>): Promis
   throw new Error(`waited in vain until ${what}`);
 }
 
-export function sandboxNamed(node: TestNode, name: string, change: Partial<SandboxConfig> = {}): SandboxConfig {
+export function sandboxNamed(
+  node: Pick<TestNode, 'dataDirectory'>,
+  name: string,
+  change: Partial<SandboxConfig> = {},
+): SandboxConfig {
   return {
     name,
     namespace: 'default',

@@ -1,0 +1,51 @@
+/**
+ * `npm run bench [-- suite ...] [--runs N] [--runtime simulated|containerd]`: measures what the project promises; prints a
+ * table and writes JSON below `bench/results/`. Suites: start, pods, idle, api; all of them when none is named.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildCommand } from '../test/cluster-process.js';
+import { obstacle } from '../test/runtime/node.js';
+import { asJson, type Figure, machine, table } from './figures.js';
+import { api } from './suites/api.js';
+import { idle } from './suites/idle.js';
+import { pods } from './suites/pods.js';
+import { start } from './suites/start.js';
+
+export interface Settings {
+  runs: number;
+  runtimes: ('simulated' | 'containerd')[];
+}
+
+const suites: Record<string, (settings: Settings) => Promise<Figure[]>> = { start, pods, idle, api };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: '7' }, runtime: { type: 'string', multiple: true } },
+});
+const unknown = positionals.find((name) => !(name in suites));
+if (unknown) throw new Error(`there is no suite ${unknown}: ${Object.keys(suites).join(', ')}`);
+const why = obstacle();
+if (why) process.stdout.write(`without containers: ${why}\n`);
+const possible = (['simulated', 'containerd'] as const).filter((name) => name === 'simulated' || !why);
+const settings: Settings = {
+  runs: Number(values.runs),
+  runtimes: possible.filter((name) => !values.runtime || values.runtime.includes(name)),
+};
+
+await buildCommand();
+const before = machine();
+process.stdout.write(`${JSON.stringify(before)}\n`);
+const figures: Figure[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(suites)) {
+  figures.push(...(await suites[name]!(settings)));
+}
+process.stdout.write(`\n${table(figures)}`);
+const results = path.join(import.meta.dirname, 'results');
+await mkdir(results, { recursive: true });
+const when = new Date();
+const file = path.join(results, `${when.toISOString().replaceAll(':', '-')}.json`);
+const summary = { when, machine: before, machineAfter: machine(), figures: asJson(figures) };
+await writeFile(file, `${JSON.stringify(summary, undefined, 2)}\n`);
+process.stdout.write(`\n${path.relative(process.cwd(), file)}\n`);

@@ -1,0 +1,49 @@
+/** What the API server does in a second over HTTPS, how long a request takes, and how fast a watch tells. */
+import { fork } from 'node:child_process';
+import path from 'node:path';
+import type { TlsAccess } from '../../test/connection.js';
+import { withCluster } from '../cluster.js';
+import type { Figure } from '../figures.js';
+import type { Settings } from '../run.js';
+
+/** To the client, which is a process of its own: it must not take the server's or the measurer's processor time. */
+export interface LoadRequest {
+  access: TlsAccess;
+  connections: number[];
+  watchers: number[];
+  durationMs: number;
+}
+
+/** From the client. */
+export interface LoadResult {
+  figures: Omit<Figure, 'suite'>[];
+}
+
+export function api({ runs }: Settings): Promise<Figure[]> {
+  return withCluster('simulated', async (cluster) => {
+    cluster.start();
+    await cluster.ready();
+    await cluster.eventually('the cluster is ready', async () => cluster.output.includes('Ready in'));
+    const request: LoadRequest = {
+      access: cluster.access!,
+      connections: [1, 16, 64],
+      watchers: [1, 64],
+      durationMs: 300 * runs,
+    };
+    const { figures } = await load(request);
+    return figures.map((figure) => ({ suite: 'api', ...figure }));
+  });
+}
+
+function load(request: LoadRequest): Promise<LoadResult> {
+  return new Promise((resolve, reject) => {
+    const client = fork(path.join(import.meta.dirname, '../load.ts'), { execArgv: ['--import', 'tsx'] });
+    let result: LoadResult | undefined;
+    client.on('message', (message) => {
+      result = message as LoadResult;
+    });
+    client.on('error', reject);
+    client.on('exit', (code) => (result ? resolve(result) : reject(new Error(`the client ended with ${code}`))));
+    client.send(request);
+  });
+}

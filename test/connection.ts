@@ -1,0 +1,151 @@
+/** One HTTP/1.1 connection over TLS, written for little work per request, so that a measurement is not of the client. */
+import { connect, type TLSSocket } from 'node:tls';
+
+export interface TlsAccess {
+  port: number;
+  ca?: string;
+  cert?: string;
+  key?: string;
+}
+
+export interface Reply {
+  code: number;
+  body: Buffer;
+}
+
+interface Waiting {
+  resolve(reply: Reply): void;
+  reject(error: Error): void;
+  /** For a body without end: its lines as they come. */
+  onLine?: (line: string) => void;
+}
+
+const headEnd = Buffer.from('\r\n\r\n');
+const lineEnd = Buffer.from('\r\n');
+
+/** One request at a time; a watch takes the connection for itself. */
+export class Connection {
+  readonly #socket: TLSSocket;
+  #received: Buffer = Buffer.alloc(0);
+  #waiting: Waiting | undefined;
+  #head: { code: number; length: number | 'chunked' } | undefined;
+  #chunks: Buffer[] = [];
+  #line = '';
+  /** Resolves when the connection has ended, for whatever reason. */
+  readonly ended: Promise<void>;
+
+  private constructor(socket: TLSSocket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (bytes: Buffer) => this.#read(bytes));
+    socket.on('error', (error) => this.#fail(error));
+    this.ended = new Promise((resolve) =>
+      socket.on('close', () => {
+        this.#fail(new Error('the connection has ended'));
+        resolve();
+      }),
+    );
+  }
+
+  static open({ port, ca, cert, key }: TlsAccess): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const options = { host: '127.0.0.1', port, ca, cert, key, rejectUnauthorized: ca !== undefined };
+      const socket = connect({ ...options, ALPNProtocols: ['http/1.1'] });
+      socket.once('error', reject);
+      socket.once('secureConnect', () => {
+        socket.off('error', reject);
+        resolve(new Connection(socket));
+      });
+    });
+  }
+
+  request(method: string, path: string, body?: string): Promise<Reply> {
+    return new Promise((resolve, reject) => this.#send({ method, path, body }, { resolve, reject }));
+  }
+
+  /** Calls with every event, until the server ends it; resolves then. Rejects when the connection breaks. */
+  watch(path: string, onEvent: (event: { type: string; object: never }) => void): Promise<Reply> {
+    const onLine = (line: string) => onEvent(JSON.parse(line));
+    return new Promise((resolve, reject) => this.#send({ method: 'GET', path }, { resolve, reject, onLine }));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #send({ method, path, body }: { method: string; path: string; body?: string }, waiting: Waiting): void {
+    if (this.#waiting) throw new Error('a request is under way');
+    if (this.#socket.destroyed) {
+      waiting.reject(new Error('the connection has ended'));
+      return;
+    }
+    this.#waiting = waiting;
+    const entity =
+      body === undefined ? '' : `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`;
+    this.#socket.write(
+      `${method} ${path} HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n${entity}\r\n${body ?? ''}`,
+    );
+  }
+
+  #fail(error: Error): void {
+    this.#waiting?.reject(error);
+    this.#waiting = undefined;
+  }
+
+  #read(bytes: Buffer): void {
+    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes]);
+    while (this.#waiting && this.#step());
+  }
+
+  /** Takes one piece from what is received; false when more must come first. */
+  #step(): boolean {
+    if (!this.#head) return this.#readHead();
+    const { code, length } = this.#head;
+    if (length !== 'chunked') {
+      if (this.#received.length < length) return false;
+      this.#finish({ code, body: this.#take(length) });
+      return true;
+    }
+    const end = this.#received.indexOf(lineEnd);
+    if (end < 0) return false;
+    const size = Number.parseInt(this.#received.toString('latin1', 0, end), 16);
+    if (this.#received.length < end + 2 + size + 2) return false;
+    this.#take(end + 2);
+    const chunk = this.#take(size);
+    this.#take(2);
+    if (size === 0) this.#finish({ code, body: Buffer.concat(this.#chunks) });
+    else if (this.#waiting?.onLine && code === 200) this.#readLines(chunk, this.#waiting.onLine);
+    else this.#chunks.push(chunk);
+    return true;
+  }
+
+  #readHead(): boolean {
+    const end = this.#received.indexOf(headEnd);
+    if (end < 0) return false;
+    const head = this.#take(end + 4).toString('latin1');
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+    this.#head = { code: Number(head.slice(9, 12)), length: length === undefined ? 'chunked' : Number(length) };
+    return true;
+  }
+
+  #readLines(chunk: Buffer, onLine: (line: string) => void): void {
+    const lines = (this.#line + chunk.toString('utf8')).split('\n');
+    this.#line = lines.pop()!;
+    for (const line of lines) if (line) onLine(line);
+  }
+
+  #take(count: number): Buffer {
+    const taken = this.#received.subarray(0, count);
+    this.#received = this.#received.subarray(count);
+    return taken;
+  }
+
+  #finish(reply: Reply): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.#head = undefined;
+    this.#chunks = [];
+    this.#line = '';
+    waiting?.resolve(reply);
+  }
+}
