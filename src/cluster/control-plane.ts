@@ -150,6 +150,7 @@ export class ControlPlane {
       prng,
       log,
       rootCa: pki.ca,
+      issuer: pki.issuer,
     };
     this.#run(
       'controllers',

@@ -9,6 +9,7 @@ import { controllerOf, type KubeObject, parseApiVersion } from '#apimachinery/ob
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
+import type { Issuer } from '#base/x509.js';
 import type { Client } from '#client/client.js';
 import { EventRecorder } from '#client/events.js';
 import { type InformerFactory, keyOf, splitKey } from '#client/informer.js';
@@ -26,6 +27,8 @@ export interface ControllerContext<S = unknown> {
   recorder: EventRecorder;
   /** The certificates, PEM, by which pods know the API server. */
   rootCa: string;
+  /** The authority behind `rootCa`, where this process may sign as it. */
+  issuer?: Issuer;
   /** Asks for work on a key, now or later, beside what the watches ask for. */
   enqueue(key: string, delayMs?: number): void;
   /** What the controller's `state` made. */
@@ -93,6 +96,7 @@ export interface ControllerEnvironment {
   prng: Prng;
   log: Log;
   rootCa: string;
+  issuer?: Issuer;
   metrics?: WorkQueueMetrics;
 }
 
@@ -108,11 +112,11 @@ export function defineController<T extends KubeObject, S = undefined>(
   return {
     name,
     run: async (environment, signal) => {
-      const { clientFor, informers, clock, prng, rootCa } = environment;
+      const { clientFor, informers, clock, prng, rootCa, issuer } = environment;
       const log = environment.log.child({ component: name });
       const client = clientFor(spec.account ?? name);
       const recorder = new EventRecorder({ client, component: spec.eventSource ?? name, clock, prng, log });
-      const shared = { client, informers, clock, prng, log, recorder, rootCa };
+      const shared = { client, informers, clock, prng, log, recorder, rootCa, issuer };
       try {
         if ('run' in spec) await spec.run({ ...shared, enqueue: noQueue, state: undefined }, signal);
         else await runReconciler({ spec, shared, metrics: environment.metrics, signal });

@@ -8,6 +8,7 @@ import type { Pod } from '#api/gen/core-v1.js';
 import type { ResourceRef } from '#api/resource.js';
 import { isReason } from '#apimachinery/errors.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
+import type { UserInfo } from '#apiserver/authentication/authenticator.js';
 import { VirtualClock } from '#base/clock.js';
 import { type Log, silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
@@ -84,6 +85,7 @@ export class TestCluster {
     end: () => Promise<void>;
   }) {
     const { plane, clock, prng, log, errors, end } = parts;
+    this.#plane = plane;
     this.clock = clock;
     this.errors = errors;
     this.client = new Client(plane.server.transport(admin));
@@ -94,6 +96,12 @@ export class TestCluster {
   }
 
   readonly #stop: AbortController;
+  readonly #plane: ControlPlane;
+
+  /** A client that is this user. */
+  as(user: UserInfo): Client {
+    return this.#plane.client(user);
+  }
 
   /** Lets time pass, in small steps, until it holds. Throws after `limitMs`. `watch` is called at every step. */
   async until(

@@ -65,10 +65,14 @@ describe('signRequest', () => {
     const client = await signed(await csr(signers.client, { name: 'CN=jane' }));
     expect(Date.parse(client.validTo)).toBe(nowMs + 100 * day);
     expect(Date.parse(client.validFrom)).toBe(nowMs - 300_000);
+    const long = await signed(await csr(signers.client, { name: 'CN=jane', expirationSeconds: 8 * 3600 }));
+    expect(Date.parse(long.validTo)).toBe(nowMs + 8 * 3600_000 - 300_000);
   });
 
   it.each([
-    [signers.client, { usages: ['server auth'] }, 'usages did not match'],
+    [signers.client, { usages: ['server auth'] }, 'invalid usage for client certificate: server auth'],
+    [signers.client, { usages: ['key encipherment'] }, 'missing required usage for client certificate: client auth'],
+    [signers.kubeletClient, { usages: ['client auth'] }, '[client auth digital signature key encipherment]'],
     [signers.kubeletClient, { name: 'CN=system:node:a' }, 'subject organization is not system:nodes'],
     [signers.kubeletClient, { name: 'O=system:nodes, CN=a' }, 'does not begin with system:node:'],
     [signers.kubeletClient, { names: [{ type: 'dns' as const, value: 'a' }] }, 'DNS subjectAltNames are not allowed'],

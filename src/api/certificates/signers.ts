@@ -25,6 +25,8 @@ export const signers = {
 
 const secondsMin = 600;
 const backdateMs = 5 * 60 * 1000;
+/** Of a certificate that lasts less, the backdating is not taken off its end. */
+const shortMs = 8 * 60 * 60 * 1000;
 
 const keyUsages: Record<string, KeyUsage> = {
   signing: 'digitalSignature',
@@ -63,14 +65,29 @@ export interface SigningOptions {
 /** The outcome of an approved request: a certificate (PEM), or why its signer will not sign it (condition Failed). */
 export type Signing = { certificate: string } | { failure: string };
 
+/** What is asked for. Throws DerError for what is no request, or is not signed by its own key. */
+function parse({ spec }: CertificateSigningRequest): ParsedRequest {
+  return parseCertificationRequest(
+    fromPem('CERTIFICATE REQUEST', Buffer.from(spec.request, 'base64').toString('latin1')),
+  );
+}
+
+/** What is asked for; undefined where that cannot be read. */
+export function parseRequest(request: CertificateSigningRequest): ParsedRequest | undefined {
+  try {
+    return parse(request);
+  } catch (error) {
+    if (error instanceof DerError) return undefined;
+    throw error;
+  }
+}
+
 /** Throws a TypeError for a signer that is none of ours. */
-export function signRequest({ spec }: CertificateSigningRequest, options: SigningOptions): Signing {
-  const { request, signerName, usages = [], expirationSeconds } = spec;
+export function signRequest(request: CertificateSigningRequest, options: SigningOptions): Signing {
+  const { signerName, usages = [], expirationSeconds } = request.spec;
   let parsed: ParsedRequest;
   try {
-    parsed = parseCertificationRequest(
-      fromPem('CERTIFICATE REQUEST', Buffer.from(request, 'base64').toString('latin1')),
-    );
+    parsed = parse(request);
   } catch (error) {
     if (error instanceof DerError) return { failure: `unable to parse csr: ${error.message}` };
     throw error;
@@ -79,7 +96,8 @@ export function signRequest({ spec }: CertificateSigningRequest, options: Signin
   if (failure) return { failure };
   const { nowMs, validityMs, issuer, issuerNotAfterMs, serial } = options;
   const askedMs = expirationSeconds === undefined ? validityMs : Math.max(expirationSeconds, secondsMin) * 1000;
-  const lastMs = nowMs + Math.min(askedMs, validityMs);
+  const lifeMs = Math.min(askedMs, validityMs);
+  const lastMs = nowMs + (lifeMs < shortMs ? lifeMs : lifeMs - backdateMs);
   const wanted: CertificateRequest = {
     subject: parsed.subject,
     publicKey: parsed.publicKey,
@@ -98,7 +116,7 @@ export function signRequest({ spec }: CertificateSigningRequest, options: Signin
 export function whyNot(signerName: string, parsed: ParsedRequest, usages: readonly string[]): string | undefined {
   switch (signerName) {
     case signers.client:
-      return areUsages(usages, { required: 'client auth' }) ? undefined : usageProblem('client auth');
+      return whyNotClient(usages);
     case signers.kubeletClient:
       return whyNotKubeletClient(parsed, usages);
     case signers.kubeletServing:
@@ -108,6 +126,13 @@ export function whyNot(signerName: string, parsed: ParsedRequest, usages: readon
     default:
       throw new TypeError(`unrecognized signerName: ${JSON.stringify(signerName)}`);
   }
+}
+
+function whyNotClient(usages: readonly string[]): string | undefined {
+  const optional = ['digital signature', 'key encipherment'];
+  const other = usages.find((usage) => usage !== 'client auth' && !optional.includes(usage));
+  if (other !== undefined) return `invalid usage for client certificate: ${other}`;
+  return usages.includes('client auth') ? undefined : 'missing required usage for client certificate: client auth';
 }
 
 export function whyNotKubeletClient(parsed: ParsedRequest, usages: readonly string[]): string | undefined {
@@ -135,12 +160,16 @@ function isNodesOrganization({ organizations }: ParsedRequest): boolean {
   return organizations.length === 1 && organizations[0] === 'system:nodes';
 }
 
-/** The required one, and no other than those that keys of EC and RSA use in TLS. */
+/** The digital signature and the required one; beside them only what keys of RSA need. */
 function areUsages(usages: readonly string[], { required }: { required: string }): boolean {
-  const allowed = [required, 'digital signature', 'key encipherment'];
-  return usages.includes(required) && usages.every((usage) => allowed.includes(usage));
+  const needed = ['digital signature', required];
+  return (
+    needed.every((usage) => usages.includes(usage)) &&
+    usages.every((usage) => needed.includes(usage) || usage === 'key encipherment')
+  );
 }
 
+/** Names the usages as upstream does, sorted. */
 function usageProblem(required: string): string {
-  return `usages did not match [digital signature key encipherment ${required}] or [digital signature ${required}]`;
+  return `usages did not match [${[required, 'digital signature', 'key encipherment'].sort().join(' ')}]`;
 }
