@@ -50,7 +50,7 @@ export interface NodeStart extends NodeShared {
 /** Not 53: something else of the machine may serve DNS on all its addresses. Pods use 53 of the service. */
 const dnsPort = 10053;
 /** Upstream's. Another cluster of this machine may have it: then any will do, since the node's status names it. */
-const kubeletPort = 10250;
+export const kubeletPort = 10250;
 
 export class MachineNode {
   readonly #shared: NodeShared;
@@ -222,7 +222,7 @@ export class MachineNode {
   }
 }
 
-async function listenNear(server: KubeletServer, port: number): Promise<number> {
+export async function listenNear(server: KubeletServer, port: number): Promise<number> {
   const host = '0.0.0.0';
   try {
     return (await server.listen({ host, port })).port;

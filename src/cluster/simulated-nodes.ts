@@ -1,7 +1,7 @@
 /** Nodes that exist in this process only: each a real kubelet over a runtime that runs nothing. */
 import pods from '#api/core/pod/index.js';
 import services from '#api/core/service.js';
-import type { Service } from '#api/gen/core-v1.js';
+import type { Pod, Service } from '#api/gen/core-v1.js';
 import { componentUsers } from '#apiserver/authentication/component-users.js';
 import { EventRecorder } from '#client/events.js';
 import { Informer } from '#client/informer.js';
@@ -10,24 +10,31 @@ import { nameservers } from '#dns/upstream.js';
 import { Kubelet } from '#kubelet/kubelet.js';
 import { simulatedFacts } from '#kubelet/node-facts.js';
 import { SharedPods } from '#kubelet/pod-source.js';
+import { RuntimeError, type ServedRuntime } from '#kubelet/runtime/runtime.js';
 import { SimulatedRuntime } from '#kubelet/runtime/simulated.js';
-import { addressOf, subnetOf } from '#network/cidr.js';
+import { podsOf, type ServedPods } from '#kubelet/server/served-pods.js';
+import { KubeletServer } from '#kubelet/server/server.js';
+import { addressOf } from '#network/cidr.js';
 import { askDns } from './dns-check.js';
 import { ensureDnsService } from './dns-service.js';
-import type { NodeStart } from './machine-node.js';
+import { kubeletPort, listenNear, type NodeStart } from './machine-node.js';
 import { nodeReady } from './node-ready.js';
 import { gitVersion } from './version.js';
 
 export class SimulatedNodes {
   readonly #start: NodeStart;
+  readonly #addresses: AddressPool;
   readonly #stop = new AbortController();
   readonly #kubelets: Kubelet[] = [];
   readonly #recorders: EventRecorder[] = [];
   readonly #informers: Promise<void>[] = [];
+  readonly #runtimes: SimulatedRuntime[] = [];
+  #server: KubeletServer | undefined;
   #dns: DnsServer | undefined;
 
   constructor(start: NodeStart) {
     this.#start = start;
+    this.#addresses = new AddressPool(start.config.podCidr);
   }
 
   /** Resolves when all are ready, and DNS answers where no real node serves it. */
@@ -44,6 +51,7 @@ export class SimulatedNodes {
 
   async stop(): Promise<void> {
     this.#stop.abort();
+    await this.#server?.close();
     await Promise.all(this.#kubelets.map((kubelet) => kubelet.stop()));
     await Promise.all(this.#recorders.map((recorder) => recorder.close()));
     await this.#dns?.close();
@@ -58,14 +66,15 @@ export class SimulatedNodes {
     const serviceInformer = new Informer(client.of(services), shared);
     const source = new SharedPods(podInformer);
     this.#informers.push(podInformer.start(this.#stop.signal), serviceInformer.start(this.#stop.signal));
+    const port = await this.#startServer();
     await Promise.all(
-      Array.from({ length: count }, (_, index) => this.#startOne(index, { source, services: serviceInformer })),
+      Array.from({ length: count }, (_, index) => this.#startOne(index, { source, services: serviceInformer, port })),
     );
   }
 
   async #startOne(
     index: number,
-    { source, services: informer }: { source: SharedPods; services: Informer<Service> },
+    { source, services: informer, port }: { source: SharedPods; services: Informer<Service>; port: number },
   ): Promise<void> {
     const { controlPlane, nodeName: base, nodeAddress, config, layout, clock, prng, log, dnsAddress } = this.#start;
     const alone = config.nodes === 1 && config.runtime === 'simulated';
@@ -74,12 +83,17 @@ export class SimulatedNodes {
     const shared = { client, clock, prng, log: log.child({ component: 'kubelet', node: nodeName }) };
     const recorder = new EventRecorder({ ...shared, component: 'kubelet', host: nodeName });
     this.#recorders.push(recorder);
-    // The first part of the range is the real node's, where there is one.
-    const podCidr = subnetOf(config.podCidr, { bits: 24, index: (index + 1) % 256 });
-    let next = 2;
+    const runtime = new SimulatedRuntime({
+      clock,
+      prng,
+      allocateAddress: () => this.#addresses.take(),
+      releaseAddress: (address) => this.#addresses.give(address),
+    });
+    this.#runtimes.push(runtime);
     const kubelet = new Kubelet({
       ...shared,
-      runtime: new SimulatedRuntime({ clock, prng, allocateAddress: () => addressOf(podCidr, 2 + (next++ % 250)) }),
+      runtime,
+      port,
       nodeName,
       events: recorder,
       mode: 'simulated',
@@ -94,6 +108,21 @@ export class SimulatedNodes {
     this.#kubelets.push(kubelet);
     await kubelet.start();
     await nodeReady({ client, nodeName, clock });
+  }
+
+  /** One server for all: thousands of nodes must not mean thousands of ports. */
+  async #startServer(): Promise<number> {
+    const { pki, nodeName, nodeAddress, clock, log } = this.#start;
+    const { certificate, key } = await pki.kubeletServingCertificate(nodeName, [nodeAddress]);
+    this.#server = new KubeletServer({
+      pods: podsOfAll(this.#kubelets),
+      runtime: runtimeOfAll(this.#runtimes),
+      nodeName,
+      clock,
+      log: log.child({ component: 'kubelet-server' }),
+      tls: { cert: certificate, key, clientCa: pki.ca },
+    });
+    return listenNear(this.#server, kubeletPort);
   }
 
   async #startDns(): Promise<string> {
@@ -112,5 +141,55 @@ export class SimulatedNodes {
     await ensureDnsService(client, { serviceAddress: dnsAddress, address: nodeAddress, port, nodeName });
     await askDns({ server: '127.0.0.1', port, domain: config.clusterDomain, clock });
     return `127.0.0.1:${port}`;
+  }
+}
+
+function podsOfAll(kubelets: readonly Kubelet[]): ServedPods {
+  const ownerOf = (pod: Pod) =>
+    podsOf(() => kubelets.find((kubelet) => kubelet.pods().some(({ metadata }) => metadata.uid === pod.metadata.uid)));
+  return {
+    pods: () => kubelets.flatMap((kubelet) => podsOf(() => kubelet).pods()),
+    sandboxId: (pod) => ownerOf(pod).sandboxId(pod),
+    containerId: (pod, name) => ownerOf(pod).containerId(pod, name),
+    logFile: (target) => {
+      const owner = kubelets.find((kubelet) =>
+        kubelet.pods().some(({ metadata }) => metadata.namespace === target.namespace && metadata.name === target.pod),
+      );
+      return podsOf(() => owner ?? kubelets[0]).logFile(target);
+    },
+  };
+}
+
+/** Streams by the runtime that has the container or sandbox. */
+function runtimeOfAll(runtimes: readonly SimulatedRuntime[]): ServedRuntime {
+  const having = async (id: string) => {
+    for (const runtime of runtimes) if ((await runtime.container(id)) ?? (await runtime.sandbox(id))) return runtime;
+    throw new RuntimeError('not found', `no simulated node has ${id}`);
+  };
+  return {
+    execStream: async (id, options) => (await having(id)).execStream(id, options),
+    attachStream: async (id, options) => (await having(id)).attachStream(id, options),
+    portForward: async (id, port) => (await having(id)).portForward(id, port),
+    stats: async () => (await Promise.all(runtimes.map((runtime) => runtime.stats()))).flat(),
+  };
+}
+
+/** Addresses of pods, each given to one pod at a time. The first 256 belong to the real node, where there is one. */
+class AddressPool {
+  readonly #cidr: string;
+  readonly #returned: string[] = [];
+  #next = 256;
+
+  constructor(cidr: string) {
+    this.#cidr = cidr;
+  }
+
+  /** Throws RangeError when the range is used up. */
+  take(): string {
+    return this.#returned.shift() ?? addressOf(this.#cidr, this.#next++);
+  }
+
+  give(address: string): void {
+    this.#returned.push(address);
   }
 }

@@ -53,6 +53,9 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
+/** What the kubelet's server asks of a runtime. */
+export type ServedRuntime = Pick<Runtime, 'execStream' | 'attachStream' | 'portForward' | 'stats'>;
+
 export interface RuntimeStatus {
   name: string;
   version: string;
@@ -238,10 +241,13 @@ export interface RuntimeEvent {
 export class RuntimeError extends Error {
   override readonly name = 'RuntimeError';
   readonly reason: RuntimeErrorReason;
+  /** The Status that the runtime has for the client of a stream, to be handed on as it is. */
+  readonly answer: unknown;
 
-  constructor(reason: RuntimeErrorReason, message: string, options?: ErrorOptions) {
+  constructor(reason: RuntimeErrorReason, message: string, options?: ErrorOptions & { answer?: unknown }) {
     super(message, options);
     this.reason = reason;
+    this.answer = options?.answer;
   }
 }
 

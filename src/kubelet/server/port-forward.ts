@@ -8,7 +8,7 @@ import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { SpdyConnection, type SpdyStream } from '#base/spdy/connection.js';
 import { textOf } from '../kubelet-error.js';
-import type { Runtime } from '../runtime/runtime.js';
+import type { ServedRuntime } from '../runtime/runtime.js';
 import { acceptWebSocket, ChannelSocket } from './channel-socket.js';
 import { type Forward, forward } from './forward.js';
 import { streamCreationTimeoutMs, watchIdle } from './remote-streams.js';
@@ -21,7 +21,7 @@ const channelProtocols = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
 const portsMax = 100;
 
 export interface PortForwardContext {
-  runtime: Runtime;
+  runtime: ServedRuntime;
   clock: Clock;
   log: Log;
   sandboxId: string;

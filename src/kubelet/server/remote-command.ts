@@ -3,7 +3,7 @@ import { internalError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { textOf } from '../kubelet-error.js';
-import type { Runtime } from '../runtime/runtime.js';
+import { RuntimeError, type ServedRuntime } from '../runtime/runtime.js';
 import type { RemoteStatus, WantedStreams } from './remote-streams.js';
 import { openSpdyStreams } from './spdy-streams.js';
 import { isWebSocket, type Upgrade } from './upgrade.js';
@@ -18,7 +18,7 @@ export interface RemoteCommand {
 }
 
 export interface RemoteCommandContext {
-  runtime: Runtime;
+  runtime: ServedRuntime;
   clock: Clock;
   log: Log;
 }
@@ -61,12 +61,18 @@ export async function serveRemoteCommand(
   } catch (error) {
     if (signal.aborted) return;
     log.debug(`${action} failed`, { containerId, err: error });
-    const what = action === 'exec' ? 'executing command in' : 'attaching to';
-    const { message, reason, details, code } = internalError(`error ${what} container: ${textOf(error)}`).status;
-    const causes = details?.causes?.map((cause) => ({ message: cause.message ?? '' })) ?? [];
-    status = { metadata: {}, status: 'Failure', message, reason, details: { causes }, code };
+    status = failureStatus(error, action);
   }
   await streams.finish(status);
+}
+
+/** The runtime's own answer where it has one, as upstream hands it on. */
+function failureStatus(error: unknown, action: RemoteCommand['action']): RemoteStatus {
+  if (error instanceof RuntimeError && error.answer) return error.answer as RemoteStatus;
+  const what = action === 'exec' ? 'executing command in' : 'attaching to';
+  const { message, reason, details, code } = internalError(`error ${what} container: ${textOf(error)}`).status;
+  const causes = details?.causes?.map((cause) => ({ message: cause.message ?? '' })) ?? [];
+  return { metadata: {}, status: 'Failure', message, reason, details: { causes }, code };
 }
 
 /** Clients take the exit code from the cause. */

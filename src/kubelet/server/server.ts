@@ -12,7 +12,7 @@ import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { textOf } from '../kubelet-error.js';
 import { findContainer } from '../pod-state.js';
-import type { Runtime } from '../runtime/runtime.js';
+import type { ServedRuntime } from '../runtime/runtime.js';
 import { LogQueryError, serveLogs } from './container-logs.js';
 import { servePortForward } from './port-forward.js';
 import { serveRemoteCommand, wantedStreams } from './remote-command.js';
@@ -22,7 +22,7 @@ import { refuse, type Upgrade } from './upgrade.js';
 
 export interface KubeletServerOptions {
   pods: ServedPods;
-  runtime: Runtime;
+  runtime: ServedRuntime;
   nodeName: string;
   clock: Clock;
   log: Log;

@@ -1,7 +1,7 @@
 /** GET /stats/summary: what the runtime says of the containers' use of processor and memory, by pod. */
 import type { Pod } from '#api/gen/core-v1.js';
 import { formatTime } from '#apimachinery/object.js';
-import type { ContainerStats, Runtime } from '../runtime/runtime.js';
+import type { ContainerStats, ServedRuntime } from '../runtime/runtime.js';
 import type { ServedPods } from './served-pods.js';
 
 interface Sample {
@@ -15,10 +15,10 @@ const rateMsMin = 500;
 
 /** Remembers the last look, since a rate needs two. */
 export class StatsSummary {
-  readonly #options: { runtime: Runtime; served: ServedPods; nodeName: string; startedAtMs: number };
+  readonly #options: { runtime: ServedRuntime; served: ServedPods; nodeName: string; startedAtMs: number };
   #samples = new Map<string, Sample>();
 
-  constructor(options: { runtime: Runtime; served: ServedPods; nodeName: string; startedAtMs: number }) {
+  constructor(options: { runtime: ServedRuntime; served: ServedPods; nodeName: string; startedAtMs: number }) {
     this.#options = options;
   }
 

@@ -104,7 +104,7 @@ function exitCodeOf(text: string): number {
   if (status.status === 'Success') return 0;
   const cause = status.details?.causes?.find(({ reason }) => reason === 'ExitCode');
   if (status.reason === 'NonZeroExitCode' && cause) return Number(cause.message);
-  throw new RuntimeError('failed', status.message ?? text);
+  throw new RuntimeError('failed', status.message ?? text, { answer: status });
 }
 
 interface ExitCause {
