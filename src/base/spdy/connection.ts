@@ -13,6 +13,8 @@ const statusRefused = 3;
 /** Of one frame. Peers send at most 32 KiB of data at once; the format allows 16 MiB. */
 export const spdyFrameBytesMax = 1024 * 1024;
 const dataBytesMax = 32 * 1024;
+/** Written, and not taken by the peer, when one more control frame is to go out. Data waits for the peer by itself. */
+export const spdyUnsentBytesMax = 4 * 1024 * 1024;
 /** Open streams on one connection. */
 export const spdyStreamsMax = 1000;
 
@@ -209,7 +211,10 @@ export class SpdyConnection {
     head.writeUInt16BE(type, 2);
     head.writeUInt32BE(body.length, 4);
     head[4] = flags;
-    if (!this.#socket.destroyed && !this.#socket.writableEnded) this.#socket.write(Buffer.concat([head, body]));
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    this.#socket.write(Buffer.concat([head, body]));
+    // One that asks for answers (to pings, to streams that are refused) and never reads them.
+    if (this.#socket.writableLength > spdyUnsentBytesMax) this.#socket.destroy();
   }
 
   #abandon(failure: SpdyError): void {
