@@ -92,7 +92,7 @@ function ask(dataDir: string, { method, path }: { method: string; path: string }
     outgoing.on('timeout', () => outgoing.destroy(new Error(`the cluster in ${dataDir} does not answer`)));
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       // Reset: it is ending just now.
-      if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(error.code ?? '')) resolve(undefined);
+      if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code ?? '')) resolve(undefined);
       else reject(error);
     });
     outgoing.end();

@@ -1,14 +1,14 @@
 /** Takes away all that a cluster made on the machine. Works whether or not the cluster ran to the end, and twice. */
 import { existsSync, readdirSync } from 'node:fs';
-import { rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Clock } from '#base/clock.js';
-import { removeFromFile } from '#client/kubeconfig.js';
+import { KubeconfigError, parseKubeconfig, removeFromFile } from '#client/kubeconfig.js';
 import { purgeContainerd, unmountBelow } from '#kubelet/runtime/containerd/daemon.js';
 import { tearDownNodeNetwork } from '#network/node-network.js';
 import { removeRules } from '#proxy/proxier.js';
 import { controlSocketOf } from './control.js';
-import { contextName, layoutOf, userKubeconfig } from './layout.js';
+import { contextName, type Layout, layoutOf, userKubeconfig } from './layout.js';
 import { openLog } from './logging.js';
 import { findProgram } from './machine/binaries.js';
 import { thisMachine } from './machine/this-machine.js';
@@ -24,9 +24,27 @@ export async function purge(dataDir: string, clock: Clock): Promise<void> {
     if (findProgram('nft')) await removeRules(layout.table);
   }
   if (root && linux) await unmountBelow(layout.kubelet);
-  if (existsSync(userKubeconfig())) await removeFromFile(userKubeconfig(), contextName);
+  await forgetContext(layout);
   await rm(controlSocketOf(dataDir), { force: true });
   await rm(dataDir, { recursive: true, force: true });
+}
+
+/** The user's context stays when it has come to name another cluster. */
+async function forgetContext({ pki }: Layout): Promise<void> {
+  const file = userKubeconfig();
+  const ca = join(pki, 'ca.crt');
+  if (!existsSync(file) || !existsSync(ca)) return;
+  try {
+    const access = await parseKubeconfig(await readFile(file, 'utf8'), {
+      context: contextName,
+      directory: dirname(file),
+    });
+    if (access.certificateAuthority !== (await readFile(ca, 'utf8'))) return;
+  } catch (error) {
+    if (error instanceof KubeconfigError) return; // no such context, or none of ours
+    throw error;
+  }
+  await removeFromFile(file, contextName);
 }
 
 const cgroupMount = '/sys/fs/cgroup';
