@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import type { AnyResource } from '#api/resource.js';
 import type { TypeSchema } from '#apimachinery/schema.js';
 import { readDescriptions } from './descriptions.js';
 import { parseSchemas, type SchemaPackage } from './schema-text.js';
@@ -14,6 +15,7 @@ const source = (path: string) => join(root, 'src', path);
 
 generateSchema();
 generateIndex({ folder: 'api', defaultExport: /export default (defineResource|defineResources)\b/ });
+await generateNames();
 generateIndex({ folder: 'controllers', defaultExport: /export default defineController\b/ });
 generateIndex({ folder: 'scheduler/plugins', defaultExport: /export default definePlugin\b/ });
 
@@ -54,6 +56,18 @@ function renderTable(packages: SchemaPackage[]): string {
 function renderDescriptions(packages: SchemaPackage[]): string {
   const text = JSON.stringify(JSON.stringify(readDescriptions(packages)));
   return `/** JSON text: type name to field name to description; '' is the type itself. */\nexport const descriptions = ${text};\n`;
+}
+
+/** Exports each stored resource by its plural, the name that a person knows it by; an alias of another has none. */
+async function generateNames(): Promise<void> {
+  const lines: string[] = [];
+  for (const path of walk(source('api')).filter((one) => /^(?!.*\.(test|gen)\.ts$).*\.ts$/.test(one))) {
+    if (!/export default defineResource\b/.test(readFileSync(path, 'utf8'))) continue;
+    const { plural, storedAs } = ((await import(path)) as { default: AnyResource }).default;
+    const from = relative(source('api'), path).replace(/\.ts$/, '.js');
+    if (!storedAs) lines.push(`export { default as ${plural} } from './${from}';`);
+  }
+  write('api/names.gen.ts', `${lines.sort().join('\n')}\n`);
 }
 
 /** Lists the files below a folder whose default export says they belong to the list. */

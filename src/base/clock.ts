@@ -123,7 +123,8 @@ export class VirtualClock extends SleepingClock implements Clock {
       next.fire();
       await settle();
     }
-    this.#nowMs = endMs;
+    // Another advance, begun while this one let things settle, may have come further.
+    this.#nowMs = Math.max(this.#nowMs, endMs);
   }
 
   #next(): VirtualTimer | undefined {

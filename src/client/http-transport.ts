@@ -14,6 +14,10 @@ export interface HttpTransportOptions {
   /** A client certificate and its key, PEM. */
   cert?: string | Buffer;
   key?: string | Buffer;
+  /** The name that the server's certificate must hold, where it is not the one in `server`. */
+  tlsServerName?: string;
+  /** Take any certificate: whoever sits between us and the server can read and change everything. */
+  insecureSkipTlsVerify?: boolean;
   /** A bearer token; a function is asked for each request, since tokens are renewed. */
   token?: string | (() => string);
   userAgent?: string;
@@ -162,8 +166,15 @@ export class HttpTransport implements Transport {
       const max = connection.session.remoteSettings?.maxConcurrentStreams ?? streamsMaxAssumed;
       if (connection.streams < max) return connection;
     }
-    const { server, ca, cert, key } = this.#options;
-    const session = http2.connect(server, { ca, cert, key, settings: { enablePush: false } });
+    const { server, ca, cert, key, tlsServerName, insecureSkipTlsVerify } = this.#options;
+    const session = http2.connect(server, {
+      ca,
+      cert,
+      key,
+      ...(tlsServerName && { servername: tlsServerName }),
+      rejectUnauthorized: !insecureSkipTlsVerify,
+      settings: { enablePush: false },
+    });
     const ready = new Promise<void>((resolve, reject) => {
       session.once('connect', () => resolve());
       session.once('error', reject);

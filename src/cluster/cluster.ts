@@ -12,7 +12,7 @@ import { ControlPlane } from './control-plane.js';
 import { contextName, type Layout, layoutOf, userKubeconfig } from './layout.js';
 import { machineAddress, machineNodeName } from './machine/address.js';
 import { installMissing } from './machine/system-packages.js';
-import { MachineNode, type NodeStart } from './machine-node.js';
+import { kubeletPort, MachineNode, type NodeStart } from './machine-node.js';
 import { identities, openPki, type Pki } from './pki.js';
 import { SimulatedNodes } from './simulated-nodes.js';
 import type { Steps } from './steps.js';
@@ -119,10 +119,26 @@ export class Cluster {
     if (this.#options.config.kubeconfig) await mergeIntoFile(userKubeconfig(), { name: contextName, access });
   }
 
-  async #startSimulatedNodes(context: NodeStart): Promise<void> {
-    const { nodes } = this.#options.config;
-    if (nodes === 0) return;
-    this.#simulatedNodes = new SimulatedNodes(context);
-    await this.#simulatedNodes.start(nodes);
+  async #startSimulatedNodes({ controlPlane, pki, nodeName, nodeAddress, dnsAddress }: NodeStart): Promise<void> {
+    const { config, steps, clock, prng, log } = this.#options;
+    if (config.nodes === 0) return;
+    const { podCidr, clusterDomain, runtime } = config;
+    const paths = { root: this.layout.kubelet, podLogs: this.layout.podLogs };
+    const server = { pki, name: nodeName, host: '0.0.0.0', port: kubeletPort };
+    const shared = { controlPlane, clock, prng, log, podCidr, clusterDomain, dnsAddress, nodeAddress, paths };
+    const simulated = new SimulatedNodes({ ...shared, server });
+    this.#simulatedNodes = simulated;
+    const only = runtime === 'simulated';
+    const base = only ? nodeName : 'simulated';
+    const names =
+      only && config.nodes === 1 ? [base] : Array.from({ length: config.nodes }, (_, at) => `${base}-${at}`);
+    await Promise.all([
+      steps.run(only ? 'nodes' : 'simulated nodes', async () => {
+        await Promise.all(names.map((name) => simulated.add({ name })));
+        return `${names.length} simulated, Ready`;
+      }),
+      // A real node serves DNS where there is one.
+      only ? steps.run('DNS', () => simulated.startDns(names[0]!)) : undefined,
+    ]);
   }
 }

@@ -183,7 +183,7 @@ export class MachineNode {
       tls: { cert: serving.certificate, key: serving.key, clientCa: pki.ca },
     });
     this.#kubeletServer = server;
-    const port = await listenNear(server, kubeletPort);
+    const port = await listenNear(server, { host: '0.0.0.0', port: kubeletPort });
     this.#kubelet = new Kubelet({
       ...shared,
       port,
@@ -222,8 +222,8 @@ export class MachineNode {
   }
 }
 
-export async function listenNear(server: KubeletServer, port: number): Promise<number> {
-  const host = '0.0.0.0';
+export async function listenNear(server: KubeletServer, wanted: { host: string; port: number }): Promise<number> {
+  const { host, port } = wanted;
   try {
     return (await server.listen({ host, port })).port;
   } catch (error) {

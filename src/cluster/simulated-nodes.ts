@@ -1,8 +1,11 @@
 /** Nodes that exist in this process only: each a real kubelet over a runtime that runs nothing. */
 import pods from '#api/core/pod/index.js';
 import services from '#api/core/service.js';
-import type { Pod, Service } from '#api/gen/core-v1.js';
+import type { Pod, Service, Taint } from '#api/gen/core-v1.js';
 import { componentUsers } from '#apiserver/authentication/component-users.js';
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
+import type { Prng } from '#base/prng.js';
 import { EventRecorder } from '#client/events.js';
 import { Informer } from '#client/informer.js';
 import { DnsServer } from '#dns/server.js';
@@ -11,147 +14,183 @@ import { Kubelet } from '#kubelet/kubelet.js';
 import { simulatedFacts } from '#kubelet/node-facts.js';
 import { SharedPods } from '#kubelet/pod-source.js';
 import { RuntimeError, type ServedRuntime } from '#kubelet/runtime/runtime.js';
-import { SimulatedRuntime } from '#kubelet/runtime/simulated.js';
+import { SimulatedRuntime, type SimulatedRuntimeOptions } from '#kubelet/runtime/simulated.js';
 import { podsOf, type ServedPods } from '#kubelet/server/served-pods.js';
 import { KubeletServer } from '#kubelet/server/server.js';
 import { addressOf } from '#network/cidr.js';
+import type { ControlPlane } from './control-plane.js';
 import { askDns } from './dns-check.js';
 import { ensureDnsService } from './dns-service.js';
-import { kubeletPort, listenNear, type NodeStart } from './machine-node.js';
+import { listenNear } from './machine-node.js';
 import { nodeReady } from './node-ready.js';
+import type { Pki } from './pki.js';
 import { gitVersion } from './version.js';
 
+export interface SimulatedNodesOptions {
+  controlPlane: ControlPlane;
+  clock: Clock;
+  prng: Prng;
+  log: Log;
+  /** Pods get addresses of it. */
+  podCidr: string;
+  clusterDomain: string;
+  /** What pods are told to ask for names. */
+  dnsAddress: string;
+  /** Shown by all nodes as their own, since they have none. */
+  nodeAddress: string;
+  /** Named in what the kubelet tells the runtime; nothing is written there. */
+  paths: { root: string; podLogs: string };
+  /** Serve logs and exec of all nodes there, or at a free port when that one is taken. Default: no. */
+  server?: { pki: Pki; name: string; host: string; port: number };
+}
+
+export interface SimulatedNode {
+  name: string;
+  labels?: Record<string, string>;
+  taints?: readonly Taint[];
+  /** Default: 32 cores, 256 GiB, 110 pods. */
+  size?: { cpus?: number; memoryBytes?: number; pods?: number };
+  /** What should end or fail in its runtime. Default: all goes well. */
+  runtime?: Pick<SimulatedRuntimeOptions, 'images' | 'lifetime' | 'faults'>;
+}
+
+interface Running {
+  kubelet: Kubelet;
+  recorder: EventRecorder;
+  runtime: SimulatedRuntime;
+}
+
 export class SimulatedNodes {
-  readonly #start: NodeStart;
+  readonly #options: SimulatedNodesOptions;
   readonly #addresses: AddressPool;
   readonly #stop = new AbortController();
-  readonly #kubelets: Kubelet[] = [];
-  readonly #recorders: EventRecorder[] = [];
+  readonly #running = new Map<string, Running>();
   readonly #informers: Promise<void>[] = [];
-  readonly #runtimes: SimulatedRuntime[] = [];
+  #shared: { podSource: SharedPods; services: Informer<Service> } | undefined;
   #server: KubeletServer | undefined;
+  #port: Promise<number | undefined> | undefined;
   #dns: DnsServer | undefined;
 
-  constructor(start: NodeStart) {
-    this.#start = start;
-    this.#addresses = new AddressPool(start.config.podCidr);
+  constructor(options: SimulatedNodesOptions) {
+    this.#options = options;
+    this.#addresses = new AddressPool(options.podCidr);
   }
 
-  /** Resolves when all are ready, and DNS answers where no real node serves it. */
-  async start(count: number): Promise<void> {
-    const { steps, config } = this.#start;
-    await Promise.all([
-      steps.run(config.runtime === 'simulated' ? 'nodes' : 'simulated nodes', async () => {
-        await this.#startKubelets(count);
-        return `${count} simulated, Ready`;
-      }),
-      config.runtime === 'simulated' ? steps.run('DNS', () => this.#startDns()) : undefined,
-    ]);
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#server?.close();
-    await Promise.all(this.#kubelets.map((kubelet) => kubelet.stop()));
-    await Promise.all(this.#recorders.map((recorder) => recorder.close()));
-    await this.#dns?.close();
-    await Promise.all(this.#informers);
-  }
-
-  async #startKubelets(count: number): Promise<void> {
-    const { controlPlane, clock, prng, log } = this.#start;
-    const client = controlPlane.client(componentUsers.apiServer);
-    const shared = { clock, prng, log: log.child({ component: 'simulated-kubelet' }) };
-    const podInformer = new Informer(client.of(pods), shared);
-    const serviceInformer = new Informer(client.of(services), shared);
-    const source = new SharedPods(podInformer);
-    this.#informers.push(podInformer.start(this.#stop.signal), serviceInformer.start(this.#stop.signal));
-    const port = await this.#startServer();
-    await Promise.all(
-      Array.from({ length: count }, (_, index) => this.#startOne(index, { source, services: serviceInformer, port })),
-    );
-  }
-
-  async #startOne(
-    index: number,
-    { source, services: informer, port }: { source: SharedPods; services: Informer<Service>; port: number },
-  ): Promise<void> {
-    const { controlPlane, nodeName: base, nodeAddress, config, layout, clock, prng, log, dnsAddress } = this.#start;
-    const alone = config.nodes === 1 && config.runtime === 'simulated';
-    const nodeName = alone ? base : `${config.runtime === 'simulated' ? base : 'simulated'}-${index}`;
+  /** Resolves when the node is Ready. Throws CommandError when it does not become so. */
+  async add(node: SimulatedNode): Promise<void> {
+    const { controlPlane, clock, prng, log, dnsAddress, nodeAddress, clusterDomain } = this.#options;
+    const { name: nodeName } = node;
     const client = controlPlane.client(componentUsers.kubelet(nodeName));
     const shared = { client, clock, prng, log: log.child({ component: 'kubelet', node: nodeName }) };
     const recorder = new EventRecorder({ ...shared, component: 'kubelet', host: nodeName });
-    this.#recorders.push(recorder);
     const runtime = new SimulatedRuntime({
+      ...node.runtime,
       clock,
       prng,
       allocateAddress: () => this.#addresses.take(),
       releaseAddress: (address) => this.#addresses.give(address),
     });
-    this.#runtimes.push(runtime);
+    const port = await (this.#port ??= this.#startServer());
     const kubelet = new Kubelet({
       ...shared,
+      ...this.#watches(),
       runtime,
       port,
       nodeName,
       events: recorder,
       mode: 'simulated',
       addresses: [nodeAddress],
-      cluster: { servers: [dnsAddress], domain: config.clusterDomain },
+      cluster: { servers: [dnsAddress], domain: clusterDomain },
       version: gitVersion,
-      facts: simulatedFacts(nodeName),
-      podSource: source,
-      services: informer,
-      paths: { root: layout.kubelet, podLogs: layout.podLogs },
+      facts: simulatedFacts(nodeName, node.size),
+      labels: node.labels,
+      taints: node.taints,
+      paths: this.#options.paths,
     });
-    this.#kubelets.push(kubelet);
+    this.#running.set(nodeName, { kubelet, recorder, runtime });
     await kubelet.start();
     await nodeReady({ client, nodeName, clock });
   }
 
-  /** One server for all: thousands of nodes must not mean thousands of ports. */
-  async #startServer(): Promise<number> {
-    const { pki, nodeName, nodeAddress, clock, log } = this.#start;
-    const { certificate, key } = await pki.kubeletServingCertificate(nodeName, [nodeAddress]);
-    this.#server = new KubeletServer({
-      pods: podsOfAll(this.#kubelets),
-      runtime: runtimeOfAll(this.#runtimes),
-      nodeName,
-      clock,
-      log: log.child({ component: 'kubelet-server' }),
-      tls: { cert: certificate, key, clientCa: pki.ca },
-    });
-    return listenNear(this.#server, kubeletPort);
+  /** The node's kubelet falls silent, as if its machine had lost power; the Node object stays. */
+  async cut(name: string): Promise<void> {
+    const running = this.#running.get(name);
+    this.#running.delete(name);
+    await running?.kubelet.stop();
+    await running?.recorder.close();
   }
 
-  async #startDns(): Promise<string> {
-    const { controlPlane, clock, prng, log, config, nodeName, nodeAddress, dnsAddress } = this.#start;
+  /** What runs on the node; undefined for one that is not there. */
+  runtime(name: string): SimulatedRuntime | undefined {
+    return this.#running.get(name)?.runtime;
+  }
+
+  /** Serves cluster DNS at a free port of this machine, which is told. */
+  async startDns(nodeName: string): Promise<string> {
+    const { controlPlane, clock, prng, log, clusterDomain: domain, nodeAddress, dnsAddress } = this.#options;
     const dns = new DnsServer({
       client: controlPlane.client(componentUsers.dns),
       clock,
       prng,
       log: log.child({ component: 'dns' }),
-      domain: config.clusterDomain,
+      domain,
       upstream: nameservers(''),
     });
     this.#dns = dns;
     const port = await dns.listen({ address: '127.0.0.1', port: 0, signal: this.#stop.signal });
     const client = controlPlane.client(componentUsers.apiServer);
     await ensureDnsService(client, { serviceAddress: dnsAddress, address: nodeAddress, port, nodeName });
-    await askDns({ server: '127.0.0.1', port, domain: config.clusterDomain, clock });
+    await askDns({ server: '127.0.0.1', port, domain, clock });
     return `127.0.0.1:${port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#server?.close();
+    await Promise.all([...this.#running.keys()].map((name) => this.cut(name)));
+    await this.#dns?.close();
+    await Promise.all(this.#informers);
+  }
+
+  /** One server for all: thousands of nodes must not mean thousands of ports. */
+  async #startServer(): Promise<number | undefined> {
+    const { server, nodeAddress, clock, log } = this.#options;
+    if (!server) return undefined;
+    const { certificate, key } = await server.pki.kubeletServingCertificate(server.name, [nodeAddress]);
+    this.#server = new KubeletServer({
+      pods: podsOfAll(() => [...this.#running.values()].map(({ kubelet }) => kubelet)),
+      runtime: runtimeOfAll(() => [...this.#running.values()].map(({ runtime }) => runtime)),
+      nodeName: server.name,
+      clock,
+      log: log.child({ component: 'kubelet-server' }),
+      tls: { cert: certificate, key, clientCa: server.pki.ca },
+    });
+    return listenNear(this.#server, server);
+  }
+
+  /** One watch of pods and one of services for all nodes. */
+  #watches(): { podSource: SharedPods; services: Informer<Service> } {
+    if (this.#shared) return this.#shared;
+    const { controlPlane, clock, prng, log } = this.#options;
+    const client = controlPlane.client(componentUsers.apiServer);
+    const options = { clock, prng, log: log.child({ component: 'simulated-kubelet' }) };
+    const podInformer = new Informer(client.of(pods), options);
+    const serviceInformer = new Informer(client.of(services), options);
+    this.#shared = { podSource: new SharedPods(podInformer), services: serviceInformer };
+    this.#informers.push(podInformer.start(this.#stop.signal), serviceInformer.start(this.#stop.signal));
+    return this.#shared;
   }
 }
 
-function podsOfAll(kubelets: readonly Kubelet[]): ServedPods {
+function podsOfAll(all: () => readonly Kubelet[]): ServedPods {
   const ownerOf = (pod: Pod) =>
-    podsOf(() => kubelets.find((kubelet) => kubelet.pods().some(({ metadata }) => metadata.uid === pod.metadata.uid)));
+    podsOf(() => all().find((kubelet) => kubelet.pods().some(({ metadata }) => metadata.uid === pod.metadata.uid)));
   return {
-    pods: () => kubelets.flatMap((kubelet) => podsOf(() => kubelet).pods()),
+    pods: () => all().flatMap((kubelet) => podsOf(() => kubelet).pods()),
     sandboxId: (pod) => ownerOf(pod).sandboxId(pod),
     containerId: (pod, name) => ownerOf(pod).containerId(pod, name),
     logFile: (target) => {
+      const kubelets = all();
       const owner = kubelets.find((kubelet) =>
         kubelet.pods().some(({ metadata }) => metadata.namespace === target.namespace && metadata.name === target.pod),
       );
@@ -161,16 +200,16 @@ function podsOfAll(kubelets: readonly Kubelet[]): ServedPods {
 }
 
 /** Streams by the runtime that has the container or sandbox. */
-function runtimeOfAll(runtimes: readonly SimulatedRuntime[]): ServedRuntime {
+function runtimeOfAll(all: () => readonly SimulatedRuntime[]): ServedRuntime {
   const having = async (id: string) => {
-    for (const runtime of runtimes) if ((await runtime.container(id)) ?? (await runtime.sandbox(id))) return runtime;
+    for (const runtime of all()) if ((await runtime.container(id)) ?? (await runtime.sandbox(id))) return runtime;
     throw new RuntimeError('not found', `no simulated node has ${id}`);
   };
   return {
     execStream: async (id, options) => (await having(id)).execStream(id, options),
     attachStream: async (id, options) => (await having(id)).attachStream(id, options),
     portForward: async (id, port) => (await having(id)).portForward(id, port),
-    stats: async () => (await Promise.all(runtimes.map((runtime) => runtime.stats()))).flat(),
+    stats: async () => (await Promise.all(all().map((runtime) => runtime.stats()))).flat(),
   };
 }
 

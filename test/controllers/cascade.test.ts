@@ -62,7 +62,7 @@ test('deleting in the foreground keeps the owner until all below it are gone', a
   await start({ endAfterMs: 5000 });
   await deploy();
   await remove('Foreground');
-  await cluster.clock.advance(3000);
+  await cluster.advance(3000);
   const owner = await cluster.get(deployments, 'web');
   expect(owner.metadata.finalizers).toEqual(['foregroundDeletion']);
   expect((await cluster.list(pods)).every(({ metadata }) => metadata.deletionTimestamp)).toBe(true);
@@ -111,7 +111,7 @@ test('an object is collected when the last of its owners is gone, and at once wh
   await make('stray', [a], 'no-such-uid');
   await cluster.until(async () => !(await cluster.exists(configMaps, 'stray')));
   await cluster.client.of(configMaps).delete('a', { namespace: 'default' });
-  await cluster.clock.advance(5000);
+  await cluster.advance(5000);
   const child = await cluster.get(configMaps, 'child');
   expect(child.metadata.ownerReferences?.map(({ name }) => name)).toEqual(['b']);
   await cluster.client.of(configMaps).delete('b', { namespace: 'default' });
@@ -209,7 +209,7 @@ test('a silent node is Unknown after 50 s, its pods are not ready, and after fiv
   cluster.isNodeSilent = true;
   for (let seconds = 0; seconds < 80; seconds += 10) {
     await beat();
-    await cluster.clock.advance(10_000);
+    await cluster.advance(10_000);
   }
   const node = await cluster.get(nodes, nodeName);
   expect(node.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({
@@ -225,7 +225,7 @@ test('a silent node is Unknown after 50 s, its pods are not ready, and after fiv
   expect(before.some(({ metadata }) => metadata.deletionTimestamp)).toBe(false);
   for (let seconds = 0; seconds < 300; seconds += 10) {
     await beat();
-    await cluster.clock.advance(10_000);
+    await cluster.advance(10_000);
   }
   const evicted = (await cluster.list(pods)).filter(({ metadata }) => metadata.deletionTimestamp);
   expect(evicted).toHaveLength(2);
@@ -240,7 +240,7 @@ test('the pods of a deleted node are collected', async () => {
   cluster.isNodeSilent = true;
   const before = await cluster.list(pods);
   await cluster.client.of(nodes).delete(nodeName);
-  await cluster.clock.advance(90_000);
+  await cluster.advance(90_000);
   const names = (await cluster.list(pods)).map(({ metadata }) => metadata.name);
   for (const { metadata } of before) expect(names).not.toContain(metadata.name);
 });

@@ -58,7 +58,7 @@ async function approve(): Promise<void> {
 test('what a person approves is signed for as long as asked, and cleaned up an hour later', async () => {
   const made = await request(signers.client, { expirationSeconds: 1200 });
   await cluster.client.of(certificateSigningRequests).create(made);
-  await cluster.clock.advance(5000);
+  await cluster.advance(5000);
   expect((await current()).status?.certificate).toBeUndefined();
   await approve();
   await cluster.until(async () => Boolean((await current()).status?.certificate));
@@ -88,7 +88,7 @@ test('what its signer refuses has failed, and says why', async () => {
 test('a kubelet that may renew its own certificate gets it without a person, once it may', async () => {
   const made = await request(signers.kubeletClient, { subject: 'O=system:nodes, CN=system:node:n9' });
   await cluster.as(kubelet).of(certificateSigningRequests).create(made);
-  await cluster.clock.advance(10_000);
+  await cluster.advance(10_000);
   expect(await typesNow()).toEqual([]);
   await cluster.client.of(clusterRoleBindings).create({
     apiVersion: 'rbac.authorization.k8s.io/v1',

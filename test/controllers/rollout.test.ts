@@ -138,9 +138,9 @@ test('an update that never gets ready keeps the old pods, and is told to have fa
   await cluster.client.of(deployments).create(web('v1', { progressDeadlineSeconds: 60 }));
   await cluster.until(isDone);
   await setImage('bad');
-  await cluster.clock.advance(50_000);
+  await cluster.advance(50_000);
   expect(await conditions()).toMatchObject({ Progressing: 'True ReplicaSetUpdated' });
-  await cluster.clock.advance(20_000);
+  await cluster.advance(20_000);
   expect(await conditions()).toEqual({
     Available: 'True MinimumReplicasAvailable',
     Progressing: 'False ProgressDeadlineExceeded',
@@ -174,7 +174,7 @@ test('a paused Deployment scales but does not roll, and rolls when it is resumed
   await patchSpec({ paused: true });
   await setImage('v2');
   await patchSpec({ replicas: 5 });
-  await cluster.clock.advance(20_000);
+  await cluster.advance(20_000);
   expect(await sizes()).toEqual([['1', 5]]);
   expect(await conditions()).toMatchObject({ Progressing: 'Unknown DeploymentPaused' });
   await patchSpec({ paused: false });
@@ -190,13 +190,13 @@ test('scaling in the middle of a rollout is shared', async () => {
   await cluster.client.of(deployments).create(web('v1', { replicas: 10 }));
   await cluster.until(isDone);
   await setImage('bad');
-  await cluster.clock.advance(20_000);
+  await cluster.advance(20_000);
   expect(await sizes()).toEqual([
     ['1', 8],
     ['2', 5],
   ]);
   await patchSpec({ replicas: 20 });
-  await cluster.clock.advance(20_000);
+  await cluster.advance(20_000);
   const [old, newest] = await sizes();
   expect(Number(old![1]) + Number(newest![1])).toBe(25);
   expect(Number(newest![1])).toBeGreaterThan(5);
@@ -220,10 +220,10 @@ test('old ReplicaSets beyond revisionHistoryLimit are deleted', async () => {
 test('minReadySeconds delays availability', async () => {
   await start();
   await cluster.client.of(deployments).create(web('v1', { minReadySeconds: 30 }));
-  await cluster.clock.advance(20_000);
+  await cluster.advance(20_000);
   expect((await cluster.get(deployments, 'web')).status).toMatchObject({ readyReplicas: 3 });
   expect((await cluster.get(deployments, 'web')).status?.availableReplicas ?? 0).toBe(0);
-  await cluster.clock.advance(20_000);
+  await cluster.advance(20_000);
   expect((await cluster.get(deployments, 'web')).status?.availableReplicas).toBe(3);
 });
 
@@ -240,7 +240,7 @@ test('a deleted pod is replaced; one that loses its labels is let go and replace
       { metadata: { labels: { app: 'debug' } } },
       { type: 'merge', namespace: 'default' },
     );
-  await cluster.clock.advance(10_000);
+  await cluster.advance(10_000);
   await cluster.until(isDone);
   const after = await cluster.list(pods);
   expect(after).toHaveLength(4);
@@ -249,7 +249,7 @@ test('a deleted pod is replaced; one that loses its labels is let go and replace
   await cluster.client
     .of(pods)
     .patch(released.metadata.name!, { metadata: { labels: { app: 'web' } } }, { type: 'merge', namespace: 'default' });
-  await cluster.clock.advance(10_000);
+  await cluster.advance(10_000);
   expect(await cluster.list(pods)).toHaveLength(3);
 });
 

@@ -1,24 +1,17 @@
-/** A control plane in this process on virtual time, for scenarios of controllers; a stand-in for kubelets runs the pods. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** A cluster of the testing library without kubelets, for scenarios of controllers: a stand-in runs the pods as told. */
 import nodes from '#api/core/node.js';
 import pods from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { ResourceRef } from '#api/resource.js';
 import { isReason } from '#apimachinery/errors.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
-import type { UserInfo } from '#apiserver/authentication/authenticator.js';
-import { VirtualClock } from '#base/clock.js';
-import { type Log, silentLog } from '#base/log.js';
+import type { Clock } from '#base/clock.js';
+import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
-import { Client } from '#client/client.js';
+import type { Client } from '#client/client.js';
 import { InformerFactory } from '#client/informer.js';
-import { ControlPlane } from '#cluster/control-plane.js';
-import { openPki } from '#cluster/pki.js';
-import { openMemoryStore } from '#storage/memory.js';
+import * as testing from '#testing/index.js';
 
-const admin = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
 export const nodeName = 'n1';
 
 export interface TestClusterOptions {
@@ -29,46 +22,16 @@ export interface TestClusterOptions {
 }
 
 export class TestCluster {
-  readonly clock = new VirtualClock();
+  readonly clock: Clock;
   readonly client: Client;
   readonly informers: InformerFactory;
-  /** What controllers logged as errors: bugs. */
-  readonly errors: unknown[];
-  readonly #end: () => Promise<void>;
+  /** What went wrong in the stand-in. */
+  readonly errors: unknown[] = [];
+  readonly #cluster: testing.TestCluster;
+  readonly #stop = new AbortController();
 
   static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
-    const directory = await mkdtemp(join(tmpdir(), 't8s-controllers-'));
-    const clock = new VirtualClock();
-    const prng = new SeededPrng(1);
-    const errors: unknown[] = [];
-    const log: Log = {
-      ...silentLog,
-      error: (message, fields) => errors.push([message, fields?.err]),
-      child: () => log,
-    };
-    const pki = await openPki({ directory, clock, prng });
-    const store = openMemoryStore();
-    const plane = new ControlPlane({
-      store,
-      pki,
-      serviceCidr: '10.96.0.0/16',
-      clusterDomain: 'cluster.local',
-      advertiseAddress: '10.0.0.1',
-      clock,
-      prng,
-      log,
-      scheduler: false,
-    });
-    await plane.startWithoutPort(6443);
-    plane.startComponents();
-    const end = async () => {
-      const stopping = plane.stop();
-      await clock.advance(10_000);
-      await stopping;
-      await store.close();
-      await rm(directory, { recursive: true });
-    };
-    const cluster = new TestCluster({ plane, clock, prng, log, errors, end });
+    const cluster = new TestCluster(await testing.startTestCluster({ nodes: 0, scheduler: false }));
     await cluster.#addNode();
     cluster.#runPods(options);
     void cluster.#heartbeats();
@@ -76,44 +39,34 @@ export class TestCluster {
     return cluster;
   }
 
-  private constructor(parts: {
-    plane: ControlPlane;
-    clock: VirtualClock;
-    prng: SeededPrng;
-    log: Log;
-    errors: unknown[];
-    end: () => Promise<void>;
-  }) {
-    const { plane, clock, prng, log, errors, end } = parts;
-    this.#plane = plane;
-    this.clock = clock;
-    this.errors = errors;
-    this.client = new Client(plane.server.transport(admin));
-    this.informers = new InformerFactory({ client: this.client, clock, prng, log });
-    this.#stop = new AbortController();
+  private constructor(cluster: testing.TestCluster) {
+    this.#cluster = cluster;
+    this.clock = cluster.clock;
+    this.client = cluster.client();
+    const { client, clock } = this;
+    this.informers = new InformerFactory({ client, clock, prng: new SeededPrng(2), log: silentLog });
     this.informers.start(this.#stop.signal);
-    this.#end = end;
   }
 
-  readonly #stop: AbortController;
-  readonly #plane: ControlPlane;
-
   /** A client that is this user. */
-  as(user: UserInfo): Client {
-    return this.#plane.client(user);
+  as(user: testing.TestUser): Client {
+    return this.#cluster.client(user);
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.#cluster.advance(ms);
   }
 
   /** Lets time pass, in small steps, until it holds. Throws after `limitMs`. `watch` is called at every step. */
   async until(
     holds: () => boolean | Promise<boolean>,
-    { limitMs = 120_000, stepMs = 100, watch }: { limitMs?: number; stepMs?: number; watch?: () => void } = {},
+    { watch, limitMs = 120_000, stepMs }: testing.UntilOptions & { watch?: () => void } = {},
   ): Promise<void> {
-    for (let spentMs = 0; spentMs <= limitMs; spentMs += stepMs) {
-      if (await holds()) return;
-      await this.clock.advance(stepMs);
+    const watched = async () => {
       watch?.();
-    }
-    throw new Error(`not so after ${limitMs} ms: ${holds}`);
+      return await holds();
+    };
+    await this.#cluster.until(watch ? watched : holds, { limitMs, stepMs });
   }
 
   async get<T extends KubeObject>(ref: ResourceRef<T>, name: string, namespace = 'default'): Promise<T> {
@@ -137,15 +90,15 @@ export class TestCluster {
   /** Throws the first bug that a controller logged. */
   async end(): Promise<void> {
     this.#stop.abort();
-    const bugs = [...this.errors];
-    await this.#end();
-    if (bugs.length > 0) throw new Error(`a controller failed: ${bugs[0]}`, { cause: bugs });
+    const bugs = [...this.#cluster.errors, ...this.errors];
+    await this.#cluster.stop();
+    if (bugs.length > 0) throw new Error('a controller failed', { cause: bugs });
   }
 
   async #addNode(): Promise<void> {
     const metadata = { name: nodeName, labels: { 'topology.kubernetes.io/zone': 'z' } };
-    const node = await this.client.of(nodes).create({ apiVersion: 'v1', kind: 'Node', metadata, spec: {} });
-    await this.client.of(nodes).updateStatus({ ...node, status: { conditions: [this.#ready('True')] } });
+    await this.client.of(nodes).create({ apiVersion: 'v1', kind: 'Node', metadata, spec: {} });
+    await this.#beat();
   }
 
   /** Set to true, the node's kubelet falls silent. */

@@ -1,0 +1,139 @@
+/** A whole cluster in this process that leaves nothing behind: control plane and simulated nodes, on a given clock. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
+import type { Prng } from '#base/prng.js';
+import { formatKubeconfig } from '#client/kubeconfig.js';
+import controllers from '#controllers/index.gen.js';
+import type { Controller } from '#controllers/runtime.js';
+import { addressOf } from '#network/cidr.js';
+import { openLmdbStore } from '#storage/lmdb.js';
+import { openMemoryStore } from '#storage/memory.js';
+import type { Store } from '#storage/store.js';
+import { resolveConfig } from './config.js';
+import { ControlPlane } from './control-plane.js';
+import { contextName } from './layout.js';
+import { identities, type KeyPair, openPki, type Pki } from './pki.js';
+import { SimulatedNodes } from './simulated-nodes.js';
+
+export interface EphemeralClusterOptions {
+  clock: Clock;
+  prng: Prng;
+  log: Log;
+  /** `lmdb` keeps the objects in files of a temporary directory, which goes when the cluster stops. */
+  store: 'memory' | 'lmdb';
+  /** Names of those that run. Default: all. */
+  controllers?: readonly string[];
+  scheduler?: boolean;
+  /** Serve HTTPS on a free port of 127.0.0.1. */
+  listen?: boolean;
+}
+
+/** Of the service `kubernetes`. Nothing is reached there: pods are simulated, and so is what they would reach. */
+const advertiseAddress = '10.0.0.1';
+const host = '127.0.0.1';
+const advertisePort = 6443;
+const { serviceCidr, podCidr, clusterDomain } = resolveConfig({ flags: {}, env: {}, root: false, linux: false });
+
+export class EphemeralCluster {
+  readonly controlPlane: ControlPlane;
+  readonly nodes: SimulatedNodes;
+  readonly #options: EphemeralClusterOptions;
+  readonly #pki: Pki;
+  readonly #store: Store;
+  readonly #directory: string;
+  #url: string | undefined;
+
+  /**
+   * Makes what takes real time, keys and files, and nothing that takes the clock's. Throws RangeError for an unknown
+   * controller.
+   */
+  static async prepare(options: EphemeralClusterOptions): Promise<EphemeralCluster> {
+    const chosen = options.controllers && controllersNamed(options.controllers);
+    const { clock, prng } = options;
+    const directory = await mkdtemp(join(tmpdir(), 't8s-'));
+    const pki = await openPki({ directory: join(directory, 'pki'), clock, prng });
+    const kubeletClient = await pki.clientCertificate('apiserver-kubelet-client', identities.kubeletClient);
+    const store = options.store === 'lmdb' ? openLmdbStore(join(directory, 'store')) : openMemoryStore();
+    return new EphemeralCluster({ options, controllers: chosen, pki, kubeletClient, store, directory });
+  }
+
+  private constructor(parts: {
+    options: EphemeralClusterOptions;
+    controllers: readonly Controller[] | undefined;
+    pki: Pki;
+    kubeletClient: KeyPair;
+    store: Store;
+    directory: string;
+  }) {
+    const { options, controllers: chosen, pki, kubeletClient, store, directory } = parts;
+    const { clock, prng, log, scheduler, listen } = options;
+    this.#options = options;
+    this.#pki = pki;
+    this.#store = store;
+    this.#directory = directory;
+    const shared = { clock, prng, log, clusterDomain };
+    this.controlPlane = new ControlPlane({
+      ...shared,
+      store,
+      pki,
+      kubeletClient,
+      serviceCidr,
+      advertiseAddress,
+      controllers: chosen,
+      scheduler,
+    });
+    this.nodes = new SimulatedNodes({
+      ...shared,
+      controlPlane: this.controlPlane,
+      podCidr,
+      dnsAddress: addressOf(serviceCidr, 10),
+      nodeAddress: host,
+      paths: { root: join(directory, 'kubelet'), podLogs: join(directory, 'logs') },
+      server: listen ? { pki, name: 'nodes', host, port: 0 } : undefined,
+    });
+  }
+
+  /** `https://127.0.0.1:40123`; undefined before it has started, and when it does not listen. */
+  get url(): string | undefined {
+    return this.#url;
+  }
+
+  /** Resolves when the control plane serves and its components run. */
+  async start(): Promise<void> {
+    if (this.#options.listen) {
+      const { address, port } = await this.controlPlane.start({ host, port: 0 });
+      this.#url = `https://${address}:${port}`;
+    } else await this.controlPlane.startWithoutPort(advertisePort);
+    this.controlPlane.startComponents();
+  }
+
+  /** For the cluster's administrator, by client certificate. Throws TypeError when the cluster does not listen. */
+  async kubeconfig(): Promise<string> {
+    if (!this.#url) throw new TypeError('a cluster that does not listen has no kubeconfig');
+    const { certificate, key } = await this.#pki.clientCertificate('admin', identities.admin);
+    return formatKubeconfig(contextName, {
+      server: this.#url,
+      certificateAuthority: this.#pki.ca,
+      clientCertificate: certificate,
+      clientKey: key,
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.nodes.stop();
+    await this.controlPlane.stop();
+    await this.#store.close();
+    await rm(this.#directory, { recursive: true });
+  }
+}
+
+function controllersNamed(names: readonly string[]): Controller[] {
+  return names.map((name) => {
+    const found = controllers.find((controller) => controller.name === name);
+    if (found) return found;
+    throw new RangeError(`no controller "${name}": there are ${controllers.map((one) => one.name).join(', ')}`);
+  });
+}
