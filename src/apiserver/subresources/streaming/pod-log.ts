@@ -8,7 +8,7 @@ import { badRequest, internalError, invalid, StatusError } from '#apimachinery/e
 import { type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
 import type { SubresourceHandler } from '../subresource.js';
 import { authority, type Backend, dialText, kubeletOf, tlsOptions } from './backend.js';
-import type { StreamingOptions } from './index.js';
+import type { StreamingOptions } from './options.js';
 import { containerOf, flag, path, podOf } from './pod-container.js';
 
 /** Of the kubelet's text of an error. */

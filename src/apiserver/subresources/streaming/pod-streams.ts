@@ -3,7 +3,7 @@ import podResource from '#api/core/pod/index.js';
 import { badRequest } from '#apimachinery/errors.js';
 import type { ConnectCall, SubresourceHandler } from '../subresource.js';
 import { kubeletOf } from './backend.js';
-import type { StreamingOptions } from './index.js';
+import type { StreamingOptions } from './options.js';
 import { containerOf, flag, nodeNameOf, path, podOf } from './pod-container.js';
 import { tunnel } from './tunnel.js';
 

@@ -10,7 +10,7 @@ import { badRequest, StatusError } from '#apimachinery/errors.js';
 import { below } from '#base/prng.js';
 import type { ConnectCall, SubresourceHandler } from '../subresource.js';
 import { type Backend, kubeletOf, requireSplit } from './backend.js';
-import type { StreamingOptions } from './index.js';
+import type { StreamingOptions } from './options.js';
 import { reverseProxy } from './reverse-proxy.js';
 
 export function proxyHandlers(options: StreamingOptions): SubresourceHandler[] {
