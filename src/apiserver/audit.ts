@@ -6,6 +6,8 @@ export interface AuditEvent {
   auditId: string;
   /** Undefined when the caller was not known. */
   user: UserInfo | undefined;
+  /** As whom the user acted, where that was somebody else. */
+  impersonated: UserInfo | undefined;
   /** Undefined when the target could not be read. */
   info: RequestInfo | undefined;
   method: string;

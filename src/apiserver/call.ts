@@ -14,6 +14,8 @@ export interface Call {
   target: string;
   /** One value a name; names in lower case. */
   headers: Readonly<Record<string, string | undefined>>;
+  /** Names and values in turn, as sent. Absent for callers in this process. */
+  rawHeaders?: readonly string[];
   credentials: Credentials;
   /** Set for a caller in this process: who that is was decided when its transport was made. */
   user?: UserInfo;

@@ -60,7 +60,7 @@ afterEach(async () => {
 
 interface Ask {
   method?: string;
-  headers?: Record<string, string>;
+  headers?: Record<string, string | string[]>;
   body?: string | Uint8Array;
 }
 
@@ -118,6 +118,25 @@ describe.each([
     expect(list).toMatchObject({ kind: 'ConfigMapList', apiVersion: 'v1', items: [{ metadata: { name: 'a' } }] });
     expect(JSON.parse((await send(`${configMaps}/a`, { method: 'DELETE' })).body).status).toBe('Success');
     expect((await send(`${configMaps}/a`)).status).toBe(404);
+  });
+
+  it('takes each header that says whom to act as by itself', async () => {
+    await test.close();
+    session.destroy();
+    const groups: string[] = [];
+    await start({
+      allow: ({ verb, resource, user }) => {
+        if (resource?.resource === 'groups') groups.push(resource.name);
+        const isAllowed = verb.startsWith('impersonate') ? user.name === 'jane' : user.name === 'bob';
+        return { decision: isAllowed ? 'allow' : 'no opinion', reason: '' };
+      },
+    });
+    const headers = { 'impersonate-user': 'bob', 'impersonate-group': ['a, b', 'c'] };
+    expect((await send(configMaps, { headers })).status).toBe(200);
+    expect(groups).toEqual(['a, b', 'c']);
+    const refused = await send(configMaps, { headers: { 'impersonate-user': 'carol' } });
+    expect(refused.body).toContain('configmaps is forbidden: User \\"carol\\" cannot list resource');
+    expect((await send(configMaps, { headers: { 'impersonate-group': 'a' } })).status).toBe(400);
   });
 
   it('answers in YAML and takes it', async () => {

@@ -1,5 +1,5 @@
 /**
- * The way of every request, whatever transport it came by: what it asks for, who asks, whether there is room, whether
+ * The way of every request, whatever transport it came by: what it asks for, who asks and as whom, whether there is room, whether
  * it is allowed, and then the handler of its verb. Each station may end it with a StatusError; nothing goes around.
  */
 
@@ -10,7 +10,9 @@ import type { Log } from '#base/log.js';
 import { type Prng, uuid } from '#base/prng.js';
 import type { Audit } from './audit.js';
 import type { Authenticator, UserInfo } from './authentication/authenticator.js';
-import type { Authorizer } from './authorization/authorizer.js';
+import type { Attributes, Authorizer } from './authorization/authorizer.js';
+import { Impersonation } from './authorization/impersonation.js';
+import { wantedUserOf } from './authorization/impersonation-request.js';
 import { forbiddenError } from './authorization/union.js';
 import type { Answer, Call } from './call.js';
 import { FlowControl, type FlowLimits, isLongRunning } from './flow-control.js';
@@ -57,6 +59,7 @@ const warningsMax = 50;
 interface Progress {
   info?: RequestInfo;
   user?: UserInfo;
+  impersonated?: UserInfo;
   media: Media;
   warnings: string[];
 }
@@ -64,11 +67,13 @@ interface Progress {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #flow: FlowControl;
+  readonly #impersonation: Impersonation;
   readonly #handlers = new Map<string, SubresourceHandler>();
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#flow = new FlowControl(options.flowLimits);
+    this.#impersonation = new Impersonation(options.authorizer);
     for (const handler of options.subresources) {
       const { resource, name } = handler;
       this.#handlers.set(resource === '*' ? `*/${name}` : `${resource.group}/${resource.plural}/${name}`, handler);
@@ -99,6 +104,7 @@ export class Pipeline {
     this.#options.audit?.({
       auditId,
       user: progress.user,
+      impersonated: progress.impersonated,
       info: progress.info,
       method: call.method,
       target: call.target,
@@ -114,14 +120,11 @@ export class Pipeline {
   async #pass(call: Call, progress: Progress): Promise<Answer> {
     const info = parseRequestInfo(call.method, call.target);
     progress.info = info;
-    const user = call.user ?? (await this.#authenticate(call));
-    progress.user = user;
-    if (Object.keys(call.headers).some((name) => name.startsWith('impersonate-')))
-      throw new StatusError({
-        reason: 'Forbidden',
-        message: 'impersonation is not supported by this server',
-        details: {},
-      });
+    const requester = call.user ?? (await this.#authenticate(call));
+    progress.user = requester;
+    const wanted = call.rawHeaders && wantedUserOf(call.rawHeaders);
+    const user = wanted ? await this.#impersonation.impersonate(wanted, attributesOf(info, requester)) : requester;
+    if (wanted) progress.impersonated = user;
     const leave = this.#flow.enter(info, user);
     try {
       await this.#authorize(info, user);
@@ -139,8 +142,8 @@ export class Pipeline {
     return found.user;
   }
 
-  async #authorize({ verb, path, resource }: RequestInfo, user: UserInfo): Promise<void> {
-    const attributes = resource ? { user, verb, resource } : { user, verb, path };
+  async #authorize(info: RequestInfo, user: UserInfo): Promise<void> {
+    const attributes = attributesOf(info, user);
     const decided = this.#options.authorizer.authorize(attributes);
     const { decision, reason } = decided instanceof Promise ? await decided : decided;
     if (decision !== 'allow') throw forbiddenError(attributes, reason);
@@ -209,6 +212,10 @@ export class Pipeline {
     const message = `Internal error occurred: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
     return new StatusError({ reason: 'InternalError', message, details: {} }, { cause: thrown });
   }
+}
+
+function attributesOf({ verb, path, resource }: RequestInfo, user: UserInfo): Attributes {
+  return resource ? { user, verb, resource } : { user, verb, path };
 }
 
 export function pageNotFound(): Answer {

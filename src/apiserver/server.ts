@@ -4,7 +4,13 @@
  */
 
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import {
+  createServer as createHttp2Server,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { createServer as createHttpsServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -157,7 +163,12 @@ class Http implements ApiServer {
       session.on('error', () => session.destroy());
     });
     server.on('sessionError', (error) => this.#log.debug('an HTTP/2 session failed', { err: error }));
-    server.on('stream', (stream, headers) => this.#serve(http2Exchange(stream, headers)));
+    // The types leave the last parameter out, which Node's documentation has.
+    server.on(
+      'stream',
+      (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) =>
+        this.#serve(http2Exchange(stream, headers, rawHeaders)),
+    );
     return server;
   }
 
@@ -209,7 +220,7 @@ class Http implements ApiServer {
   }
 
   #callOf(exchange: Exchange, signal: AbortSignal): Call {
-    const { method, target, headers, body, upgrade, socket } = exchange;
+    const { method, target, headers, rawHeaders, body, upgrade, socket } = exchange;
     const connection: Connection = {
       body,
       upgrade,
@@ -219,6 +230,7 @@ class Http implements ApiServer {
       method,
       target,
       headers,
+      rawHeaders,
       credentials: { certificate: certificateOf(socket), bearerToken: bearerTokenOf(headers) },
       source: socket?.remoteAddress ?? '',
       readBody: async () => ({ bytes: await readBody(exchange, this.#options.clock) }),

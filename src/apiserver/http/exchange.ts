@@ -12,6 +12,8 @@ export interface Exchange {
   readonly target: string;
   /** One value a name; names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Names and values in turn, as sent. */
+  readonly rawHeaders: readonly string[];
   readonly socket: TLSSocket | undefined;
   readonly body: Readable;
   /** Aborts when the client has gone. */
@@ -24,7 +26,11 @@ export interface Exchange {
   destroy(): void;
 }
 
-export function http2Exchange(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Exchange {
+export function http2Exchange(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+): Exchange {
   const gone = new AbortController();
   stream.on('close', () => gone.abort());
   // A reset by the client is an error event; closing says all there is to know.
@@ -34,6 +40,7 @@ export function http2Exchange(stream: ServerHttp2Stream, headers: IncomingHttpHe
     method,
     target: headers[':path'] ?? '/',
     headers: singleHeaders(headers),
+    rawHeaders,
     socket: stream.session?.socket as TLSSocket | undefined,
     body: stream,
     signal: gone.signal,
@@ -59,6 +66,7 @@ export function http1Exchange(request: IncomingMessage, response: ServerResponse
     method: request.method ?? 'GET',
     target: request.url ?? '/',
     headers: singleHeaders(request.headers),
+    rawHeaders: request.rawHeaders,
     socket: request.socket as TLSSocket,
     body: request,
     signal: gone.signal,
