@@ -171,8 +171,10 @@ function keyIdentifier(key: KeyObject): Buffer {
 }
 
 function extensions(request: CertificateRequest): Buffer[] {
+  const { keyUsages } = request;
   const out = [
-    extension(oids.keyUsage, encodeKeyUsages(request.keyUsages), { critical: true }),
+    // RFC 5280 section 4.2.1.3: where the extension is, at least one bit is set.
+    ...(keyUsages.length > 0 ? [extension(oids.keyUsage, encodeKeyUsages(keyUsages), { critical: true })] : []),
     extension(oids.basicConstraints, request.authority ? sequence(trueValue) : sequence(), { critical: true }),
     extension(oids.subjectKeyIdentifier, encode(tags.octetString, keyIdentifier(request.publicKey))),
   ];

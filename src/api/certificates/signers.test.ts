@@ -65,6 +65,9 @@ describe('signRequest', () => {
     const client = await signed(await csr(signers.client, { name: 'CN=jane' }));
     expect(Date.parse(client.validTo)).toBe(nowMs + 100 * day);
     expect(Date.parse(client.validFrom)).toBe(nowMs - 300_000);
+    const bare = await signed(await csr(signers.client, { name: 'CN=jane', usages: ['client auth'] }));
+    expect(bare.raw.includes(Buffer.from('0603551d0f', 'hex'))).toBe(false);
+    expect(client.raw.includes(Buffer.from('0603551d0f', 'hex'))).toBe(true);
     const long = await signed(await csr(signers.client, { name: 'CN=jane', expirationSeconds: 8 * 3600 }));
     expect(Date.parse(long.validTo)).toBe(nowMs + 8 * 3600_000 - 300_000);
   });
