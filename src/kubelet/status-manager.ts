@@ -98,7 +98,7 @@ export class StatusManager {
         slot.baseVersion = pod.metadata.resourceVersion ?? '';
         if (statusPatch(slot.base, slot.wanted) && equal(statusPatch(slot.base, slot.wanted), status)) {
           // The server does not take what we say; asking again would never end.
-          this.#log.warn('pod status not taken as written', { pod: `${namespace}/${name}` });
+          this.#log.warn('pod status not taken as written', { pod: `${namespace}/${name}`, status });
           return;
         }
         tries = 0;
@@ -149,10 +149,15 @@ export function statusPatch(base: PodStatus, wanted: PodStatus): Record<string, 
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
 
+/** The API writes a time that was never set as null (lastProbeTime), where we leave it out. */
+function withoutNulls<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null)) as Partial<T>;
+}
+
 function changedConditions(base: readonly PodCondition[], wanted: readonly PodCondition[]): PodCondition[] {
   return wanted.flatMap((condition) => {
     const before = base.find(({ type }) => type === condition.type);
-    if (equal(before, condition)) return [];
+    if (before && equal(withoutNulls(before), withoutNulls(condition))) return [];
     // A merge keeps what is not named: what no longer holds is taken away by null.
     const cleared: Record<string, null> = {};
     for (const field of ['reason', 'message'] as const) if (before?.[field] && !condition[field]) cleared[field] = null;
