@@ -1,28 +1,32 @@
-/** What is sent of a pod's status: no more than has changed. */
 import { expect, test } from 'vitest';
+import type { PodStatus } from '#api/gen/core-v1.js';
 import { statusPatch } from './status-manager.js';
 
-const ready = { type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' };
+const condition = (type: string, status: string, reason?: string) => ({ type, status, ...(reason && { reason }) });
 
-test('a time that the API writes as null is no change', () => {
-  const served = { phase: 'Running', conditions: [{ ...ready, lastProbeTime: null as unknown as string }] };
-  expect(statusPatch(served, { phase: 'Running', conditions: [ready] })).toBeUndefined();
-});
-
-test('only changed conditions are sent, and what no longer holds is taken away', () => {
-  const base = {
-    conditions: [
-      { ...ready, status: 'False', reason: 'ContainersNotReady', message: 'why' },
-      { type: 'Initialized', status: 'True' },
-    ],
+test('only what differs is written, and conditions of others are left alone', () => {
+  const base: PodStatus = {
+    phase: 'Pending',
+    conditions: [condition('Ready', 'False', 'Why'), condition('gate', 'True')],
   };
-  expect(statusPatch(base, { conditions: [ready, { type: 'Initialized', status: 'True' }] })).toEqual({
-    conditions: [{ ...ready, reason: null, message: null }],
+  expect(statusPatch(base, base)).toBeUndefined();
+  expect(statusPatch(base, { conditions: [condition('Ready', 'False', 'Why')] })).toBeUndefined();
+  expect(statusPatch(base, { phase: 'Running', conditions: [condition('Ready', 'True')] })).toEqual({
+    phase: 'Running',
+    conditions: [{ type: 'Ready', status: 'True', reason: null }],
   });
 });
 
-test('an address that changed leaves no old one behind', () => {
-  expect(statusPatch({ podIPs: [{ ip: '10.0.0.1' }] }, { podIPs: [{ ip: '10.0.0.2' }] })).toEqual({
+test('an address that changed replaces the old one', () => {
+  const base: PodStatus = { podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }] };
+  expect(statusPatch({}, { podIPs: [{ ip: '10.0.0.2' }] })).toEqual({ podIPs: [{ ip: '10.0.0.2' }] });
+  expect(statusPatch(base, { podIPs: [{ ip: '10.0.0.2' }] })).toEqual({
     podIPs: [{ $patch: 'replace' }, { ip: '10.0.0.2' }],
   });
+});
+
+test('a time that the API writes as null is no change', () => {
+  const ready = { ...condition('Ready', 'True'), lastTransitionTime: '2026-01-01T00:00:00Z' };
+  const served = { conditions: [{ ...ready, lastProbeTime: null as unknown as string }] };
+  expect(statusPatch(served, { conditions: [ready] })).toBeUndefined();
 });
