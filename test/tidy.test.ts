@@ -38,7 +38,9 @@ const all = ['src', 'test', 'bench', 'scripts']
   .filter((path) => path.endsWith('.ts'))
   .map(readSource);
 const handWritten = all.filter(({ path }) => !path.endsWith('.gen.ts') && !path.startsWith('src/api/gen/'));
-const product = handWritten.filter(({ path }) => path.startsWith('src/') && !path.endsWith('.test.ts'));
+/** What only tests use says so by its name: `x.test.ts`, and `test-x.ts` for what several tests share. */
+const isOfTests = (path: string) => !path.startsWith('src/') || /(\.test|\/test-[^/]+)\.ts$/.test(path);
+const product = handWritten.filter(({ path }) => !isOfTests(path));
 
 /** `src/apiserver/registry/store.ts` -> `apiserver/registry`: the longest name in the table wins. */
 function roomOf(path: string): string {
@@ -78,6 +80,15 @@ test('an import that leaves its room says so with #room/, and one that stays is 
         return specifier.startsWith('#') !== crosses && !target.startsWith('src/api/gen/');
       })
       .map(({ specifier }) => `${path} imports ${specifier}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('the product does without what only its tests use', () => {
+  const wrong = product.flatMap(({ path, imports }) =>
+    imports
+      .filter(({ target }) => isOfTests(target))
+      .map(({ specifier }) => `${path} imports ${specifier}, which by its name is of tests`),
   );
   expect(wrong).toEqual([]);
 });

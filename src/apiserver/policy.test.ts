@@ -20,13 +20,13 @@ import { VirtualClock } from '#base/clock.js';
 import { copy } from '#base/json.js';
 import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
+import { openMemoryStore } from '#storage/memory.js';
 import type { UserInfo } from './authentication/authenticator.js';
 import { componentUsers } from './authentication/component-users.js';
 import { bootstrapPolicy } from './authorization/rbac/bootstrap/reconcile.js';
 import { createPolicy, defaultIssuer, type Policy } from './policy.js';
 import type { Write } from './registry/registry.js';
 import { ObjectRegistry } from './registry/store.js';
-import { openTestStore } from './registry/test-store.js';
 import type { SubresourceCall, SubresourceHandler } from './subresources/subresource.js';
 
 const root: UserInfo = componentUsers.apiServer;
@@ -51,7 +51,7 @@ beforeEach(async () => {
   });
   registry = new ObjectRegistry({
     scheme: new Scheme(definitions as AnyResource[]),
-    store: openTestStore(),
+    store: openMemoryStore(),
     admission: policy.admission,
     schemas: builtinSchemas,
     clock,

@@ -13,10 +13,10 @@ import { VirtualClock } from '#base/clock.js';
 import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
 import { Client } from '#client/client.js';
+import { openMemoryStore } from '#storage/memory.js';
 import type { AdmissionPlugin } from './admission/admission.js';
 import type { Attributes, Decision } from './authorization/authorizer.js';
 import { ObjectRegistry, type RegistryOptions } from './registry/store.js';
-import { openTestStore } from './registry/test-store.js';
 import { type ApiServerOptions, createApiServer } from './server.js';
 
 export interface TestServerOptions extends Partial<Omit<ApiServerOptions, 'clock' | 'registry'>> {
@@ -32,7 +32,7 @@ export function startTestServer(options: TestServerOptions = {}) {
   const clock = options.clock ?? virtual;
   const prng = new SeededPrng(1);
   const definitions = options.definitions ?? [configmaps, namespaces, pods, deployments, leases];
-  const store = openTestStore();
+  const store = openMemoryStore();
   const registry = new ObjectRegistry({
     scheme: new Scheme(definitions),
     schemas: builtinSchemas,

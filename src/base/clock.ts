@@ -43,7 +43,10 @@ abstract class SleepingClock {
 /** Node would fire a longer timeout at once, so longer ones are chained. */
 const timeoutMsMax = 2 ** 31 - 1;
 
-/** The machine's clock. Its timers do not keep the process alive: whoever must stay up holds a socket or a promise. */
+/**
+ * The machine's clock. A pending timer keeps the process alive, as Node's do: a command that only sleeps between two
+ * looks must not end in the middle. So whoever is done cancels its timers, or aborts its sleeps.
+ */
 export class SystemClock extends SleepingClock implements Clock {
   now(): number {
     return Date.now();

@@ -22,4 +22,4 @@ export {
   type TestNode,
   type TestUser,
   type UntilOptions,
-} from './test-cluster.js';
+} from './cluster.js';
