@@ -72,6 +72,8 @@ export interface ResourceSpec<T extends KubeObject> {
   /** `validate` runs on updates as well, before this. */
   validateUpdate?: (object: T, old: T) => FieldError[];
   validateStatusUpdate?: (object: T, old: T) => FieldError[];
+  /** Said in the Warning header of every answer about this resource. */
+  deprecation?: string;
   /** Texts for the Warning header. */
   warnings?: (object: T, old: T | undefined) => string[];
   /**

@@ -10,6 +10,8 @@ export interface DocumentRequest {
   accept?: string;
   acceptEncoding?: string;
   ifNoneMatch?: string;
+  /** The client wants JSON indented; only discovery heeds it. */
+  pretty?: boolean;
 }
 
 export interface DocumentResponse {

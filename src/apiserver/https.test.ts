@@ -148,6 +148,26 @@ describe.each([
     });
     expect(made.status).toBe(201);
     expect(made.body).toContain('data:\n  x: "1"\n');
+    expect(made.body).toMatch(/^apiVersion: v1\ndata:/);
+  });
+
+  it('lists without the kind of each item, which a watch and a single object have', async () => {
+    await send(configMaps, { method: 'POST', headers: json, body: configMap('a', { x: '1' }) });
+    for (const query of ['', '?pretty=true']) {
+      const { items } = JSON.parse((await send(`${configMaps}${query}`)).body);
+      expect(Object.keys(items[0])).toEqual(['metadata', 'data']);
+    }
+    expect(JSON.parse((await send(`${configMaps}/a`)).body)).toMatchObject({ kind: 'ConfigMap', apiVersion: 'v1' });
+  });
+
+  it('indents failures for those who read them', async () => {
+    const headers = { 'user-agent': 'curl/8.0', authorization: '' };
+    expect((await send('/api', { headers })).body).toContain('\n  "reason": "Unauthorized"');
+  });
+
+  it('refuses a limit that is no number', async () => {
+    const { body } = await send(`${configMaps}?limit=x`);
+    expect(JSON.parse(body).message).toBe('strconv.ParseInt: parsing "x": invalid syntax');
   });
 
   it('refuses a body over the limit, whether declared or not, and goes on', async () => {

@@ -18,14 +18,24 @@ import { bookmarkObject } from './events.js';
 import type { Pipeline } from './pipeline.js';
 import { objectsOf } from './registry/stored.js';
 
+export interface LoopbackOptions {
+  pipeline: Pipeline;
+  user: UserInfo;
+  /** What a user agent would say: the manager of the fields that it writes. Default: the user's name. */
+  program?: string;
+  signals: CallSignals;
+}
+
 export class LoopbackTransport implements Transport {
   readonly #pipeline: Pipeline;
   readonly #user: UserInfo;
   readonly #signals: CallSignals;
+  readonly #program: string;
 
-  constructor({ pipeline, user, signals }: { pipeline: Pipeline; user: UserInfo; signals: CallSignals }) {
+  constructor({ pipeline, user, signals, program }: LoopbackOptions) {
     this.#pipeline = pipeline;
     this.#user = user;
+    this.#program = program ?? user.name;
     this.#signals = signals;
   }
 
@@ -72,7 +82,7 @@ export class LoopbackTransport implements Transport {
     return {
       method,
       target: text ? `${path}?${text}` : path,
-      headers: { 'content-type': contentType },
+      headers: { 'content-type': contentType, 'user-agent': this.#program },
       credentials: {},
       user: this.#user,
       source: 'loopback',

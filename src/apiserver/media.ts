@@ -66,7 +66,7 @@ function transformOf(params: Record<string, string>, format: Format): Media['as'
 }
 
 /** Browsers and command-line tools get indented JSON without asking, as upstream does it. */
-function isPretty(query: URLSearchParams, userAgent = ''): boolean {
+export function isPretty(query: URLSearchParams, userAgent = ''): boolean {
   const asked = query.get('pretty');
   if (asked !== null) return asked !== 'false' && asked !== '0';
   return /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);

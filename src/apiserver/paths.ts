@@ -1,6 +1,8 @@
 /** Paths that are no resources: the version, discovery and OpenAPI, fixed documents, metrics. */
+import type { Scheme } from '#api/scheme.js';
 import type { Answer } from './call.js';
 import type { DocumentRequest, DocumentResponse } from './document.js';
+import { isPretty } from './media.js';
 import type { PathHandler, Pipeline } from './pipeline.js';
 
 /** k8s.io/apimachinery's version.Info. */
@@ -22,20 +24,38 @@ export interface VersionInfo {
 
 export function versionPath(info: VersionInfo): PathHandler {
   return (_, { path }) =>
-    path === '/version' || path === '/version/' ? { type: 'value', code: 200, value: info } : undefined;
+    path === '/version' || path === '/version/'
+      ? { type: 'bytes', code: 200, contentType: 'application/json', body: JSON.stringify(info, undefined, 2) }
+      : undefined;
+}
+
+/** `/`: the paths that there are, resources aside; `others` are those that no group or version has. */
+export function indexPath({ scheme, others }: { scheme: Scheme; others: readonly string[] }): PathHandler {
+  return (_, { path }) => {
+    if (path !== '/') return undefined;
+    const paths = new Set([...others, '/api', '/apis', '/apis/']);
+    for (const { group, versions } of scheme.resources()) {
+      const root = group ? `/apis/${group}` : '/api';
+      paths.add(root);
+      for (const version of versions) paths.add(`${root}/${version}`);
+    }
+    const body = JSON.stringify({ paths: [...paths].sort() }, undefined, 2);
+    return { type: 'bytes', code: 200, contentType: 'application/json', body };
+  };
 }
 
 /** For anything that answers with documents: discovery, OpenAPI, the issuer's keys. */
 export function documentPaths(
   respond: (request: DocumentRequest) => DocumentResponse | undefined | Promise<DocumentResponse | undefined>,
 ): PathHandler {
-  return async ({ headers }, { path, query }) => {
+  return async ({ headers, user }, { path, query }) => {
     const found = await respond({
       path,
       query,
       accept: headers['accept'],
       acceptEncoding: headers['accept-encoding'],
       ifNoneMatch: headers['if-none-match'],
+      pretty: !user && isPretty(query, headers['user-agent']),
     });
     if (!found) return undefined;
     const { 'content-type': contentType = 'application/json', ...more } = found.headers;

@@ -19,7 +19,7 @@ import { FlowControl, type FlowLimits, isLongRunning } from './flow-control.js';
 import { route, unknownResource } from './handlers/route.js';
 import { methodNotAllowed } from './handlers/subresource.js';
 import { servesProtobuf } from './http/protobuf.js';
-import { type Media, negotiate } from './media.js';
+import { isPretty, type Media, negotiate } from './media.js';
 import type { ObjectRegistry } from './registry/store.js';
 import { parseRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.js';
 import type { SubresourceHandler } from './subresources/subresource.js';
@@ -120,6 +120,7 @@ export class Pipeline {
   async #pass(call: Call, progress: Progress): Promise<Answer> {
     const info = parseRequestInfo(call.method, call.target);
     progress.info = info;
+    progress.media.pretty = isPretty(info.query, call.headers['user-agent']);
     const requester = call.user ?? (await this.#authenticate(call));
     progress.user = requester;
     const wanted = call.rawHeaders && wantedUserOf(call.rawHeaders);
@@ -178,6 +179,7 @@ export class Pipeline {
     const warn = (text: string) => {
       if (progress.warnings.length < warningsMax && !progress.warnings.includes(text)) progress.warnings.push(text);
     };
+    if (resource.deprecation) warn(resource.deprecation);
     const store = registry.storeOf(resource);
     const context = { call, info, user, resource, store, registry, schemas, handler, clock, prng, warn };
     const answer = route({ ...context, signal: call.signal });

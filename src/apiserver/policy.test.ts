@@ -116,6 +116,7 @@ describe('pods/binding', () => {
     expect(await bind('web', 'n1', { annotations: { a: 'b' } })).toMatchObject({ status: 'Success', code: 201 });
     const bound = await registry.of<Pod>(podResource).get({ namespace: 'ns', name: 'web' });
     expect(bound.spec.nodeName).toBe('n1');
+    expect(bound.metadata.generation).toBe(1);
     expect(bound.metadata.annotations).toEqual({ a: 'b' });
     const lastTransitionTime = '2026-01-01T00:00:00Z';
     expect(bound.status?.conditions).toMatchObject([{ type: 'PodScheduled', status: 'True', lastTransitionTime }]);

@@ -2,12 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import deployments from '#api/apps/deployment.js';
 import leases from '#api/coordination/lease.js';
 import configmaps from '#api/core/configmap.js';
+import endpoints from '#api/core/endpoints.js';
 import namespaces from '#api/core/namespace.js';
 import pods from '#api/core/pod/index.js';
 import type { Deployment } from '#api/gen/apps-v1.js';
 import type { ConfigMap, Namespace, Pod } from '#api/gen/core-v1.js';
 import type { StatusError } from '#apimachinery/errors.js';
 import { copy } from '#base/json.js';
+import { Client } from '#client/client.js';
 import { startTestServer } from './test-server.js';
 
 let test: ReturnType<typeof startTestServer>;
@@ -111,8 +113,10 @@ describe('update', () => {
     const status = copy(second);
     status.status = { replicas: 2 };
     status.spec!.replicas = 9;
+    status.metadata.annotations = { 'deployment.kubernetes.io/revision': '1' };
     const third = await client.updateStatus(status);
     expect(third.metadata.generation).toBe(2);
+    expect(third.metadata.annotations).toEqual(status.metadata.annotations);
     expect(third.spec?.replicas).toBe(2);
     expect(third.status?.replicas).toBe(2);
   });
@@ -298,6 +302,8 @@ describe('list', () => {
     expect(await names({ fieldSelector: 'metadata.name!=a,status.phase=Pending' })).toEqual(['b']);
     const error = await failure(client.list({ fieldSelector: 'spec.image=b' }));
     expect([error.code, error.message]).toEqual([400, 'field label not supported: spec.image']);
+    const plain = await failure(test.client.of(configmaps).list({ fieldSelector: 'data.x=b' }));
+    expect(plain.message).toBe('"data.x" is not a known field selector: only "metadata.name", "metadata.namespace"');
   });
 
   it.each([
@@ -320,4 +326,27 @@ describe('authorization', () => {
     expect(path.message).toBe('forbidden: User "tester" cannot get path "/metrics"');
     await strict.close();
   });
+});
+
+it('warns of a deprecated resource whatever is asked of it', async () => {
+  const own = startTestServer({ definitions: [endpoints, namespaces] });
+  const call = {
+    target: '/api/v1/endpoints',
+    headers: {},
+    credentials: { bearerToken: 'jane' },
+    source: '',
+    readBody: async () => ({ value: undefined }),
+    signal: new AbortController().signal,
+  };
+  for (const method of ['GET', 'DELETE'])
+    expect((await own.server.pipeline.handle({ ...call, method })).warnings).toEqual([
+      'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+    ]);
+  await own.close();
+});
+
+it('names the program that a component would be as the manager of its fields', async () => {
+  const transport = test.server.transport({ name: 'system:node:n1', groups: [] }, { program: 'kubelet' });
+  const made = await new Client(transport).of<ConfigMap>(configmaps).create(configMap('a', { x: '1' }));
+  expect(made.metadata.managedFields?.map(({ manager }) => manager)).toEqual(['kubelet']);
 });

@@ -39,7 +39,7 @@ export interface ApiServer {
   /** Resolves to the address when the port takes connections. Throws the system's error, such as EADDRINUSE. */
   listen(options: { host: string; port: number }): Promise<AddressInfo>;
   /** For a component in this process, as this user: through authorization and admission like any other. */
-  transport(user: UserInfo): Transport;
+  transport(user: UserInfo, options?: { program?: string }): Transport;
   /** Takes no more requests, ends watches, waits for the others up to a limit, closes connections. */
   close(): Promise<void>;
 }
@@ -81,8 +81,8 @@ class Http implements ApiServer {
     this.pipeline = new Pipeline({ ...options, paths });
   }
 
-  transport(user: UserInfo): Transport {
-    return new LoopbackTransport({ pipeline: this.pipeline, user, signals: this.#signals });
+  transport(user: UserInfo, { program }: { program?: string } = {}): Transport {
+    return new LoopbackTransport({ pipeline: this.pipeline, user, program, signals: this.#signals });
   }
 
   listen({ host, port }: { host: string; port: number }): Promise<AddressInfo> {

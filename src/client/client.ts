@@ -85,7 +85,10 @@ export class ResourceClient<T extends KubeObject> {
 
   async list({ namespace, signal, limit, ...selection }: ListOptions = {}): Promise<KubeList<T>> {
     const query = { ...selection, limit: limit?.toString() };
-    return this.#send<KubeList<T>>({ method: 'GET', path: this.#path({ namespace }), query, signal });
+    const page = await this.#send<KubeList<T>>({ method: 'GET', path: this.#path({ namespace }), query, signal });
+    // On the wire only the list says of which kind its items are.
+    if (page.items.length === 0 || page.items[0]!.kind) return page;
+    return { ...page, items: page.items.map((item) => Object.freeze(this.#typed(item))) };
   }
 
   watch({ namespace, signal, ...options }: WatchOptions = {}): AsyncIterable<WatchEvent<T>> {

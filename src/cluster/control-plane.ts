@@ -4,10 +4,10 @@ import builtins from '#api/index.gen.js';
 import { builtinSchemas } from '#api/schema-table.js';
 import { Scheme } from '#api/scheme.js';
 import type { UserInfo } from '#apiserver/authentication/authenticator.js';
-import { componentUsers } from '#apiserver/authentication/component-users.js';
+import { componentUsers, programOf } from '#apiserver/authentication/component-users.js';
 import { Discovery } from '#apiserver/discovery/discovery.js';
 import { OpenApi } from '#apiserver/openapi/openapi.js';
-import { documentPaths, metricsPath, versionPath } from '#apiserver/paths.js';
+import { documentPaths, indexPath, metricsPath, versionPath } from '#apiserver/paths.js';
 import type { PathHandler, Pipeline } from '#apiserver/pipeline.js';
 import { createPolicy, type Policy } from '#apiserver/policy.js';
 import { ObjectRegistry } from '#apiserver/registry/store.js';
@@ -103,7 +103,7 @@ export class ControlPlane {
 
   /** A client in this process, as this user. */
   client(user: UserInfo): Client {
-    return new Client(this.server.transport(user));
+    return new Client(this.server.transport(user, { program: programOf(user) }));
   }
 
   get scheme(): Scheme {
@@ -204,6 +204,9 @@ export class ControlPlane {
   }
 }
 
+/** What the index at `/` names besides discovery and the issuer's documents. */
+const servedPaths = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+
 function pathHandlers(options: {
   scheme: Scheme;
   policy: Policy;
@@ -225,6 +228,7 @@ function pathHandlers(options: {
       return document && { status: 200, headers: document.headers, body: Buffer.from(document.body) };
     }),
     metricsPath(pipeline),
+    indexPath({ scheme, others: [...documents.keys(), ...servedPaths] }),
   ];
 }
 

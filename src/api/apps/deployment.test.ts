@@ -36,7 +36,14 @@ test('a deployment gets its defaults, and its pods theirs', () => {
 
 describe('a deployment is refused', () => {
   test.each<[string, Partial<DeploymentSpec>, string[]]>([
-    ['without a selector', { selector: undefined as never }, ['spec.selector: Required value']],
+    [
+      'without a selector',
+      { selector: undefined as never },
+      [
+        'spec.selector: Required value',
+        'spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`',
+      ],
+    ],
     [
       'with a selector of everything',
       { selector: {} },

@@ -18,8 +18,11 @@ export function* checkSelectedTemplate(
   { selector, template }: SelectedTemplate,
   { emptyFor, owner }: { emptyFor: string; owner: string },
 ): FieldErrors {
-  if (!selector) yield required(`${path}.selector`);
-  else {
+  if (!selector) {
+    yield required(`${path}.selector`);
+    // No selector is one that matches nothing, and upstream tells both.
+    yield* checkMatch(`${path}.template`, { selector, template });
+  } else {
     const errors = validateLabelSelector(selector, `${path}.selector`);
     yield* errors;
     if (isEmpty(selector))

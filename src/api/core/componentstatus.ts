@@ -11,6 +11,7 @@ export default defineResource<ComponentStatus>({
   shortNames: ['cs'],
   namespaced: false,
   verbs: ['get', 'list'],
+  deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
   columns: [
     nameColumn,
     { name: 'Status', type: 'string', cell: statusCell },

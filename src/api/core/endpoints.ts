@@ -28,7 +28,7 @@ export default defineResource<Endpoints>({
   storagePrefix: 'services/endpoints',
   default: setDefaults,
   validate: (endpoints) => [...checkSubsets(endpoints)],
-  warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   columns: [nameColumn, { name: 'Endpoints', type: 'string', cell: addresses }, ageColumn],
 });
 

@@ -14,6 +14,15 @@ function systemAccount(name: string): UserInfo {
   return user(serviceAccountUserName({ namespace, name }), ...serviceAccountGroups(namespace));
 }
 
+/** The name of upstream's program that does the work of this user; it stands in metadata.managedFields. */
+export function programOf({ name }: UserInfo): string {
+  if (name === 'system:apiserver') return 'kube-apiserver';
+  if (name.startsWith('system:node:')) return 'kubelet';
+  if (name === componentUsers.dns.name) return 'coredns';
+  if (name.startsWith('system:serviceaccount:')) return 'kube-controller-manager';
+  return name.replace(/^system:/, '');
+}
+
 export const componentUsers = {
   /** The API server itself: informers of policy, and the objects made at start. */
   apiServer: user('system:apiserver', 'system:masters'),

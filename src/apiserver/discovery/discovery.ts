@@ -38,7 +38,9 @@ export class Discovery {
       if (!value) return undefined;
       this.#documents.set(key, (document = new Document(contentTypeOf(form), encode(value))));
     }
-    return document.respond(request);
+    const response = document.respond(request);
+    // The ETag stays: it is of the value, not of its bytes.
+    return request.pretty && response.status === 200 ? { ...response, body: indent(document.body) } : response;
   }
 
   #render(path: string, form: Form): unknown {
@@ -84,6 +86,10 @@ function contentTypeOf(form: Form): string {
   return form === 'plain'
     ? 'application/json'
     : `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`;
+}
+
+function indent(body: Uint8Array): Uint8Array {
+  return Buffer.from(`${JSON.stringify(JSON.parse(Buffer.from(body).toString()), undefined, 2)}\n`);
 }
 
 function encode(value: unknown): Uint8Array {

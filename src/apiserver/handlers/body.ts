@@ -59,9 +59,9 @@ export function fieldValidationOf({ info, call }: HandlerContext): FieldValidati
 
 /** Throws StatusError (400) for text that is no YAML. */
 export async function parseYaml(bytes: Uint8Array): Promise<unknown> {
-  const { parse } = await import('yaml');
+  const yaml = await import('#base/yaml.js');
   try {
-    return parse(Buffer.from(bytes).toString(), { maxAliasCount: yamlAliasesMax, uniqueKeys: false, merge: true });
+    return yaml.parseYaml(Buffer.from(bytes).toString(), { aliasesMax: yamlAliasesMax });
   } catch (error) {
     throw badRequest(`error converting YAML to JSON: yaml: ${(error as Error).message}`);
   }

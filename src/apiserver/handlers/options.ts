@@ -33,7 +33,7 @@ export function writeOf(
   { dryRun, options, fieldManager }: { dryRun: boolean; options: Record<string, unknown>; fieldManager?: string },
 ): Write {
   const { call, info, user, warn } = context;
-  const userAgent = call.headers['user-agent'] ?? (call.user ? user.name : undefined);
+  const userAgent = call.headers['user-agent'];
   return {
     user,
     dryRun,
@@ -82,7 +82,7 @@ function deleteOptionsOfQuery(query: URLSearchParams): Record<string, unknown> {
   const dryRun = query.getAll('dryRun').filter((value) => value !== '');
   if (dryRun.length > 0) options['dryRun'] = dryRun;
   const grace = query.get('gracePeriodSeconds');
-  if (grace) options['gracePeriodSeconds'] = wholeNumber('gracePeriodSeconds', grace);
+  if (grace) options['gracePeriodSeconds'] = wholeNumber(grace);
   const policy = query.get('propagationPolicy');
   if (policy) options['propagationPolicy'] = policy;
   const orphan = query.get('orphanDependents');
@@ -115,11 +115,11 @@ export function readList(context: HandlerContext, { watch }: { watch: boolean })
     }),
     resourceVersion,
     match: match === '' ? undefined : (match as 'Exact' | 'NotOlderThan'),
-    limit: Math.max(wholeNumber('limit', query.get('limit') || '0'), 0),
+    limit: Math.max(wholeNumber(query.get('limit') || '0'), 0),
     continue: token,
     sendInitialEvents,
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
-    timeoutSeconds: timeout ? wholeNumber('timeoutSeconds', timeout) : undefined,
+    timeoutSeconds: timeout ? wholeNumber(timeout) : undefined,
   };
 }
 
@@ -164,12 +164,10 @@ export function checkVersion(version: string): void {
   throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions', name: '' }, [error]);
 }
 
-function wholeNumber(name: string, text: string): number {
+function wholeNumber(text: string): number {
   const value = Number(text);
   if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw badRequest(
-      `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax: ${name} must be a whole number`,
-    );
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
   return value;
 }
 

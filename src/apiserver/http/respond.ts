@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { invalid } from '#apimachinery/errors.js';
-import type { KubeObject } from '#apimachinery/object.js';
+import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
 import { validateTableOptions } from '#apimachinery/options-validation.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
@@ -16,7 +16,7 @@ import { contentTypes, type Media } from '../media.js';
 import type { Outcome } from '../pipeline.js';
 import { objectsOf } from '../registry/stored.js';
 import type { Exchange } from './exchange.js';
-import { encodeBody, encodeList, encodeStoredBody } from './protobuf.js';
+import { encodeBody, encodeList, encodeStoredBody, servesProtobuf } from './protobuf.js';
 
 /** Shorter answers are not worth compressing (upstream's threshold). */
 const gzipBytesMin = 128 * 1024;
@@ -81,34 +81,52 @@ async function encode(
   if (media.as && !isFailure) return [await encodeValue(transformed(answer, media.as, options), media, options)];
   if (media.format === 'json' && !media.pretty) {
     if (answer.type === 'stored') return [answer.stored.json, newline];
-    if (answer.type === 'list') return listParts(answer);
+    if (answer.type === 'list') return listParts(answer, isTyped(answer, options));
   }
   if (media.format === 'protobuf') {
     if (answer.type === 'stored') return [encodeStoredBody(options.schemas, answer.stored)];
     if (answer.type === 'list') return encodeList(options.schemas, answer);
   }
-  return [await encodeValue(plainOf(answer), media, options)];
+  return [await encodeValue(plainOf(answer, options), media, options)];
 }
 
 const newline = Buffer.from('\n');
 const comma = Buffer.from(',');
+const brace = Buffer.from('{');
+const metadataKey = Buffer.from('"metadata":');
 
-function listParts({ resource, version, items, metadata }: Listed): Uint8Array[] {
+/**
+ * Whether the items of a list leave out their kind, as those of every kind with a Go type do; custom resources, which
+ * have none (and no protobuf form), keep it.
+ */
+function isTyped({ resource, version }: Listed, { schemas }: RespondOptions): boolean {
+  return servesProtobuf(schemas, { ...parseApiVersion(version), kind: resource.kind });
+}
+
+function listParts({ resource, version, items, metadata }: Listed, typed: boolean): Uint8Array[] {
   const head = JSON.stringify({ kind: resource.listKind, apiVersion: version, metadata });
   const parts: Uint8Array[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)];
   for (const [index, item] of items.entries()) {
     if (index > 0) parts.push(comma);
-    parts.push(item.json);
+    if (typed) parts.push(brace, afterType(item.json));
+    else parts.push(item.json);
   }
   parts.push(Buffer.from(']}\n'));
   return parts;
 }
 
-function plainOf(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): object {
+/** Stored objects begin with kind and apiVersion, and these hold no quotes. */
+function afterType(json: Buffer): Uint8Array {
+  return json.subarray(json.indexOf(metadataKey));
+}
+
+function plainOf(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>, options: RespondOptions): object {
   if (answer.type === 'stored') return answer.stored.object;
   if (answer.type === 'value') return answer.value;
   const { resource, version, metadata, items } = answer;
-  return { kind: resource.listKind, apiVersion: version, metadata, items: items.map(({ object }) => object) };
+  const typed = isTyped(answer, options);
+  const plain = items.map(({ object }) => (typed ? { ...object, kind: undefined, apiVersion: undefined } : object));
+  return { kind: resource.listKind, apiVersion: version, metadata, items: plain };
 }
 
 function transformed(
@@ -147,8 +165,8 @@ export function includeObjectOf(query: URLSearchParams): IncludeObject | undefin
 async function encodeValue(value: object, { format, pretty }: Media, { schemas }: RespondOptions): Promise<Uint8Array> {
   if (format === 'protobuf') return encodeBody(schemas, value as KubeObject);
   if (format === 'yaml') {
-    const { stringify } = await import('yaml');
-    return Buffer.from(stringify(value, { aliasDuplicateObjects: false }));
+    const { formatYaml } = await import('#base/yaml.js');
+    return Buffer.from(formatYaml(value));
   }
   return Buffer.from(`${JSON.stringify(value, undefined, pretty ? 2 : undefined)}\n`);
 }

@@ -66,6 +66,8 @@ export interface UpdateOptions<T> {
   rules?: {
     prepare?: (object: T, old: T) => void;
     validate?: (object: T, old: T) => FieldError[];
+    /** The write is none of the kind that raises metadata.generation, whatever it changes. */
+    keepsGeneration?: boolean;
   };
   preconditions?: Preconditions;
 }

@@ -26,7 +26,12 @@ export function selectionOf(resource: AnyResource, texts: SelectorTexts): Select
   const selectable = resource.selectableFields ?? {};
   for (const { field } of fields.terms) {
     const isMetadata = field === 'metadata.name' || (field === 'metadata.namespace' && resource.namespaced);
-    if (!isMetadata && !Object.hasOwn(selectable, field)) throw badRequest(`field label not supported: ${field}`);
+    if (isMetadata || Object.hasOwn(selectable, field)) continue;
+    throw badRequest(
+      resource.selectableFields
+        ? `field label not supported: ${field}`
+        : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+    );
   }
   return {
     labels,

@@ -90,7 +90,8 @@ async function finishUpdate(
   const { name } = request;
   keepMetadata(desired, old);
   const object = canonical(context, keepOthersPart(context, { desired, old, write }));
-  raiseGeneration(context, object, old);
+  // A status that brings annotations with it (a Deployment's revision) is no change of what is wanted.
+  if (write.subresource !== 'status' && !write.rules?.keepsGeneration) raiseGeneration(context, object, old);
   if (!write.fieldsTracked) context.fields.track({ resource, object, old, write });
   const errors = validateChange(context, { object, old, write });
   if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);

@@ -33,7 +33,8 @@ async function bindPod(call: SubresourceCall, binding: Binding, clock: Clock): P
     if (problem) throw conflict({ group: '', resource: 'pods/binding', name }, problem);
     return assigned(pod, binding, clock);
   };
-  const write = { ...call.write, subresource: 'binding', preconditions: { uid, resourceVersion }, rules: {} };
+  const rules = { keepsGeneration: true };
+  const write = { ...call.write, subresource: 'binding', preconditions: { uid, resourceVersion }, rules };
   await store.update({ namespace: call.key.namespace, name }, assign, write);
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
 }

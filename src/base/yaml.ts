@@ -1,0 +1,21 @@
+/**
+ * YAML, loaded by those who need it with `await import('#base/yaml.js')`. The package itself must not be imported that
+ * way: it is CommonJS, and a bundle gives its names to static imports only.
+ */
+import { parse, stringify } from 'yaml';
+
+/** Throws the package's YAMLParseError. */
+export function parseYaml(text: string, { aliasesMax }: { aliasesMax: number }): unknown {
+  return parse(text, { maxAliasCount: aliasesMax, uniqueKeys: false, merge: true });
+}
+
+/** As sigs.k8s.io/yaml writes it: sorted keys, lists not indented, long lines left whole, YAML 1.1 words quoted. */
+export function formatYaml(value: unknown): string {
+  return stringify(value, {
+    version: '1.1',
+    sortMapEntries: true,
+    indentSeq: false,
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
+}
