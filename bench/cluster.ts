@@ -11,8 +11,10 @@ import { ClusterProcess } from '../test/cluster-process.js';
 export const clock = new SystemClock();
 export type RuntimeName = 'simulated' | 'containerd';
 
-/** Runs `work` with a cluster that does not run yet, and takes it away after. */
-export async function withCluster<T>(runtime: RuntimeName, work: (cluster: ClusterProcess) => Promise<T>): Promise<T> {
+/** A cluster that does not run yet, and what takes it away. */
+export async function createCluster(
+  runtime: RuntimeName,
+): Promise<{ cluster: ClusterProcess; purge: () => Promise<void> }> {
   const directory = mkdtempSync(path.join(tmpdir(), 't8s-bench-'));
   const cluster = new ClusterProcess({
     dataDir: path.join(directory, 'd'),
@@ -21,11 +23,22 @@ export async function withCluster<T>(runtime: RuntimeName, work: (cluster: Clust
     podCidr: '10.83.0.0/16',
     serviceCidr: '10.183.0.0/16',
   });
+  return {
+    cluster,
+    purge: async () => {
+      await cluster.purge();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs `work` with a cluster that does not run yet, and takes it away after. */
+export async function withCluster<T>(runtime: RuntimeName, work: (cluster: ClusterProcess) => Promise<T>): Promise<T> {
+  const { cluster, purge } = await createCluster(runtime);
   try {
     return await work(cluster);
   } finally {
-    await cluster.purge();
-    rmSync(directory, { recursive: true, force: true });
+    await purge();
   }
 }
 

@@ -139,7 +139,9 @@ export async function runControllers(
 ): Promise<void> {
   // Each listens for the end; Node takes more than ten listeners for a leak.
   setMaxListeners(0, signal);
-  await Promise.all(controllers.map((controller) => controller.run(environment, signal)));
+  // Each gets a signal of its own that follows the one: a controller listens many times, and Node warns of a leak when a
+  // signal has more than ten listeners.
+  await Promise.all(controllers.map((controller) => controller.run(environment, AbortSignal.any([signal]))));
 }
 
 interface Run<T extends KubeObject, S> {
