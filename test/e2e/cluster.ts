@@ -1,0 +1,245 @@
+/** A whole cluster for the tests of one file: started by the command, driven by kubectl, gone without a trace at the end. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { SystemClock } from '#base/clock.js';
+import { layoutOf } from '#cluster/layout.js';
+import { findProgram } from '#cluster/machine/binaries.js';
+import { writeImageArchive } from '#kubelet/runtime/images/archive.js';
+import type { Image } from '#kubelet/runtime/images/oci.js';
+
+const run = promisify(execFile);
+const command = path.join(import.meta.dirname, '..', '..', 'dist', 't8s.js');
+const outputBytesMax = 64 * 1024 * 1024;
+export const clock = new SystemClock();
+
+export interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CallOptions {
+  input?: string;
+  /** Default 60 s; then the program is killed and the code is -1. */
+  timeoutMs?: number;
+  env?: Record<string, string>;
+  /** The kubectl to use; default the one on PATH. */
+  kubectl?: string;
+}
+
+export interface ClusterOptions {
+  /** The second number of the pods' and the services' addresses, which no other file uses. */
+  subnet: number;
+  images?: readonly Image[];
+}
+
+export class Cluster {
+  readonly dataDir: string;
+  readonly port: number;
+  readonly #background = new Set<ChildProcess>();
+
+  private constructor({ dataDir, port }: { dataDir: string; port: number }) {
+    this.dataDir = dataDir;
+    this.port = port;
+  }
+
+  /** Throws with what the command said when the cluster does not come up; nothing is left then. */
+  static async start({ subnet, images = [] }: ClusterOptions): Promise<Cluster> {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 't8s-e2e-'));
+    const cluster = new Cluster({ dataDir, port: await freePort() });
+    try {
+      const ranges = ['--pod-cidr', `10.${subnet}.0.0/16`, '--service-cidr', `10.${subnet + 1}.0.0/16`];
+      const words = ['up', '--detach', '--data-dir', dataDir, '--port', String(cluster.port), '--no-kubeconfig'];
+      const outcome = await cluster.call(process.execPath, [command, ...words, ...ranges], { timeoutMs: 120_000 });
+      if (outcome.code !== 0) throw new Error(`t8s up ended with ${outcome.code}: ${outcome.stdout}${outcome.stderr}`);
+      if (images.length > 0) await cluster.import(images);
+      return cluster;
+    } catch (failure) {
+      cluster.showLogs();
+      await cluster.purge();
+      throw failure;
+    }
+  }
+
+  get kubeconfig(): string {
+    return path.join(this.dataDir, 'kubeconfig');
+  }
+
+  async import(images: readonly Image[]): Promise<void> {
+    const archive = path.join(this.dataDir, 'images.tar');
+    await writeImageArchive(archive, images);
+    const { code, stdout, stderr } = await this.t8s(['image', 'import', archive]);
+    await rm(archive);
+    if (code !== 0) throw new Error(`t8s image import: ${stdout}${stderr}`);
+  }
+
+  t8s([first, ...rest]: string[], options: CallOptions = {}): Promise<Outcome> {
+    const [second, ...others] = first === 'image' ? rest : [];
+    const words = second
+      ? [first!, second, '--data-dir', this.dataDir, ...others]
+      : [first!, '--data-dir', this.dataDir, ...rest];
+    return this.call(process.execPath, [command, ...words], options);
+  }
+
+  /** What kubectl wrote. Throws with everything it said when its exit code is not 0. */
+  async kubectl(args: string | readonly string[], options: CallOptions = {}): Promise<string> {
+    const outcome = await this.try(args, options);
+    if (outcome.code !== 0) {
+      throw new Error(
+        `kubectl ${[args].flat().join(' ')} ended with ${outcome.code}: ${outcome.stdout}${outcome.stderr}`,
+      );
+    }
+    return outcome.stdout;
+  }
+
+  /** Words in a string are split at blanks. */
+  try(
+    args: string | readonly string[],
+    { kubectl = findProgram('kubectl')!, ...options }: CallOptions = {},
+  ): Promise<Outcome> {
+    return this.call(kubectl, typeof args === 'string' ? args.split(' ') : args, options);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: objects of any kind, whose fields the tests check one by one
+  async json(args: string): Promise<any> {
+    return JSON.parse(await this.kubectl(`${args} -o json`));
+  }
+
+  async apply(...objects: object[]): Promise<void> {
+    await this.kubectl('apply -f -', { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
+  }
+
+  /** kubectl left running; it is killed with the cluster at the latest. */
+  spawn(args: string): Background {
+    const child = spawn(findProgram('kubectl')!, args.split(' '), { env: this.#environment() });
+    this.#background.add(child);
+    child.once('exit', () => this.#background.delete(child));
+    return new Background(child);
+  }
+
+  call(
+    program: string,
+    args: readonly string[],
+    { input, timeoutMs = 60_000, env }: CallOptions = {},
+  ): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const options = { env: this.#environment(env), timeout: timeoutMs, maxBuffer: outputBytesMax };
+      const child = execFile(program, [...args], options, (error, stdout, stderr) => {
+        resolve({ code: error ? (typeof error.code === 'number' ? error.code : -1) : 0, stdout, stderr });
+      });
+      // A program that ends without reading its input is told apart by its exit code.
+      child.stdin?.on('error', () => {});
+      child.stdin?.end(input ?? '');
+    });
+  }
+
+  /** Stops and removes everything, then throws when anything of the cluster is left on the machine. */
+  async purge(): Promise<void> {
+    for (const child of this.#background) child.kill('SIGKILL');
+    const { code, stdout, stderr } = await this.t8s(['down', '--purge']);
+    const left = code === 0 ? await this.#remains() : [`t8s down --purge ended with ${code}: ${stdout}${stderr}`];
+    if (left.length > 0) throw new Error(`left behind by the cluster:\n${left.join('\n')}`);
+  }
+
+  /** The last lines of the log, for whoever reads why a test failed. */
+  showLogs(): void {
+    const { log } = layoutOf(this.dataDir);
+    const lines = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n').slice(-40) : [`there is no ${log}`];
+    process.stdout.write(`the cluster's log ends with:\n${lines.map((line) => line.slice(0, 600)).join('\n')}\n`);
+  }
+
+  async #remains(): Promise<string[]> {
+    const { bridge, table, cgroupRoot } = layoutOf(this.dataDir);
+    const links = await run('ip', ['-oneline', 'link']);
+    const tables = await run('nft', ['list', 'tables']);
+    const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+    const hierarchies = ['', ...readdirSync('/sys/fs/cgroup')].map((name) =>
+      path.join('/sys/fs/cgroup', name, cgroupRoot),
+    );
+    return [
+      ...mounts.filter((line) => line.includes(this.dataDir)),
+      ...links.stdout.split('\n').filter((line) => line.includes(bridge)),
+      ...tables.stdout.split('\n').filter((line) => line.endsWith(` ${table}`)),
+      ...hierarchies.filter((folder) => existsSync(folder)),
+      ...processesWith(this.dataDir),
+      ...(existsSync(this.dataDir) ? [this.dataDir] : []),
+    ];
+  }
+
+  #environment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
+    return { ...process.env, KUBECONFIG: this.kubeconfig, ...more };
+  }
+}
+
+/** A running kubectl and what it has said so far. */
+export class Background {
+  readonly child: ChildProcess;
+  output = '';
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text) => {
+        this.output = (this.output + text).slice(-1024 * 1024);
+      });
+    }
+  }
+
+  async says(text: string): Promise<void> {
+    await eventually(`kubectl says ${text}`, async () => {
+      if (!this.output.includes(text)) throw new Error(`it said: ${this.output}`);
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+/** Tries until it does not throw; throws the last failure after the time (default 30 s). */
+export async function eventually<T>(
+  what: string,
+  attempt: () => Promise<T>,
+  { timeoutMs = 30_000, everyMs = 200 } = {},
+): Promise<T> {
+  const deadlineMs = clock.monotonic() + timeoutMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (failure) {
+      if (clock.monotonic() > deadlineMs)
+        throw new Error(`waited ${timeoutMs / 1000} s in vain until ${what}`, { cause: failure });
+    }
+    await clock.sleep(everyMs);
+  }
+}
+
+/** Free a moment ago; the cluster takes it at once. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+function processesWith(word: string): string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return [];
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      return words.includes(word) ? [`process ${pid}: ${words}`] : [];
+    } catch {
+      return []; // ended meanwhile
+    }
+  });
+}
