@@ -81,20 +81,24 @@ export function askToStop(dataDir: string): Promise<ClusterStatus | undefined> {
   return ask(dataDir, { method: 'POST', path: '/stop' });
 }
 
+/** What a socket says that nobody serves, or whose server ends. */
+const goneCodes = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'];
+
 function ask(dataDir: string, { method, path }: { method: string; path: string }): Promise<ClusterStatus | undefined> {
   return new Promise((resolve, reject) => {
+    // A reset or a broken pipe: it is ending just now.
+    const fail = (error: NodeJS.ErrnoException) => {
+      if (goneCodes.includes(error.code ?? '')) resolve(undefined);
+      else reject(error);
+    };
     const outgoing = request({ socketPath: controlSocketOf(dataDir), method, path, timeout: 5000 }, (incoming) => {
       const chunks: Buffer[] = [];
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString()) as ClusterStatus));
-      incoming.on('error', reject);
+      incoming.on('error', fail);
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error(`the cluster in ${dataDir} does not answer`)));
-    outgoing.on('error', (error: NodeJS.ErrnoException) => {
-      // Reset: it is ending just now.
-      if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code ?? '')) resolve(undefined);
-      else reject(error);
-    });
+    outgoing.on('error', fail);
     outgoing.end();
   });
 }

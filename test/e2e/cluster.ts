@@ -115,8 +115,8 @@ export class Cluster {
   }
 
   /** kubectl left running; it is killed with the cluster at the latest. */
-  spawn(args: string): Background {
-    const child = spawn(findProgram('kubectl')!, args.split(' '), { env: this.#environment() });
+  spawn(args: string, { kubectl = findProgram('kubectl')! }: { kubectl?: string } = {}): Background {
+    const child = spawn(kubectl, args.split(' '), { env: this.#environment() });
     this.#background.add(child);
     child.once('exit', () => this.#background.delete(child));
     return new Background(child);
