@@ -1,5 +1,5 @@
 /**
- * YAML, loaded by those who need it with `await import('#base/yaml.js')`. The package itself must not be imported that
+ * YAML, loaded by those who need it with a dynamic import of this file. The package itself must not be imported that
  * way: it is CommonJS, and a bundle gives its names to static imports only.
  */
 import { parse, stringify } from 'yaml';
