@@ -1,9 +1,11 @@
 /**
- * Bundles the command into `dist/`, so that starting it reads a few files instead of a thousand. With `--if-stale` it
- * does nothing when no source is newer than the bundle.
+ * Bundles the command and the libraries `./client` and `./testing` into `dist/`, so that starting them reads a few files
+ * instead of a thousand. With `--if-stale` it does nothing when no source is newer than the bundle; with `--types` it
+ * also writes the libraries' type declarations, which takes some seconds.
  */
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
@@ -14,7 +16,7 @@ if (!process.argv.includes('--if-stale') || isStale()) {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   await build({
     absWorkingDir: root,
-    entryPoints: { t8s: 'src/main.ts' },
+    entryPoints: { t8s: 'src/main.ts', client: 'src/client/index.ts', testing: 'src/testing/index.ts' },
     outdir: 'dist',
     bundle: true,
     splitting: true,
@@ -36,6 +38,23 @@ if (!process.argv.includes('--if-stale') || isStale()) {
     logLevel: 'warning',
   });
   chmodSync(output, 0o755);
+  if (process.argv.includes('--types')) declareTypes();
+}
+
+/** `#room/file.js` leads to sources, which the package does not hold: declarations name each other by relative paths. */
+function declareTypes(): void {
+  const folder = join(root, 'dist/types');
+  execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'scripts/tsconfig.types.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const toRoot = relative(entry.parentPath, folder) || '.';
+    const text = readFileSync(path, 'utf8').replaceAll(/(from |import\()(['"])#/g, `$1$2${toRoot}/`);
+    writeFileSync(path, text);
+  }
 }
 
 function isStale(): boolean {

@@ -31,7 +31,7 @@ export default definePlugin<Required>({
   requeueOn: ['node added', 'node labels', 'pod updated'],
 });
 
-interface Required {
+export interface Required {
   selector: Record<string, string>;
   terms: readonly NodeSelectorTerm[] | undefined;
 }

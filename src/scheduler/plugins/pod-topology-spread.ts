@@ -10,7 +10,7 @@ import type { NodeInfo } from '../node-info.js';
 import { matchesNodeSelector } from '../node-selector.js';
 import { tolerates } from '../tolerations.js';
 
-interface Constraint {
+export interface Constraint {
   key: string;
   maxSkew: number;
   minDomains: number;
@@ -19,7 +19,7 @@ interface Constraint {
   nodeTaintsPolicy: string;
 }
 
-interface HardConstraint extends Constraint {
+export interface HardConstraint extends Constraint {
   counts: Map<string, number>;
   least: number;
   matchesSelf: boolean;
