@@ -28,6 +28,8 @@ export interface DecodeTarget {
   typeName?: string;
   /** Default: 'Ignore'. */
   fieldValidation?: FieldValidation;
+  /** How a value that does not fit is refused. Default: a BadRequest that names the kind. */
+  refuse?: Refuse;
 }
 
 export interface Decoded<T = KubeObject> {
@@ -132,7 +134,8 @@ function withDefaults(given: Record<string, unknown>, expected: GroupVersionKind
 
 type Refuse = (message: string) => Error;
 
-function refusal(actual: GroupVersionKind, { kind: expected }: DecodeTarget): Refuse {
+function refusal(actual: GroupVersionKind, { kind: expected, refuse }: DecodeTarget): Refuse {
+  if (refuse) return refuse;
   const start = `${actual.kind} in version ${JSON.stringify(actual.version)} cannot be handled as a ${expected.kind}`;
   return (message) => badRequest(`${start}: ${message}`);
 }

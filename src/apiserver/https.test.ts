@@ -165,6 +165,28 @@ describe.each([
     expect((await send('/api', { headers })).body).toContain('\n  "reason": "Unauthorized"');
   });
 
+  it('refuses a patch whose outcome does not fit, showing the patch', async () => {
+    await send(configMaps, { method: 'POST', headers: json, body: configMap('a', { x: '1' }) });
+    const patch = async (type: string, query = '') => {
+      const headers = { 'content-type': `application/${type}+json` };
+      const body = query ? '{"nope":1}' : '{"data":{"x":1}}';
+      const answer = await send(`${configMaps}/a${query}`, { method: 'PATCH', headers, body });
+      return [answer.status, JSON.parse(answer.body).message];
+    };
+    const mismatch = 'json: cannot unmarshal number into Go struct field ConfigMap.data of type string';
+    expect(await patch('strategic-merge-patch')).toEqual([
+      422,
+      ` "" is invalid: patch: Invalid value: "map[data:map[x:1]]": ${mismatch}`,
+    ]);
+    const [status, message] = await patch('merge-patch');
+    expect(status).toBe(422);
+    expect(message).toMatch(/^ "" is invalid: patch: Invalid value: "\{\\"kind\\":\\"ConfigMap\\"/);
+    expect(await patch('strategic-merge-patch', '?fieldValidation=Strict')).toEqual([
+      422,
+      ' "" is invalid: patch: Invalid value: "map[nope:1]": strict decoding error: unknown field "nope"',
+    ]);
+  });
+
   it('refuses a limit that is no number', async () => {
     const { body } = await send(`${configMaps}?limit=x`);
     expect(JSON.parse(body).message).toBe('strconv.ParseInt: parsing "x": invalid syntax');

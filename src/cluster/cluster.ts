@@ -95,6 +95,8 @@ export class Cluster {
       serviceCidr,
       clusterDomain,
       advertiseAddress: nodeAddress,
+      // Port 0 is chosen by the system, after the documents are made.
+      advertisePort: config.port || undefined,
       clock,
       prng,
       log,

@@ -35,6 +35,8 @@ export interface ControlPlaneOptions {
   clusterDomain: string;
   /** Where pods reach the API server. */
   advertiseAddress: string;
+  /** The port that discovery and the issuer's documents name. Default: 443. */
+  advertisePort?: number;
   clock: Clock;
   prng: Prng;
   log: Log;
@@ -59,7 +61,7 @@ export class ControlPlane {
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
-    const { store, pki, clock, prng, log, serviceCidr, clusterDomain, advertiseAddress } = options;
+    const { store, pki, clock, prng, log, serviceCidr, clusterDomain } = options;
     const scheme = new Scheme(builtins);
     const shared = { clock, prng, log };
     this.policy = createPolicy({
@@ -88,7 +90,7 @@ export class ControlPlane {
         ...streamingHandlers(options),
         ...(options.subresources ?? []),
       ],
-      paths: pathHandlers({ scheme, policy: this.policy, advertiseAddress, pipeline: () => this.server.pipeline }),
+      paths: pathHandlers({ ...options, scheme, policy: this.policy, pipeline: () => this.server.pipeline }),
       tls: { cert: pki.server.certificate, key: pki.server.key, clientCa: pki.ca },
       healthChecks: [
         { name: 'etcd', check: () => this.registry.check() },
@@ -211,14 +213,14 @@ function pathHandlers(options: {
   scheme: Scheme;
   policy: Policy;
   advertiseAddress: string;
+  advertisePort?: number;
   pipeline: () => Pipeline;
 }): PathHandler[] {
-  const { scheme, policy, advertiseAddress, pipeline } = options;
-  const discovery = new Discovery({ scheme, serverAddress: `${advertiseAddress}:443` });
+  const { scheme, policy, advertiseAddress, advertisePort = 443, pipeline } = options;
+  const serverAddress = `${advertiseAddress}:${advertisePort}`;
+  const discovery = new Discovery({ scheme, serverAddress });
   const openApi = new OpenApi({ scheme, table: builtinSchemas, version: versionInfo.gitVersion });
-  const documents = new Map(
-    policy.documents(`https://${advertiseAddress}`).map((document) => [document.path, document]),
-  );
+  const documents = new Map(policy.documents(`https://${serverAddress}`).map((document) => [document.path, document]));
   return [
     versionPath(versionInfo),
     documentPaths((request) => discovery.respond(request)),

@@ -4,7 +4,8 @@
  */
 
 import { decodeValue } from '#apimachinery/decode.js';
-import { badRequest, isReason, unsupportedMediaType } from '#apimachinery/errors.js';
+import { badRequest, invalid, isReason, unsupportedMediaType } from '#apimachinery/errors.js';
+import { invalidValue } from '#apimachinery/field-error.js';
 import { applyPatch } from '#apimachinery/managed-fields/apply.js';
 import { resetFieldsOf } from '#apimachinery/managed-fields/request.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
@@ -84,10 +85,22 @@ function merge(
   if (type === patchTypes[0]) after = applyJsonPatch(before, document);
   else if (type === patchTypes[1]) after = applyMergePatch(before, document);
   else after = applyStrategicMergePatch(before, document, { table: schemas, type: schemas.kind(kind) });
-  const decoded = decodeValue(after, { table: schemas, kind, fieldValidation: fieldValidationOf(context) });
+  const shown = type === patchTypes[2] ? goText(document) : JSON.stringify(after);
+  const refuse = (message: string) =>
+    invalid({ group: '', kind: '', name: '' }, [invalidValue('patch', shown, message)]);
+  const decoded = decodeValue(after, { table: schemas, kind, fieldValidation: fieldValidationOf(context), refuse });
   for (const text of decoded.warnings) warn(text);
   decoded.object.metadata ??= {};
   return decoded.object;
+}
+
+/** A strategic merge patch as upstream's messages show it: Go's %+v of a map. */
+function goText(value: unknown): string {
+  if (value === null) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  if (typeof value !== 'object') return String(value);
+  const fields = Object.entries(value as object).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${fields.map(([name, field]) => `${name}:${goText(field)}`).join(' ')}]`;
 }
 
 function apply(
