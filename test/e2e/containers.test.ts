@@ -55,7 +55,11 @@ describe('streams', () => {
   });
 
   it('gives a command a terminal', async () => {
-    const words = ['-qec', 'stty cols 100 rows 30; kubectl exec -it shell -- sh -c "tty; stty size"', '/dev/null'];
+    const words = [
+      '-qec',
+      'stty cols 100 rows 30; kubectl exec -it shell -- sh -c "tty; sleep 1; stty size"',
+      '/dev/null',
+    ];
     const { stdout, code } = await cluster.call('script', words);
     expect(stdout).toMatch(/\/dev\/pts\/\d+\r\n30 100\r\n/);
     expect(code).toBe(0);

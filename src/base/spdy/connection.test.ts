@@ -71,6 +71,20 @@ describe('a SPDY connection', () => {
     expect(await textOf(stream)).toBe(`x ${createHash('sha256').update(body).digest('hex')}`);
   });
 
+  it('gives a slow reader all that came before the connection ended', async () => {
+    const { client, far } = connected((stream) => {
+      stream.on('finish', () => far.end());
+      stream.end(Buffer.alloc(100_000, 'a'));
+    });
+    const stream = client.open({});
+    let bytes = 0;
+    for await (const chunk of stream) {
+      bytes += chunk.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(bytes).toBe(100_000);
+  });
+
   it('lets one half end while the other goes on', async () => {
     const { client } = connected((stream) => {
       stream.end('done');

@@ -219,8 +219,9 @@ export class SpdyConnection {
 
   #abandon(failure: SpdyError): void {
     for (const stream of [...this.#streams.values()]) {
-      // One that has said all it had to say is merely over.
-      stream.destroy(stream.finished ? undefined : failure);
+      // One that has said all it had to say is merely over, once that is read: destroyed now, it would lose the rest.
+      if (stream.finished && stream.isRead) stream.once('end', () => stream.destroy());
+      else stream.destroy(stream.finished ? undefined : failure);
     }
     this.#streams.clear();
   }
@@ -246,6 +247,12 @@ export class SpdyStream extends Duplex {
   /** Whether the peer has ended its half. */
   get finished(): boolean {
     return this.#finished;
+  }
+
+  /** Whether somebody reads it and has not come to its end. */
+  get isRead(): boolean {
+    const hasReader = this.listenerCount('readable') > 0 || this.listenerCount('data') > 0;
+    return !this.readableEnded && (hasReader || this.readableLength > 0);
   }
 
   /** @internal False: wait until it is read. */
