@@ -2,6 +2,8 @@
  * The signals of calls in work, all of which abort when the server closes. One controller a call, rather than
  * `AbortSignal.any` with a signal that lives as long as the server: Node 20 keeps a little of each such signal for ever.
  */
+import { setMaxListeners } from 'node:events';
+
 export interface CallSignal {
   readonly signal: AbortSignal;
   /** The call has been answered. */
@@ -22,6 +24,8 @@ export class CallSignals {
     const abort = () => controller.abort();
     if (this.#closed || outer?.aborted) controller.abort();
     this.#open.add(controller);
+    // One caller may have many calls in work, each with a listener that goes when it is answered: no leak to warn of.
+    if (outer) setMaxListeners(0, outer);
     outer?.addEventListener('abort', abort, { once: true });
     return {
       signal: controller.signal,
