@@ -26,6 +26,9 @@ interface GroupList {
   }[];
 }
 
+/** Enough to hide the way there and back; a server with many groups is not flooded. */
+const requestsAtOnceMax = 5;
+
 /** Throws StatusError or TransportError when the list of groups cannot be had. */
 export async function discover(transport: Transport, signal?: AbortSignal): Promise<Discovered> {
   const get = async <T>(path: string): Promise<T> =>
@@ -39,17 +42,20 @@ export async function discover(transport: Transport, signal?: AbortSignal): Prom
     for (const { version } of ordered) asked.push({ group: name, version, path: `/apis/${name}/${version}` });
   }
   const failures: Discovered['failures'] = [];
-  const answers = await Promise.all(
-    asked.map(async ({ group, version, path }) => {
-      try {
-        return await get<ResourceList>(path);
-      } catch (error) {
-        if (!(error instanceof StatusError)) throw error;
-        failures.push({ groupVersion: group ? `${group}/${version}` : version, error });
-        return {};
-      }
-    }),
-  );
+  const ask = async ({ group, version, path }: (typeof asked)[number]): Promise<ResourceList> => {
+    try {
+      return await get<ResourceList>(path);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      failures.push({ groupVersion: group ? `${group}/${version}` : version, error });
+      return {};
+    }
+  };
+  const answers: ResourceList[] = [];
+  for (let from = 0; from < asked.length; from += requestsAtOnceMax) {
+    const some = asked.slice(from, from + requestsAtOnceMax);
+    answers.push(...(await Promise.all(some.map((one) => ask(one)))));
+  }
   const found = new Map<string, DiscoveredResource>();
   answers.forEach(({ resources = [] }, index) => {
     const { group, version } = asked[index]!;

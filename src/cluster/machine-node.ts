@@ -196,8 +196,9 @@ export class MachineNode {
       version: gitVersion,
       paths: { root: layout.kubelet, podLogs: layout.podLogs, cgroupRoot: layout.cgroupRoot },
     });
+    const sinceMs = clock.now();
     await this.#kubelet.start();
-    await nodeReady({ client, nodeName, clock });
+    await nodeReady({ client, nodeName, clock, sinceMs });
     return `${nodeName} Ready`;
   }
 

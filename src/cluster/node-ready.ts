@@ -1,15 +1,25 @@
 /** Waits until a node says that it is ready, by watching it. */
 import nodes from '#api/core/node.js';
 import type { Node } from '#api/gen/core-v1.js';
+import { formatTime } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
 import type { Client } from '#client/client.js';
 import { CommandError } from './commands/failure.js';
 
 const timeoutMs = 60_000;
 
-/** Throws CommandError with the node's own reason when it is not ready in time. */
-export async function nodeReady(options: { client: Client; nodeName: string; clock: Clock }): Promise<void> {
-  const { client, nodeName, clock } = options;
+/**
+ * `sinceMs`: word from before then is an earlier process's, and does not count. Throws CommandError with the node's own
+ * reason when it is not ready in time.
+ */
+export async function nodeReady(options: {
+  client: Client;
+  nodeName: string;
+  clock: Clock;
+  sinceMs: number;
+}): Promise<void> {
+  const { client, nodeName, clock, sinceMs } = options;
+  const since = formatTime(sinceMs);
   const end = new AbortController();
   const timer = clock.setTimer(timeoutMs, () => end.abort());
   let last: Node | undefined;
@@ -18,7 +28,8 @@ export async function nodeReady(options: { client: Client; nodeName: string; clo
     for await (const event of client.of(nodes).watch({ fieldSelector, signal: end.signal })) {
       if (event.type !== 'ADDED' && event.type !== 'MODIFIED') continue;
       last = event.object;
-      if (readyCondition(last)?.status === 'True') return;
+      const ready = readyCondition(last);
+      if (ready?.status === 'True' && (ready.lastHeartbeatTime ?? '') >= since) return;
     }
   } finally {
     timer.cancel();

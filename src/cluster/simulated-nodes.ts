@@ -108,8 +108,9 @@ export class SimulatedNodes {
       paths: this.#options.paths,
     });
     this.#running.set(nodeName, { kubelet, recorder, runtime });
+    const sinceMs = clock.now();
     await kubelet.start();
-    await nodeReady({ client, nodeName, clock });
+    await nodeReady({ client, nodeName, clock, sinceMs });
   }
 
   /** The node's kubelet falls silent, as if its machine had lost power; the Node object stays. */

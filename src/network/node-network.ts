@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
 import type { Log } from '#base/log.js';
 import { gatewayOf, prefixLength } from './cidr.js';
@@ -30,6 +31,7 @@ const bridgeCalls = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 /** Makes the bridge, or takes over the one that is there. Gives the bridge's address. Throws NetworkError. */
 export async function setUpNodeNetwork({ bridge, podCidr, serviceCidr, log }: NodeNetworkOptions): Promise<string> {
   const gateway = gatewayOf(podCidr);
+  assertFree(gateway, { bridge, podCidr });
   await setKernel(forwarding, '1');
   if (!existsSync(bridgeCalls)) await loadBridgeFilter(log);
   if (existsSync(bridgeCalls)) await setKernel(bridgeCalls, '1');
@@ -38,6 +40,16 @@ export async function setUpNodeNetwork({ bridge, podCidr, serviceCidr, log }: No
   await ip('link', 'set', bridge, 'up');
   await ip('route', 'replace', serviceCidr, 'dev', bridge, 'src', gateway);
   return gateway;
+}
+
+/** Two clusters that share pod addresses would answer for each other's pods. */
+function assertFree(gateway: string, { bridge, podCidr }: { bridge: string; podCidr: string }): void {
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+    if (name === bridge || !addresses?.some(({ address }) => address === gateway)) continue;
+    throw new NetworkError(
+      `the pod addresses ${podCidr} are in use on ${name}: choose others with --pod-cidr, and --service-cidr`,
+    );
+  }
 }
 
 /** Takes the bridge away with its routes. The kernel's settings stay: others may count on them by now. */
