@@ -39,6 +39,14 @@ export interface Decoded<T = KubeObject> {
   warnings: string[];
 }
 
+/** What is known of a value beside itself. */
+export interface Origin {
+  /** The bytes that it was read from, for messages. Default: the value as JSON. */
+  body?: Uint8Array;
+  /** Faults found before, told before the value's own. */
+  faults?: readonly string[];
+}
+
 /** Decodes a JSON body. Throws a BadRequest StatusError. */
 export function decodeJson<T = KubeObject>(body: Uint8Array, target: DecodeTarget): Decoded<T> {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
@@ -49,18 +57,25 @@ export function decodeJson<T = KubeObject>(body: Uint8Array, target: DecodeTarge
   } catch (error) {
     throw unrecognized(error, { target, body });
   }
-  return decode(value, target, text);
+  return decode(value, target, { text });
 }
 
 /** Decodes a value that was parsed elsewhere (YAML, a patched object, an in-process request), which is left as it is. */
-export function decodeValue<T = KubeObject>(value: unknown, target: DecodeTarget): Decoded<T> {
+export function decodeValue<T = KubeObject>(value: unknown, target: DecodeTarget, origin: Origin = {}): Decoded<T> {
   try {
     interpret(value);
   } catch (error) {
-    throw unrecognized(error, { target, body: Buffer.from(JSON.stringify(value) ?? '') });
+    if (target.refuse && error instanceof SchemaError) throw target.refuse(error.message);
+    throw unrecognized(error, { target, body: origin.body ?? Buffer.from(JSON.stringify(value) ?? '') });
   }
   // Text is only needed to word the faults, which most values do not have.
-  return decode(value, target);
+  return decode(value, target, { origin });
+}
+
+/** The BadRequest for a body of which, for this cause, not even the kind could be read. */
+export function unreadable(cause: string, { target, body }: { target: DecodeTarget; body: Uint8Array }): Error {
+  const message = `the object provided is unrecognized (must be of type ${target.kind.kind}): ${cause}`;
+  return badRequest(`${message} (${summarize(body)})`);
 }
 
 /** Decodes a body of `application/vnd.kubernetes.protobuf`. Throws a BadRequest StatusError. */
@@ -106,7 +121,11 @@ function interpret(value: unknown): void {
   }
 }
 
-function decode<T>(value: unknown, target: DecodeTarget, text?: string): Decoded<T> {
+function decode<T>(
+  value: unknown,
+  target: DecodeTarget,
+  { text, origin = {} }: { text?: string; origin?: Origin } = {},
+): Decoded<T> {
   const given = (value ?? {}) as Record<string, unknown>;
   const { kind: expected, fieldValidation = 'Ignore' } = target;
   const actual = withDefaults(given, expected);
@@ -114,7 +133,7 @@ function decode<T>(value: unknown, target: DecodeTarget, text?: string): Decoded
   const plan = planFor(actual, target, refuse);
   try {
     const object = plan ? (canonicalize(plan, given) as Record<string, unknown>) : copyFree(given);
-    const faults = fieldValidation === 'Ignore' ? [] : faultsOf(given, { plan, text });
+    const faults = fieldValidation === 'Ignore' ? [] : [...(origin.faults ?? []), ...faultsOf(given, { plan, text })];
     if (faults.length > 0 && fieldValidation === 'Strict') {
       throw refuse(`strict decoding error: ${faults.join(', ')}`);
     }
@@ -185,10 +204,7 @@ function unrecognized(
   { target, body, prefix = "couldn't get version/kind; json parse error: " }: Unrecognized,
 ): Error {
   if (!(error instanceof SchemaError)) return error as Error;
-  const cause = `${prefix}${error.message}`;
-  return badRequest(
-    `the object provided is unrecognized (must be of type ${target.kind.kind}): ${cause} (${summarize(body)})`,
-  );
+  return unreadable(`${prefix}${error.message}`, { target, body });
 }
 
 interface Unrecognized {

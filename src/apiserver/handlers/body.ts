@@ -1,6 +1,14 @@
 /** Turns a request's body into an object of the kind that its path takes. */
 
-import { type Decoded, decodeJson, decodeProtobuf, decodeValue, type FieldValidation } from '#apimachinery/decode.js';
+import {
+  type Decoded,
+  type DecodeTarget,
+  decodeJson,
+  decodeProtobuf,
+  decodeValue,
+  type FieldValidation,
+  unreadable,
+} from '#apimachinery/decode.js';
 import { badRequest, unsupportedMediaType } from '#apimachinery/errors.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
@@ -8,9 +16,7 @@ import type { CallBody } from '../call.js';
 import { contentTypes } from '../media.js';
 import { parseMediaType } from '../media-type.js';
 import type { HandlerContext } from './context.js';
-
-/** Aliases of one YAML document that may be followed: more is an attack on memory. */
-const yamlAliasesMax = 100;
+import type { YamlDocument } from './yaml.js';
 
 export interface BodyTarget {
   kind: GroupVersionKind;
@@ -42,7 +48,7 @@ async function decodeBody(
     const { type } = parseMediaType(call.headers['content-type'] ?? contentTypes.json);
     if (type === contentTypes.json || type === '') decoded = decodeJson(body.bytes, decodeTarget);
     else if (type === contentTypes.protobuf) decoded = decodeProtobuf(body.bytes, decodeTarget);
-    else if (type === contentTypes.yaml) decoded = decodeValue(await parseYaml(body.bytes), decodeTarget);
+    else if (type === contentTypes.yaml) decoded = await decodeYaml(body.bytes, decodeTarget);
     else throw unsupportedMediaType(Object.values(contentTypes));
   }
   for (const text of decoded.warnings) warn(text);
@@ -57,14 +63,24 @@ export function fieldValidationOf({ info, call }: HandlerContext): FieldValidati
   return call.user ? 'Ignore' : 'Warn';
 }
 
-/** Throws StatusError (400) for text that is no YAML. */
-export async function parseYaml(bytes: Uint8Array): Promise<unknown> {
-  const yaml = await import('#base/yaml.js');
+async function decodeYaml(bytes: Uint8Array, target: DecodeTarget): Promise<Decoded> {
+  const yaml = await import('./yaml.js');
+  let document: YamlDocument;
   try {
-    return yaml.parseYaml(Buffer.from(bytes).toString(), { aliasesMax: yamlAliasesMax });
+    document = yaml.readYaml(bytes);
   } catch (error) {
-    throw badRequest(`error converting YAML to JSON: yaml: ${(error as Error).message}`);
+    if (error instanceof yaml.YamlError) throw unreadable(error.message, { target, body: bytes });
+    throw error;
   }
+  const { value, duplicates } = document;
+  const isStrict = target.fieldValidation === 'Strict';
+  return decodeValue(value, target, { body: bytes, faults: isStrict ? inOne(duplicates) : duplicates });
+}
+
+/** Go's yaml tells of all in one error. */
+export function inOne(duplicates: readonly string[]): string[] {
+  if (duplicates.length === 0) return [];
+  return [`yaml: unmarshal errors:\n${duplicates.map((text) => `  ${text}`).join('\n')}`];
 }
 
 /** Makes the object's namespace that of the path. Throws StatusError (400) when it says otherwise. */

@@ -3,6 +3,7 @@
  * to the object as it shall be. https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
  */
 
+import { findFieldFaults } from '#apimachinery/codec/json-scan.js';
 import { decodeValue } from '#apimachinery/decode.js';
 import { badRequest, invalid, isReason, unsupportedMediaType } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
@@ -16,7 +17,7 @@ import type { Answer } from '../call.js';
 import { parseMediaType } from '../media-type.js';
 import type { Change, Write } from '../registry/registry.js';
 import { isTrue } from '../request-info.js';
-import { checkName, fieldValidationOf, parseYaml, placeInNamespace } from './body.js';
+import { checkName, fieldValidationOf, inOne, placeInNamespace } from './body.js';
 import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
 import { readWrite } from './options.js';
 import { createNamed } from './write.js';
@@ -61,7 +62,7 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
   const isApply = type === applyType;
   const write = readWrite(context, 'PatchOptions', { isApply });
   const body = await call.readBody();
-  const document = 'value' in body ? body.value : await parsePatch(body.bytes, { isApply });
+  const patch: Patch = 'value' in body ? { document: body.value, faults: [] } : await parsePatch(body.bytes, type);
   const place = { namespaced: resource.namespaced, namespace: info.resource.namespace };
   const finish = (object: KubeObject) => {
     placeInNamespace(object, place);
@@ -70,16 +71,17 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
   };
   const patched = (live: KubeObject | undefined, kind: GroupVersionKind) =>
     isApply || !live
-      ? apply(context, { live, applied: document as JsonObject, kind: kind.kind, write })
-      : merge(context, { live, document, type, kind });
+      ? apply(context, { live, patch, kind: kind.kind, write })
+      : merge(context, { live, patch, type, kind });
   return { write, isApply, patched: (live, kind) => finish(patched(live, kind)) };
 }
 
 function merge(
   context: HandlerContext,
-  { live, document, type, kind }: { live: KubeObject; document: unknown; type: string; kind: GroupVersionKind },
+  { live, patch, type, kind }: { live: KubeObject; patch: Patch; type: string; kind: GroupVersionKind },
 ): KubeObject {
   const { schemas, warn } = context;
+  const { document, faults } = patch;
   const before = live as unknown as JsonObject;
   let after: Json;
   if (type === patchTypes[0]) after = applyJsonPatch(before, document);
@@ -88,7 +90,11 @@ function merge(
   const shown = type === patchTypes[2] ? goText(document) : JSON.stringify(after);
   const refuse = (message: string) =>
     invalid({ group: '', kind: '', name: '' }, [invalidValue('patch', shown, message)]);
-  const decoded = decodeValue(after, { table: schemas, kind, fieldValidation: fieldValidationOf(context), refuse });
+  const decoded = decodeValue(
+    after,
+    { table: schemas, kind, fieldValidation: fieldValidationOf(context), refuse },
+    { faults },
+  );
   for (const text of decoded.warnings) warn(text);
   decoded.object.metadata ??= {};
   return decoded.object;
@@ -105,10 +111,11 @@ function goText(value: unknown): string {
 
 function apply(
   context: HandlerContext,
-  { live, applied, kind, write }: { live?: KubeObject; applied: JsonObject; kind: string; write: Write },
+  { live, patch, kind, write }: { live?: KubeObject; patch: Patch; kind: string; write: Write },
 ): KubeObject {
   const { schemas, resource, clock, info } = context;
   const { subresource } = write;
+  const applied = patch.document as JsonObject;
   // Faults of the applied fields are told; what comes out is decoded to be whole.
   const target = { table: schemas, kind: { ...info.resource, kind } };
   for (const text of decodeValue(applied, { ...target, fieldValidation: fieldValidationOf(context) }).warnings)
@@ -125,20 +132,51 @@ function apply(
     kind,
     force: isTrue(info.query.get('force')),
   });
+  tellDuplicates(context, patch.faults);
   const decoded = decodeValue(object, target).object;
   decoded.metadata ??= {};
   return decoded;
 }
 
-async function parsePatch(bytes: Uint8Array, { isApply }: { isApply: boolean }): Promise<unknown> {
-  if (isApply) {
-    const document = await parseYaml(bytes);
-    if (!isObject(document)) throw badRequest('error decoding YAML: the configuration to apply is no object');
-    return document;
-  }
+/** Keys that an applied document gives twice come to light when it has been applied. */
+function tellDuplicates(context: HandlerContext, duplicates: readonly string[]): void {
+  const fieldValidation = fieldValidationOf(context);
+  if (fieldValidation === 'Ignore') return;
+  const [all] = inOne(duplicates);
+  if (all && fieldValidation === 'Strict')
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${all}`);
+  for (const text of duplicates) context.warn(text);
+}
+
+interface Patch {
+  document: unknown;
+  /** Keys given twice. */
+  faults: readonly string[];
+}
+
+async function parsePatch(bytes: Uint8Array, type: string): Promise<Patch> {
+  if (type === applyType) return parseApplied(bytes);
+  const text = Buffer.from(bytes).toString();
+  let document: unknown;
   try {
-    return JSON.parse(Buffer.from(bytes).toString());
+    document = JSON.parse(text);
   } catch (error) {
     throw badRequest(`error decoding patch: ${(error as Error).message}`);
+  }
+  const faults = findFieldFaults(text, undefined);
+  return { document, faults: type === patchTypes[0] ? faults.map((fault) => `json patch ${fault}`) : faults };
+}
+
+async function parseApplied(bytes: Uint8Array): Promise<Patch> {
+  const yaml = await import('./yaml.js');
+  try {
+    const { value, duplicates } = yaml.readYaml(bytes);
+    if (isObject(value)) return { document: value, faults: duplicates };
+    const kind = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
+    const why = `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`;
+    throw badRequest(`error decoding YAML: error unmarshaling JSON: ${why}`);
+  } catch (error) {
+    if (!(error instanceof yaml.YamlError)) throw error;
+    throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`);
   }
 }
