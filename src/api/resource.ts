@@ -85,6 +85,8 @@ export interface ResourceSpec<T extends KubeObject> {
   allowCreateOnUpdate?: boolean;
   /** PUT without a resourceVersion overwrites. Default: true, as for most kinds. */
   allowUnconditionalUpdate?: boolean;
+  /** How long an object lives after its last change; then it is deleted. Default: for ever. */
+  lifeMs?: number;
   deletion?: Deletion<T>;
   /** Field selectors beyond metadata.name and metadata.namespace. */
   selectableFields?: Record<string, (object: T) => string>;

@@ -11,6 +11,8 @@ export default defineResource<Event>({
   namespaced: true,
   storageVersionHash: 'r2yiGXH7wu8=',
   allowCreateOnUpdate: true,
+  // Upstream's --event-ttl.
+  lifeMs: 60 * 60_000,
   selectableFields: {
     'involvedObject.kind': (event) => event.involvedObject?.kind ?? '',
     'involvedObject.namespace': (event) => event.involvedObject?.namespace ?? '',

@@ -18,6 +18,7 @@ import { AdmissionChain } from './admit.js';
 import { compactPeriodically } from './compaction.js';
 import { type CreateRequest, createObject } from './create.js';
 import { type Deleted, deleteObject } from './delete.js';
+import { expirePeriodically } from './expiry.js';
 import type { FieldTracker } from './field-tracker.js';
 import { type ListRequest, type ListResult, listCache, listObjects, reachVersion } from './list.js';
 import { managedFieldsTracker } from './managed-fields.js';
@@ -74,10 +75,13 @@ export class ObjectRegistry implements Registry {
     await this.#options.store.revision();
   }
 
-  /** Begins the background work: compaction. Until `close`. */
+  /** Begins the background work: compaction, and the end of what lives for a while only. Until `close`. */
   start(): void {
     const { store, clock, log } = this.#options;
-    void compactPeriodically(store, { clock, log, signal: this.#end.signal });
+    const { signal } = this.#end;
+    void compactPeriodically(store, { clock, log, signal });
+    const resources = () => this.scheme.resources();
+    void expirePeriodically(store, { resources, prefixOf, clock, log, signal });
   }
 
   /** Ends all watches. The store is its owner's to close. */
@@ -89,8 +93,8 @@ export class ObjectRegistry implements Registry {
 
   #context(resource: AnyResource): ResourceContext {
     const { schemas, store, clock, prng, log, cacheLimits } = this.#options;
-    const { storedAs, storagePrefix, plural } = resource;
-    const prefix = `/registry/${storagePrefix ?? plural}/`;
+    const { storedAs } = resource;
+    const prefix = prefixOf(resource);
     const form = storedAs && { decode: storedAs.decode };
     const open = (entry: ConstructorParameters<typeof Stored>[0]) => new Stored(entry, form);
     const cache = new WatchCache<Stored>({ store, prefix, open, clock, log, limits: cacheLimits });
@@ -100,6 +104,10 @@ export class ObjectRegistry implements Registry {
     if (!written) this.#written.set(prefix, (written = { revision: 0 }));
     return { resource, schemas, store, cache, prefix, form, written, admission: this.admission, fields, clock, prng };
   }
+}
+
+function prefixOf({ storagePrefix, plural }: AnyResource): string {
+  return `/registry/${storagePrefix ?? plural}/`;
 }
 
 export class ObjectStore implements ResourceStore {
