@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { stayUnder, tolerates } from './taints.js';
+import { tolerates } from '#api/core/tolerations.js';
+import { stayUnder } from './taints.js';
 
 const taint = { key: 'k', value: 'v', effect: 'NoExecute' };
 

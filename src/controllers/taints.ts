@@ -1,17 +1,11 @@
 /** What taints mean to pods. https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/ */
+import { tolerates } from '#api/core/tolerations.js';
 import type { Taint, Toleration } from '#api/gen/core-v1.js';
 
 export const notReadyTaint = 'node.kubernetes.io/not-ready';
 export const unreachableTaint = 'node.kubernetes.io/unreachable';
 export const unschedulableTaint = 'node.kubernetes.io/unschedulable';
 export const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
-
-export function tolerates({ key = '', operator = '', value = '', effect = '' }: Toleration, taint: Taint): boolean {
-  if (effect && effect !== taint.effect) return false;
-  if (key && key !== taint.key) return false;
-  if (operator === 'Exists') return true;
-  return (operator === '' || operator === 'Equal') && value === (taint.value ?? '');
-}
 
 export function sameTaint(a: Taint, b: Taint): boolean {
   return a.key === b.key && a.effect === b.effect;

@@ -1,13 +1,14 @@
 /** NodeUnschedulable: a cordoned node takes only pods that tolerate its taint. */
+
+import { anyTolerates } from '#api/core/tolerations.js';
 import { definePlugin } from '../framework.js';
-import { tolerates } from '../tolerations.js';
 
 const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 
 export default definePlugin({
   name: 'NodeUnschedulable',
   filter: ({ pod }, { node }) =>
-    node.spec.unschedulable && !tolerates(pod.spec.tolerations, taint)
+    node.spec.unschedulable && !anyTolerates(pod.spec.tolerations, taint)
       ? { reasons: ['node(s) were unschedulable'], unresolvable: true }
       : undefined,
   requeueOn: ['node added', 'node taints'],

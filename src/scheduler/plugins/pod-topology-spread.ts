@@ -3,12 +3,13 @@
  * the cluster's default ones for pods of a service or controller, score.
  * https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
  */
+
+import { anyTolerates } from '#api/core/tolerations.js';
 import type { Pod, TopologySpreadConstraint } from '#api/gen/core-v1.js';
 import { type LabelSelector, labelSelectorFrom } from '#apimachinery/selectors.js';
 import { definePlugin, type Snapshot } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
 import { matchesNodeSelector } from '../node-selector.js';
-import { tolerates } from '../tolerations.js';
 
 export interface Constraint {
   key: string;
@@ -189,7 +190,7 @@ function isCounted(
     if (terms && !matchesNodeSelector(terms, node)) return false;
   }
   if (constraint.nodeTaintsPolicy !== 'Honor') return true;
-  return taints.every((taint) => taint.effect === 'PreferNoSchedule' || tolerates(pod.spec.tolerations, taint));
+  return taints.every((taint) => taint.effect === 'PreferNoSchedule' || anyTolerates(pod.spec.tolerations, taint));
 }
 
 function countMatching({ pods }: NodeInfo, { pod, selector }: { pod: Pod; selector: LabelSelector }): number {

@@ -1,7 +1,8 @@
 /** TaintToleration: keeps pods off taints they do not tolerate, and prefers nodes with fewer soft ones. */
+
+import { anyTolerates } from '#api/core/tolerations.js';
 import type { Toleration } from '#api/gen/core-v1.js';
 import { definePlugin } from '../framework.js';
-import { tolerates } from '../tolerations.js';
 
 export default definePlugin({
   name: 'TaintToleration',
@@ -9,7 +10,7 @@ export default definePlugin({
   filter: ({ pod }, { taints }) => {
     const untolerated = taints.find(
       (taint) =>
-        (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !tolerates(pod.spec.tolerations, taint),
+        (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !anyTolerates(pod.spec.tolerations, taint),
     );
     if (!untolerated) return undefined;
     const { key, value = '' } = untolerated;
@@ -19,7 +20,7 @@ export default definePlugin({
     state: (pod.spec.tolerations ?? []).filter(({ effect }) => !effect || effect === 'PreferNoSchedule'),
   }),
   score: ({ state }, { taints }) =>
-    taints.filter((taint) => taint.effect === 'PreferNoSchedule' && !tolerates(state as Toleration[], taint)).length,
+    taints.filter((taint) => taint.effect === 'PreferNoSchedule' && !anyTolerates(state as Toleration[], taint)).length,
   normalize: 'down',
   requeueOn: ['node added', 'node taints', 'pod updated'],
 });
