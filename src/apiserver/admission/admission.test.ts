@@ -6,18 +6,14 @@ import podResource from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import clusterRoleResource from '#api/rbac/clusterrole.js';
 import clusterRoleBindingResource from '#api/rbac/clusterrolebinding.js';
-import type { AnyResource } from '#api/resource.js';
 import priorityClassResource from '#api/scheduling/priorityclass.js';
-import { notFound } from '#apimachinery/errors.js';
-import type { KubeObject } from '#apimachinery/object.js';
 import { VirtualClock } from '#base/clock.js';
 import { copy } from '#base/json.js';
 import { SeededPrng } from '#base/prng.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 import { parseRule } from '../authorization/rbac/bootstrap/text.js';
 import { RbacAuthorizer } from '../authorization/rbac/rbac.js';
-import type { Registry } from '../registry/registry.js';
-import type { AdmissionPlugin, AdmissionRequest, Operation } from './admission.js';
+import type { AdmissionRequest } from './admission.js';
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
@@ -25,71 +21,7 @@ import { admissionPlugins } from './order.js';
 import { priority } from './priority.js';
 import { rbacEscalation } from './rbac-escalation.js';
 import { serviceAccount } from './service-account.js';
-
-/** What is stored, as far as the plugins look. */
-class Shelf {
-  readonly objects = new Map<string, KubeObject>();
-
-  put(plural: string, object: object): void {
-    const { name, namespace = '' } = (object as KubeObject).metadata;
-    this.objects.set(`${plural} ${namespace}/${name}`, object as KubeObject);
-  }
-
-  readonly registry = (): Registry =>
-    ({
-      of: ({ group, plural }: { group: string; plural: string }) => ({
-        get: async ({ namespace, name }: { namespace: string; name: string }) => {
-          const found = this.objects.get(`${plural} ${namespace}/${name}`);
-          if (!found) throw notFound({ group, resource: plural, name });
-          return found;
-        },
-        list: async () => ({
-          items: [...this.objects].filter(([key]) => key.startsWith(`${plural} `)).map(([, object]) => object),
-        }),
-      }),
-    }) as unknown as Registry;
-}
-
-const jane: UserInfo = { name: 'jane', groups: ['system:authenticated'] };
-
-function request(
-  resource: AnyResource,
-  object: object | undefined,
-  extra: Partial<AdmissionRequest> & { operation?: Operation } = {},
-): AdmissionRequest {
-  const metadata = ((object ?? extra.old) as KubeObject).metadata;
-  return {
-    operation: 'CREATE',
-    resource,
-    version: resource.versions[0],
-    subresource: '',
-    namespace: metadata.namespace ?? '',
-    name: metadata.name ?? '',
-    object: object as KubeObject,
-    old: undefined,
-    user: jane,
-    dryRun: false,
-    options: {},
-    warn() {},
-    ...extra,
-  };
-}
-
-async function run(plugin: AdmissionPlugin, asked: AdmissionRequest): Promise<void> {
-  if (!plugin.handles(asked)) return;
-  await plugin.mutate?.(asked);
-  await plugin.validate?.(asked);
-}
-
-/** The message of the refusal. */
-async function refused(plugin: AdmissionPlugin, asked: AdmissionRequest): Promise<string> {
-  try {
-    await run(plugin, asked);
-  } catch (error) {
-    return (error as Error).message;
-  }
-  throw new Error('was admitted');
-}
+import { refused, request, run, Shelf } from './test-admission.js';
 
 const shelfWith = (...entries: [string, object][]) => {
   const shelf = new Shelf();
