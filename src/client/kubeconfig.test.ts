@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,24 +100,5 @@ describe('kubeconfig', () => {
       expect((await stat(real)).mode & 0o777).toBe(0o640);
       expect(await readFile(real, 'utf8')).toContain('6443');
     });
-
-    it.skipIf(!hasKubectl())('is a kubeconfig to kubectl', async () => {
-      const path = join(directory, 'config');
-      await writeFile(path, theirs);
-      await mergeIntoFile(path, { name: 't8s', access });
-      const view = execFileSync('kubectl', ['--kubeconfig', path, 'config', 'view', '--raw', '-o', 'json']);
-      const config = JSON.parse(view.toString()) as { 'current-context': string; users: { name: string }[] };
-      expect(config['current-context']).toBe('t8s');
-      expect(config.users.map(({ name }) => name)).toEqual(['t8s']);
-    });
   });
 });
-
-function hasKubectl(): boolean {
-  try {
-    execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -43,6 +43,14 @@ function up(name: string, port: number, ...words: string[]): Promise<Outcome> {
   return t8s('up', '--detach', '--runtime', 'simulated', '--data-dir', dataDir(name), '--port', String(port), ...words);
 }
 
+/** What the machine's kubectl makes of a kubeconfig. */
+function kubectlView(kubeconfig: string): Promise<{ 'current-context': string; users: { name: string }[] }> {
+  const words = ['--kubeconfig', kubeconfig, 'config', 'view', '--raw', '-o', 'json'];
+  return new Promise((resolve, reject) => {
+    execFile('kubectl', words, (error, stdout) => (error ? reject(error) : resolve(JSON.parse(stdout))));
+  });
+}
+
 async function freePort(): Promise<number> {
   const server = await occupy();
   const { port } = server.address() as { port: number };
@@ -163,6 +171,9 @@ test(
     expect(merged).toContain('# mine');
     expect(merged).toContain('https://work.example');
     expect(merged).toContain('name: t8s');
+    const view = await kubectlView(kubeconfig);
+    expect(view['current-context']).toBe('t8s');
+    expect(view.users.map(({ name }) => name).sort()).toEqual(['me', 't8s']);
     await up('b', await freePort(), '--no-kubeconfig');
     await t8s('down', '--purge', '--data-dir', dataDir('b'));
     expect(readFileSync(kubeconfig, 'utf8')).toBe(merged);
