@@ -17,6 +17,13 @@ export interface AuditEvent {
   code: number;
   receivedMs: number;
   durationMs: number;
+  annotations: Readonly<Record<string, string>>;
 }
+
+/**
+ * Adds an annotation to the audit event of a request. The first value of a key stays. `level` is the least at which the
+ * event must be for the annotation to be told: what shows objects is for `Request`.
+ */
+export type Annotate = (key: string, value: string, options?: { level: 'Metadata' | 'Request' }) => void;
 
 export type Audit = (event: AuditEvent) => void;

@@ -8,7 +8,7 @@ import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { type Prng, uuid } from '#base/prng.js';
-import type { Audit } from './audit.js';
+import type { Annotate, Audit } from './audit.js';
 import type { Authenticator, UserInfo } from './authentication/authenticator.js';
 import type { Attributes, Authorizer } from './authorization/authorizer.js';
 import { Impersonation } from './authorization/impersonation.js';
@@ -62,6 +62,7 @@ interface Progress {
   impersonated?: UserInfo;
   media: Media;
   warnings: string[];
+  annotations: Record<string, string>;
 }
 
 export class Pipeline {
@@ -90,7 +91,7 @@ export class Pipeline {
     const receivedMs = clock.now();
     const startMs = clock.monotonic();
     const auditId = call.headers['audit-id'] ?? uuid(prng);
-    const progress: Progress = { media: { format: 'json', pretty: false }, warnings: [] };
+    const progress: Progress = { media: { format: 'json', pretty: false }, warnings: [], annotations: {} };
     let outcome: Outcome;
     try {
       const answer = await this.#pass(call, progress);
@@ -113,6 +114,7 @@ export class Pipeline {
       code: codeOf(outcome.answer),
       receivedMs,
       durationMs: clock.monotonic() - startMs,
+      annotations: progress.annotations,
     });
     return outcome;
   }
@@ -179,9 +181,12 @@ export class Pipeline {
     const warn = (text: string) => {
       if (progress.warnings.length < warningsMax && !progress.warnings.includes(text)) progress.warnings.push(text);
     };
+    const annotate: Annotate = (key, value) => {
+      progress.annotations[key] ??= value;
+    };
     if (resource.deprecation) warn(resource.deprecation);
     const store = registry.storeOf(resource);
-    const context = { call, info, user, resource, store, registry, schemas, handler, clock, prng, warn };
+    const context = { call, info, user, resource, store, registry, schemas, handler, clock, prng, warn, annotate };
     const answer = route({ ...context, signal: call.signal });
     return isLongRunning(info) ? answer : this.#inTime(answer);
   }

@@ -65,7 +65,8 @@ beforeEach(async () => {
 
 function write(user = root, subresource = ''): Write {
   const warn = (text: string) => warnings.push(text);
-  return { user, dryRun: false, subresource, manager: 'test', admission: 'run', options: {}, warn } as Write;
+  const annotate = () => {};
+  return { user, dryRun: false, subresource, manager: 'test', admission: 'run', options: {}, warn, annotate } as Write;
 }
 
 async function put<T extends KubeObject>(resource: AnyResource, object: object): Promise<T> {

@@ -4,6 +4,7 @@
  */
 import type { AnyResource } from '#api/resource.js';
 import type { KubeObject } from '#apimachinery/object.js';
+import type { Annotate } from '../audit.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -28,6 +29,8 @@ export interface AdmissionRequest {
   readonly options: Readonly<Record<string, unknown>>;
   /** Adds a Warning header to the answer. */
   warn(text: string): void;
+  /** Notes something in the request's audit event, where there is one. */
+  annotate: Annotate;
 }
 
 export interface AdmissionPlugin {

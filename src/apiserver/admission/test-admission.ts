@@ -51,6 +51,7 @@ export function request(
     dryRun: false,
     options: {},
     warn() {},
+    annotate() {},
     ...extra,
   };
 }

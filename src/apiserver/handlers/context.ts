@@ -4,6 +4,7 @@ import { formatApiVersion } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import type { Prng } from '#base/prng.js';
+import type { Annotate } from '../audit.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 import type { Call } from '../call.js';
 import type { ObjectKey } from '../registry/registry.js';
@@ -26,6 +27,7 @@ export interface HandlerContext {
   /** Aborts when the client has gone or the server closes. */
   signal: AbortSignal;
   warn(text: string): void;
+  annotate: Annotate;
 }
 
 export function keyOf({ info, resource }: HandlerContext): ObjectKey {

@@ -32,7 +32,7 @@ export function writeOf(
   context: HandlerContext,
   { dryRun, options, fieldManager }: { dryRun: boolean; options: Record<string, unknown>; fieldManager?: string },
 ): Write {
-  const { call, info, user, warn } = context;
+  const { call, info, user, warn, annotate } = context;
   const userAgent = call.headers['user-agent'];
   return {
     user,
@@ -43,6 +43,7 @@ export function writeOf(
     admission: 'run',
     options,
     warn,
+    annotate,
   };
 }
 

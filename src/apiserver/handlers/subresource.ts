@@ -132,8 +132,8 @@ function admissionOf(
 ): AdmissionRequest {
   const { resource, info } = context;
   const { namespace, name, version } = info.resource;
-  const { subresource, user, dryRun, options, warn } = write;
-  return { ...request, resource, version, subresource, namespace, name, user, dryRun, options, warn };
+  const { subresource, user, dryRun, options, warn, annotate } = write;
+  return { ...request, resource, version, subresource, namespace, name, user, dryRun, options, warn, annotate };
 }
 
 function value(code: number, given: KubeObject | Status): Answer {

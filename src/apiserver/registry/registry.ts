@@ -7,6 +7,7 @@ import type { Scheme } from '#api/scheme.js';
 import type { Status } from '#apimachinery/errors.js';
 import type { FieldError } from '#apimachinery/field-error.js';
 import type { KubeList, KubeObject } from '#apimachinery/object.js';
+import type { Annotate } from '../audit.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 
 export interface Registry {
@@ -56,6 +57,7 @@ export interface Write {
   /** The request's CreateOptions, UpdateOptions, PatchOptions or DeleteOptions. */
   options: Readonly<Record<string, unknown>>;
   warn(text: string): void;
+  annotate: Annotate;
 }
 
 export interface UpdateOptions<T> {

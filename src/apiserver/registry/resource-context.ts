@@ -83,9 +83,9 @@ export function admissionRequest(
   write: Write,
   request: Pick<AdmissionRequest, 'operation' | 'object' | 'old' | 'name' | 'namespace'> & { operation: Operation },
 ): AdmissionRequest {
-  const { subresource, user, dryRun, options, warn } = write;
+  const { subresource, user, dryRun, options, warn, annotate } = write;
   const version = write.version ?? resource.versions[0];
-  return { ...request, resource, version, subresource, user, dryRun, options, warn };
+  return { ...request, resource, version, subresource, user, dryRun, options, warn, annotate };
 }
 
 /** Turns the store's operating errors into the API's. */
