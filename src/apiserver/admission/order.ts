@@ -17,6 +17,7 @@ import {
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
+import { type PodSecurityOptions, podSecurity } from './pod-security/index.js';
 import { podTopologyLabels } from './pod-topology-labels.js';
 import { priority } from './priority.js';
 import { rbacEscalation } from './rbac-escalation.js';
@@ -31,6 +32,7 @@ export interface AdmissionDependencies extends Pick<ServiceAddressOptions, 'serv
   rbac: RbacAuthorizer;
   clock: Clock;
   prng: Prng;
+  podSecurity?: PodSecurityOptions;
 }
 
 export function admissionPlugins(dependencies: AdmissionDependencies): AdmissionPlugin[] {
@@ -39,6 +41,7 @@ export function admissionPlugins(dependencies: AdmissionDependencies): Admission
     serviceAccount(dependencies),
     nodeRestriction(dependencies),
     taintNodesByCondition,
+    podSecurity(dependencies),
     priority(dependencies),
     defaultTolerationSeconds,
     certificateApproval(dependencies),
