@@ -39,16 +39,19 @@ export interface Negotiation {
   streams?: boolean;
   /** Whether the kind has a protobuf form; custom resources have none. */
   protobuf: boolean;
+  /** Whether the kind can be shown as a Table; what is only created, such as a review, cannot. Default: true. */
+  tables?: boolean;
 }
 
 /** The first acceptable clause of the highest quality. Throws StatusError (406) when there is none. */
-export function negotiate({ accept, userAgent, query, streams = false, protobuf }: Negotiation): Media {
+export function negotiate(wanted: Negotiation): Media {
+  const { accept, userAgent, query, streams = false, protobuf, tables = true } = wanted;
   const pretty = isPretty(query, userAgent);
   for (const { type, params } of parseAccept(accept)) {
     const format = formats[type];
     if (!format || (streams && format === 'yaml') || (format === 'protobuf' && !protobuf)) continue;
     const as = transformOf(params, format);
-    if (as !== 'unknown') return { format, as, pretty };
+    if (as !== 'unknown' && (tables || as?.kind !== 'Table')) return { format, as, pretty };
   }
   const offered = streams ? acceptedStreams : accepted;
   throw notAcceptable(protobuf ? offered : offered.filter((type) => !type.startsWith(contentTypes.protobuf)));

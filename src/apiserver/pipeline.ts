@@ -3,6 +3,7 @@
  * it is allowed, and then the handler of its verb. Each station may end it with a StatusError; nothing goes around.
  */
 
+import type { AnyResource } from '#api/resource.js';
 import { StatusError } from '#apimachinery/errors.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
@@ -176,7 +177,8 @@ export class Pipeline {
     if (!isTaken && !call.user) {
       const protobuf = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
       const streams = info.verb === 'watch';
-      progress.media = negotiate({ accept, userAgent, query: info.query, streams, protobuf });
+      const tables = hasTable(resource, info.resource);
+      progress.media = negotiate({ accept, userAgent, query: info.query, streams, protobuf, tables });
     }
     const warn = (text: string) => {
       if (progress.warnings.length < warningsMax && !progress.warnings.includes(text)) progress.warnings.push(text);
@@ -219,6 +221,12 @@ export class Pipeline {
     const message = `Internal error occurred: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
     return new StatusError({ reason: 'InternalError', message, details: {} }, { cause: thrown });
   }
+}
+
+/** Objects that can be read have columns; what is only created, a review or a binding, has none. */
+function hasTable({ verbs, subresources }: AnyResource, { subresource }: ResourceRequest): boolean {
+  const own = subresources?.others?.find(({ name }) => name === subresource);
+  return (own?.verbs ?? verbs).some((verb) => verb !== 'create');
 }
 
 function attributesOf({ verb, path, resource }: RequestInfo, user: UserInfo): Attributes {

@@ -1,0 +1,80 @@
+/** `docs/conformance.md`: every official name with what came of it, written from a run and read back to be held against one. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { officialNames, publishedAt, release } from './official.js';
+
+export type Result = 'pass' | 'fail';
+
+/** By name. What is not in it is not yet tried. */
+export type Results = ReadonlyMap<string, Result>;
+
+const root = join(import.meta.dirname, '../..');
+export const pagePath = join(root, 'docs/conformance.md');
+
+export function renderPage(results: Results, labels: ReadonlyMap<string, string>): string {
+  const count = (names: readonly string[], result: Result | undefined) =>
+    names.filter((name) => results.get(name) === result).length;
+  const totals = (title: string, names: readonly string[]) =>
+    `| ${title} | ${names.length} | ${count(names, 'pass')} | ${count(names, 'fail')} | ${count(names, undefined)} |`;
+  const groups = [...officialNames];
+  return [
+    '# Conformance',
+    '',
+    `The [official conformance tests](${publishedAt}) of Kubernetes ${release} by name, and what came of each. Behind a`,
+    'name that passes or fails stands a test of our own that does what the name says, over HTTPS, on a whole cluster; the',
+    'official suite is another program and proves more. *Not yet*: that test is not written. We serve the API of 1.36, so',
+    'what came later stays *not yet*. `npm run conformance` writes this page.',
+    '',
+    '| group | names | pass | fail | not yet |',
+    '|---|---:|---:|---:|---:|',
+    ...groups.map(([sig, names]) => totals(sig, names)),
+    totals(
+      '**all**',
+      groups.flatMap(([, names]) => names),
+    ),
+    ...groups.flatMap(([sig, names]) => [
+      '',
+      `## ${sig}`,
+      '',
+      '| result | name | test |',
+      '|---|---|---|',
+      ...names.map((name) => rowOf(name, { result: results.get(name), file: labels.get(name) })),
+    ]),
+    '',
+  ].join('\n');
+}
+
+function rowOf(name: string, { result, file }: { result: Result | undefined; file: string | undefined }): string {
+  const link = result && file ? `[${file.split('/').at(-1)!.replace('.test.ts', '')}](../${file})` : '';
+  return `| ${result ?? 'not yet'} | ${escapeText(name)} | ${link} |`;
+}
+
+const special = /[*`\\]/g;
+
+function escapeText(name: string): string {
+  return name.replaceAll(special, '\\$&');
+}
+
+/** The results that the page tells; none when there is no page. */
+export function readPage(): Map<string, Result> {
+  const results = new Map<string, Result>();
+  if (!existsSync(pagePath)) return results;
+  for (const [, result, name] of readFileSync(pagePath, 'utf8').matchAll(/^\| (pass|fail) \| (\[.*?) \| /gm))
+    results.set(name!.replaceAll(/\\([*`\\])/g, '$1'), result as Result);
+  return results;
+}
+
+/** Each official name that a test of the tree carries, and the file it is in. */
+export function labelsInTree(): Map<string, string> {
+  const labels = new Map<string, string>();
+  for (const entry of readdirSync(join(root, 'test/conformance'), { recursive: true, encoding: 'utf8' })) {
+    if (!entry.endsWith('.test.ts')) continue;
+    const text = readFileSync(join(root, 'test/conformance', entry), 'utf8');
+    for (const [, , name] of text.matchAll(/\bconformance\(\s*(['"`])(\[sig-.*?)\1,/g)) {
+      const known = labels.get(name!);
+      if (known) throw new Error(`${name} is carried by ${known} and by test/conformance/${entry}`);
+      labels.set(name!, `test/conformance/${entry}`);
+    }
+  }
+  return labels;
+}
