@@ -10,6 +10,8 @@ export interface ResourceRef<T extends KubeObject = KubeObject> {
   group: string;
   /** In order of preference; the first is the one our components speak. */
   versions: readonly [string, ...string[]];
+  /** The one that is meant, on what `rulesAt` gives. Default: the first. */
+  version?: string;
   kind: string;
   plural: string;
   namespaced: boolean;
@@ -36,6 +38,19 @@ export interface ResourceSpec<T extends KubeObject> {
   versions: readonly [string, ...string[]];
   /** Default: the first of `versions`. */
   storageVersion?: string;
+  /**
+   * Brings objects of any of the kind's versions into another: new objects, in the order given. Default: the versions
+   * share one shape, and only apiVersion is changed.
+   *
+   * An object is stored in `storageVersion`, converted to it when it is written, and to the version of the request when
+   * it is read; what is stored in the version that is asked for is served byte by byte. The rules below see a request's
+   * objects, old and new, in the request's version if `perVersion` has a rule of their own for it, and otherwise in the
+   * storage version. Paths in their messages are then those of the storage version. (A rule that changes its object in
+   * place is given a converted one, and the result is converted back: what a conversion loses is lost by that.)
+   */
+  convert?: Convert;
+  /** What differs from version to version. Versions that are stored but not served may stand here too. */
+  perVersion?: Readonly<Record<string, VersionRules>>;
   kind: string;
   /** Default: kind + 'List'. */
   listKind?: string;
@@ -95,6 +110,28 @@ export interface ResourceSpec<T extends KubeObject> {
   /** For a kind whose objects are those of another kind in another form: one object, two addresses. */
   storedAs?: StoredAs<T>;
 }
+
+/** A promise only where the objects are converted elsewhere (a webhook); rules can then not rely on it. Throws StatusError. */
+export type Convert = (objects: readonly KubeObject[], version: string) => KubeObject[] | Promise<KubeObject[]>;
+
+/** Each takes the place of the definition's for one version. `rulesAt` in `versions.ts` puts the two together. */
+export type VersionRules = Partial<
+  // biome-ignore lint/suspicious/noExplicitAny: each version has a type of its own
+  Pick<ResourceSpec<any>, PureRule | RewritingRule | 'deprecation' | 'subresources' | 'bumpsGeneration'>
+>;
+
+/** Rules that look at objects. */
+export type PureRule =
+  | 'validate'
+  | 'validateCreate'
+  | 'validateUpdate'
+  | 'validateStatusUpdate'
+  | 'warnings'
+  | 'selectableFields'
+  | 'columns';
+
+/** Rules that change the object they are given. */
+export type RewritingRule = 'default' | 'prepareForCreate' | 'prepareForUpdate' | 'prepareForStatusUpdate';
 
 /** Fields of metadata that raise the generation of some kinds. */
 export type MetadataField = 'metadata.annotations' | 'metadata.labels';
@@ -170,7 +207,7 @@ export type AnyResource = ResourceDefinition<any>;
 /** Completes a definition. Throws a TypeError when the storage version is not one of the versions. */
 export function defineResource<T extends KubeObject>(spec: ResourceSpec<T>): ResourceDefinition<T> {
   const { versions, kind, storageVersion = versions[0] } = spec;
-  if (!versions.includes(storageVersion))
+  if (!versions.includes(storageVersion) && !spec.perVersion?.[storageVersion])
     throw new TypeError(`${kind}: storage version ${storageVersion} is not served`);
   const singular = spec.singular ?? kind.toLowerCase();
   return {

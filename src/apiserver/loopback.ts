@@ -2,7 +2,6 @@
  * The transport for components in this process: the same pipeline with the same checks, but objects instead of bytes.
  * What it gives is shared with everybody else, and therefore frozen.
  */
-import { formatApiVersion } from '#apimachinery/object.js';
 import { freeze } from '#base/json.js';
 import {
   type ApiRequest,
@@ -103,8 +102,7 @@ async function bodyOf(answer: Exclude<Answer, { type: 'watch' | 'taken' }>): Pro
     case 'list':
       return Object.freeze({
         kind: answer.resource.listKind,
-        apiVersion:
-          answer.version || formatApiVersion({ group: answer.resource.group, version: answer.resource.versions[0] }),
+        apiVersion: answer.version,
         metadata: freeze(answer.metadata),
         items: Object.freeze(await objectsOf(answer.items)),
       });

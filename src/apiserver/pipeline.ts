@@ -169,8 +169,10 @@ export class Pipeline {
     { user, progress }: { user: UserInfo; progress: Progress },
   ): Promise<Answer> {
     const { registry, schemas, clock, prng } = this.#options;
-    const resource = registry.scheme.byResource(info.resource);
-    if (!resource) throw unknownResource();
+    const definition = registry.scheme.byResource(info.resource);
+    if (!definition) throw unknownResource();
+    const store = registry.storeOf(definition, info.resource.version);
+    const { resource } = store;
     const { accept, 'user-agent': userAgent } = call.headers;
     const handler = this.#handlerOf(info.resource, resource);
     const isTaken = handler?.connect !== undefined || handler?.stream !== undefined;
@@ -187,7 +189,6 @@ export class Pipeline {
       progress.annotations[key] ??= value;
     };
     if (resource.deprecation) warn(resource.deprecation);
-    const store = registry.storeOf(resource);
     const context = { call, info, user, resource, store, registry, schemas, handler, clock, prng, warn, annotate };
     const answer = route({ ...context, signal: call.signal });
     return isLongRunning(info) ? answer : this.#inTime(answer);

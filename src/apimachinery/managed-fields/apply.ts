@@ -16,7 +16,7 @@ import { decodeManagers, encodeManagers, type Manager, type Managers, managerId 
 import { mergeApplied, withAppliedNulls } from './merge.js';
 import { type MapModel, modelOf } from './model.js';
 import { fieldsOf, withNamedFields, withoutFields } from './own-fields.js';
-import { comparable, type FieldWrite, filterComparison, neverOwned, trackChange } from './update.js';
+import { comparable, comparisonsOf, type FieldWrite, neverOwned, trackChange } from './update.js';
 
 export interface Apply extends FieldWrite {
   /** undefined: the apply creates the object. */
@@ -34,13 +34,13 @@ export interface Apply extends FieldWrite {
  * Throws a StatusError: 400 for the wrong kind of object, 409 Conflict with one cause for each field that another
  * manager holds, and 500 (as upstream does) for a configuration that does not fit the schema.
  */
-export function applyPatch(apply: Apply): { object: KubeObject } {
+export async function applyPatch(apply: Apply): Promise<{ object: KubeObject }> {
   const { live, applied, schema } = apply;
   const model = modelOf(schema);
   checkRequest(apply, model);
-  const managers = liveManagers(apply, model);
+  const managers = await liveManagers(apply, model);
   const before = live ? comparable(live) : undefined;
-  const outcome = merge(apply, { model, managers, before });
+  const outcome = await merge(apply, { model, managers, before });
   const object = copy(outcome.object) as unknown as KubeObject;
   object.apiVersion ??= apply.apiVersion;
   object.kind ??= apply.kind;
@@ -67,8 +67,8 @@ interface Outcome {
   conflicts: Conflict[];
 }
 
-function merge(apply: Apply, setting: Setting): Outcome {
-  const outcome = attempt(apply, setting);
+async function merge(apply: Apply, setting: Setting): Promise<Outcome> {
+  const outcome = await attempt(apply, setting);
   if (apply.force || outcome.conflicts.length === 0) return outcome;
   const { live, apiVersion, manager, schema } = apply;
   const allowed = manager === clientSideManager && live && allowedByLastApplied(live, { apiVersion, schema });
@@ -78,7 +78,7 @@ function merge(apply: Apply, setting: Setting): Outcome {
 }
 
 /** What the apply gives when it is forced, and with whom it conflicts. */
-function attempt(apply: Apply, { model, managers, before }: Setting): Outcome {
+async function attempt(apply: Apply, { model, managers, before }: Setting): Promise<Outcome> {
   const { manager: name, apiVersion, subresource = '', nowMs, resetFields } = apply;
   const self: Omit<Manager, 'fields' | 'time'> = { name, operation: 'Apply', apiVersion, subresource };
   const id = managerId(self);
@@ -88,14 +88,19 @@ function attempt(apply: Apply, { model, managers, before }: Setting): Outcome {
   next.set(id, { ...self, time: last?.time, fields: applied });
 
   const merged = mergeApplied(before ?? {}, apply.applied, model);
-  const pruned = last ? prune(merged, { last: last.fields, managers: next, model }) : merged;
+  const pruned = last ? await prune(merged, { last, managers: next, apply, model }) : merged;
   const object = withAppliedNulls(pruned, apply.applied, model);
-  const comparison = filterComparison(compare(before ?? {}, object, model), resetFields);
-  const changed = comparison.modified.union(comparison.added);
+  const change = { before: before ?? {}, after: object, comparison: compare(before ?? {}, object, model) };
+  const comparisons = await comparisonsOf(next.values(), change, apply);
   const held: { manager: Manager; fields: FieldSet }[] = [];
   for (const [other, manager] of next) {
     if (other === id) continue;
-    const taken = manager.fields.intersection(changed);
+    const comparison = comparisons.get(manager.apiVersion);
+    if (!comparison) {
+      next.delete(other);
+      continue;
+    }
+    const taken = manager.fields.intersection(comparison.modified.union(comparison.added));
     if (!taken.isEmpty) held.push({ manager, fields: taken });
     const fields = manager.fields.difference(taken).difference(comparison.removed);
     if (fields.isEmpty) next.delete(other);
@@ -112,24 +117,69 @@ function attempt(apply: Apply, { model, managers, before }: Setting): Outcome {
  * Removes what the applier applied last time, does not now, and nobody else manages. First all that it had goes; then
  * comes back what has a manager; then what it never had.
  */
-function prune(
+async function prune(
   merged: JsonObject,
-  { last, managers, model }: { last: FieldSet; managers: Managers; model: MapModel },
-): JsonObject {
-  if (last.isEmpty) return merged;
+  { last, managers, apply, model }: { last: Manager; managers: Managers; apply: Apply; model: MapModel },
+): Promise<JsonObject> {
+  if (last.fields.isEmpty) return merged;
+  const forms = formsOf(apply, model);
+  const form = forms(last.apiVersion);
+  // What was applied in a version that is no more is not known any more.
+  if (!form) return merged;
+  const whole = await form.convert(merged);
+  const had = withNamedFields(last.fields, form.model);
+  let kept = withoutFields(whole, had, form.model);
+  for (const [apiVersion, managed] of managedByVersion(managers, last.apiVersion)) {
+    const other = forms(apiVersion);
+    if (other) kept = await form.convert(await withOwned({ whole, kept, managed, form: other }));
+  }
+  const fieldsIn = (object: JsonObject) => withNamedFields(fieldsOf(object, form.model), form.model);
+  const gone = fieldsIn(whole).difference(fieldsIn(kept)).intersection(had);
+  return forms(apply.apiVersion)!.convert(withoutFields(whole, gone, form.model));
+}
+
+/** What is left, with what some manager manages in a version brought back, in that version. */
+async function withOwned({ whole, kept, managed, form }: Owned): Promise<JsonObject> {
+  const { model } = form;
+  const [all, bare] = [await form.convert(whole), await form.convert(kept)];
   const named = (set: FieldSet) => withNamedFields(set, model);
-  const fieldsIn = (object: JsonObject) => named(fieldsOf(object, model));
-  const had = named(last);
-  const all = fieldsIn(merged);
-  let managed = FieldSet.empty;
-  for (const { fields } of managers.values()) managed = managed.union(fields);
-  const bare = withoutFields(merged, had, model);
-  const owned = withoutFields(merged, all.difference(fieldsIn(bare).union(named(managed))), model);
-  return withoutFields(merged, all.difference(fieldsIn(owned)).intersection(had), model);
+  const owned = named(fieldsOf(bare, model)).union(named(managed));
+  return withoutFields(all, named(fieldsOf(all, model)).difference(owned), model);
+}
+
+interface Owned {
+  whole: JsonObject;
+  kept: JsonObject;
+  managed: FieldSet;
+  form: Form;
+}
+
+/** All that managers manage, by version; the version that is pruned in comes first. */
+function managedByVersion(managers: Managers, first: string): Map<string, FieldSet> {
+  const managed = new Map<string, FieldSet>([[first, FieldSet.empty]]);
+  for (const { apiVersion, fields } of managers.values())
+    managed.set(apiVersion, (managed.get(apiVersion) ?? FieldSet.empty).union(fields));
+  return managed;
+}
+
+interface Form {
+  model: MapModel;
+  /** Gives an object of this version as it is. */
+  convert(object: JsonObject): Promise<JsonObject>;
+}
+
+/** The kind in one of its versions; undefined for what is none any more. */
+function formsOf({ apiVersion, versions }: Apply, model: MapModel): (wanted: string) => Form | undefined {
+  return (wanted) => {
+    if (!versions || (wanted === apiVersion && !versions.at(wanted)))
+      return { model, convert: async (object) => object };
+    const form = versions.at(wanted);
+    return form && { model: wanted === apiVersion ? model : modelOf(form.schema), convert: form.convert };
+  };
 }
 
 /** An object that was never tracked has all its fields held by one manager before the first apply. */
-function liveManagers(apply: Apply, model: MapModel): Managers {
+async function liveManagers(apply: Apply, model: MapModel): Promise<Managers> {
   const { live, apiVersion, nowMs } = apply;
   if (!live) return new Map();
   let managers: Managers;
@@ -143,9 +193,10 @@ function liveManagers(apply: Apply, model: MapModel): Managers {
     );
   }
   if (managers.size > 0) return managers;
-  const change = compare({}, comparable(live), model);
+  const after = comparable(live);
+  const change = { before: {}, after, comparison: compare({}, after, model) };
   const { subresource, resetFields } = apply;
-  trackChange(managers, change, { manager: 'before-first-apply', apiVersion, nowMs, subresource, resetFields });
+  await trackChange(managers, change, { manager: 'before-first-apply', apiVersion, nowMs, subresource, resetFields });
   return managers;
 }
 

@@ -61,7 +61,9 @@ const unitMaps: MapModel = { kind: 'map', atomic: true, field: () => undefined, 
 const objectMetaName = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 /** Of an object of this type; without one, only its metadata has a schema. */
-export function modelOf({ table, type }: { table: SchemaTable; type: TypeSchema | undefined }): MapModel {
+export function modelOf(schema: { table: SchemaTable; type: TypeSchema | undefined; model?: MapModel }): MapModel {
+  const { table, type, model } = schema;
+  if (model) return model;
   const models = modelsOf(table);
   return type ? models.struct(type) : models.schemaless;
 }

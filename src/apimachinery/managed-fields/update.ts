@@ -7,12 +7,25 @@ import type { SchemaTable, TypeSchema } from '../schema.js';
 import { type Comparison, compare, isSame } from './compare.js';
 import { FieldSet } from './field-set.js';
 import { capUpdates, decodeManagers, encodeManagers, type Manager, type Managers, managerId } from './managers.js';
-import { modelOf } from './model.js';
+import { type MapModel, modelOf } from './model.js';
 
 export interface ObjectSchema {
   table: SchemaTable;
-  /** None for a custom resource without a schema. */
+  /** None for a custom resource. */
   type: TypeSchema | undefined;
+  /** Of a custom resource that has a schema. */
+  model?: MapModel;
+}
+
+/** The kind in its other versions, in which other managers may have written. */
+export interface OtherVersions {
+  /** Undefined for what is no version of the kind any more: who wrote in it manages nothing. */
+  at(apiVersion: string): VersionForm | undefined;
+}
+
+export interface VersionForm {
+  schema: ObjectSchema;
+  convert(object: JsonObject): Promise<JsonObject>;
 }
 
 /** One write of one object. */
@@ -20,8 +33,10 @@ export interface FieldWrite {
   schema: ObjectSchema;
   /** See `fieldManagerName`. */
   manager: string;
-  /** The version that the request was made in. */
+  /** The version that the request was made in, and that the objects are of. */
   apiVersion: string;
+  /** Default: every manager is taken to have written in the request's version. */
+  versions?: OtherVersions;
   /** Default: none. */
   subresource?: string;
   nowMs: number;
@@ -34,33 +49,41 @@ export interface FieldWrite {
  * is being created), and `object` is what will be stored, its managedFields those that the request sent. Neither is
  * changed. Objects whose tracking was given up stay untracked until the next apply.
  */
-export function trackUpdate(
+export async function trackUpdate(
   write: FieldWrite & { old: KubeObject | undefined; object: KubeObject },
-): ManagedFieldsEntry[] | undefined {
+): Promise<ManagedFieldsEntry[] | undefined> {
   const { schema, old, object } = write;
   const model = modelOf(schema);
   const before = old ? comparable(old) : {};
-  const comparison = compare(before, comparable(object), model);
+  const after = comparable(object);
+  const comparison = compare(before, after, model);
   const sent = object.metadata.managedFields ?? undefined;
   const held = old?.metadata.managedFields ?? undefined;
   const isNews = !write.subresource && sent !== undefined && sent !== held && !equal(sent, held);
   if (old && !isNews && isSame(comparison)) return held;
   const managers = isNews ? sentManagers(sent, held) : readable(held);
   if (managers.size === 0 && old) return undefined;
-  trackChange(managers, comparison, write);
+  await trackChange(managers, { before, after, comparison }, write);
   capUpdates(managers);
   return encodeManagers(managers);
 }
 
 /** Takes changed fields from all managers and gives them to the one who wrote them. Changes `managers`. */
-export function trackChange(managers: Managers, whole: Comparison, write: Omit<FieldWrite, 'schema'>): void {
-  const comparison = filterComparison(whole, write.resetFields);
-  const { added, modified, removed } = comparison;
+export async function trackChange(
+  managers: Managers,
+  change: FieldChange,
+  write: Omit<FieldWrite, 'schema'>,
+): Promise<void> {
+  const comparisons = await comparisonsOf(managers.values(), change, write);
   for (const [id, manager] of managers) {
-    const fields = manager.fields.difference(modified).difference(added).difference(removed);
+    const comparison = comparisons.get(manager.apiVersion);
+    const fields = comparison
+      ? manager.fields.difference(comparison.modified).difference(comparison.added).difference(comparison.removed)
+      : FieldSet.empty;
     if (fields.isEmpty) managers.delete(id);
     else if (fields !== manager.fields) managers.set(id, { ...manager, fields });
   }
+  const { added, modified } = comparisons.get(write.apiVersion)!;
   const fields = modified.union(added).difference(neverOwned);
   if (fields.isEmpty) return;
   const { manager: name, apiVersion, subresource = '', nowMs } = write;
@@ -68,6 +91,38 @@ export function trackChange(managers: Managers, whole: Comparison, write: Omit<F
   const id = managerId(entry);
   const previous = managers.get(id)?.fields ?? FieldSet.empty;
   managers.set(id, { ...entry, time: formatTime(nowMs), fields: fields.union(previous) });
+}
+
+/** An object before and after, in the version of the request. */
+export interface FieldChange {
+  before: JsonObject;
+  after: JsonObject;
+  comparison: Comparison;
+}
+
+/**
+ * The change as it is in the request's version and in those that the managers wrote in; undefined for what is no
+ * version of the kind any more.
+ */
+export async function comparisonsOf(
+  managers: Iterable<Manager>,
+  { before, after, comparison }: FieldChange,
+  { apiVersion, versions, resetFields }: Omit<FieldWrite, 'schema'>,
+): Promise<ReadonlyMap<string, Comparison | undefined>> {
+  const own = filterComparison(comparison, resetFields);
+  const comparisons = new Map<string, Comparison | undefined>([[apiVersion, own]]);
+  for (const { apiVersion: other } of managers) {
+    if (comparisons.has(other)) continue;
+    const form = versions?.at(other);
+    if (!form) comparisons.set(other, versions ? undefined : own);
+    else {
+      // What is being created has nothing to convert.
+      const old = Object.keys(before).length === 0 ? before : await form.convert(before);
+      const change = compare(old, await form.convert(after), modelOf(form.schema));
+      comparisons.set(other, filterComparison(change, resetFields));
+    }
+  }
+  return comparisons;
 }
 
 /** What nobody owns: the server sets it, or it names the object. */

@@ -1,6 +1,7 @@
 /** Which groups, versions and resources are served, in the order in which discovery tells them. */
 import { createHash } from 'node:crypto';
 import type { AnyResource } from '#api/resource.js';
+import { rulesAt } from '#api/versions.js';
 import type { GroupVersionKind } from '#apimachinery/object.js';
 import { compareVersions } from './version-order.js';
 
@@ -93,7 +94,7 @@ function servedResource(definition: AnyResource, version: string): ServedResourc
     definition,
     verbs,
     storageVersionHash: definition.storageVersionHash ?? (stored ? storageVersionHash(definition) : undefined),
-    subresources: subresourcesOf(definition, version),
+    subresources: subresourcesOf(rulesAt(definition, version), version),
   };
 }
 

@@ -8,13 +8,13 @@ import { decodeValue } from '#apimachinery/decode.js';
 import { badRequest, invalid, isReason, unsupportedMediaType } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
 import { applyPatch } from '#apimachinery/managed-fields/apply.js';
-import { resetFieldsOf } from '#apimachinery/managed-fields/request.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import { applyJsonPatch, applyMergePatch, isObject, type JsonObject } from '#apimachinery/patch.js';
 import { applyStrategicMergePatch } from '#apimachinery/strategic-merge.js';
 import type { Json } from '#base/json.js';
 import type { Answer } from '../call.js';
 import { parseMediaType } from '../media-type.js';
+import { fieldWriteOf } from '../registry/managed-fields.js';
 import type { Change, Write } from '../registry/registry.js';
 import { isTrue } from '../request-info.js';
 import { checkName, fieldValidationOf, inOne, placeInNamespace } from './body.js';
@@ -34,7 +34,7 @@ export interface PatchRequest {
   write: Write;
   isApply: boolean;
   /** Of the kind given; `live` undefined only for an apply that creates. */
-  patched(live: KubeObject | undefined, kind: GroupVersionKind): KubeObject;
+  patched(live: KubeObject | undefined, kind: GroupVersionKind): Promise<KubeObject>;
 }
 
 export async function patch(context: HandlerContext): Promise<Answer> {
@@ -48,7 +48,7 @@ export async function patch(context: HandlerContext): Promise<Answer> {
     return { type: 'stored', code: 200, resource, stored: await store.modify(key, change, write) };
   } catch (error) {
     if (!isReason(error, 'NotFound') || !request.isApply || write.subresource) throw error;
-    const object = request.patched(undefined, kind);
+    const object = await request.patched(undefined, kind);
     delete object.metadata.resourceVersion;
     return { type: 'stored', code: 201, resource, stored: await createNamed(context, { object, key, write }) };
   }
@@ -69,11 +69,11 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
     checkName(object, info.resource.name);
     return object;
   };
-  const patched = (live: KubeObject | undefined, kind: GroupVersionKind) =>
+  const patched = async (live: KubeObject | undefined, kind: GroupVersionKind) =>
     isApply || !live
       ? apply(context, { live, patch, kind: kind.kind, write })
       : merge(context, { live, patch, type, kind });
-  return { write, isApply, patched: (live, kind) => finish(patched(live, kind)) };
+  return { write, isApply, patched: async (live, kind) => finish(await patched(live, kind)) };
 }
 
 function merge(
@@ -109,24 +109,18 @@ function goText(value: unknown): string {
   return `map[${fields.map(([name, field]) => `${name}:${goText(field)}`).join(' ')}]`;
 }
 
-function apply(
+async function apply(
   context: HandlerContext,
   { live, patch, kind, write }: { live?: KubeObject; patch: Patch; kind: string; write: Write },
-): KubeObject {
+): Promise<KubeObject> {
   const { schemas, resource, clock, info } = context;
-  const { subresource } = write;
   const applied = patch.document as JsonObject;
   // Faults of the applied fields are told; what comes out is decoded to be whole.
   const target = { table: schemas, kind: { ...info.resource, kind } };
   for (const text of decodeValue(applied, { ...target, fieldValidation: fieldValidationOf(context) }).warnings)
     context.warn(text);
-  const { object } = applyPatch({
-    schema: { table: schemas, type: schemas.kind({ ...info.resource, kind }) },
-    manager: write.manager,
-    apiVersion: apiVersionOf(context),
-    subresource,
-    nowMs: clock.now(),
-    resetFields: resetFieldsOf({ subresource, hasStatus: resource.subresources?.status === true }),
+  const { object } = await applyPatch({
+    ...fieldWriteOf(resource, { schemas, clock, write, apiVersion: apiVersionOf(context) }),
     live,
     applied,
     kind,

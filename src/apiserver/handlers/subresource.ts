@@ -68,7 +68,8 @@ async function update(context: HandlerContext, handler: SubresourceHandler): Pro
 async function patch(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
   const kind = bodyKind(context);
   const request = await readPatch(context);
-  const change = (old: KubeObject) => admitted(context, request.write, { old, object: request.patched(old, kind) });
+  const change = async (old: KubeObject) =>
+    admitted(context, request.write, { old, object: await request.patched(old, kind) });
   return value(200, await handler.update!(callOf(context, request.write), change));
 }
 

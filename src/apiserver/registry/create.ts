@@ -48,7 +48,7 @@ async function tryCreate(context: ResourceContext, given: KubeObject, write: Cre
   const { resource, admission } = context;
   const { metadata } = given;
   resource.default?.(given);
-  if (!write.fieldsTracked) context.fields.track({ resource, object: given, old: undefined, write });
+  if (!write.fieldsTracked) await context.fields.track({ resource, object: given, old: undefined, write });
   const request = admissionRequest(context, write, {
     operation: 'CREATE',
     object: given,

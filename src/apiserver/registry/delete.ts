@@ -55,7 +55,7 @@ export async function deleteObject(
     if (write.admission === 'run' && !last) await admitDeletion(context, { key, write, old: current.object });
     const plan = planDeletion(context.resource, current.object, { options, nowMs: context.clock.now() });
     if (plan.marked && !equal(plan.marked, current.object)) {
-      if (write.dryRun) return { gone: plan.remove, stored: pretend(context, current.key, plan.marked, current) };
+      if (write.dryRun) return { gone: plan.remove, stored: await pretend(context, current.key, plan.marked, current) };
       const result = await commit(context, { key: current.key, object: plan.marked, expected: current });
       if (!result.ok) {
         current = result.current;
@@ -79,7 +79,7 @@ export async function removeObject(
 ): Promise<CommitResult> {
   const removed = await tryRemove(context, current);
   if (!removed.ok) return removed;
-  return { ok: true, stored: pretend(context, current.key, last, removed.stored) };
+  return { ok: true, stored: await pretend(context, current.key, last, removed.stored) };
 }
 
 /** Whether an update that leaves `object` ends its deletion. */
@@ -176,7 +176,7 @@ async function admitDeletion(
 
 async function tryRemove(context: ResourceContext, current: Stored): Promise<CommitResult> {
   const result = await storeCall(() => context.store.delete(current.key, current.modified));
-  if (!result.ok) return { ok: false, current: result.current && openEntry(context, result.current) };
+  if (!result.ok) return { ok: false, current: result.current && (await openEntry(context, result.current)) };
   context.written.revision = Math.max(context.written.revision, result.revision);
   return { ok: true, stored: current.under(result.revision) };
 }

@@ -5,5 +5,10 @@ import type { Write } from './registry.js';
 
 export interface FieldTracker {
   /** Sets metadata.managedFields of `object` after a write that is not an apply. `old` is undefined for a creation. */
-  track(change: { resource: AnyResource; object: KubeObject; old: KubeObject | undefined; write: Write }): void;
+  track(change: {
+    resource: AnyResource;
+    object: KubeObject;
+    old: KubeObject | undefined;
+    write: Write;
+  }): Promise<void>;
 }

@@ -3,10 +3,10 @@
  * `limit` and `continue` mean together: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
  */
 import { badRequest, StatusError } from '#apimachinery/errors.js';
-import { StoreError } from '#storage/store.js';
-import { openEntry, type ResourceContext, readCurrent, statusOfStoreError } from './resource-context.js';
+import { type Entry, StoreError } from '#storage/store.js';
+import { type ResourceContext, readCurrent, statusOfStoreError } from './resource-context.js';
 import type { Selection } from './selection.js';
-import type { Stored } from './stored.js';
+import { Stored } from './stored.js';
 
 export interface ListRequest {
   /** '' for all. */
@@ -74,7 +74,7 @@ export async function listCache(
   context: ResourceContext,
   { namespace, selection }: Pick<ListRequest, 'namespace' | 'selection'>,
 ): Promise<{ items: Stored[]; revision: number }> {
-  const { cache, resource } = context;
+  const { cache, resource, view } = context;
   const revision = cache.revision;
   const name = selection.fields.exactValue('metadata.name');
   if (name !== undefined && (namespace !== '' || !resource.namespaced)) {
@@ -82,7 +82,7 @@ export async function listCache(
     return { items: one && selection.matches(one.object) ? [one] : [], revision: Math.max(revision, cache.revision) };
   }
   const all = cache.list(rangePrefix(context, namespace));
-  return { items: await chosen(all, selection), revision };
+  return { items: await chosen(view ? await view.all(all) : all, selection), revision };
 }
 
 export function rangePrefix({ prefix, resource }: ResourceContext, namespace: string): string {
@@ -119,9 +119,9 @@ async function listPage(context: ResourceContext, request: ListRequest, start: P
     const page = await readPage(context, { prefix, after, limit: pageLimit, revision, token: request.continue });
     revision = page.revision;
     const result = { items, resourceVersion: String(revision) };
+    const opened = await openPage(context, page.entries);
     for (const [index, entry] of page.entries.entries()) {
-      const cached = context.cache.get(entry.key);
-      const stored = cached?.modified === entry.modified ? cached : openEntry(context, entry);
+      const stored = opened[index]!;
       if (selection.isEverything || selection.matches(stored.object)) items.push(stored);
       after = entry.key;
       const remaining = page.remaining + page.entries.length - index - 1;
@@ -132,6 +132,15 @@ async function listPage(context: ResourceContext, request: ListRequest, start: P
     if (page.remaining === 0) return result;
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
+}
+
+/** The entries of a page; what the cache has of the same revision is not decoded again. */
+async function openPage({ cache, form, view }: ResourceContext, entries: readonly Entry[]): Promise<Stored[]> {
+  const opened = entries.map((entry) => {
+    const cached = cache.get(entry.key);
+    return cached?.modified === entry.modified ? cached : new Stored(entry, form);
+  });
+  return view ? view.all(opened) : opened;
 }
 
 async function readPage(

@@ -12,8 +12,10 @@ import type { UserInfo } from '../authentication/authenticator.js';
 
 export interface Registry {
   readonly scheme: Scheme;
-  /** Throws a TypeError for a resource that the scheme does not hold: a bug of the caller. */
-  of<T extends KubeObject>(resource: ResourceRef<T> | { group: string; plural: string }): ResourceStore<T>;
+  /** In the resource's `version`, or its preferred one. Throws a TypeError for a resource that the scheme does not hold: a bug of the caller. */
+  of<T extends KubeObject>(
+    resource: ResourceRef<T> | { group: string; plural: string; version?: string },
+  ): ResourceStore<T>;
 }
 
 /** Where an object is. `namespace` is '' for cluster-scoped resources. */

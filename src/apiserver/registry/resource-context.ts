@@ -7,13 +7,14 @@ import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import type { Prng } from '#base/prng.js';
-import { type Store, StoreError } from '#storage/store.js';
+import { type Entry, type Store, StoreError } from '#storage/store.js';
 import type { WatchCache } from '#storage/watch-cache.js';
 import type { AdmissionRequest, Operation } from '../admission/admission.js';
 import type { AdmissionChain } from './admit.js';
 import type { FieldTracker } from './field-tracker.js';
 import type { ObjectKey, Write } from './registry.js';
 import { encodeStored, type Form, Stored } from './stored.js';
+import type { VersionView } from './version-view.js';
 
 export interface ResourceContext {
   readonly resource: AnyResource;
@@ -22,6 +23,8 @@ export interface ResourceContext {
   /** Of the resource's keys, with a slash at the end. */
   readonly prefix: string;
   readonly form: Form | undefined;
+  /** Of the version that the context is for; undefined where there is only one. */
+  readonly view: VersionView | undefined;
   /** Shared by resources that are stored under one prefix. */
   readonly written: { revision: number };
   readonly schemas: SchemaTable;
@@ -42,12 +45,19 @@ export function subjectOf({ resource }: ResourceContext, name?: string): Subject
 /** The object now; reads its own writes, from the cache when that is fresh and from the store otherwise. */
 export async function readCurrent(context: ResourceContext, key: ObjectKey): Promise<Stored | undefined> {
   await context.cache.reach(context.written.revision);
-  return context.cache.get(storageKey(context, key));
+  return cached(context, storageKey(context, key));
+}
+
+/** What the cache has, in the context's version. */
+export async function cached({ cache, view }: ResourceContext, key: string): Promise<Stored | undefined> {
+  const stored = cache.get(key);
+  return stored && view ? view.one(stored) : stored;
 }
 
 /** From the store itself, for a write that has just lost a race. */
-export function openEntry(context: ResourceContext, entry: ConstructorParameters<typeof Stored>[0]): Stored {
-  return new Stored(entry, context.form);
+export async function openEntry({ form, view }: ResourceContext, entry: Entry): Promise<Stored> {
+  const stored = new Stored(entry, form);
+  return view ? view.one(stored) : stored;
 }
 
 export type CommitResult = { ok: true; stored: Stored } | { ok: false; current: Stored | undefined };
@@ -57,14 +67,19 @@ export async function commit(
   context: ResourceContext,
   { key, object, expected }: { key: string; object: KubeObject; expected: Stored | undefined },
 ): Promise<CommitResult> {
-  const { storedAs } = context.resource;
-  const value = encodeStored(storedAs ? storedAs.encode(object) : object);
+  const value = encodeStored(await storageForm(context, object));
   const written = await storeCall(() => context.store.put(key, value, expected?.modified ?? 0));
-  if (!written.ok) return { ok: false, current: written.current && openEntry(context, written.current) };
+  if (!written.ok) return { ok: false, current: written.current && (await openEntry(context, written.current)) };
   const { revision } = written;
   context.written.revision = Math.max(context.written.revision, revision);
   const entry = { key, value, created: expected?.created ?? revision, modified: revision };
-  return { ok: true, stored: openEntry(context, entry) };
+  return { ok: true, stored: await openEntry(context, entry) };
+}
+
+/** The object as it is stored: in the form of another kind, or in the storage version. */
+async function storageForm({ resource, view }: ResourceContext, object: KubeObject): Promise<KubeObject> {
+  if (resource.storedAs) return resource.storedAs.encode(object);
+  return view ? view.encode(object) : object;
 }
 
 /** The form in which an object is compared, stored and served, whatever changed it. Gives a new object. */
@@ -73,9 +88,14 @@ export function canonical({ schemas }: ResourceContext, object: KubeObject): Kub
 }
 
 /** What the object would be stored as, for a dry run: it keeps the resourceVersion it has. */
-export function pretend(context: ResourceContext, key: string, object: KubeObject, old?: Stored): Stored {
-  const stored = encodeStored(context.resource.storedAs ? context.resource.storedAs.encode(object) : object);
-  return new Stored({ key, value: stored, created: old?.created ?? 0, modified: old?.modified ?? 0 }, context.form);
+export async function pretend(
+  context: ResourceContext,
+  key: string,
+  object: KubeObject,
+  old?: Stored,
+): Promise<Stored> {
+  const value = encodeStored(await storageForm(context, object));
+  return openEntry(context, { key, value, created: old?.created ?? 0, modified: old?.modified ?? 0 });
 }
 
 export function admissionRequest(
@@ -84,7 +104,7 @@ export function admissionRequest(
   request: Pick<AdmissionRequest, 'operation' | 'object' | 'old' | 'name' | 'namespace'> & { operation: Operation },
 ): AdmissionRequest {
   const { subresource, user, dryRun, options, warn, annotate } = write;
-  const version = write.version ?? resource.versions[0];
+  const version = write.version ?? resource.version ?? resource.versions[0];
   return { ...request, resource, version, subresource, user, dryRun, options, warn, annotate };
 }
 

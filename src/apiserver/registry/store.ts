@@ -5,6 +5,7 @@
 
 import type { AnyResource } from '#api/resource.js';
 import type { Scheme } from '#api/scheme.js';
+import { hasVersions, rulesAt } from '#api/versions.js';
 import { isReason, notFound, type Status } from '#apimachinery/errors.js';
 import { formatApiVersion, type KubeList, type KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
@@ -23,10 +24,11 @@ import type { FieldTracker } from './field-tracker.js';
 import { type ListRequest, type ListResult, listCache, listObjects, reachVersion } from './list.js';
 import { managedFieldsTracker } from './managed-fields.js';
 import type { Change, DeleteOptions, ObjectKey, Registry, ResourceStore, UpdateOptions, Write } from './registry.js';
-import { type ResourceContext, storageKey, subjectOf } from './resource-context.js';
+import { cached, type ResourceContext, storageKey, subjectOf } from './resource-context.js';
 import { selectionOf } from './selection.js';
 import { Stored } from './stored.js';
 import { type UpdateRequest, updateObject } from './update.js';
+import { VersionView } from './version-view.js';
 import { type ResourceEvent, type WatchRequest, watchObjects } from './watch.js';
 
 export interface RegistryOptions {
@@ -46,6 +48,8 @@ export class ObjectRegistry implements Registry {
   readonly #options: RegistryOptions;
   readonly #fields: FieldTracker;
   readonly #stores = new Map<AnyResource, ObjectStore>();
+  /** One for all versions of a resource, which share its stored objects. */
+  readonly #caches = new Map<string, WatchCache<Stored>>();
   readonly #written = new Map<string, { revision: number }>();
   readonly #end = new AbortController();
   #closed = false;
@@ -57,14 +61,15 @@ export class ObjectRegistry implements Registry {
     this.#options = options;
   }
 
-  of<T extends KubeObject>(resource: { group: string; plural: string }): ResourceStore<T> {
+  of<T extends KubeObject>(resource: { group: string; plural: string; version?: string }): ResourceStore<T> {
     const definition = this.scheme.byPlural(resource);
     if (!definition) throw new TypeError(`the scheme has no ${resource.plural} in group "${resource.group}"`);
-    return this.storeOf(definition) as ResourceStore<KubeObject> as ResourceStore<T>;
+    return this.storeOf(definition, resource.version) as ResourceStore<KubeObject> as ResourceStore<T>;
   }
 
   /** The same with the ways to read and write that handlers of verbs need. */
-  storeOf(resource: AnyResource): ObjectStore {
+  storeOf(definition: AnyResource, version = definition.versions[0]): ObjectStore {
+    const resource = hasVersions(definition) ? rulesAt(definition, version) : definition;
     let found = this.#stores.get(resource);
     if (!found) this.#stores.set(resource, (found = new ObjectStore(this.#context(resource))));
     return found;
@@ -88,7 +93,7 @@ export class ObjectRegistry implements Registry {
   close(): void {
     this.#closed = true;
     this.#end.abort();
-    for (const store of this.#stores.values()) store.close();
+    for (const cache of this.#caches.values()) cache.close();
   }
 
   #context(resource: AnyResource): ResourceContext {
@@ -97,12 +102,19 @@ export class ObjectRegistry implements Registry {
     const prefix = prefixOf(resource);
     const form = storedAs && { decode: storedAs.decode };
     const open = (entry: ConstructorParameters<typeof Stored>[0]) => new Stored(entry, form);
-    const cache = new WatchCache<Stored>({ store, prefix, open, clock, log, limits: cacheLimits });
-    if (this.#closed) cache.close();
+    const cacheKey = resource.storedAs ? `${prefix}${resource.group}` : prefix;
+    let cache = this.#caches.get(cacheKey);
+    if (!cache) {
+      cache = new WatchCache<Stored>({ store, prefix, open, clock, log, limits: cacheLimits });
+      this.#caches.set(cacheKey, cache);
+      if (this.#closed) cache.close();
+    }
     const fields = this.#fields;
     let written = this.#written.get(prefix);
     if (!written) this.#written.set(prefix, (written = { revision: 0 }));
-    return { resource, schemas, store, cache, prefix, form, written, admission: this.admission, fields, clock, prng };
+    const view = VersionView.of(resource);
+    const { admission } = this;
+    return { resource, schemas, store, cache, prefix, form, view, written, admission, fields, clock, prng };
   }
 }
 
@@ -128,7 +140,7 @@ export class ObjectStore implements ResourceStore {
   /** `resourceVersion`: '' for the newest, 0 for any, else not older than it. Throws NotFound. */
   async read(key: ObjectKey, resourceVersion = ''): Promise<Stored> {
     await reachVersion(this.#context, resourceVersion);
-    const found = this.#context.cache.get(storageKey(this.#context, key));
+    const found = await cached(this.#context, storageKey(this.#context, key));
     if (!found) throw notFound(subjectOf(this.#context, key.name));
     return found;
   }
@@ -140,7 +152,7 @@ export class ObjectStore implements ResourceStore {
     const { items, revision } = await listCache(this.#context, { namespace: options.namespace ?? '', selection });
     return {
       kind: resource.listKind,
-      apiVersion: formatApiVersion({ group: resource.group, version: resource.versions[0] }),
+      apiVersion: formatApiVersion({ group: resource.group, version: resource.version ?? resource.versions[0] }),
       metadata: { resourceVersion: String(revision) },
       items: items.map(({ object }) => object),
     };
@@ -209,9 +221,5 @@ export class ObjectStore implements ResourceStore {
     const { name, uid } = stored.object.metadata;
     const details = { name, group: resource.group || undefined, kind: resource.plural, uid };
     return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details, code: 200 };
-  }
-
-  close(): void {
-    this.#context.cache.close();
   }
 }

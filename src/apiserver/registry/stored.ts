@@ -36,7 +36,10 @@ export class Stored {
   #value: Uint8Array | undefined;
   #json: Buffer | undefined;
   #object: KubeObject | undefined;
+  #apiVersion: string | undefined;
   readonly #form: Form | undefined;
+  /** What it was made from by `as`; itself when it is as stored. */
+  #source: Stored = this;
 
   constructor({ key, value, created, modified }: Entry, form?: Form) {
     this.key = key;
@@ -53,7 +56,8 @@ export class Stored {
   /** The object's JSON, ready to be sent. */
   get json(): Buffer {
     if (!this.#json) {
-      this.#json = this.#form ? Buffer.from(JSON.stringify(this.object)) : splice(this.#value!, this.modified);
+      this.#json =
+        this.#form || !this.#value ? Buffer.from(JSON.stringify(this.object)) : splice(this.#value, this.modified);
       if (!this.#form) this.#value = this.#object ? undefined : this.#value;
     }
     return this.#json;
@@ -72,17 +76,37 @@ export class Stored {
     return this.#object;
   }
 
+  get source(): Stored {
+    return this.#source;
+  }
+
+  /** Read from the bytes, so that an object that is served as stored need not be decoded. */
+  get apiVersion(): string {
+    this.#apiVersion ??= this.#object?.apiVersion ?? apiVersionOf(this.#value!) ?? this.object.apiVersion;
+    return this.#apiVersion;
+  }
+
+  /** The same revision in another form, whose resourceVersion may be left out. */
+  as(object: KubeObject): Stored {
+    const { key, created, modified, resourceVersion } = this;
+    const other = new Stored({ key, created, modified, value: noBytes }, this.#form);
+    other.#value = undefined;
+    const metadata = modified ? { ...object.metadata, resourceVersion } : object.metadata;
+    other.#object = freeze({ ...object, metadata });
+    other.#source = this.#source;
+    return other;
+  }
+
   /** The same value under another revision: the last state of an object in the event of its deletion. */
   under(revision: number): Stored {
     const { key, created } = this;
     if (this.#value) return new Stored({ key, created, modified: revision, value: this.#value }, this.#form);
-    const { metadata, ...rest } = this.object;
-    const copy = new Stored({ key, created, modified: revision, value: new Uint8Array() }, this.#form);
-    copy.#object = freeze({ ...rest, metadata: { ...metadata, resourceVersion: String(revision) } });
-    copy.#json = Buffer.from(JSON.stringify(copy.#object));
-    return copy;
+    const copy = new Stored({ key, created, modified: revision, value: noBytes }, this.#form);
+    return copy.as(this.object);
   }
 }
+
+const noBytes = new Uint8Array();
 
 /** Objects decoded before other requests get a turn. */
 const decodedInARow = 200;
@@ -100,6 +124,15 @@ export async function objectsOf(items: readonly Stored[]): Promise<KubeObject[]>
 function parse(value: Uint8Array): KubeObject {
   return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as KubeObject;
 }
+
+/** Of an object in the form of `encodeStored`; neither text holds quotes. */
+function apiVersionOf(value: Uint8Array): string | undefined {
+  const head = Buffer.from(value.buffer, value.byteOffset, Math.min(value.byteLength, headBytesMax)).toString('latin1');
+  return /^\{"kind":"[^"]*","apiVersion":"([^"]*)"/.exec(head)?.[1];
+}
+
+/** Beyond the longest kind, group and version. */
+const headBytesMax = 512;
 
 /** Kind and apiVersion stand before metadata and hold no quotes, so the first match is the object's own metadata. */
 function splice(value: Uint8Array, revision: number): Buffer {

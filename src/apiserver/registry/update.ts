@@ -41,7 +41,7 @@ export async function updateObject(
     if (write.preconditions) checkUpdatePreconditions(context, current, write.preconditions);
     const { object, request } = await wanted(context, { current, change, write });
     const old = current.object;
-    if (equal(object, old)) return current;
+    if (equal(object, old) && (!context.view || (await context.view.isCurrent(current)))) return current;
     if (write.dryRun) return pretend(context, current.key, object, current);
     const result: CommitResult = isFinished(context.resource, object, old)
       ? await removeObject(context, { current, last: object })
@@ -92,7 +92,7 @@ async function finishUpdate(
   const object = canonical(context, keepOthersPart(context, { desired, old, write }));
   // A status that brings annotations with it (a Deployment's revision) is no change of what is wanted.
   if (write.subresource !== 'status' && !write.rules?.keepsGeneration) raiseGeneration(context, object, old);
-  if (!write.fieldsTracked) context.fields.track({ resource, object, old, write });
+  if (!write.fieldsTracked) await context.fields.track({ resource, object, old, write });
   const errors = validateChange(context, { object, old, write });
   if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);
   for (const text of resource.warnings?.(object, old) ?? []) write.warn(text);

@@ -71,7 +71,7 @@ async function* follow(context: ResourceContext, request: WatchRequest, since: n
   const idleMs = bookmarks ? () => Math.max(bookmarkMs - clock.monotonic(), 0) : undefined;
   for await (const { events, revision } of cache.watch({ since, signal, idleMs })) {
     const out: ResourceEvent[] = [];
-    for (const event of events) {
+    for (const event of context.view ? await context.view.events(events) : events) {
       const selected = isAll || event.key.startsWith(prefix) ? select(event, selection) : undefined;
       if (selected) out.push(selected);
     }
