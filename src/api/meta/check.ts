@@ -3,8 +3,9 @@
  * and the first line of a file is not a list to append to. Texts are those of k8s.io/apimachinery's validation.
  */
 import { isIP, isIPv4 } from 'node:net';
+import { canonicalIpv6, cidrProblems, ipProblems } from '#apimachinery/addresses.js';
 import type { FieldError } from '#apimachinery/field-error.js';
-import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { duplicate, forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { labelProblems, portNameProblems, qualifiedNameProblems, subdomainProblems } from '#apimachinery/names.js';
 
 export type FieldErrors = Generator<FieldError, void, undefined>;
@@ -86,23 +87,12 @@ export function checkPortOrName(path: string, value: number | string | undefined
   return typeof value === 'string' ? check(path, value, portNameProblems) : checkPort(path, value ?? 0);
 }
 
-export const ipMessage = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
-
-export function* checkIp(path: string, value: string): FieldErrors {
-  if (isIP(value) === 0) yield invalidValue(path, value, ipMessage);
+export function checkIp(path: string, value: string): FieldErrors {
+  return check(path, value, ipProblems);
 }
 
-export function* checkCidr(path: string, value: string): FieldErrors {
-  if (!isCidr(value))
-    yield invalidValue(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)');
-}
-
-export function isCidr(value: string): boolean {
-  const [address = '', length = '', ...rest] = value.split('/');
-  const family = isIP(address);
-  return (
-    family !== 0 && rest.length === 0 && /^(0|[1-9]\d*)$/.test(length) && Number(length) <= (family === 4 ? 32 : 128)
-  );
+export function checkCidr(path: string, value: string): FieldErrors {
+  return check(path, value, cidrProblems);
 }
 
 /** At most one of each family: what `podIPs`, `clusterIPs` and their like may hold. */
@@ -125,11 +115,6 @@ export function* checkNonSpecialIp(path: string, value: string): FieldErrors {
     yield invalidValue(path, value, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)');
   if (address.startsWith('224.0.0.') || /^ff.2:/.test(address))
     yield invalidValue(path, value, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
-}
-
-/** The shortest form of RFC 5952. */
-export function canonicalIpv6(address: string): string {
-  return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }
 
 /** Forbids each of the fields that are set. */
@@ -155,4 +140,13 @@ export interface Keyed<T> {
 /** A list's elements with their paths: `spec.containers[0]`. */
 export function* each<T>(path: string, list: readonly T[] | undefined | null): Generator<Keyed<T>, void, undefined> {
   for (const [index, value] of (list ?? []).entries()) yield { path: `${path}[${index}]`, value };
+}
+
+/** Each text that stands in the list before. */
+export function* checkUnique(path: string, list: readonly string[] | undefined): FieldErrors {
+  const seen = new Set<string>();
+  for (const { path: at, value } of each(path, list)) {
+    if (seen.has(value)) yield duplicate(at, value);
+    seen.add(value);
+  }
 }

@@ -54,3 +54,14 @@ export function abbreviate(items: readonly string[], { max, none }: { max: numbe
   const text = items.slice(0, max).join(',');
   return items.length > max ? `${text} + ${items.length - max} more...` : text;
 }
+
+/** Of classes, of which one may be the default: an annotation says so. */
+export function defaultNameColumn(...annotations: readonly string[]): Column<KubeObject> {
+  return {
+    ...nameColumn,
+    cell({ metadata }) {
+      const isDefault = annotations.some((annotation) => metadata.annotations?.[annotation] === 'true');
+      return isDefault ? `${metadata.name} (default)` : (metadata.name ?? '');
+    },
+  };
+}

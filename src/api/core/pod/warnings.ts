@@ -14,6 +14,7 @@ import { labelProblems } from '#apimachinery/names.js';
 import type { ObjectMeta } from '#apimachinery/object.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { each } from '../../meta/check.js';
+import { deprecatedNodeLabels } from '../../meta/node-labels.js';
 import { allContainers } from './validate-os.js';
 
 type Warnings = Generator<string, void, undefined>;
@@ -49,14 +50,6 @@ function* specWarnings(prefix: string, { metadata, spec }: { metadata?: ObjectMe
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
     yield `${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`;
 }
-
-const deprecatedNodeLabels: Record<string, string> = {
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-};
 
 function* nodeLabelWarnings(path: string, spec: PodSpec): Warnings {
   for (const key of Object.keys(spec.nodeSelector ?? {}))

@@ -1,0 +1,14 @@
+/** Labels of nodes that have newer names (kubernetes/kubernetes pkg/api/node/util.go). */
+
+export const deprecatedNodeLabels: Readonly<Record<string, string>> = {
+  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
+  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
+  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
+  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
+  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
+};
+
+/** Warnings about the labels among these keys; `pathOf` says where a key stands. */
+export function deprecatedLabelWarnings(keys: readonly string[], pathOf: (key: string) => string): string[] {
+  return keys.flatMap((key) => (deprecatedNodeLabels[key] ? [`${pathOf(key)}: ${deprecatedNodeLabels[key]}`] : []));
+}

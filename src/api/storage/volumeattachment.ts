@@ -1,0 +1,75 @@
+/** VolumeAttachment: asks a driver to attach a volume to a node, and says whether it is. */
+import type {
+  VolumeAttachment,
+  VolumeAttachmentSource,
+  VolumeAttachmentSpec,
+  VolumeError,
+} from '#api/gen/storage-v1.js';
+import { forbiddenField, invalidValue, required, tooLong } from '#apimachinery/field-error.js';
+import { validateImmutable } from '#apimachinery/metadata-validation.js';
+import { checkSubdomain, type FieldErrors, int32Max, rangeMessage } from '../meta/check.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+import { bytesOf, checkDriverName, parametersBytesMax } from './rules.js';
+
+const messageBytesMax = 1024;
+
+export default defineResource<VolumeAttachment>({
+  group: 'storage.k8s.io',
+  versions: ['v1'],
+  kind: 'VolumeAttachment',
+  namespaced: false,
+  subresources: { status: true },
+  storageVersionHash: 'tJx/ezt6UDU=',
+  allowUnconditionalUpdate: false,
+  validate: (attachment) => [...checkSpec(attachment.spec), ...checkStatus(attachment)],
+  validateCreate: ({ spec }) => [...checkNames(spec)],
+  validateUpdate: (attachment, old) => validateImmutable('spec', { value: attachment.spec, old: old.spec }),
+  validateStatusUpdate: (attachment) => [...checkSpec(attachment.spec), ...checkStatus(attachment)],
+  columns: [
+    nameColumn,
+    { name: 'Attacher', type: 'string', cell: ({ spec }) => spec.attacher ?? '' },
+    { name: 'PV', type: 'string', cell: ({ spec }) => spec.source?.persistentVolumeName ?? '' },
+    { name: 'Node', type: 'string', cell: ({ spec }) => spec.nodeName ?? '' },
+    { name: 'Attached', type: 'boolean', cell: ({ status }) => status?.attached ?? false },
+    ageColumn,
+  ],
+});
+
+function* checkSpec({ attacher, source = {}, nodeName }: VolumeAttachmentSpec): FieldErrors {
+  if (!attacher) yield required('spec.attacher');
+  yield* checkSource('spec.source', source);
+  yield* checkSubdomain('spec.nodeName', nodeName ?? '');
+}
+
+function* checkSource(path: string, source: VolumeAttachmentSource): FieldErrors {
+  const { inlineVolumeSpec, persistentVolumeName } = source;
+  const oneOf = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
+  if (inlineVolumeSpec && persistentVolumeName !== undefined) yield forbiddenField(path, oneOf);
+  else if (persistentVolumeName === '')
+    yield required(`${path}.persistentVolumeName`, 'must specify non empty persistentVolumeName');
+  else if (!inlineVolumeSpec && persistentVolumeName === undefined) yield required(path, oneOf);
+}
+
+/** Beyond `checkSpec`, of new ones only. */
+function* checkNames({ attacher, source }: VolumeAttachmentSpec): FieldErrors {
+  yield* checkDriverName('spec.attacher', attacher);
+  if (source?.persistentVolumeName !== undefined)
+    yield* checkSubdomain('spec.source.persistentVolumeName', source.persistentVolumeName);
+}
+
+function* checkStatus({ status }: VolumeAttachment): FieldErrors {
+  if (!status) return;
+  if (bytesOf(status.attachmentMetadata) > parametersBytesMax)
+    yield tooLong('status.attachmentMetadata', parametersBytesMax);
+  yield* checkVolumeError('status.attachError', status.attachError);
+  yield* checkVolumeError('status.detachError', status.detachError);
+}
+
+function* checkVolumeError(path: string, error: VolumeError | undefined): FieldErrors {
+  if (!error) return;
+  // The limit that upstream tells is not the one that it holds to.
+  if (Buffer.byteLength(error.message ?? '') > messageBytesMax) yield tooLong(`${path}.message`, parametersBytesMax);
+  if (error.errorCode !== undefined && error.errorCode < 0)
+    yield invalidValue(`${path}.errorCode`, error.errorCode, rangeMessage({ min: 0, max: int32Max }));
+}

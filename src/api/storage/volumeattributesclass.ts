@@ -1,0 +1,23 @@
+/** VolumeAttributesClass: what can be changed of a volume while it is in use. */
+import type { VolumeAttributesClass } from '#api/gen/storage-v1.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+import { checkParameters, checkProvisioner, refuseChange } from './rules.js';
+
+export default defineResource<VolumeAttributesClass>({
+  group: 'storage.k8s.io',
+  versions: ['v1'],
+  kind: 'VolumeAttributesClass',
+  shortNames: ['vac'],
+  namespaced: false,
+  storageVersionHash: 'tIjydgKBC5w=',
+  validate: ({ driverName, parameters }) => [
+    ...checkProvisioner('driverName', driverName),
+    ...checkParameters('parameters', parameters, { mayBeEmpty: false }),
+  ],
+  validateUpdate: (attributes, old) => [
+    ...refuseChange('driverName', { value: attributes.driverName, old: old.driverName }),
+    ...refuseChange('parameters', { value: attributes.parameters, old: old.parameters }),
+  ],
+  columns: [nameColumn, { name: 'DriverName', type: 'string', cell: ({ driverName }) => driverName ?? '' }, ageColumn],
+});
