@@ -40,6 +40,11 @@ export function invalidValue(path: string, value: unknown, detail: string): Fiel
   return make('FieldValueInvalid', path, ['Invalid value', formatValue(value), detail]);
 }
 
+/** Where no single value is to blame. */
+export function invalidField(path: string, detail: string): FieldError {
+  return make('FieldValueInvalid', path, ['Invalid value', detail]);
+}
+
 export function typeInvalid(path: string, value: unknown, detail: string): FieldError {
   return make('FieldValueTypeInvalid', path, ['Invalid value', formatValue(value), detail]);
 }

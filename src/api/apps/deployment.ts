@@ -1,14 +1,14 @@
 /** Deployment: a declared number of like pods, changed by rolling from one ReplicaSet to the next. */
 import type { Deployment, DeploymentSpec, DeploymentStrategy } from '#api/gen/apps-v1.js';
-import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { defaultPodTemplate } from '../core/pod/defaults.js';
-import { templateWarnings } from '../core/pod/warnings.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
 import { checkIntOrPercent, checkNotOver100Percent, isZeroIntOrPercent } from '../meta/int-or-percent.js';
 import { defineResource } from '../resource.js';
-import { checkReplicaCounts, checkSelectedTemplate } from './template.js';
+import { unknownStrategy } from './strategy.js';
+import { checkCollisions, checkCounts, checkParts, checkSelectedTemplate, warnOfTemplate } from './template.js';
 
 export default defineResource<Deployment>({
   group: 'apps',
@@ -28,7 +28,7 @@ export default defineResource<Deployment>({
   validateUpdate: (deployment, old) =>
     validateImmutable('spec.selector', { value: deployment.spec.selector, old: old.spec.selector }),
   validateStatusUpdate: (deployment, old) => [...checkStatus(deployment, old)],
-  warnings: (deployment) => templateWarnings('spec.template', deployment.spec.template),
+  warnings: warnOfTemplate,
   columns: [
     nameColumn,
     {
@@ -78,7 +78,7 @@ function* checkStrategy(path: string, strategy: DeploymentStrategy): FieldErrors
   const { type, rollingUpdate } = strategy;
   if (type === 'Recreate') {
     if (rollingUpdate) yield forbiddenField(at, "may not be specified when strategy `type` is 'Recreate'");
-  } else if (type !== 'RollingUpdate') yield notSupported(path, strategy, ['Recreate', 'RollingUpdate']);
+  } else if (type !== 'RollingUpdate') yield unknownStrategy(path, strategy, ['Recreate', 'RollingUpdate']);
   else if (!rollingUpdate) yield required(at, 'this should be defaulted and never be nil');
   else {
     const { maxUnavailable, maxSurge } = rollingUpdate;
@@ -90,12 +90,11 @@ function* checkStrategy(path: string, strategy: DeploymentStrategy): FieldErrors
   }
 }
 
-function* checkStatus({ status = {} }: Deployment, old: Deployment): FieldErrors {
-  yield* checkReplicaCounts(status, {
-    parts: ['updatedReplicas'],
-    others: ['observedGeneration', 'unavailableReplicas', 'collisionCount', 'terminatingReplicas'],
-  });
-  const before = old.status?.collisionCount;
-  if (before !== undefined && (status.collisionCount ?? -1) < before)
-    yield invalidValue('status.collisionCount', status.collisionCount ?? null, 'cannot be decremented');
+function* checkStatus(deployment: Deployment, old: Deployment): FieldErrors {
+  const { status = {} } = deployment;
+  const parts = ['updatedReplicas', 'readyReplicas', 'availableReplicas'];
+  yield* checkCounts(status, ['observedGeneration', 'replicas', ...parts, 'unavailableReplicas', 'collisionCount']);
+  yield* checkCounts(status, ['terminatingReplicas']);
+  yield* checkParts(status, parts);
+  yield* checkCollisions(deployment, old);
 }

@@ -2,11 +2,12 @@
 import type { ReplicaSet, ReplicaSetSpec } from '#api/gen/apps-v1.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { defaultPodTemplate } from '../core/pod/defaults.js';
-import { templateWarnings } from '../core/pod/warnings.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
-import { checkReplicaCounts, checkSelectedTemplate } from './template.js';
+import { checkCounts, checkParts, checkSelectedTemplate, warnOfTemplate } from './template.js';
+
+const parts = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'];
 
 export default defineResource<ReplicaSet>({
   group: 'apps',
@@ -26,9 +27,10 @@ export default defineResource<ReplicaSet>({
   validateUpdate: (replicaSet, old) =>
     validateImmutable('spec.selector', { value: replicaSet.spec.selector, old: old.spec.selector }),
   validateStatusUpdate: ({ status = { replicas: 0 } }) => [
-    ...checkReplicaCounts(status, { parts: ['fullyLabeledReplicas'], others: ['observedGeneration'] }),
+    ...checkCounts(status, ['replicas', ...parts, 'observedGeneration', 'terminatingReplicas']),
+    ...checkParts(status, parts),
   ],
-  warnings: ({ spec }) => templateWarnings('spec.template', spec.template),
+  warnings: warnOfTemplate,
   columns: [
     nameColumn,
     { name: 'Desired', type: 'integer', cell: ({ spec }) => spec.replicas ?? 0 },

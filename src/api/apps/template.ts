@@ -3,8 +3,10 @@ import type { PodTemplateSpec } from '#api/gen/core-v1.js';
 import type { LabelSelector } from '#api/gen/meta-v1.js';
 import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
+import type { KubeObject } from '#apimachinery/object.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { checkPodTemplate } from '../core/pod/validate.js';
+import { templateWarnings } from '../core/pod/warnings.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 
 export interface SelectedTemplate {
@@ -12,67 +14,98 @@ export interface SelectedTemplate {
   template?: PodTemplateSpec | undefined;
 }
 
-/** Pods that live until they are deleted, each replaced by another: `owner` is the kind in upstream's messages. */
-export function* checkSelectedTemplate(
-  path: string,
-  { selector, template }: SelectedTemplate,
-  { emptyFor, owner }: { emptyFor: string; owner: string },
-): FieldErrors {
-  if (!selector) {
-    yield required(`${path}.selector`);
-    // No selector is one that matches nothing, and upstream tells both.
-    yield* checkMatch(`${path}.template`, { selector, template });
-  } else {
-    const errors = validateLabelSelector(selector, `${path}.selector`);
-    yield* errors;
-    if (isEmpty(selector))
-      yield invalidValue(`${path}.selector`, selector, `empty selector is invalid for ${emptyFor}`);
-    else if (errors.length === 0) yield* checkMatch(`${path}.template`, { selector, template });
-    else yield invalidValue(`${path}.selector`, selector, 'invalid label selector');
-  }
-  yield* checkTemplate(`${path}.template`, template, { owner });
+interface TemplateOwner {
+  /** The kind in the message about a selector of everything. */
+  emptyFor: string;
+  /** The kind in the message about pods that end by themselves. */
+  owner: string;
+  /** Said when the selector makes no sense. Default: `invalid label selector`. */
+  invalid?: string;
 }
 
-function* checkMatch(path: string, { selector, template }: SelectedTemplate): FieldErrors {
+/** Pods that live until they are deleted, each replaced by another. */
+export function* checkSelectedTemplate(
+  path: string,
+  selected: SelectedTemplate,
+  { emptyFor, owner, invalid = 'invalid label selector' }: TemplateOwner,
+): FieldErrors {
+  const { selector, template = {} } = selected;
+  const errors = validateLabelSelector(selector, `${path}.selector`);
+  if (!selector) yield required(`${path}.selector`);
+  yield* errors;
+  if (selector && isEmptySelector(selector))
+    yield invalidValue(`${path}.selector`, selector, `empty selector is invalid for ${emptyFor}`);
+  if (errors.length > 0) {
+    // What the template is for is then not known, and upstream does not look at it.
+    yield invalidValue(`${path}.selector`, selector, invalid);
+    return;
+  }
+  yield* checkSelected(`${path}.template`, selected);
+  yield* checkPodTemplate(`${path}.template`, template);
+  yield* checkLasting(`${path}.template`, template, { owner });
+}
+
+/** No selector is one that matches nothing, and upstream tells both. */
+export function* checkSelected(path: string, { selector, template }: SelectedTemplate): FieldErrors {
   const labels = template?.metadata?.labels;
   if (!labelSelectorFrom(selector).matches(labels ?? {}))
     yield invalidValue(`${path}.metadata.labels`, labels ?? null, '`selector` does not match template `labels`');
 }
 
-function* checkTemplate(
-  path: string,
-  template: PodTemplateSpec | undefined,
-  { owner }: { owner: string },
-): FieldErrors {
-  yield* checkPodTemplate(path, template ?? {});
-  const { restartPolicy, activeDeadlineSeconds } = template?.spec ?? {};
+/** Pods do not end by themselves. */
+export function* checkLasting(path: string, { spec }: PodTemplateSpec, { owner }: { owner: string }): FieldErrors {
+  const { restartPolicy, activeDeadlineSeconds } = spec ?? {};
   if (restartPolicy !== undefined && restartPolicy !== 'Always')
     yield notSupported(`${path}.spec.restartPolicy`, restartPolicy, ['Always']);
   if (activeDeadlineSeconds !== undefined)
     yield forbiddenField(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${owner} is not Supported`);
 }
 
-function isEmpty({ matchLabels, matchExpressions }: LabelSelector): boolean {
+export function isEmptySelector({ matchLabels, matchExpressions }: LabelSelector): boolean {
   return Object.keys(matchLabels ?? {}).length + (matchExpressions?.length ?? 0) === 0;
 }
 
-interface ReplicaCounts {
-  replicas?: number;
-  readyReplicas?: number;
-  availableReplicas?: number;
+interface Templated extends KubeObject {
+  spec: { template?: PodTemplateSpec };
 }
 
-/** Counts in a status: none below zero, parts not above the whole. `parts` are further fields bounded by replicas. */
-export function* checkReplicaCounts<S extends ReplicaCounts>(
-  status: S,
-  { parts, others }: { parts: readonly (keyof S & string)[]; others: readonly (keyof S & string)[] },
+/** Of a new template, and of a changed one: the generation tells, since a status is written often and by no person. */
+export function warnOfTemplate(object: Templated, old: Templated | undefined): string[] {
+  if (old && old.metadata.generation === object.metadata.generation) return [];
+  return templateWarnings('spec.template', object.spec?.template);
+}
+
+/** Counts in a status, as fields of it: none below zero. */
+export function* checkCounts(status: object, fields: readonly string[]): FieldErrors {
+  for (const field of fields) yield* checkNonNegative(`status.${field}`, countIn(status, field));
+}
+
+/** Parts are not above the whole. */
+export function* checkParts(
+  status: object,
+  parts: readonly string[],
+  { ready = 'readyReplicas' }: { ready?: string } = {},
 ): FieldErrors {
-  const count = (field: string) => ((status as Record<string, unknown>)[field] as number | undefined) ?? 0;
-  const bounded = [...parts, 'readyReplicas', 'availableReplicas'];
-  for (const field of ['replicas', ...bounded, ...others]) yield* checkNonNegative(`status.${field}`, count(field));
-  for (const field of bounded)
-    if (count(field) > count('replicas'))
-      yield invalidValue(`status.${field}`, count(field), 'cannot be greater than status.replicas');
-  if (count('availableReplicas') > count('readyReplicas'))
-    yield invalidValue('status.availableReplicas', count('availableReplicas'), 'cannot be greater than readyReplicas');
+  for (const field of parts)
+    if (countIn(status, field) > countIn(status, 'replicas'))
+      yield invalidValue(`status.${field}`, countIn(status, field), 'cannot be greater than status.replicas');
+  const available = countIn(status, 'availableReplicas');
+  if (available > countIn(status, 'readyReplicas'))
+    yield invalidValue('status.availableReplicas', available, `cannot be greater than ${ready}`);
+}
+
+function countIn(status: object, field: string): number {
+  return (status as Record<string, number | undefined>)[field] ?? 0;
+}
+
+interface Collisions {
+  status?: { collisionCount?: number };
+}
+
+/** The count goes into names, so that going back would give one twice. */
+export function* checkCollisions({ status }: Collisions, old: Collisions): FieldErrors {
+  const before = old.status?.collisionCount;
+  const now = status?.collisionCount;
+  if (before !== undefined && (now === undefined || now < before))
+    yield invalidValue('status.collisionCount', now ?? 0, 'cannot be decremented');
 }

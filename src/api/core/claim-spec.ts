@@ -1,9 +1,11 @@
 /** Rules of a PersistentVolumeClaim's spec, which stands in claims, in templates of them and in ephemeral volumes. */
-import type { PersistentVolumeClaimSpec, TypedLocalObjectReference } from '#api/gen/core-v1.js';
+import type { PersistentVolumeClaim, PersistentVolumeClaimSpec, TypedLocalObjectReference } from '#api/gen/core-v1.js';
 import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { checkOptionalEnum, checkReference, checkSubdomain, type FieldErrors } from '../meta/check.js';
+import { roundResources, roundUpToMilli } from './pod/defaults.js';
+import { byteWarnings } from './pod/warnings.js';
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 
@@ -21,6 +23,20 @@ export function* checkClaimSpec(path: string, spec: PersistentVolumeClaimSpec): 
   else if (dataSource && dataSourceRef && !isSameSource(dataSource, dataSourceRef))
     yield invalidValue(path, `${path}.dataSource`, 'must match dataSourceRef');
   yield* checkReference(`${path}.volumeAttributesClassName`, spec.volumeAttributesClassName);
+}
+
+/** Of a claim, and of one that is made from a template later. */
+export function defaultClaim(claim: PersistentVolumeClaim): void {
+  claim.spec ??= {};
+  claim.spec.volumeMode ??= 'Filesystem';
+  if (claim.spec.resources) roundResources(claim.spec.resources);
+  claim.status ??= {};
+  claim.status.phase ||= 'Pending';
+  for (const amounts of [claim.status.capacity, claim.status.allocatedResources]) if (amounts) roundUpToMilli(amounts);
+}
+
+export function claimWarnings(path: string, { resources }: PersistentVolumeClaimSpec): string[] {
+  return [...byteWarnings(`${path}.resources.requests`, 'storage', resources?.requests)];
 }
 
 export function* checkAccessModes(path: string, modes: readonly string[]): FieldErrors {

@@ -19,8 +19,7 @@ export function* checkNotOver100Percent(path: string, value: number | string | u
     yield invalidValue(path, value, 'must not be greater than 100%');
 }
 
-/** Whether it is nothing, of however many: `0`, `0%`. What is not valid counts as nothing, as upstream's does. */
+/** Whether it is nothing, of however many: `0`, `0%`. What is no number counts as nothing, as upstream's does. */
 export function isZeroIntOrPercent(value: number | string | undefined): boolean {
-  if (typeof value === 'string') return !percentPattern.test(value) || Number.parseInt(value, 10) === 0;
-  return !value;
+  return typeof value === 'string' ? !(Number.parseInt(value, 10) !== 0 && /^[+-]?[0-9]+%?$/.test(value)) : !value;
 }

@@ -95,7 +95,8 @@ async function finishUpdate(
   if (!write.fieldsTracked) await context.fields.track({ resource, object, old, write });
   const errors = validateChange(context, { object, old, write });
   if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);
-  for (const text of resource.warnings?.(object, old) ?? []) write.warn(text);
+  // Statuses are written by programs, which nobody would read warnings from.
+  if (write.subresource !== 'status') for (const text of resource.warnings?.(object, old) ?? []) write.warn(text);
   if (write.admission === 'run') await admission.validate({ ...request, object });
   return object;
 }

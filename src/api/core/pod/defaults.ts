@@ -120,13 +120,13 @@ function defaultPodRequests({ resources, containers, initContainers }: PodSpec):
   resources.requests = requests;
 }
 
-function roundResources({ limits, requests }: ResourceRequirements): void {
+export function roundResources({ limits, requests }: ResourceRequirements): void {
   if (limits) roundUpToMilli(limits);
   if (requests) roundUpToMilli(requests);
 }
 
 /** Nothing finer than a thousandth is kept. */
-function roundUpToMilli(amounts: Record<string, string>): void {
+export function roundUpToMilli(amounts: Record<string, string>): void {
   for (const [name, amount] of Object.entries(amounts)) {
     const quantity = Quantity.tryParse(amount);
     // An unreadable amount is left for the decoder, which refuses it.

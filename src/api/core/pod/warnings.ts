@@ -133,11 +133,14 @@ function* duplicateWarnings(path: string, { hostAliases = [], imagePullSecrets =
 }
 
 function* amountWarnings(path: string, amounts: Record<string, string> | undefined): Warnings {
-  for (const name of ['memory', 'ephemeral-storage']) {
-    const quantity = Quantity.tryParse(amounts?.[name]);
-    if (quantity && quantity.milli() % 1000n !== 0n)
-      yield `${path}[${name}]: fractional byte value ${JSON.stringify(quantity.toString())} is invalid, must be an integer`;
-  }
+  for (const name of ['memory', 'ephemeral-storage']) yield* byteWarnings(path, name, amounts);
+}
+
+/** There is no half of a byte. */
+export function* byteWarnings(path: string, name: string, amounts: Record<string, string> | undefined): Warnings {
+  const quantity = Quantity.tryParse(amounts?.[name]);
+  if (quantity && quantity.milli() % 1000n !== 0n)
+    yield `${path}[${name}]: fractional byte value ${JSON.stringify(quantity.toString())} is invalid, must be an integer`;
 }
 
 /** A later variable may build on an earlier one of its name: `X=$(X):/more`. */

@@ -1,0 +1,25 @@
+/** How upstream shows a strategy that it does not know: as its own type, whose fields have Go's names. */
+import { type FieldError, invalidValue, notSupported } from '#apimachinery/field-error.js';
+
+interface Strategy {
+  type?: string;
+  rollingUpdate?: object;
+}
+
+export function unknownStrategy(path: string, strategy: Strategy, supported: readonly string[]): FieldError {
+  return notSupported(path, goStrategy(strategy), supported);
+}
+
+export function invalidStrategy(path: string, strategy: Strategy, why: string): FieldError {
+  return invalidValue(path, goStrategy(strategy), why);
+}
+
+function goStrategy({ type = '', rollingUpdate }: Strategy) {
+  return { Type: type, RollingUpdate: rollingUpdate ? goFields(rollingUpdate) : null };
+}
+
+export function goFields(object: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(object).map(([key, value]) => [key[0]!.toUpperCase() + key.slice(1), value]),
+  );
+}
