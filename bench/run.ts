@@ -5,7 +5,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { thisMachine } from '#cluster/machine/this-machine.js';
 import { buildCommand } from '../test/cluster-process.js';
+import prepareRealTests from '../test/real-setup.js';
 import { obstacle } from '../test/runtime/node.js';
 import { asJson, type Figure, machine, table } from './figures.js';
 import { api } from './suites/api.js';
@@ -26,6 +28,9 @@ const { values, positionals } = parseArgs({
 });
 const unknown = positionals.find((name) => !(name in suites));
 if (unknown) throw new Error(`there is no suite ${unknown}: ${Object.keys(suites).join(', ')}`);
+const { linux, root } = thisMachine();
+// What the tests on real containers need, the measurements of them need too.
+await (linux && root ? prepareRealTests() : buildCommand());
 const why = obstacle();
 if (why) process.stdout.write(`without containers: ${why}\n`);
 const possible = (['simulated', 'containerd'] as const).filter((name) => name === 'simulated' || !why);
@@ -34,7 +39,6 @@ const settings: Settings = {
   runtimes: possible.filter((name) => !values.runtime || values.runtime.includes(name)),
 };
 
-await buildCommand();
 const before = machine();
 process.stdout.write(`${JSON.stringify(before)}\n`);
 const figures: Figure[] = [];

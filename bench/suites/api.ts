@@ -27,7 +27,7 @@ export function api({ runs }: Settings): Promise<Figure[]> {
     const request: LoadRequest = {
       access: cluster.access!,
       connections: [1, 16, 64],
-      watchers: [1, 64],
+      watchers: [1, 16, 64],
       durationMs: 300 * runs,
     };
     const { figures } = await load(request);
