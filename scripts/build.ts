@@ -27,7 +27,6 @@ if (!process.argv.includes('--if-stale') || isStale()) {
     // lmdb loads a native binary from its own folder.
     external: ['lmdb'],
     minifySyntax: true,
-    keepNames: true,
     sourcemap: true,
     sourcesContent: false,
     legalComments: 'none',

@@ -1,8 +1,9 @@
 /**
- * The signals of calls in work, all of which abort when the server closes. One controller a call, rather than
- * `AbortSignal.any` with a signal that lives as long as the server: Node 20 keeps a little of each such signal for ever.
+ * The signals of calls in work, all of which abort when the server closes. One a call, rather than `AbortSignal.any` with
+ * a signal that lives as long as the server: Node 20 keeps a little of each such signal for ever.
  */
 import { setMaxListeners } from 'node:events';
+import { LazyAbort } from '#base/lazy-abort.js';
 
 export interface CallSignal {
   readonly signal: AbortSignal;
@@ -11,7 +12,7 @@ export interface CallSignal {
 }
 
 export class CallSignals {
-  readonly #open = new Set<AbortController>();
+  readonly #open = new Set<LazyAbort>();
   #closed = false;
 
   get closed(): boolean {
@@ -19,25 +20,36 @@ export class CallSignals {
   }
 
   /** A signal that aborts with `outer`, the caller's own, or when the server closes. */
-  open(outer?: AbortSignal): CallSignal {
-    const controller = new AbortController();
-    const abort = () => controller.abort();
-    if (this.#closed || outer?.aborted) controller.abort();
-    this.#open.add(controller);
-    // One caller may have many calls in work, each with a listener that goes when it is answered: no leak to warn of.
-    if (outer) setMaxListeners(0, outer);
-    outer?.addEventListener('abort', abort, { once: true });
+  open(outer?: AbortSignal | LazyAbort): CallSignal {
+    const call = new LazyAbort();
+    if (this.#closed || outer?.aborted) call.abort();
+    this.#open.add(call);
+    const leave = outer && follow(outer, call);
     return {
-      signal: controller.signal,
+      get signal() {
+        return call.signal;
+      },
       release: () => {
-        this.#open.delete(controller);
-        outer?.removeEventListener('abort', abort);
+        this.#open.delete(call);
+        leave?.();
       },
     };
   }
 
   close(): void {
     this.#closed = true;
-    for (const controller of this.#open) controller.abort();
+    for (const call of this.#open) call.abort();
   }
+}
+
+function follow(outer: AbortSignal | LazyAbort, call: LazyAbort): () => void {
+  if (outer instanceof LazyAbort) {
+    outer.leads(call);
+    return () => outer.leads(undefined);
+  }
+  const abort = () => call.abort();
+  // One caller may have many calls in work, each with a listener that goes when it is answered: no leak to warn of.
+  setMaxListeners(0, outer);
+  outer.addEventListener('abort', abort, { once: true });
+  return () => outer.removeEventListener('abort', abort);
 }

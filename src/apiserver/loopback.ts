@@ -12,7 +12,7 @@ import {
 } from '#client/transport.js';
 import type { UserInfo } from './authentication/authenticator.js';
 import type { Answer, Call } from './call.js';
-import type { CallSignals } from './call-signals.js';
+import type { CallSignal, CallSignals } from './call-signals.js';
 import { bookmarkObject } from './events.js';
 import type { Pipeline } from './pipeline.js';
 import { objectsOf } from './registry/stored.js';
@@ -39,22 +39,22 @@ export class LoopbackTransport implements Transport {
   }
 
   async request(request: ApiRequest): Promise<ApiResponse> {
-    const { signal, release } = this.#signals.open(request.signal);
+    const abort = this.#signals.open(request.signal);
     try {
-      const answer = await this.#answer(request, signal);
+      const answer = await this.#answer(request, abort);
       if (answer.type === 'watch') throw new TypeError('a watch is asked for by watch()');
       if (answer.type === 'taken') throw new TransportError('the request became a connection');
       return { status: answer.type === 'list' ? 200 : answer.code, body: await bodyOf(answer) };
     } finally {
-      release();
+      abort.release();
     }
   }
 
   async *watch(request: ApiRequest): AsyncIterable<WatchEvent> {
     if (request.signal?.aborted) return;
-    const { signal, release } = this.#signals.open(request.signal);
+    const abort = this.#signals.open(request.signal);
     try {
-      const answer = await this.#answer(request, signal);
+      const answer = await this.#answer(request, abort);
       if (answer.type !== 'watch') throw new TypeError('the request is no watch');
       for await (const batch of answer.events)
         for (const event of batch) {
@@ -62,19 +62,19 @@ export class LoopbackTransport implements Transport {
           else yield { type: event.type, object: event.stored.object };
         }
     } finally {
-      release();
+      abort.release();
     }
   }
 
-  async #answer(request: ApiRequest, signal: AbortSignal): Promise<Answer> {
+  async #answer(request: ApiRequest, abort: CallSignal): Promise<Answer> {
     if (this.#signals.closed) throw new TransportError('the server is closed');
     request.signal?.throwIfAborted();
-    const { answer, error } = await this.#pipeline.handle(this.#call(request, signal));
+    const { answer, error } = await this.#pipeline.handle(this.#call(request, abort));
     if (error) throw error;
     return answer;
   }
 
-  #call({ method, path, query = {}, body, contentType = 'application/json' }: ApiRequest, signal: AbortSignal): Call {
+  #call({ method, path, query = {}, body, contentType = 'application/json' }: ApiRequest, abort: CallSignal): Call {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, value);
     const text = search.toString();
@@ -86,7 +86,9 @@ export class LoopbackTransport implements Transport {
       user: this.#user,
       source: 'loopback',
       readBody: async () => ({ value: body }),
-      signal,
+      get signal() {
+        return abort.signal;
+      },
     };
   }
 }

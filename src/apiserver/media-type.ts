@@ -6,8 +6,22 @@ export interface MediaType {
   params: Record<string, string>;
 }
 
+/** Clients send the same few headers again and again. */
+const parsedMax = 128;
+const parsed = new Map<string | undefined, readonly MediaType[]>();
+
 /** What a client takes, best first; an equal quality keeps the order given. Absent: everything. */
-export function parseAccept(header: string | undefined): MediaType[] {
+export function parseAccept(header: string | undefined): readonly MediaType[] {
+  let types = parsed.get(header);
+  if (!types) {
+    types = readAccept(header);
+    if (parsed.size >= parsedMax) parsed.clear();
+    parsed.set(header, types);
+  }
+  return types;
+}
+
+function readAccept(header: string | undefined): MediaType[] {
   if (header === undefined || header.trim() === '') return [{ type: '*/*', params: {} }];
   return header
     .split(',', acceptClausesMax)

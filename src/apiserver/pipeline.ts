@@ -48,6 +48,8 @@ export interface Outcome {
   answer: Answer;
   media: Media;
   warnings: string[];
+  /** The request's, where its target could be read. */
+  query?: URLSearchParams;
   /** Set when the answer is a failure. */
   error?: StatusError;
 }
@@ -96,12 +98,13 @@ export class Pipeline {
     let outcome: Outcome;
     try {
       const answer = await this.#pass(call, progress);
-      outcome = { auditId, answer, media: progress.media, warnings: progress.warnings };
+      const { media, warnings, info } = progress;
+      outcome = { auditId, answer, media, warnings, query: info?.query };
     } catch (thrown) {
       const error = this.#statusOf(thrown, call);
       const answer: Answer = { type: 'value', code: error.code, value: error.status };
       const media: Media = { format: progress.media.format, pretty: progress.media.pretty };
-      outcome = { auditId, answer, media, warnings: progress.warnings, error };
+      outcome = { auditId, answer, media, warnings: progress.warnings, query: progress.info?.query, error };
     }
     this.#options.audit?.({
       auditId,
@@ -190,7 +193,7 @@ export class Pipeline {
     };
     if (resource.deprecation) warn(resource.deprecation);
     const context = { call, info, user, resource, store, registry, schemas, handler, clock, prng, warn, annotate };
-    const answer = route({ ...context, signal: call.signal });
+    const answer = route(context);
     return isLongRunning(info) ? answer : this.#inTime(answer);
   }
 
@@ -201,19 +204,21 @@ export class Pipeline {
   }
 
   /** The work goes on when its caller is told that it took too long. */
-  async #inTime(answer: Promise<Answer>): Promise<Answer> {
-    let timer: { cancel(): void } | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const message = 'Timeout: request did not complete within the allotted timeout';
-      timer = this.#options.clock.setTimer(requestTimeoutMs, () =>
-        reject(new StatusError({ reason: 'Timeout', message, details: {} })),
+  #inTime(answer: Promise<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.setTimer(requestTimeoutMs, () => {
+        const message = 'Timeout: request did not complete within the allotted timeout';
+        reject(new StatusError({ reason: 'Timeout', message, details: {} }));
+      });
+      const settle = (act: () => void) => {
+        timer.cancel();
+        act();
+      };
+      answer.then(
+        (given) => settle(() => resolve(given)),
+        (error) => settle(() => reject(error)),
       );
     });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      timer?.cancel();
-    }
   }
 
   #statusOf(thrown: unknown, { method, target }: Call): StatusError {

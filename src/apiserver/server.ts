@@ -19,7 +19,7 @@ import type { Log } from '#base/log.js';
 import type { Transport } from '#client/transport.js';
 import type { UserInfo } from './authentication/authenticator.js';
 import type { Call, Connection } from './call.js';
-import { CallSignals } from './call-signals.js';
+import { type CallSignal, CallSignals } from './call-signals.js';
 import { answerHealth, type HealthCheck } from './health.js';
 import { readBody } from './http/body.js';
 import { type Exchange, http1Exchange, http2Exchange, upgradeExchange } from './http/exchange.js';
@@ -184,7 +184,7 @@ class Http implements ApiServer {
 
   #serve(exchange: Exchange): void {
     const work = this.#answer(exchange).catch((error) => {
-      if (!exchange.signal.aborted) this.#log.error('answer failed', { target: exchange.target, err: error });
+      if (!exchange.gone.aborted) this.#log.error('answer failed', { target: exchange.target, err: error });
       exchange.destroy();
     });
     this.#working.add(work);
@@ -192,20 +192,20 @@ class Http implements ApiServer {
   }
 
   async #answer(exchange: Exchange): Promise<void> {
-    const { signal, release } = this.#signals.open(exchange.signal);
+    const abort = this.#signals.open(exchange.gone);
     try {
-      await this.#respond(exchange, this.#callOf(exchange, signal));
+      await this.#respond(exchange, this.#callOf(exchange, abort));
     } finally {
-      release();
+      abort.release();
     }
   }
 
   async #respond(exchange: Exchange, call: Call): Promise<void> {
     const outcome = await this.pipeline.handle(call);
     const { answer } = outcome;
-    const query = new URLSearchParams(exchange.target.split('?')[1] ?? '');
+    const query = outcome.query ?? new URLSearchParams();
     const { schemas, clock, log } = this.#options;
-    if (answer.type === 'taken' || exchange.signal.aborted) return;
+    if (answer.type === 'taken' || exchange.gone.aborted) return;
     if (exchange.headersSent) {
       // A handler that began to answer by itself and then failed: the client must not take what it has for all.
       exchange.destroy();
@@ -219,7 +219,7 @@ class Http implements ApiServer {
     if (!exchange.body.readableEnded && hasBody(outcome)) exchange.body.resume();
   }
 
-  #callOf(exchange: Exchange, signal: AbortSignal): Call {
+  #callOf(exchange: Exchange, abort: CallSignal): Call {
     const { method, target, headers, rawHeaders, body, upgrade, socket } = exchange;
     const connection: Connection = {
       body,
@@ -234,7 +234,9 @@ class Http implements ApiServer {
       credentials: { certificate: certificateOf(socket), bearerToken: bearerTokenOf(headers) },
       source: socket?.remoteAddress ?? '',
       readBody: async () => ({ bytes: await readBody(exchange, this.#options.clock) }),
-      signal,
+      get signal() {
+        return abort.signal;
+      },
       connection,
     };
   }

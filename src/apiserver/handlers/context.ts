@@ -24,8 +24,6 @@ export interface HandlerContext {
   handler: SubresourceHandler | undefined;
   clock: Clock;
   prng: Prng;
-  /** Aborts when the client has gone or the server closes. */
-  signal: AbortSignal;
   warn(text: string): void;
   annotate: Annotate;
 }

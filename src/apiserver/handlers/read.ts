@@ -26,8 +26,9 @@ export async function watch(context: HandlerContext): Promise<Answer> {
   const seconds = timeoutSeconds || watchSecondsMin * (1 + prng.uint32() / 2 ** 32);
   const end = new AbortController();
   const timer = clock.setTimer(seconds * 1000, () => end.abort());
-  context.signal.addEventListener('abort', () => end.abort(), { once: true });
-  if (context.signal.aborted) end.abort();
+  const { signal } = context.call;
+  signal.addEventListener('abort', () => end.abort(), { once: true });
+  if (signal.aborted) end.abort();
   const events = store.watch({
     ...request,
     bookmarks: allowWatchBookmarks,

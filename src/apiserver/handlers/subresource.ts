@@ -116,8 +116,9 @@ function readOnly(context: HandlerContext): Write {
 }
 
 function callOf(context: HandlerContext, write: Write): SubresourceCall {
-  const { info, resource, user, registry, signal } = context;
-  return { info, key: keyOf(context), resource, user, registry, write: { ...write, admission: 'done' }, signal };
+  const { info, resource, user, registry, call } = context;
+  const admitted: Write = { ...write, admission: 'done' };
+  return { info, key: keyOf(context), resource, user, registry, write: admitted, signal: call.signal };
 }
 
 function connectCallOf(context: HandlerContext, write: Write): ConnectCall {

@@ -9,7 +9,7 @@ export const bodyBytesMax = 3 * 1024 * 1024;
 const bodyTimeoutMs = 60_000;
 
 /** Throws StatusError: 413 for a large body, 408 in the form of a Timeout for a slow one. */
-export function readBody({ body, headers, signal }: Exchange, clock: Clock): Promise<Uint8Array> {
+export function readBody({ body, headers, gone: left }: Exchange, clock: Clock): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const declared = Number(headers['content-length'] ?? 0);
     if (declared > bodyBytesMax) {
@@ -20,8 +20,7 @@ export function readBody({ body, headers, signal }: Exchange, clock: Clock): Pro
     let bytes = 0;
     const finish = (act: () => void) => {
       timer.cancel();
-      body.off('data', onData).off('end', onEnd).off('error', onError);
-      signal.removeEventListener('abort', onGone);
+      body.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
       act();
     };
     const onData = (chunk: Buffer) => {
@@ -30,12 +29,10 @@ export function readBody({ body, headers, signal }: Exchange, clock: Clock): Pro
       if (bytes > bodyBytesMax) finish(() => reject(tooLarge()));
     };
     const onEnd = () => finish(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)));
-    const onError = () => finish(() => reject(gone()));
     const onGone = () => finish(() => reject(gone()));
     const timer = clock.setTimer(bodyTimeoutMs, () => finish(() => reject(tooSlow())));
-    signal.addEventListener('abort', onGone, { once: true });
-    body.on('data', onData).on('end', onEnd).on('error', onError);
-    if (signal.aborted && !body.readableEnded) onGone();
+    body.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
+    if (left.aborted && !body.readableEnded) onGone();
   });
 }
 

@@ -6,18 +6,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { LazyAbort } from '#base/lazy-abort.js';
 
 export interface Exchange {
   readonly method: string;
   readonly target: string;
-  /** One value a name; names in lower case. */
+  /** One value a name, as Node joins all but `set-cookie`, which no request has; names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Names and values in turn, as sent. */
   readonly rawHeaders: readonly string[];
   readonly socket: TLSSocket | undefined;
   readonly body: Readable;
   /** Aborts when the client has gone. */
-  readonly signal: AbortSignal;
+  readonly gone: LazyAbort;
   readonly upgrade?: { protocol: string; socket: Duplex; head: Buffer; request: IncomingMessage };
   readonly headersSent: boolean;
   /** Sends status and headers, and gives the stream to write the body to. */
@@ -31,7 +32,7 @@ export function http2Exchange(
   headers: IncomingHttpHeaders,
   rawHeaders: readonly string[],
 ): Exchange {
-  const gone = new AbortController();
+  const gone = new LazyAbort();
   stream.on('close', () => gone.abort());
   // A reset by the client is an error event; closing says all there is to know.
   stream.on('error', () => gone.abort());
@@ -39,11 +40,11 @@ export function http2Exchange(
   return {
     method,
     target: headers[':path'] ?? '/',
-    headers: singleHeaders(headers),
+    headers: headers as Exchange['headers'],
     rawHeaders,
     socket: stream.session?.socket as TLSSocket | undefined,
     body: stream,
-    signal: gone.signal,
+    gone,
     get headersSent() {
       return stream.headersSent;
     },
@@ -59,17 +60,17 @@ export function http2Exchange(
 }
 
 export function http1Exchange(request: IncomingMessage, response: ServerResponse): Exchange {
-  const gone = new AbortController();
+  const gone = new LazyAbort();
   response.on('close', () => gone.abort());
   response.on('error', () => gone.abort());
   return {
     method: request.method ?? 'GET',
     target: request.url ?? '/',
-    headers: singleHeaders(request.headers),
+    headers: request.headers as Exchange['headers'],
     rawHeaders: request.rawHeaders,
     socket: request.socket as TLSSocket,
     body: request,
-    signal: gone.signal,
+    gone,
     get headersSent() {
       return response.headersSent;
     },
@@ -87,12 +88,4 @@ export function upgradeExchange(request: IncomingMessage, socket: Duplex, head: 
   return Object.create(plain, {
     upgrade: { value: { protocol, socket, head, request }, enumerable: true },
   }) as Exchange;
-}
-
-function singleHeaders(headers: IncomingHttpHeaders): Record<string, string | undefined> {
-  const single: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (!name.startsWith(':')) single[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return single;
 }

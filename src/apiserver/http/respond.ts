@@ -40,17 +40,18 @@ export async function respond(
 ): Promise<void> {
   const headers = commonHeaders(auditId, warnings);
   if (answer.type === 'bytes') {
-    const body = Buffer.from(answer.body as Uint8Array);
+    const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
     // A 304 that names a type would give the client's cached document that type.
-    const type: Record<string, string> = answer.code === 304 ? {} : { 'content-type': answer.contentType };
-    await send(exchange, answer.code, { ...headers, ...type, ...answer.headers }, [body]);
+    if (answer.code !== 304) headers['content-type'] = answer.contentType;
+    await send(exchange, answer.code, Object.assign(headers, answer.headers), [body]);
     return;
   }
   const code = answer.type === 'list' ? 200 : answer.code;
   const retryAfter = answer.type === 'value' ? retryAfterOf(answer.value) : undefined;
   if (retryAfter) headers['retry-after'] = String(retryAfter);
   const parts = await encode(answer, media, options);
-  await send(exchange, code, { ...headers, 'content-type': contentTypes[media.format] }, parts);
+  headers['content-type'] = contentTypes[media.format];
+  await send(exchange, code, headers, parts);
 }
 
 export function commonHeaders(auditId: string, warnings: readonly string[]): Record<string, string | string[]> {
@@ -80,7 +81,7 @@ async function encode(
   if (answer.type === 'list' && (media.as || media.format !== 'json')) await objectsOf(answer.items);
   if (media.as && !isFailure) return [await encodeValue(transformed(answer, media.as, options), media, options)];
   if (media.format === 'json' && !media.pretty) {
-    if (answer.type === 'stored') return [answer.stored.json, newline];
+    if (answer.type === 'stored') return [answer.stored.line];
     if (answer.type === 'list') return listParts(answer, isTyped(answer, options));
   }
   if (media.format === 'protobuf') {
@@ -90,7 +91,6 @@ async function encode(
   return [await encodeValue(plainOf(answer, options), media, options)];
 }
 
-const newline = Buffer.from('\n');
 const comma = Buffer.from(',');
 const brace = Buffer.from('{');
 const metadataKey = Buffer.from('"metadata":');
@@ -182,23 +182,26 @@ async function send(
   const compress =
     bytes > gzipBytesMin && !headers['content-encoding'] && /\bgzip\b/.test(exchange.headers['accept-encoding'] ?? '');
   if (compress) {
-    const out = exchange.open(code, { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+    headers['content-encoding'] = 'gzip';
+    headers['vary'] = 'Accept-Encoding';
+    const out = exchange.open(code, headers);
     const gzip = createGzip({ level: gzipLevel });
     gzip.pipe(out);
-    await writeParts(gzip, parts, exchange.signal);
+    await writeParts(gzip, parts, exchange);
     return;
   }
-  const out = exchange.open(code, code === 304 ? headers : { ...headers, 'content-length': String(bytes) });
+  if (code !== 304) headers['content-length'] = String(bytes);
+  const out = exchange.open(code, headers);
   if (exchange.method === 'HEAD' || code === 304) {
     out.end();
     return;
   }
   if (parts.length === 1) out.end(parts[0]);
-  else await writeParts(out, parts, exchange.signal);
+  else await writeParts(out, parts, exchange);
 }
 
 /** In slices, each after the one before has been taken. */
-async function writeParts(out: Writable, parts: Uint8Array[], signal: AbortSignal): Promise<void> {
+async function writeParts(out: Writable, parts: Uint8Array[], { gone }: Exchange): Promise<void> {
   let slice: Uint8Array[] = [];
   let bytes = 0;
   for (const part of parts) {
@@ -208,9 +211,9 @@ async function writeParts(out: Writable, parts: Uint8Array[], signal: AbortSigna
     const taken = out.write(Buffer.concat(slice, bytes));
     slice = [];
     bytes = 0;
-    if (signal.aborted) return;
+    if (gone.aborted) return;
     try {
-      if (!taken) await once(out, 'drain', { signal });
+      if (!taken) await once(out, 'drain', { signal: gone.signal });
       else await new Promise<void>((resolve) => setImmediate(resolve));
     } catch {
       // The client has gone; there is nobody to tell.

@@ -51,8 +51,8 @@ export async function streamWatch(
   try {
     for await (const batch of answer.events)
       for (const event of batch) {
-        if (exchange.signal.aborted) return;
-        if (!out.write(encode(event)) && !(await drained(out, exchange.signal, clock))) {
+        if (exchange.gone.aborted) return;
+        if (!out.write(encode(event)) && !(await drained(out, exchange.gone.signal, clock))) {
           log.info('watch closed: the client does not read', { target: exchange.target });
           exchange.destroy();
           return;

@@ -34,7 +34,8 @@ export class Stored {
   readonly modified: number;
   /** As stored, until the splice is made. */
   #value: Uint8Array | undefined;
-  #json: Buffer | undefined;
+  /** The JSON and a line feed. */
+  #line: Buffer | undefined;
   #object: KubeObject | undefined;
   #apiVersion: string | undefined;
   readonly #form: Form | undefined;
@@ -53,14 +54,18 @@ export class Stored {
     return String(this.modified);
   }
 
-  /** The object's JSON, ready to be sent. */
+  /** The object's JSON, ready to be part of an answer. */
   get json(): Buffer {
-    if (!this.#json) {
-      this.#json =
-        this.#form || !this.#value ? Buffer.from(JSON.stringify(this.object)) : splice(this.#value, this.modified);
+    return this.line.subarray(0, -1);
+  }
+
+  /** The object's JSON as an answer of its own, which ends with a line feed. */
+  get line(): Buffer {
+    if (!this.#line) {
+      this.#line = this.#form || !this.#value ? lineOf(this.object) : splice(this.#value, this.modified);
       if (!this.#form) this.#value = this.#object ? undefined : this.#value;
     }
-    return this.#json;
+    return this.#line;
   }
 
   /** Frozen, and shared by all who ask. */
@@ -71,7 +76,7 @@ export class Stored {
       // Revision 0 is of an object that was never written: the answer to a dry run.
       const metadata = this.modified ? { ...object.metadata, resourceVersion: this.resourceVersion } : object.metadata;
       this.#object = freeze({ ...object, metadata });
-      if (this.#json) this.#value = undefined;
+      if (this.#line) this.#value = undefined;
     }
     return this.#object;
   }
@@ -134,15 +139,22 @@ function apiVersionOf(value: Uint8Array): string | undefined {
 /** Beyond the longest kind, group and version. */
 const headBytesMax = 512;
 
-/** Kind and apiVersion stand before metadata and hold no quotes, so the first match is the object's own metadata. */
+function lineOf(object: KubeObject): Buffer {
+  return Buffer.from(`${JSON.stringify(object)}\n`);
+}
+
+/**
+ * The line with the resourceVersion in its place. Kind and apiVersion stand before metadata and hold no quotes, so the
+ * first match is the object's own metadata.
+ */
 function splice(value: Uint8Array, revision: number): Buffer {
   const source = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (revision === 0) return source;
   const at = source.indexOf(metadataStart) + metadataStart.length;
-  const comma = source[at] === 0x7d ? '' : ',';
-  return Buffer.concat([
-    source.subarray(0, at),
-    Buffer.from(`"resourceVersion":"${revision}"${comma}`),
-    source.subarray(at),
-  ]);
+  const version = revision === 0 ? '' : `"resourceVersion":"${revision}"${source[at] === 0x7d ? '' : ','}`;
+  const line = Buffer.allocUnsafeSlow(source.length + version.length + 1);
+  source.copy(line, 0, 0, at);
+  line.write(version, at, 'latin1');
+  source.copy(line, at + version.length, at);
+  line[line.length - 1] = 0x0a;
+  return line;
 }
