@@ -10,10 +10,14 @@ const program = new Command('t8s')
 
 const dataDirFlag = [settings.dataDir.flag, settings.dataDir.help] as const;
 
+const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value];
+
 const up = program.command('up').description('start a cluster');
 for (const setting of Object.values(settings)) {
   const fallback = setting.default === undefined ? '' : ` (default: ${setting.default})`;
-  up.option(setting.flag, `${setting.help}${fallback} [env ${setting.env}]`);
+  const help = `${setting.help}${fallback} [env ${setting.env}]`;
+  if (setting.many) up.option(setting.flag, help, collect);
+  else up.option(setting.flag, help);
 }
 up.option('--detach', 'start in the background, and return when the node is ready and DNS answers')
   .option('--no-kubeconfig', 'leave ~/.kube/config alone')

@@ -1,6 +1,6 @@
 /** What is answered to bodies with faults, as callers over HTTP see it. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Outcome } from './pipeline.js';
+import type { Outcome } from './call.js';
 import { startTestServer } from './test-server.js';
 
 let test: ReturnType<typeof startTestServer>;

@@ -2,9 +2,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { AnyResource } from '#api/resource.js';
-import type { Status } from '#apimachinery/errors.js';
+import type { Status, StatusError } from '#apimachinery/errors.js';
 import type { KubeObject, ListMeta } from '#apimachinery/object.js';
 import type { Credentials, UserInfo } from './authentication/authenticator.js';
+import type { Media } from './media.js';
 import type { Stored } from './registry/stored.js';
 import type { ResourceEvent } from './registry/watch.js';
 
@@ -46,3 +47,14 @@ export type Answer =
   | { type: 'bytes'; code: number; contentType: string; body: Uint8Array | string; headers?: Record<string, string> }
   /** A handler has answered by itself. */
   | { type: 'taken' };
+
+export interface Outcome {
+  auditId: string;
+  answer: Answer;
+  media: Media;
+  warnings: string[];
+  /** The request's, where its target could be read. */
+  query?: URLSearchParams;
+  /** Set when the answer is a failure. */
+  error?: StatusError;
+}

@@ -4,22 +4,24 @@
  */
 
 import type { AnyResource } from '#api/resource.js';
-import { StatusError } from '#apimachinery/errors.js';
+import { internalError, isReason, StatusError } from '#apimachinery/errors.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { type Prng, uuid } from '#base/prng.js';
-import type { Annotate, Audit } from './audit.js';
+import type { Annotate } from './audit/audit.js';
+import type { Auditor, AuditRecord } from './audit/record.js';
 import type { Authenticator, UserInfo } from './authentication/authenticator.js';
 import type { Attributes, Authorizer } from './authorization/authorizer.js';
 import { Impersonation } from './authorization/impersonation.js';
-import { wantedUserOf } from './authorization/impersonation-request.js';
+import { type WantedUser, wantedUserOf } from './authorization/impersonation-request.js';
 import { forbiddenError } from './authorization/union.js';
-import type { Answer, Call } from './call.js';
+import type { Answer, Call, Outcome } from './call.js';
 import { FlowControl, type FlowLimits, isLongRunning } from './flow-control.js';
 import { route, unknownResource } from './handlers/route.js';
 import { methodNotAllowed } from './handlers/subresource.js';
 import { servesProtobuf } from './http/protobuf.js';
+import { shownObject } from './http/respond.js';
 import { isPretty, type Media, negotiate } from './media.js';
 import type { ObjectRegistry } from './registry/store.js';
 import { parseRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.js';
@@ -37,21 +39,11 @@ export interface PipelineOptions {
   /** Asked in order. */
   paths: readonly PathHandler[];
   flowLimits?: FlowLimits;
-  audit?: Audit;
+  /** Left out: nothing is recorded. */
+  audit?: Auditor;
   clock: Clock;
   prng: Prng;
   log: Log;
-}
-
-export interface Outcome {
-  auditId: string;
-  answer: Answer;
-  media: Media;
-  warnings: string[];
-  /** The request's, where its target could be read. */
-  query?: URLSearchParams;
-  /** Set when the answer is a failure. */
-  error?: StatusError;
 }
 
 /** A request that takes longer is answered with 504 (upstream's --request-timeout). */
@@ -60,13 +52,16 @@ const requestTimeoutMs = 60_000;
 const warningsMax = 50;
 
 interface Progress {
+  auditId: string;
+  receivedMs: number;
   info?: RequestInfo;
-  user?: UserInfo;
-  impersonated?: UserInfo;
   media: Media;
   warnings: string[];
-  annotations: Record<string, string>;
+  /** Absent for a request that is not audited. */
+  record?: AuditRecord;
 }
+
+const noAnnotation: Annotate = () => {};
 
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -90,69 +85,98 @@ export class Pipeline {
 
   /** Never throws: a bug is logged and answered with 500. */
   async handle(call: Call): Promise<Outcome> {
-    const { clock, prng } = this.#options;
-    const receivedMs = clock.now();
-    const startMs = clock.monotonic();
-    const auditId = call.headers['audit-id'] ?? uuid(prng);
-    const progress: Progress = { media: { format: 'json', pretty: false }, warnings: [], annotations: {} };
+    const receivedMs = this.#options.clock.now();
+    const auditId = call.headers['audit-id'] || uuid(this.#options.prng);
+    const progress: Progress = { auditId, receivedMs, media: { format: 'json', pretty: false }, warnings: [] };
     let outcome: Outcome;
+    let bug: unknown;
     try {
       const answer = await this.#pass(call, progress);
       const { media, warnings, info } = progress;
       outcome = { auditId, answer, media, warnings, query: info?.query };
     } catch (thrown) {
       const error = this.#statusOf(thrown, call);
+      if (error !== thrown) bug = thrown;
       const answer: Answer = { type: 'value', code: error.code, value: error.status };
       const media: Media = { format: progress.media.format, pretty: progress.media.pretty };
       outcome = { auditId, answer, media, warnings: progress.warnings, query: progress.info?.query, error };
     }
-    this.#options.audit?.({
-      auditId,
-      user: progress.user,
-      impersonated: progress.impersonated,
-      info: progress.info,
-      method: call.method,
-      target: call.target,
-      source: call.source,
-      userAgent: call.headers['user-agent'],
-      code: codeOf(outcome.answer),
-      receivedMs,
-      durationMs: clock.monotonic() - startMs,
-      annotations: progress.annotations,
-    });
+    if (progress.record) outcome.answer = await this.#finishRecord(progress.record, { outcome, progress, bug });
     return outcome;
+  }
+
+  /** An audit that fails is our bug, and no reason to keep the answer back. */
+  async #finishRecord(
+    record: AuditRecord,
+    { outcome, progress, bug }: { outcome: Outcome; progress: Progress; bug: unknown },
+  ): Promise<Answer> {
+    const { answer, media } = outcome;
+    const { schemas, clock, log } = this.#options;
+    const info = progress.info!;
+    const shown = () => shownObject(answer, media, { schemas, nowMs: clock.now(), query: info.query });
+    try {
+      return await record.finish({ answer, shown, isLongRunning: isLongRunning(info), bug });
+    } catch (error) {
+      log.error('audit failed', { auditId: outcome.auditId, err: error });
+      return answer;
+    }
   }
 
   async #pass(call: Call, progress: Progress): Promise<Answer> {
     const info = parseRequestInfo(call.method, call.target);
     progress.info = info;
     progress.media.pretty = isPretty(info.query, call.headers['user-agent']);
-    const requester = call.user ?? (await this.#authenticate(call));
-    progress.user = requester;
+    const requester = call.user ?? (await this.#authenticate(call, progress));
+    if (this.#options.audit) await this.#record(call, progress, requester);
     const wanted = call.rawHeaders && wantedUserOf(call.rawHeaders);
-    const user = wanted ? await this.#impersonation.impersonate(wanted, attributesOf(info, requester)) : requester;
-    if (wanted) progress.impersonated = user;
+    const user = wanted ? await this.#impersonate(wanted, { info, requester, progress }) : requester;
     const leave = this.#flow.enter(info, user);
     try {
-      await this.#authorize(info, user);
+      await this.#authorize(info, user, progress.record);
       const { resource } = info;
-      if (!resource) return await this.#answerPath(call, info);
-      return await this.#answerResource(call, { ...info, resource }, { user, progress });
+      const recorded = progress.record && call.connection ? recordedCall(call, progress.record) : call;
+      if (!resource) return await this.#answerPath(recorded, info);
+      return await this.#answerResource(recorded, { ...info, resource }, { user, progress });
     } finally {
       leave();
     }
   }
 
-  async #authenticate({ credentials }: Call): Promise<UserInfo> {
-    const found = await this.#options.authenticator.authenticate(credentials);
-    if (!found) throw new StatusError({ reason: 'Unauthorized', message: 'Unauthorized' });
-    return found.user;
+  async #impersonate(
+    wanted: WantedUser,
+    { info, requester, progress }: { info: RequestInfo; requester: UserInfo; progress: Progress },
+  ): Promise<UserInfo> {
+    const { user, constraint } = await this.#impersonation.impersonate(wanted, attributesOf(info, requester));
+    progress.record?.impersonated(user, constraint);
+    return user;
   }
 
-  async #authorize(info: RequestInfo, user: UserInfo): Promise<void> {
+  /** Begins the request's audit record. Throws StatusError (500) when its reception must be stored and cannot be. */
+  async #record(call: Call, progress: Progress, user: UserInfo | undefined): Promise<void> {
+    const { auditId, receivedMs, info } = progress;
+    progress.record = this.#options.audit?.begin({ auditId, call, info: info!, user, receivedMs });
+    if (!user || !progress.record) return;
+    const stored = progress.record.begin();
+    if (!(stored instanceof Promise ? await stored : stored)) throw internalError('failed to store audit event');
+  }
+
+  async #authenticate(call: Call, progress: Progress): Promise<UserInfo> {
+    try {
+      const found = await this.#options.authenticator.authenticate(call.credentials);
+      if (!found) throw new StatusError({ reason: 'Unauthorized', message: 'Unauthorized' });
+      return found.user;
+    } catch (error) {
+      if (isReason(error, 'Unauthorized')) await this.#record(call, progress, undefined);
+      throw error;
+    }
+  }
+
+  async #authorize(info: RequestInfo, user: UserInfo, record: AuditRecord | undefined): Promise<void> {
     const attributes = attributesOf(info, user);
     const decided = this.#options.authorizer.authorize(attributes);
     const { decision, reason } = decided instanceof Promise ? await decided : decided;
+    record?.annotate('authorization.k8s.io/decision', decision === 'allow' ? 'allow' : 'forbid');
+    record?.annotate('authorization.k8s.io/reason', reason);
     if (decision !== 'allow') throw forbiddenError(attributes, reason);
   }
 
@@ -188,12 +212,14 @@ export class Pipeline {
     const warn = (text: string) => {
       if (progress.warnings.length < warningsMax && !progress.warnings.includes(text)) progress.warnings.push(text);
     };
-    const annotate: Annotate = (key, value) => {
-      progress.annotations[key] ??= value;
-    };
-    if (resource.deprecation) warn(resource.deprecation);
-    const context = { call, info, user, resource, store, registry, schemas, handler, clock, prng, warn, annotate };
-    const answer = route(context);
+    const { record } = progress;
+    const annotate = record?.annotate ?? noAnnotation;
+    if (resource.deprecation) {
+      warn(resource.deprecation);
+      annotate('k8s.io/deprecated', 'true');
+    }
+    const subject = { call, info, user, resource, store, registry, schemas, handler };
+    const answer = route({ ...subject, clock, prng, warn, annotate, record });
     return isLongRunning(info) ? answer : this.#inTime(answer);
   }
 
@@ -235,6 +261,11 @@ function hasTable({ verbs, subresources }: AnyResource, { subresource }: Resourc
   return (own?.verbs ?? verbs).some((verb) => verb !== 'create');
 }
 
+/** The same call, whose connection tells the record when a handler answers by itself. */
+function recordedCall(call: Call, record: AuditRecord): Call {
+  return { ...call, connection: call.connection && record.connection(call.connection) };
+}
+
 function attributesOf({ verb, path, resource }: RequestInfo, user: UserInfo): Attributes {
   return resource ? { user, verb, resource } : { user, verb, path };
 }
@@ -247,9 +278,4 @@ export function pageNotFound(): Answer {
     body: '404 page not found\n',
     headers: { 'x-content-type-options': 'nosniff' },
   };
-}
-
-function codeOf(answer: Answer): number {
-  if (answer.type === 'list' || answer.type === 'watch') return 200;
-  return answer.type === 'taken' ? 101 : answer.code;
 }

@@ -18,7 +18,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Log } from '#base/log.js';
 import type { Transport } from '#client/transport.js';
 import type { UserInfo } from './authentication/authenticator.js';
-import type { Call, Connection } from './call.js';
+import type { Call, Connection, Outcome } from './call.js';
 import { type CallSignal, CallSignals } from './call-signals.js';
 import { answerHealth, type HealthCheck } from './health.js';
 import { readBody } from './http/body.js';
@@ -26,7 +26,7 @@ import { type Exchange, http1Exchange, http2Exchange, upgradeExchange } from './
 import { commonHeaders, respond } from './http/respond.js';
 import { streamWatch } from './http/watch-stream.js';
 import { LoopbackTransport } from './loopback.js';
-import { type Outcome, Pipeline, type PipelineOptions } from './pipeline.js';
+import { Pipeline, type PipelineOptions } from './pipeline.js';
 
 export interface ApiServerOptions extends PipelineOptions {
   /** PEM texts. Without them the server has no port, only transports. */

@@ -7,6 +7,7 @@ import { mergeIntoFile, writeKubeconfig } from '#client/kubeconfig.js';
 import { addressOf } from '#network/cidr.js';
 import { openLmdbStore } from '#storage/lmdb.js';
 import type { Store } from '#storage/store.js';
+import { openApiServerFiles } from './api-server-files.js';
 import type { Config } from './config.js';
 import { ControlPlane } from './control-plane.js';
 import { contextName, type Layout, layoutOf, userKubeconfig } from './layout.js';
@@ -88,6 +89,7 @@ export class Cluster {
       clusterDomain: config.clusterDomain,
     });
     const { serviceCidr, clusterDomain } = config;
+    const files = await openApiServerFiles(config, { clock, log });
     const kubeletClient = await pki.clientCertificate('apiserver-kubelet-client', identities.kubeletClient);
     const controlPlane = new ControlPlane({
       store: this.#store,
@@ -101,6 +103,7 @@ export class Cluster {
       prng,
       log,
       kubeletClient,
+      files,
     });
     this.#controlPlane = controlPlane;
     const { port } = await controlPlane.start({ host: config.bind, port: config.port });

@@ -1,8 +1,10 @@
 /** The one table of settings: flag, environment variable, type, default and help; and how they become a Config. */
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { type ApiServerSettings, apiServerSettings } from './api-server-settings.js';
+import { ConfigError, oneOf, type Setting, wholeNumber } from './setting.js';
 
-export interface Config {
+export interface Config extends ApiServerSettings {
   dataDir: string;
   /** The API server's port; 0 lets the system choose. */
   port: number;
@@ -21,21 +23,7 @@ export interface Config {
   logLevel: string;
 }
 
-export interface Setting {
-  /** As on the command line, with the name of its value: `--port <number>`. */
-  flag: string;
-  env: string;
-  help: string;
-  /** Turns text into the value. Throws ConfigError. */
-  parse: (text: string) => unknown;
-  /** undefined: chosen at start, as the help says. */
-  default?: unknown;
-}
-
-/** A setting that cannot be used. The message is one line for the user. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
+export { ConfigError } from './setting.js';
 
 export const settings: Record<Exclude<keyof Config, 'kubeconfig'>, Setting> = {
   dataDir: {
@@ -110,6 +98,7 @@ export const settings: Record<Exclude<keyof Config, 'kubeconfig'>, Setting> = {
     parse: oneOf('log-level', ['debug', 'info', 'warn', 'error']),
     default: 'info',
   },
+  ...apiServerSettings,
 };
 
 /** Where to look for what the user said, and what machine this is. */
@@ -126,7 +115,7 @@ export function resolveConfig({ flags, env, root, linux }: ConfigSources): Confi
   const values: Record<string, unknown> = { kubeconfig: flags.kubeconfig ?? true };
   for (const [name, setting] of Object.entries(settings)) {
     const given = flags[name] ?? env[setting.env];
-    values[name] = given === undefined ? setting.default : setting.parse(String(given));
+    values[name] = given === undefined ? setting.default : readSetting(setting, given);
   }
   const machineRuns = root && linux;
   values.dataDir ??= root ? '/var/lib/t8s' : join(homedir(), '.t8s');
@@ -140,23 +129,10 @@ export function resolveConfig({ flags, env, root, linux }: ConfigSources): Confi
   return config;
 }
 
-function wholeNumber({ name, min, max }: { name: string; min: number; max: number }): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < min || value > max) {
-      throw new ConfigError(`--${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
-    }
-    return value;
-  };
-}
-
-function oneOf(name: string, values: string[]): (text: string) => string {
-  return (text) => {
-    if (!values.includes(text)) {
-      throw new ConfigError(`--${name} must be one of ${values.join(', ')}, not ${JSON.stringify(text)}`);
-    }
-    return text;
-  };
+function readSetting({ many, parse }: Setting, given: unknown): unknown {
+  if (!many) return parse(String(given));
+  const texts = Array.isArray(given) ? given.map(String) : String(given).split(',');
+  return texts.map((text) => parse(text));
 }
 
 function cidr(name: string): (text: string) => string {

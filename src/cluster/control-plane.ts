@@ -25,6 +25,7 @@ import { type Controller, runControllers } from '#controllers/runtime.js';
 import { addressOf } from '#network/cidr.js';
 import { Scheduler } from '#scheduler/scheduler.js';
 import type { Store } from '#storage/store.js';
+import type { ApiServerFiles } from './api-server-files.js';
 import type { KeyPair, Pki } from './pki.js';
 import { versionInfo } from './version.js';
 
@@ -44,6 +45,8 @@ export interface ControlPlaneOptions {
   subresources?: readonly SubresourceHandler[];
   /** With which the API server speaks to kubelets. */
   kubeletClient?: KeyPair;
+  /** What the API server's settings named in files. */
+  files?: ApiServerFiles;
   /** Default: all that there are. */
   controllers?: readonly Controller[];
   scheduler?: boolean;
@@ -85,6 +88,7 @@ export class ControlPlane {
       schemas: builtinSchemas,
       authenticator: this.policy.authenticator,
       authorizer: this.policy.authorizer,
+      audit: options.files?.audit,
       subresources: [
         ...this.policy.handlers(this.#components()),
         ...streamingHandlers(options),
@@ -174,6 +178,7 @@ export class ControlPlane {
     await Promise.allSettled(this.#running);
     await this.server.close();
     this.registry.close();
+    await this.#options.files?.audit?.close();
   }
 
   #run(name: 'controllers' | 'scheduler', work: Promise<void>): void {

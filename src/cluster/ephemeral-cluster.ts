@@ -12,6 +12,8 @@ import { addressOf } from '#network/cidr.js';
 import { openLmdbStore } from '#storage/lmdb.js';
 import { openMemoryStore } from '#storage/memory.js';
 import type { Store } from '#storage/store.js';
+import { type ApiServerFiles, openApiServerFiles } from './api-server-files.js';
+import type { ApiServerSettings } from './api-server-settings.js';
 import { resolveConfig } from './config.js';
 import { ControlPlane } from './control-plane.js';
 import { contextName } from './layout.js';
@@ -29,13 +31,16 @@ export interface EphemeralClusterOptions {
   scheduler?: boolean;
   /** Serve HTTPS on a free port of 127.0.0.1. */
   listen?: boolean;
+  /** Of the API server, where they are not the defaults. */
+  apiServer?: Partial<ApiServerSettings>;
 }
 
 /** Of the service `kubernetes`. Nothing is reached there: pods are simulated, and so is what they would reach. */
 const advertiseAddress = '10.0.0.1';
 const host = '127.0.0.1';
 const advertisePort = 6443;
-const { serviceCidr, podCidr, clusterDomain } = resolveConfig({ flags: {}, env: {}, root: false, linux: false });
+const defaults = resolveConfig({ flags: {}, env: {}, root: false, linux: false });
+const { serviceCidr, podCidr, clusterDomain } = defaults;
 
 export class EphemeralCluster {
   readonly controlPlane: ControlPlane;
@@ -56,8 +61,9 @@ export class EphemeralCluster {
     const directory = await mkdtemp(join(tmpdir(), 't8s-'));
     const pki = await openPki({ directory: join(directory, 'pki'), clock, prng });
     const kubeletClient = await pki.clientCertificate('apiserver-kubelet-client', identities.kubeletClient);
+    const files = await openApiServerFiles({ ...defaults, ...options.apiServer }, options);
     const store = options.store === 'lmdb' ? openLmdbStore(join(directory, 'store')) : openMemoryStore();
-    return new EphemeralCluster({ options, controllers: chosen, pki, kubeletClient, store, directory });
+    return new EphemeralCluster({ options, controllers: chosen, pki, kubeletClient, files, store, directory });
   }
 
   private constructor(parts: {
@@ -65,10 +71,11 @@ export class EphemeralCluster {
     controllers: readonly Controller[] | undefined;
     pki: Pki;
     kubeletClient: KeyPair;
+    files: ApiServerFiles;
     store: Store;
     directory: string;
   }) {
-    const { options, controllers: chosen, pki, kubeletClient, store, directory } = parts;
+    const { options, controllers: chosen, pki, kubeletClient, files, store, directory } = parts;
     const { clock, prng, log, scheduler, listen } = options;
     this.#options = options;
     this.#pki = pki;
@@ -80,6 +87,7 @@ export class EphemeralCluster {
       store,
       pki,
       kubeletClient,
+      files,
       serviceCidr,
       advertiseAddress,
       controllers: chosen,

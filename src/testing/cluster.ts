@@ -4,6 +4,7 @@ import { type Clock, SystemClock, VirtualClock } from '#base/clock.js';
 import { type Log, silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
 import { Client } from '#client/client.js';
+import type { ApiServerSettings } from '#cluster/api-server-settings.js';
 import { EphemeralCluster } from '#cluster/ephemeral-cluster.js';
 import type { SimulatedNode } from '#cluster/simulated-nodes.js';
 
@@ -29,6 +30,8 @@ export interface TestClusterOptions {
   listen?: boolean;
   /** `lmdb` is the store of real clusters, in a temporary directory; its commits take real time. Default: memory. */
   store?: 'memory' | 'lmdb';
+  /** Settings of the API server, by the names of `t8s up`'s flags (`auditPolicyFile`), where they are not the defaults. */
+  apiServer?: Partial<ApiServerSettings>;
   /** Default: silent. Errors are also collected in `errors`. */
   log?: Log;
 }
@@ -75,11 +78,11 @@ export class TestCluster {
 
   /** As `startTestCluster`. */
   static async start(options: TestClusterOptions): Promise<TestCluster> {
-    const { seed = 1, listen = false, store = 'memory', nodes = 1, controllers, scheduler } = options;
+    const { seed = 1, listen = false, store = 'memory', nodes = 1, controllers, scheduler, apiServer } = options;
     const clock = options.clock ?? new VirtualClock(listen ? new SystemClock().now() : undefined);
     const errors: LoggedError[] = [];
     const log = collecting(options.log ?? silentLog, errors);
-    const shared = { clock, prng: new SeededPrng(seed), log, store, listen, controllers, scheduler };
+    const shared = { clock, prng: new SeededPrng(seed), log, store, listen, controllers, scheduler, apiServer };
     const inner = await EphemeralCluster.prepare(shared);
     await drive(clock, inner.start());
     const kubeconfig = listen ? await inner.kubeconfig() : undefined;

@@ -4,7 +4,7 @@
  */
 import type { AnyResource } from '#api/resource.js';
 import type { KubeObject } from '#apimachinery/object.js';
-import type { Annotate } from '../audit.js';
+import type { Annotate } from '../audit/audit.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';

@@ -1,4 +1,6 @@
 /** Who is asking. Each way of telling is one Authenticator; the pipeline asks them in order. */
+import type { UserInfo as DescribedUser } from '#api/gen/authentication-v1.js';
+import { copy } from '#base/json.js';
 
 export interface UserInfo {
   name: string;
@@ -30,4 +32,13 @@ export interface Authenticator {
 export interface Authenticated {
   user: UserInfo;
   audiences?: readonly string[];
+}
+
+/** As reviews and audit events show a user. */
+export function describeUser({ name, uid, groups, extra }: UserInfo): DescribedUser {
+  const described: DescribedUser = { username: name };
+  if (uid) described.uid = uid;
+  if (groups.length > 0) described.groups = [...groups];
+  if (extra && Object.keys(extra).length > 0) described.extra = copy(extra) as Record<string, string[]>;
+  return described;
 }

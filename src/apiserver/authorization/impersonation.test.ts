@@ -70,7 +70,7 @@ describe('impersonate', () => {
     const headers = ['Impersonate-User', 'bob', 'Impersonate-Group', 'g', 'Impersonate-Uid', '7'];
     headers.push('Impersonate-Extra-acme.io%2fs', 'x');
     const { as } = setUp(allowed);
-    expect(await as(headers)).toEqual({
+    expect((await as(headers)).user).toEqual({
       name: 'bob',
       uid: '7',
       groups: ['g', 'system:authenticated'],
@@ -95,14 +95,14 @@ describe('impersonate', () => {
     const { as, asked } = setUp(['impersonate /serviceaccounts ns/sa', 'impersonate /groups /g']);
     const name = ['Impersonate-User', 'system:serviceaccount:ns:sa'];
     const own = ['system:serviceaccounts', 'system:serviceaccounts:ns', 'system:authenticated'];
-    expect((await as(name)).groups).toEqual(own);
-    expect((await as([...name, 'Impersonate-Group', 'g'])).groups).toEqual(['g', 'system:authenticated']);
+    expect((await as(name)).user.groups).toEqual(own);
+    expect((await as([...name, 'Impersonate-Group', 'g'])).user.groups).toEqual(['g', 'system:authenticated']);
     expect(asked).toContain('impersonate /serviceaccounts ns/sa');
   });
 
   it('knows whom nobody knows', async () => {
     const { as } = setUp('all');
-    const groups = async (...headers: string[]) => (await as(['Impersonate-User', ...headers])).groups;
+    const groups = async (...headers: string[]) => (await as(['Impersonate-User', ...headers])).user.groups;
     expect(await groups('system:anonymous')).toEqual(['system:unauthenticated']);
     expect(await groups('x', 'Impersonate-Group', 'system:unauthenticated')).toEqual(['system:unauthenticated']);
   });
@@ -112,7 +112,7 @@ describe('impersonate', () => {
       'impersonate-on:user-info:list /pods default/',
       'impersonate:user-info authentication.k8s.io/users /bob',
     ]);
-    expect((await as(['Impersonate-User', 'bob'])).name).toBe('bob');
+    expect((await as(['Impersonate-User', 'bob'])).user.name).toBe('bob');
     const on = setUp(['impersonate:user-info authentication.k8s.io/users /bob']);
     expect((await refusal(on.as(['Impersonate-User', 'bob']))).message).toContain('impersonate-on:user-info:list');
     const all = setUp([
@@ -135,7 +135,10 @@ describe('impersonate', () => {
       extra: { 'authentication.kubernetes.io/node-name': [node] },
     });
     const headers = ['Impersonate-User', 'system:node:n1'];
-    expect((await setUp(allowed).as(headers, account('n1'))).groups).toEqual(['system:nodes', 'system:authenticated']);
+    expect((await setUp(allowed).as(headers, account('n1'))).user.groups).toEqual([
+      'system:nodes',
+      'system:authenticated',
+    ]);
     expect((await refusal(setUp(allowed).as(headers, account('n2')))).code).toBe(403);
   });
 });

@@ -42,6 +42,16 @@ const usersMax = 1024;
 type Resource = NonNullable<Attributes['resource']>;
 type Target = Pick<Resource, 'resource' | 'name'> & Partial<Resource>;
 
+export interface Impersonated {
+  user: UserInfo;
+  /** The verb of the mode that allowed it; '' for `impersonate` itself. */
+  constraint: string;
+}
+
+function verbOf(mode: ModeName): string {
+  return mode === 'legacy' ? 'impersonate' : `impersonate:${mode}`;
+}
+
 export class Impersonation {
   readonly #authorizer: Authorizer;
   readonly #lastModes = new RecentMap<string, Mode>(usersMax);
@@ -51,7 +61,7 @@ export class Impersonation {
   }
 
   /** The user that the request is of from here on. `attributes` are the request's own. Throws StatusError (403). */
-  async impersonate(wanted: WantedUser, attributes: Attributes): Promise<UserInfo> {
+  async impersonate(wanted: WantedUser, attributes: Attributes): Promise<Impersonated> {
     const { user } = attributes;
     const last = this.#lastModes.get(user.name);
     const order = last ? [last, ...modes.filter((mode) => mode !== last)] : modes;
@@ -63,7 +73,7 @@ export class Impersonation {
       refusal ??= problem;
       if (problem) continue;
       this.#lastModes.set(user.name, mode);
-      return actingUser(wanted, mode.name);
+      return { user: actingUser(wanted, mode.name), constraint: mode.name === 'legacy' ? '' : verbOf(mode.name) };
     }
     throw refusal ?? new TypeError('no mode of impersonation covers the request');
   }
@@ -155,8 +165,7 @@ class ModeCheck {
   #attributesOf(target: Target): Attributes {
     const group = target.group ?? this.#group;
     const resource = { version: 'v1', subresource: '', namespace: '', ...target, group };
-    const verb = this.#isConstrained ? `impersonate:${this.#mode}` : 'impersonate';
-    return { user: this.#requester, verb, resource };
+    return { user: this.#requester, verb: verbOf(this.#mode), resource };
   }
 
   async #ask(attributes: Attributes): Promise<StatusError | undefined> {

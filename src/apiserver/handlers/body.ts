@@ -53,6 +53,7 @@ async function decodeBody(
   }
   for (const text of decoded.warnings) warn(text);
   decoded.object.metadata ??= {};
+  context.record?.request(decoded.object);
   return decoded.object;
 }
 

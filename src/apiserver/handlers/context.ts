@@ -4,7 +4,8 @@ import { formatApiVersion } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import type { Prng } from '#base/prng.js';
-import type { Annotate } from '../audit.js';
+import type { Annotate } from '../audit/audit.js';
+import type { AuditRecord } from '../audit/record.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 import type { Call } from '../call.js';
 import type { ObjectKey } from '../registry/registry.js';
@@ -26,6 +27,8 @@ export interface HandlerContext {
   prng: Prng;
   warn(text: string): void;
   annotate: Annotate;
+  /** Absent for a request that is not audited. */
+  record?: AuditRecord;
 }
 
 export function keyOf({ info, resource }: HandlerContext): ObjectKey {

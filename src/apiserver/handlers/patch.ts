@@ -63,6 +63,7 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
   const write = readWrite(context, 'PatchOptions', { isApply });
   const body = await call.readBody();
   const patch: Patch = 'value' in body ? { document: body.value, faults: [] } : await parsePatch(body.bytes, type);
+  context.record?.patch(patch.document);
   const place = { namespaced: resource.namespaced, namespace: info.resource.namespace };
   const finish = (object: KubeObject) => {
     placeInNamespace(object, place);

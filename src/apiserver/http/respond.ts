@@ -11,9 +11,8 @@ import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
 import { validateTableOptions } from '#apimachinery/options-validation.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
-import type { Answer } from '../call.js';
+import type { Answer, Outcome } from '../call.js';
 import { contentTypes, type Media } from '../media.js';
-import type { Outcome } from '../pipeline.js';
 import { objectsOf } from '../registry/stored.js';
 import type { Exchange } from './exchange.js';
 import { encodeBody, encodeList, encodeStoredBody, servesProtobuf } from './protobuf.js';
@@ -77,9 +76,9 @@ async function encode(
   media: Media,
   options: RespondOptions,
 ): Promise<Uint8Array[]> {
-  const isFailure = answer.type === 'value' && (answer.value as { kind?: string }).kind === 'Status';
   if (answer.type === 'list' && (media.as || media.format !== 'json')) await objectsOf(answer.items);
-  if (media.as && !isFailure) return [await encodeValue(transformed(answer, media.as, options), media, options)];
+  if (media.as && !isFailure(answer))
+    return [await encodeValue(transformed(answer, media.as, options), media, options)];
   if (media.format === 'json' && !media.pretty) {
     if (answer.type === 'stored') return [answer.stored.line];
     if (answer.type === 'list') return listParts(answer, isTyped(answer, options));
@@ -127,6 +126,17 @@ function plainOf(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>,
   const typed = isTyped(answer, options);
   const plain = items.map(({ object }) => (typed ? { ...object, kind: undefined, apiVersion: undefined } : object));
   return { kind: resource.listKind, apiVersion: version, metadata, items: plain };
+}
+
+/** What an answer shows, as one object; undefined for bytes. */
+export async function shownObject(answer: Answer, media: Media, options: RespondOptions): Promise<object | undefined> {
+  if (answer.type === 'watch' || answer.type === 'taken' || answer.type === 'bytes') return undefined;
+  if (answer.type === 'list') await objectsOf(answer.items);
+  return media.as && !isFailure(answer) ? transformed(answer, media.as, options) : plainOf(answer, options);
+}
+
+function isFailure(answer: Answer): boolean {
+  return answer.type === 'value' && (answer.value as { kind?: string }).kind === 'Status';
 }
 
 function transformed(

@@ -7,7 +7,7 @@ import type { Scheme } from '#api/scheme.js';
 import type { Status } from '#apimachinery/errors.js';
 import type { FieldError } from '#apimachinery/field-error.js';
 import type { KubeList, KubeObject } from '#apimachinery/object.js';
-import type { Annotate } from '../audit.js';
+import type { Annotate } from '../audit/audit.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 
 export interface Registry {

@@ -4,12 +4,11 @@
  */
 import selfSubjectReviewResource from '#api/authentication/selfsubjectreview.js';
 import tokenReviewResource from '#api/authentication/tokenreview.js';
-import type { UserInfo as ReviewedUser, SelfSubjectReview, TokenReview } from '#api/gen/authentication-v1.js';
+import type { SelfSubjectReview, TokenReview } from '#api/gen/authentication-v1.js';
 import { badRequest, isReason } from '#apimachinery/errors.js';
 import { formatTime } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
-import { copy } from '#base/json.js';
-import type { UserInfo } from '../authentication/authenticator.js';
+import { describeUser } from '../authentication/authenticator.js';
 import { rejectionReason, type UnionAuthenticator } from '../authentication/union.js';
 import type { SubresourceHandler } from './subresource.js';
 
@@ -54,12 +53,4 @@ export function selfSubjectReviewHandler({ clock }: { clock: Clock }): Subresour
       return review;
     },
   };
-}
-
-function describeUser({ name, uid, groups, extra }: UserInfo): ReviewedUser {
-  const described: ReviewedUser = { username: name };
-  if (uid) described.uid = uid;
-  if (groups.length > 0) described.groups = [...groups];
-  if (extra) described.extra = copy(extra) as Record<string, string[]>;
-  return described;
 }

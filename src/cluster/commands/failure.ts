@@ -16,6 +16,7 @@ const spoken = new Set([
   'RuntimeError',
   'NetworkError',
   'ContainerdError',
+  'ConfigurationError',
 ]);
 
 const explained: Record<string, (error: NodeJS.ErrnoException) => string> = {

@@ -1,0 +1,71 @@
+/**
+ * Configuration files of the API server: YAML or JSON of one kind, read strictly, in upstream's formats.
+ * https://kubernetes.io/docs/reference/config-api/
+ */
+import { readFile } from 'node:fs/promises';
+import { builtinSchemas } from '#api/schema-table.js';
+import { decodeValue, type FieldValidation } from '#apimachinery/decode.js';
+import { StatusError } from '#apimachinery/errors.js';
+import type { FieldError } from '#apimachinery/field-error.js';
+import { parseApiVersion } from '#apimachinery/object.js';
+import { readYaml, YamlError } from './handlers/yaml.js';
+
+/** A file that cannot be used. The message is one line that names it. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+export interface ConfigurationKind {
+  group: string;
+  kind: string;
+  /** Those that the file may name; all have the form of the first. */
+  versions: readonly [string, ...string[]];
+  /** Default: Strict. With Warn, unknown and repeated fields are dropped, and told in `warnings`. */
+  fieldValidation?: FieldValidation;
+}
+
+export interface Configuration<T> {
+  value: T;
+  warnings: string[];
+}
+
+/** Throws ConfigurationError. */
+export async function readConfiguration<T>(path: string, kind: ConfigurationKind): Promise<Configuration<T>> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new ConfigurationError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  return parseConfiguration<T>(bytes, { path, ...kind });
+}
+
+/** The same for bytes that were read of `path`. Throws ConfigurationError. */
+export function parseConfiguration<T>(
+  bytes: Uint8Array,
+  { path, group, kind, versions, fieldValidation = 'Strict' }: ConfigurationKind & { path: string },
+): Configuration<T> {
+  try {
+    const { value, duplicates } = readYaml(bytes);
+    const given = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
+    const named = parseApiVersion(String(given.apiVersion ?? ''));
+    if (named.group !== group || !versions.includes(named.version) || given.kind !== kind) {
+      const wanted = versions.map((version) => `${group}/${version}`).join(', ');
+      throw new ConfigurationError(`${path}: no ${kind} of ${wanted}`);
+    }
+    const target = { table: builtinSchemas, kind: { group, version: versions[0], kind }, fieldValidation };
+    const typed = { ...(value as object), apiVersion: `${group}/${versions[0]}` };
+    const { object, warnings } = decodeValue<T>(typed, target, { faults: duplicates });
+    return { value: object, warnings };
+  } catch (error) {
+    if (!(error instanceof StatusError || error instanceof YamlError)) throw error;
+    throw new ConfigurationError(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Throws ConfigurationError that tells all of them, when there are any. */
+export function requireValidFile(path: string, errors: readonly FieldError[]): void {
+  if (errors.length === 0) return;
+  const texts = errors.map(({ message }) => message);
+  throw new ConfigurationError(`${path}: ${texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`}`);
+}
