@@ -46,8 +46,10 @@ beforeEach(async () => {
     registry: () => registry,
     clientAuthorities: '',
     serviceAccountKey: privateKey,
+    schemas: builtinSchemas,
     clock,
     prng,
+    log: silentLog,
   });
   registry = new ObjectRegistry({
     scheme: new Scheme(definitions as AnyResource[]),

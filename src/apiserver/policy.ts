@@ -12,11 +12,14 @@ import clusterRoleBindingResource from '#api/rbac/clusterrolebinding.js';
 import roleResource from '#api/rbac/role.js';
 import roleBindingResource from '#api/rbac/rolebinding.js';
 import { isReason } from '#apimachinery/errors.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import type { InformerFactory } from '#client/informer.js';
 import type { AdmissionPlugin } from './admission/admission.js';
 import { type AdmissionDependencies, admissionPlugins } from './admission/order.js';
+import { admissionWebhooks } from './admission/webhook/index.js';
 import { type DiscoveryDocument, issuerDiscovery } from './authentication/issuer-discovery.js';
 import { type BoundKind, type BoundObjects, ServiceAccountTokens } from './authentication/service-account-tokens.js';
 import { UnionAuthenticator } from './authentication/union.js';
@@ -40,8 +43,10 @@ export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange
   /** Default: `https://kubernetes.default.svc.cluster.local`. */
   issuer?: string;
   allowAnonymous?: boolean;
+  schemas: SchemaTable;
   clock: Clock;
   prng: Prng;
+  log: Log;
 }
 
 export interface Policy {
@@ -54,7 +59,7 @@ export interface Policy {
   /** `url` is how clients outside reach the server: `https://192.0.2.1:6443`. */
   documents(url: string): DiscoveryDocument[];
   /**
-   * Follows roles, bindings and pods. The informers' client must be of system:masters: until they are synced nobody
+   * Follows roles, bindings, pods and admission webhooks. The informers' client must be of system:masters: until they are synced nobody
    * else is allowed anything.
    */
   follow(informers: InformerFactory): Promise<void>;
@@ -73,12 +78,13 @@ export function createPolicy(options: PolicyOptions): Policy {
   const rbac = new RbacAuthorizer();
   const nodes = new NodeAuthorizer();
   const authorizer = new UnionAuthorizer([privilegedGroupAuthorizer, nodes, rbac]);
+  const webhooks = admissionWebhooks(options);
   return {
     tokens,
     authenticator,
     authorizer,
     rbac,
-    admission: admissionPlugins({ ...options, authorizer, rbac }),
+    admission: admissionPlugins({ ...options, authorizer, rbac, webhooks }),
     handlers: (components) => policyHandlers({ clock, tokens, authenticator, authorizer, rbac, components }),
     documents: (url) => issuerDiscovery({ issuer, keysUrl: `${url}/openid/v1/jwks`, keys: tokens.verificationKeys }),
     async follow(informers) {
@@ -91,7 +97,8 @@ export function createPolicy(options: PolicyOptions): Policy {
       const pods = informers.of(podResource);
       feedRbac(rbac, sources);
       feedNodeAuthorizer(nodes, pods);
-      await Promise.all([...Object.values(sources), pods].map(({ synced }) => synced));
+      const all = [...Object.values(sources), pods].map(({ synced }) => synced);
+      await Promise.all([...all, webhooks.follow(informers, registry().scheme)]);
     },
   };
 }

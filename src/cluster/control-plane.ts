@@ -70,6 +70,7 @@ export class ControlPlane {
     this.policy = createPolicy({
       ...shared,
       registry: () => this.registry,
+      schemas: builtinSchemas,
       clientAuthorities: pki.ca,
       serviceAccountKey: pki.serviceAccountKey,
       serviceRange: serviceCidr,

@@ -7,8 +7,10 @@ import type { Pod } from '#api/gen/core-v1.js';
 import clusterRoleResource from '#api/rbac/clusterrole.js';
 import clusterRoleBindingResource from '#api/rbac/clusterrolebinding.js';
 import priorityClassResource from '#api/scheduling/priorityclass.js';
+import { builtinSchemas } from '#api/schema-table.js';
 import { VirtualClock } from '#base/clock.js';
 import { copy } from '#base/json.js';
+import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 import { parseRule } from '../authorization/rbac/bootstrap/text.js';
@@ -22,6 +24,7 @@ import { priority } from './priority.js';
 import { rbacEscalation } from './rbac-escalation.js';
 import { serviceAccount } from './service-account.js';
 import { refused, request, run, Shelf } from './test-admission.js';
+import { admissionWebhooks } from './webhook/index.js';
 
 const shelfWith = (...entries: [string, object][]) => {
   const shelf = new Shelf();
@@ -322,9 +325,9 @@ describe('the order', () => {
     const rbac = new RbacAuthorizer();
     const { registry } = new Shelf();
     const clock = new VirtualClock();
-    const names = admissionPlugins({ registry, authorizer: rbac, rbac, clock, prng: new SeededPrng(1) }).map(
-      ({ name }) => name,
-    );
+    const shared = { registry, clock, prng: new SeededPrng(1) };
+    const webhooks = admissionWebhooks({ ...shared, log: silentLog, schemas: builtinSchemas });
+    const names = admissionPlugins({ ...shared, authorizer: rbac, rbac, webhooks }).map(({ name }) => name);
     expect(names[0]).toBe('NamespaceLifecycle');
     expect(new Set(names).size).toBe(names.length);
   });

@@ -1,6 +1,6 @@
 /**
  * The last word on a write, by those who need to look at the rest of the cluster. Plugins mutate in the order that
- * `admission/order.ts` gives, then validate; webhooks and policies will be plugins too.
+ * `admission/order.ts` gives, then validate; webhooks and policies are plugins too.
  */
 import type { AnyResource } from '#api/resource.js';
 import type { KubeObject } from '#apimachinery/object.js';
@@ -37,6 +37,8 @@ export interface AdmissionPlugin {
   /** Upstream's name of it: `ServiceAccount`, `NamespaceLifecycle`. */
   readonly name: string;
   handles(request: AdmissionRequest): boolean;
+  /** Stands for what upstream does in a registry: `mutate` runs after all others, and has no second round. */
+  readonly mutatesOnce?: boolean;
   /** Throws StatusError to refuse. */
   mutate?(request: AdmissionRequest): Promise<void> | void;
   validate?(request: AdmissionRequest): Promise<void> | void;

@@ -18,6 +18,7 @@ const clientSigner = 'kubernetes.io/kube-apiserver-client';
 /** Writes down who asks, which approvers go by; upstream does it in the resource's own strategy. */
 export const certificateRequester: AdmissionPlugin = {
   name: 'CertificateRequester',
+  mutatesOnce: true,
   handles: (request) => request.operation === 'CREATE' && isOn(request, certificateSigningRequestResource),
   mutate({ object, user }) {
     const { spec } = object as CertificateSigningRequest;

@@ -24,6 +24,7 @@ import { rbacEscalation } from './rbac-escalation.js';
 import { serviceAccount } from './service-account.js';
 import { ServiceAddresses, type ServiceAddressOptions } from './service-addresses/index.js';
 import { taintNodesByCondition } from './taint-nodes-by-condition.js';
+import type { AdmissionWebhooks } from './webhook/index.js';
 
 export interface AdmissionDependencies extends Pick<ServiceAddressOptions, 'serviceRange' | 'nodePorts'> {
   /** Asked for at each request: the registry is made with the plugins, and so after them. */
@@ -33,6 +34,7 @@ export interface AdmissionDependencies extends Pick<ServiceAddressOptions, 'serv
   clock: Clock;
   prng: Prng;
   podSecurity?: PodSecurityOptions;
+  webhooks: Pick<AdmissionWebhooks, 'mutating' | 'validating'>;
 }
 
 export function admissionPlugins(dependencies: AdmissionDependencies): AdmissionPlugin[] {
@@ -48,6 +50,8 @@ export function admissionPlugins(dependencies: AdmissionDependencies): Admission
     certificateSigning(dependencies),
     certificateSubjectRestriction,
     podTopologyLabels(dependencies),
+    dependencies.webhooks.mutating,
+    dependencies.webhooks.validating,
     rbacEscalation(dependencies),
     certificateRequester,
     new ServiceAddresses(dependencies),

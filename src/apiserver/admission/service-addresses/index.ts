@@ -49,6 +49,7 @@ interface Claim {
 /** Upstream does this in the registry of services; here it is the last plugin to change them. */
 export class ServiceAddresses implements AdmissionPlugin {
   readonly name = 'ServiceAddresses';
+  readonly mutatesOnce = true;
   readonly #range: AddressRange;
   readonly #ports: { first: number; last: number };
   readonly #addresses: Allocator;
