@@ -176,6 +176,8 @@ export interface Deletion<T> {
   isHeld?: (object: T) => boolean;
   /** Marks an object whose deletion begins but does not end at once (in place). */
   begin?: (object: T) => void;
+  /** For the Warning header, when the request does not say what becomes of the object's dependents. */
+  warning?: string;
   /** A deletion is answered with the object as it was, not with a Status. */
   returnsObject?: boolean;
 }

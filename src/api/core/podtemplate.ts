@@ -1,7 +1,7 @@
 /** PodTemplate: the template of pods, kept for others to copy from. */
 import type { PodTemplate } from '#api/gen/core-v1.js';
 import { formatLabels } from '#apimachinery/selectors.js';
-import { nameColumn } from '../meta/columns.js';
+import { joinedContainers, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { defaultPodTemplate } from './pod/defaults.js';
 import { checkPodTemplate } from './pod/validate.js';
@@ -23,12 +23,8 @@ export default defineResource<PodTemplate>({
   deletion: { returnsObject: true },
   columns: [
     nameColumn,
-    { name: 'Containers', type: 'string', cell: (podTemplate) => joined(podTemplate, 'name') },
-    { name: 'Images', type: 'string', cell: (podTemplate) => joined(podTemplate, 'image') },
+    { name: 'Containers', type: 'string', cell: ({ template }) => joinedContainers(template, 'name') },
+    { name: 'Images', type: 'string', cell: ({ template }) => joinedContainers(template, 'image') },
     { name: 'Pod Labels', type: 'string', cell: ({ template }) => formatLabels(template?.metadata?.labels) },
   ],
 });
-
-function joined({ template }: PodTemplate, field: 'name' | 'image'): string {
-  return (template?.spec?.containers ?? []).map((container) => container[field] ?? '').join(',');
-}

@@ -33,8 +33,8 @@ interface Controller extends KubeObject {
 
 /** Of the kinds that make pods, `-o wide`. */
 export const templateColumns: readonly Column<Controller>[] = [
-  { name: 'Containers', type: 'string', priority: 1, cell: ({ spec }) => joined(spec?.template, 'name') },
-  { name: 'Images', type: 'string', priority: 1, cell: ({ spec }) => joined(spec?.template, 'image') },
+  { name: 'Containers', type: 'string', priority: 1, cell: ({ spec }) => joinedContainers(spec?.template, 'name') },
+  { name: 'Images', type: 'string', priority: 1, cell: ({ spec }) => joinedContainers(spec?.template, 'image') },
 ];
 
 export const selectorColumn: Column<Controller> = {
@@ -44,7 +44,7 @@ export const selectorColumn: Column<Controller> = {
   cell: ({ spec }) => formatLabelSelector(spec?.selector),
 };
 
-function joined(template: PodTemplateSpec | undefined, field: 'name' | 'image'): string {
+export function joinedContainers(template: PodTemplateSpec | undefined, field: 'name' | 'image'): string {
   return (template?.spec?.containers ?? []).map((container) => container[field] ?? '').join(',');
 }
 

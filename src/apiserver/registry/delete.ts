@@ -44,6 +44,8 @@ export async function deleteObject(
   context: ResourceContext,
   { key, options, write }: { key: ObjectKey; options: DeleteOptions; write: Write },
 ): Promise<Deleted> {
+  const { warning } = context.resource.deletion ?? {};
+  if (warning && options.propagationPolicy === undefined) write.warn(warning);
   let current = await readCurrent(context, key);
   let last: Stored | undefined;
   for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {

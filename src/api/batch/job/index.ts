@@ -1,0 +1,45 @@
+/** Job: pods that run until enough of them have succeeded. */
+import type { Job } from '#api/gen/batch-v1.js';
+import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../../meta/columns.js';
+import { defineResource } from '../../resource.js';
+import { completionsCell, durationCell, statusCell } from './columns.js';
+import { defaultJob, generateSelector } from './defaults.js';
+import { validateJobCreate } from './validate.js';
+import { validateJobStatus } from './validate-status.js';
+import { validateJobUpdate } from './validate-update.js';
+import { jobSpecWarnings, nameWarnings } from './warnings.js';
+
+export default defineResource<Job>({
+  group: 'batch',
+  versions: ['v1'],
+  kind: 'Job',
+  categories: ['all'],
+  namespaced: true,
+  subresources: { status: true },
+  storageVersionHash: 'mudhfqk/qZY=',
+  bumpsGeneration: ['spec'],
+  default: defaultJob,
+  prepareForCreate: generateSelector,
+  validateCreate: validateJobCreate,
+  validateUpdate: validateJobUpdate,
+  validateStatusUpdate: validateJobStatus,
+  warnings(job, old) {
+    if (old && old.metadata.generation === job.metadata.generation) return [];
+    return [...(old ? [] : nameWarnings(job.metadata)), ...jobSpecWarnings('spec', job.spec)];
+  },
+  deletion: {
+    propagation: 'orphan',
+    warning:
+      'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
+  },
+  selectableFields: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
+  columns: [
+    nameColumn,
+    { name: 'Status', type: 'string', cell: statusCell },
+    { name: 'Completions', type: 'string', cell: completionsCell },
+    { name: 'Duration', type: 'string', cell: durationCell },
+    ageColumn,
+    ...templateColumns,
+    selectorColumn,
+  ],
+});

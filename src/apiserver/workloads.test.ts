@@ -1,0 +1,124 @@
+/** Kinds that make pods, as callers over HTTP see them: what the server adds, keeps and warns of. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import daemonSets from '#api/apps/daemonset.js';
+import statefulSets from '#api/apps/statefulset.js';
+import cronJobs from '#api/batch/cronjob.js';
+import jobs from '#api/batch/job/index.js';
+import type { AnyResource } from '#api/resource.js';
+import type { Outcome } from './call.js';
+import { startTestServer } from './test-server.js';
+
+let test: ReturnType<typeof startTestServer>;
+beforeEach(() => {
+  test = startTestServer({ definitions: [statefulSets, daemonSets, jobs, cronJobs] as AnyResource[] });
+});
+afterEach(() => test.close());
+
+// biome-ignore lint/suspicious/noExplicitAny: answers of many kinds
+type Answer = { object: any; warnings: string[]; message: string };
+
+async function send(method: string, target: string, body?: object, type = 'application/json'): Promise<Answer> {
+  const outcome: Outcome = await test.server.pipeline.handle({
+    method,
+    target,
+    headers: { 'content-type': type, accept: 'application/json' },
+    rawHeaders: [],
+    credentials: { bearerToken: 'jane' },
+    source: '',
+    readBody: async () => ({ bytes: Buffer.from(body ? JSON.stringify(body) : '') }),
+    signal: new AbortController().signal,
+  });
+  const { error, warnings } = outcome;
+  const isRead = outcome.error === undefined && method !== 'DELETE';
+  const object = isRead
+    ? (await test.transport.request({ method: 'GET', path: pathOf(method, target, body) })).body
+    : undefined;
+  return { object, warnings, message: error?.message ?? '' };
+}
+
+function pathOf(method: string, target: string, body: object | undefined): string {
+  const path = target.split('?')[0]!.replace(/\/status$/, '');
+  return method === 'POST' ? `${path}/${(body as { metadata: { name: string } }).metadata.name}` : path;
+}
+
+const merge = 'application/merge-patch+json';
+const labels = { app: 'a' };
+const pods = (more: object = {}) => ({
+  metadata: { labels },
+  spec: { containers: [{ name: 'a', image: 'b' }], ...more },
+});
+const inGroup = (group: string, plural: string) => `/apis/${group}/v1/namespaces/default/${plural}`;
+
+it('gives a StatefulSet with claims, whose templates are whole objects', async () => {
+  const path = inGroup('apps', 'statefulsets');
+  const claim = {
+    metadata: { name: 'data' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  };
+  const spec = { selector: { matchLabels: labels }, template: pods(), volumeClaimTemplates: [claim] };
+  const { object, message } = await send('POST', path, { metadata: { name: 'db' }, spec, status: { replicas: 3 } });
+  expect(message).toBe('');
+  expect(object.metadata.generation).toBe(1);
+  expect(object.status).toEqual({ replicas: 0, availableReplicas: 0 });
+  expect(object.spec.volumeClaimTemplates[0]).toMatchObject({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    spec: { volumeMode: 'Filesystem' },
+    status: { phase: 'Pending' },
+  });
+
+  const scaled = await send('PATCH', `${path}/db`, { spec: { replicas: 3 } }, merge);
+  expect([scaled.message, scaled.object.metadata.generation]).toEqual(['', 2]);
+  const status = { replicas: 3, readyReplicas: 1 };
+  const written = await send('PATCH', `${path}/db/status`, { spec: { replicas: 9 }, status }, merge);
+  expect([written.object.spec.replicas, written.object.status]).toEqual([3, { ...status, availableReplicas: 0 }]);
+  expect((await send('PATCH', `${path}/db`, { spec: { serviceName: 'x' } }, merge)).message).toMatch(
+    /^StatefulSet\.apps "db" is invalid: spec: Forbidden: updates to statefulset spec for fields other than 'replicas', /,
+  );
+});
+
+it('counts changes of a DaemonSet’s template', async () => {
+  const path = inGroup('apps', 'daemonsets');
+  const spec = { selector: { matchLabels: labels }, template: pods() };
+  const { object } = await send('POST', path, { metadata: { name: 'log' }, spec });
+  const key = 'deprecated.daemonset.template.generation';
+  expect(object.metadata.annotations).toEqual({ [key]: '1' });
+  const moved = await send('PATCH', `${path}/log`, { spec: { minReadySeconds: 1 } }, merge);
+  expect([moved.object.metadata.generation, moved.object.metadata.annotations[key]]).toEqual([2, '1']);
+  const template = { spec: { nodeSelector: { disk: 'ssd' } } };
+  const changed = await send('PATCH', `${path}/log`, { metadata: { annotations: null }, spec: { template } }, merge);
+  expect([changed.object.metadata.generation, changed.object.metadata.annotations[key]]).toEqual([3, '2']);
+});
+
+it('makes a selector for a Job from its uid, and warns of pods that its deletion would leave', async () => {
+  const path = inGroup('batch', 'jobs');
+  const template = { spec: { ...pods().spec, restartPolicy: 'Never' } };
+  const { object, message } = await send('POST', path, { metadata: { name: 'sum' }, spec: { template } });
+  expect(message).toBe('');
+  const { uid } = object.metadata;
+  expect(object.spec.selector).toEqual({ matchLabels: { 'batch.kubernetes.io/controller-uid': uid } });
+  expect(object.spec.template.metadata.labels['controller-uid']).toBe(uid);
+  expect(object.metadata.labels).toEqual(object.spec.template.metadata.labels);
+  expect((await send('PATCH', `${path}/sum`, { spec: { suspend: true } }, merge)).object.metadata.generation).toBe(2);
+
+  const status = { conditions: [{ type: 'Complete', status: 'True' }] };
+  expect((await send('PATCH', `${path}/sum/status`, { status }, merge)).message).toContain(
+    'status.completionTime: Required value: completionTime is required for Complete jobs',
+  );
+  const background = await send('DELETE', `${path}/sum?propagationPolicy=Background&dryRun=All`);
+  expect(background.warnings).toEqual([]);
+  expect((await send('DELETE', `${path}/sum`)).warnings).toEqual([
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
+  ]);
+});
+
+it('refuses a CronJob whose schedule cannot be read', async () => {
+  const path = inGroup('batch', 'cronjobs');
+  const jobTemplate = { spec: { template: { spec: { ...pods().spec, restartPolicy: 'Never' } } } };
+  const refused = await send('POST', path, { metadata: { name: 'n' }, spec: { schedule: 'a * * * *', jobTemplate } });
+  expect(refused.message).toBe(
+    'CronJob.batch "n" is invalid: spec.schedule: Invalid value: "a * * * *": failed to parse int from a: strconv.Atoi: parsing "a": invalid syntax',
+  );
+  const taken = await send('POST', path, { metadata: { name: 'n' }, spec: { schedule: '@daily', jobTemplate } });
+  expect([taken.message, taken.object.spec.concurrencyPolicy]).toEqual(['', 'Allow']);
+});
