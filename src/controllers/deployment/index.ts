@@ -14,7 +14,7 @@ import { candidatesOf, claim, controlledBy } from '../claim.js';
 import { isTerminal } from '../pod-state.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
 import { ensureNewest, newestOf } from './newest.js';
-import { desiredAnnotation, maxAnnotation, revisionOf, sizeAnnotations } from './revision.js';
+import { byRevision, desiredAnnotation, maxAnnotation, sizeAnnotations } from './revision.js';
 import { isRolling } from './rounding.js';
 import {
   byAge,
@@ -225,7 +225,7 @@ async function cleanUp(deployment: Deployment, old: ReplicaSet[], { client }: Co
   const limit = deployment.spec.revisionHistoryLimit ?? 10;
   if (limit === int32Max) return;
   const kept = old.filter(({ metadata }) => !metadata.deletionTimestamp);
-  const oldestFirst = kept.sort((a, b) => revisionOf(a) - revisionOf(b) || byAge(a, b));
+  const oldestFirst = kept.sort((a, b) => byRevision(a, b) || byAge(a, b));
   for (const one of oldestFirst.slice(0, Math.max(kept.length - limit, 0))) {
     const { metadata, status } = one;
     const isSettled = (metadata.generation ?? 0) <= (status?.observedGeneration ?? 0);

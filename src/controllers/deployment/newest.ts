@@ -39,7 +39,7 @@ export function newestOf({ spec }: Deployment, owned: readonly ReplicaSet[]): Re
 export async function ensureNewest(request: Request): Promise<Found> {
   const { deployment, owned, create } = request;
   const { newest, old } = newestOf(deployment, owned);
-  const revision = Math.max(0, ...old.map(revisionOf)) + 1;
+  const revision = old.map(revisionOf).reduce((a, b) => (a > b ? a : b), 0n) + 1n;
   if (newest) return await syncNewest(request, { newest, old, revision });
   if (create) return await createNewest(request, { old, revision });
   return { deployment, replicaSets: { newest, old } };
@@ -47,7 +47,7 @@ export async function ensureNewest(request: Request): Promise<Found> {
 
 async function syncNewest(
   { deployment, context }: Request,
-  { newest, old, revision }: { newest: ReplicaSet; old: ReplicaSet[]; revision: number },
+  { newest, old, revision }: { newest: ReplicaSet; old: ReplicaSet[]; revision: bigint },
 ): Promise<Found> {
   const annotations = newestAnnotations(deployment, newest, { revision, isNew: false });
   const { minReadySeconds = 0 } = deployment.spec;
@@ -70,7 +70,7 @@ async function syncNewest(
 
 async function createNewest(
   request: Request,
-  { old, revision }: { old: ReplicaSet[]; revision: number },
+  { old, revision }: { old: ReplicaSet[]; revision: bigint },
 ): Promise<Found> {
   const { deployment, context } = request;
   const planned = plan(deployment, { old, revision });
@@ -102,7 +102,7 @@ async function createNewest(
   return { deployment: noted, replicaSets: { newest, old } };
 }
 
-function plan(deployment: Deployment, { old, revision }: { old: ReplicaSet[]; revision: number }): ReplicaSet {
+function plan(deployment: Deployment, { old, revision }: { old: ReplicaSet[]; revision: bigint }): ReplicaSet {
   const { metadata, spec, status } = deployment;
   const hash = templateHash(spec.template, status?.collisionCount ?? 0);
   const labels = { ...spec.template.metadata?.labels, [hashLabel]: hash };
@@ -159,7 +159,7 @@ async function reportFailure(
 /** Writes the revision on the Deployment, and the condition in the same request. */
 async function note(
   deployment: Deployment,
-  { revision, text, context }: { revision: number; text: ConditionText | undefined; context: ControllerContext },
+  { revision, text, context }: { revision: bigint; text: ConditionText | undefined; context: ControllerContext },
 ): Promise<Deployment> {
   const { metadata, status } = deployment;
   const conditions =

@@ -23,17 +23,22 @@ const ownAnnotations = new Set([
 
 type Annotations = Record<string, string>;
 
-/** 0 for none. */
-export function revisionOf(replicaSet: ReplicaSet): number {
-  const revision = Number(replicaSet.metadata.annotations?.[revisionAnnotation] ?? '0');
-  return Number.isSafeInteger(revision) ? revision : 0;
+/** 0 for none. Upstream counts in 64 bits, more than a number holds. */
+export function revisionOf(replicaSet: ReplicaSet): bigint {
+  const revision = replicaSet.metadata.annotations?.[revisionAnnotation] ?? '';
+  return /^\d{1,19}$/.test(revision) ? BigInt(revision) : 0n;
+}
+
+export function byRevision(a: ReplicaSet, b: ReplicaSet): number {
+  const [one, other] = [revisionOf(a), revisionOf(b)];
+  return one < other ? -1 : Number(one > other);
 }
 
 /** The annotations that the newest ReplicaSet must have. `isNew`: it is not created yet. */
 export function newestAnnotations(
   deployment: Deployment,
   replicaSet: ReplicaSet,
-  { revision, isNew }: { revision: number; isNew: boolean },
+  { revision, isNew }: { revision: bigint; isNew: boolean },
 ): Annotations {
   const before = replicaSet.metadata.annotations ?? {};
   const annotations = { ...before };
