@@ -78,6 +78,11 @@ export interface ResourceSpec<T extends KubeObject> {
   prepareForCreate?: (object: T) => void;
   /** Keeps what an updater may not change (in place). The status of `old` is kept already where it is a subresource. */
   prepareForUpdate?: (object: T, old: T) => void;
+  /**
+   * What writes to `/status` cannot change, besides the spec: these fields of metadata, or all of it but managedFields.
+   * Default: nothing.
+   */
+  statusKeeps?: 'metadata' | readonly ('labels' | 'ownerReferences' | 'deletionTimestamp')[];
   /** For the `status` subresource; the spec of `old` and its metadata but labels etc. are kept already. */
   prepareForStatusUpdate?: (object: T, old: T) => void;
   /** Beyond the schema and the metadata, which are checked for every kind. */

@@ -118,14 +118,17 @@ describe('wrong types', () => {
       { metadata: { creationTimestamp: '2026-13-01T00:00:00Z' } },
       'parsing time "2026-13-01T00:00:00Z": month out of range',
     ],
-    [{ metadata: { creationTimestamp: 5 } }, 'json: cannot unmarshal number into Go value of type string'],
+    [
+      { metadata: { creationTimestamp: 5 } },
+      'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.creationTimestamp of type string',
+    ],
     [
       template({ resources: { limits: { cpu: 'x' } } }),
       "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     ],
     [
       template({ livenessProbe: { httpGet: { port: true } } }),
-      'json: cannot unmarshal bool into Go value of type int32',
+      'json: cannot unmarshal bool into Go struct field HTTPGetAction.spec.template.spec.containers.livenessProbe.httpGet.port of type int32',
     ],
   ])('%j', (body, message) => {
     expect(refusal(body, { kind: deployment })).toBe(inDeployment + message);

@@ -6,14 +6,22 @@
  * Numbers are doubles. Whole numbers of typed fields beyond ±(2^53 - 1) are refused, never rounded; in free-form
  * values (custom resources, RawExtension) they are rounded as JSON.parse does.
  */
+import { type Json, sortKeys } from '#base/json.js';
 import { canonicalize, copyFree } from './codec/canonical.js';
 import { hasUnknownField, mayHaveFaults } from './codec/census.js';
 import { findFieldFaults } from './codec/json-scan.js';
+import type { Words } from './codec/mismatch.js';
 import { parseJson } from './codec/parse-json.js';
 import { planOf, type TypePlan } from './codec/plan.js';
 import { jsonKindOf, SchemaError } from './codec/schema-error.js';
 import { badRequest } from './errors.js';
-import { formatApiVersion, type GroupVersionKind, type KubeObject, parseApiVersion } from './object.js';
+import {
+  formatApiVersion,
+  type GroupVersionKind,
+  type KubeObject,
+  type ObjectMeta,
+  parseApiVersion,
+} from './object.js';
 import { type Envelope, readEnvelope, readObject } from './protobuf/envelope.js';
 import type { SchemaTable } from './schema.js';
 
@@ -30,6 +38,8 @@ export interface DecodeTarget {
   fieldValidation?: FieldValidation;
   /** How a value that does not fit is refused. Default: a BadRequest that names the kind. */
   refuse?: Refuse;
+  /** In which words; default: 'json', those of upstream's decoder of bodies. */
+  words?: Words;
 }
 
 export interface Decoded<T = KubeObject> {
@@ -119,6 +129,9 @@ function interpret(value: unknown): void {
       `json: cannot unmarshal ${jsonKindOf(given)} into Go struct field .${name} of type string`,
     );
   }
+  const { apiVersion } = value as { apiVersion?: string | null };
+  if (apiVersion && apiVersion.split('/', 3).length > 2)
+    throw new SchemaError('Format', `unexpected GroupVersion string: ${apiVersion}`);
 }
 
 function decode<T>(
@@ -127,13 +140,15 @@ function decode<T>(
   { text, origin = {} }: { text?: string; origin?: Origin } = {},
 ): Decoded<T> {
   const given = (value ?? {}) as Record<string, unknown>;
-  const { kind: expected, fieldValidation = 'Ignore' } = target;
+  const { kind: expected, fieldValidation = 'Ignore', words } = target;
   const actual = withDefaults(given, expected);
   const refuse = refusal(actual, target);
   const plan = planFor(actual, target, refuse);
   try {
-    const object = plan ? (canonicalize(plan, given) as Record<string, unknown>) : copyFree(given);
-    const faults = fieldValidation === 'Ignore' ? [] : [...(origin.faults ?? []), ...faultsOf(given, { plan, text })];
+    const object = (plan ? canonicalize(plan, given, { words }) : copyFree(given)) as Record<string, unknown>;
+    keepReset(given, object);
+    const own = fieldValidation === 'Ignore' ? [] : faultsOf(given, { plan, text, words });
+    const faults = fieldValidation === 'Ignore' ? [] : [...(origin.faults ?? []), ...own];
     if (faults.length > 0 && fieldValidation === 'Strict') {
       throw refuse(`strict decoding error: ${faults.join(', ')}`);
     }
@@ -187,9 +202,22 @@ function checkKind(actual: GroupVersionKind, { target, refuse }: { target: Decod
   throw refuse(`converting (${actual.version}.${actual.kind}) to (${internal}): unknown conversion`);
 }
 
-function faultsOf(value: unknown, { plan, text }: { plan: TypePlan | undefined; text: string | undefined }): string[] {
+function faultsOf(
+  value: unknown,
+  { plan, text, words }: { plan: TypePlan | undefined; text: string | undefined; words: Words | undefined },
+): string[] {
   if (text !== undefined) return mayHaveFaults(text, { plan, value }) ? findFieldFaults(text, plan) : [];
-  return plan && hasUnknownField(plan, value) ? findFieldFaults(JSON.stringify(value), plan) : [];
+  if (!plan || !hasUnknownField(plan, value)) return [];
+  // Upstream's YAML and patches go through maps, which come out with their keys in order.
+  const faults = findFieldFaults(JSON.stringify(sortKeys(value as Json)), plan);
+  return words === 'converter' ? faults.sort() : faults;
+}
+
+/** An empty list of managedFields, unlike none, says that they shall be forgotten; as does a list of an empty entry. */
+function keepReset(given: Record<string, unknown>, object: Record<string, unknown>): void {
+  const { managedFields } = (given['metadata'] ?? {}) as ObjectMeta;
+  if (!Array.isArray(managedFields) || managedFields.length > 0) return;
+  (object['metadata'] as ObjectMeta).managedFields = [{}];
 }
 
 function withKind(object: Record<string, unknown>, { kind, ...gv }: GroupVersionKind): Record<string, unknown> {

@@ -3,6 +3,7 @@
  * Reasons, codes and texts: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ and
  * k8s.io/apimachinery's `errors` package, whose messages clients match on.
  */
+import { quote } from '#base/go-text.js';
 import type { FieldError } from './field-error.js';
 import type { GroupResource } from './object.js';
 
@@ -105,15 +106,16 @@ export function invalid(
   errors: readonly FieldError[],
 ): StatusError {
   const kind = subject.group ? `${subject.kind}.${subject.group}` : subject.kind;
-  const texts = errors.map((error) => error.message);
+  // What is said twice is one message, though two causes.
+  const texts = [...new Set(errors.map((error) => error.message))];
   const text = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   return new StatusError({
     reason: 'Invalid',
-    message: `${kind} ${JSON.stringify(subject.name ?? '')} is invalid: ${text}`,
+    message: `${kind} ${quote(subject.name ?? '')} is invalid: ${text}`,
     details: {
       name: subject.name || undefined,
       group: subject.group || undefined,
-      kind: subject.kind,
+      kind: subject.kind || undefined,
       causes: errors.map((error) => ({ reason: error.type, message: error.body, field: error.path })),
     },
   });
@@ -166,7 +168,7 @@ function failure(reason: Reason, message: string, { name, group, resource, uid }
 
 function qualified(subject: Subject): string {
   const resource = qualifiedResource(subject);
-  return subject.name === undefined ? resource : `${resource} ${JSON.stringify(subject.name)}`;
+  return subject.name === undefined ? resource : `${resource} ${quote(subject.name)}`;
 }
 
 function qualifiedResource({ group, resource }: GroupResource): string {

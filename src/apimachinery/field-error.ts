@@ -2,6 +2,7 @@
  * One thing wrong with one field, in upstream's words (k8s.io/apimachinery's `field` package). A path is a string:
  * `spec.containers[0].name`, `metadata.labels[app]`; children are written with template strings.
  */
+import { quote } from '#base/go-text.js';
 
 export type FieldErrorType =
   | 'FieldValueNotFound'
@@ -51,7 +52,7 @@ export function typeInvalid(path: string, value: unknown, detail: string): Field
 
 /** `supported` is shown in the order given; upstream sorts it for most kinds. */
 export function notSupported(path: string, value: unknown, supported: readonly string[]): FieldError {
-  const list = supported.map((one) => JSON.stringify(one)).join(', ');
+  const list = supported.map((one) => quote(one)).join(', ');
   return make('FieldValueNotSupported', path, [
     'Unsupported value',
     formatValue(value),
@@ -85,5 +86,6 @@ function make(type: FieldErrorType, path: string, parts: string[]): FieldError {
 
 /** Strings quoted, numbers and booleans plain, the rest as JSON. */
 function formatValue(value: unknown): string {
+  if (typeof value === 'string') return quote(value);
   return value === undefined ? 'null' : JSON.stringify(value);
 }

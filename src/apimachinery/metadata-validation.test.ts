@@ -44,7 +44,7 @@ describe('creation', () => {
     ],
     [
       { ...good, ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: '' }] },
-      'metadata.ownerReferences[0].uid: Invalid value: "": must not be empty',
+      'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
     ],
   ])('%j is refused', (meta, message) => {
     expect(messages(meta)).toEqual([expect.stringMatching(typeof message === 'string' ? exactly(message) : message)]);

@@ -110,8 +110,9 @@ export function validateAnnotations(annotations: Record<string, string> | undefi
 export function validateOwnerReferences(owners: readonly OwnerReference[] | undefined, path: string): FieldError[] {
   const errors: FieldError[] = [];
   let controller = '';
-  for (const [index, owner] of (owners ?? []).entries()) {
-    errors.push(...validateOwnerReference(owner, `${path}[${index}]`));
+  for (const owner of owners ?? []) {
+    // Upstream tells the list, not the entry.
+    errors.push(...validateOwnerReference(owner, path));
     if (!owner.controller) continue;
     const name = `${owner.kind}/${owner.name}`;
     if (controller) {

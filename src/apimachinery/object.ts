@@ -11,6 +11,8 @@ export interface ObjectMeta {
   name?: string;
   generateName?: string;
   namespace?: string;
+  /** Clients may still send it; nothing keeps it. */
+  selfLink?: string;
   uid?: string;
   resourceVersion?: string;
   generation?: number;

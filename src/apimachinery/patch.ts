@@ -3,6 +3,7 @@
  * github.com/evanphx/json-patch version 4, which upstream uses: clients have come to rely on both.
  */
 import { copy, equal, type Json } from '#base/json.js';
+import { jsonKindOf } from './codec/schema-error.js';
 import { badRequest, StatusError } from './errors.js';
 
 export const operationsMax = 10_000;
@@ -26,8 +27,9 @@ interface Operation {
  * operations, 413 when it is too long, 422 when it does not apply (why, is the error's cause).
  */
 export function applyJsonPatch(document: Json, patch: unknown): Json {
+  if (patch === null) return copy(document);
   if (!Array.isArray(patch))
-    throw badRequest(`json: cannot unmarshal ${kindOf(patch)} into Go value of type jsonpatch.Patch`);
+    throw badRequest(`json: cannot unmarshal ${jsonKindOf(patch)} into Go value of type jsonpatch.Patch`);
   if (patch.length > operationsMax)
     throw new StatusError({
       reason: 'RequestEntityTooLarge',
@@ -35,7 +37,7 @@ export function applyJsonPatch(document: Json, patch: unknown): Json {
     });
   for (const operation of patch)
     if (typeof operation !== 'object' || Array.isArray(operation))
-      throw badRequest(`json: cannot unmarshal ${kindOf(operation)} into Go value of type jsonpatch.Operation`);
+      throw badRequest(`json: cannot unmarshal ${jsonKindOf(operation)} into Go value of type jsonpatch.Operation`);
   try {
     return new JsonPatch(copy(document)).apply(patch);
   } catch (error) {
@@ -293,9 +295,4 @@ function pruneNulls(value: Json): Json {
     if (child !== null) setKey(kept, key, pruneNulls(child));
   }
   return kept;
-}
-
-function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return 'array';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
 }

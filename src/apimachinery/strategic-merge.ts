@@ -3,7 +3,10 @@
  * https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/ and, for the directives,
  * the design proposals `preserve-order-in-strategic-merge-patch` and `strategic-merge-patch`.
  */
+
+import { plain, typeName } from '#base/go-text.js';
 import { copy, type Json } from '#base/json.js';
+import { jsonKindOf } from './codec/schema-error.js';
 import { badRequest, StatusError, unsupportedMediaType } from './errors.js';
 import { isObject, type JsonObject, setKey } from './patch.js';
 import type { SchemaTable, TypeSchema } from './schema.js';
@@ -29,8 +32,9 @@ export function applyStrategicMergePatch(
 ): JsonObject {
   const { table, type } = schema;
   if (!type) throw unsupportedMediaType(schemalessTypes);
+  if (patch === null) return copy(document);
   if (!isObject(patch))
-    throw badRequest('json: cannot unmarshal the patch into Go value of type map[string]interface {}');
+    throw badRequest(`json: cannot unmarshal ${jsonKindOf(patch)} into Go value of type map[string]interface {}`);
   return mergeMap(copy(document), copy(patch), { table, name: type.name, shape: 'single' });
 }
 
@@ -80,7 +84,7 @@ function mergeField(original: JsonObject, { name, change, isDeletion, type }: Fi
 function replaceOrDelete(patch: JsonObject): JsonObject {
   const directive = patch[patchDirective];
   if (directive === 'delete') return {};
-  if (directive !== 'replace') throw contradiction(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`);
+  if (directive !== 'replace') throw unknownDirective(directive, patch);
   delete patch[patchDirective];
   return patch;
 }
@@ -199,7 +203,7 @@ function obeyDirectives(
     else if (directive === 'delete') deleted.add(mergeValue(change, mergeKey));
     else if (directive === 'replace') replaces = true;
     else if (directive === 'merge') throw contradiction('merging lists cannot yet be specified in the patch');
-    else throw contradiction(`unknown patch type: ${goText(directive)} in map: ${goText(change)}`);
+    else throw unknownDirective(directive, change);
   }
   if (replaces) return { before: plain, changes: [] };
   return { before: before.filter((element) => !deleted.has(element[mergeKey] ?? Number.NaN)), changes: plain };
@@ -320,6 +324,13 @@ function contradiction(message: string): StatusError {
   return new StatusError({ message, code: 500 });
 }
 
+function unknownDirective(directive: Json | undefined, patch: JsonObject): StatusError {
+  // Upstream prints it as if it were text, and Go complains within the message.
+  const isText = typeof directive === 'string' || typeof directive === 'object' || directive === undefined;
+  const shown = isText ? goText(directive) : `%!s(${typeName(directive)}=${directive})`;
+  return contradiction(`unknown patch type: ${shown} in map: ${goText(patch)}`);
+}
+
 function unprocessable(): StatusError {
   const message = 'the server rejected our request due to an error in our request';
   const cause = new Error('lists of lists are not supported');
@@ -327,29 +338,14 @@ function unprocessable(): StatusError {
 }
 
 function badArgument(value: Json | undefined): StatusError {
-  return contradiction(`expected a []interface {}, but received a ${goType(value)}`);
-}
-
-function goType(value: Json | undefined): string {
-  if (value === null || value === undefined) return '%!s(<nil>)';
-  if (Array.isArray(value)) return '[]interface {}';
-  if (typeof value === 'object') return 'map[string]interface {}';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
-  return typeof value === 'boolean' ? 'bool' : 'string';
+  const isNone = value === null || value === undefined;
+  return contradiction(`expected a []interface {}, but received a ${isNone ? '%!s(<nil>)' : typeName(value)}`);
 }
 
 const goTextLengthMax = 1000;
 
-/** As Go's `%v` prints a value; people search for these messages. Cut, since patches may be large. */
+/** People search for these messages. Cut, since patches may be large. */
 function goText(value: Json | undefined): string {
-  const text = wholeGoText(value);
+  const text = plain(value);
   return text.length > goTextLengthMax ? `${text.slice(0, goTextLengthMax)}...` : text;
-}
-
-function wholeGoText(value: Json | undefined): string {
-  if (value === null || value === undefined) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(wholeGoText).join(' ')}]`;
-  if (typeof value !== 'object') return String(value);
-  const keys = Object.keys(value).sort();
-  return `map[${keys.map((key) => `${key}:${wholeGoText(value[key])}`).join(' ')}]`;
 }

@@ -112,6 +112,6 @@ it('tells keys that an applied document gives twice', async () => {
   expect(statusOf(await apply('', '- a'))).toEqual({
     code: 400,
     message:
-      'error decoding YAML: error unmarshaling JSON: json: cannot unmarshal array into Go value of type map[string]interface {}',
+      'error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}',
   });
 });

@@ -36,6 +36,14 @@ export function freeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
+/** A copy whose objects have their keys in order, as Go writes maps. */
+export function sortKeys(value: Json): Json {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const keys = Object.keys(value).sort();
+  return Object.fromEntries(keys.map((key) => [key, sortKeys(value[key]!)]));
+}
+
 /** JSON text may hold the key `__proto__`, which an assignment would take for the prototype. */
 function setProtoKey(object: object, value: unknown): void {
   Object.defineProperty(object, '__proto__', { value, writable: true, enumerable: true, configurable: true });

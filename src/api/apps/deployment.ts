@@ -17,6 +17,7 @@ export default defineResource<Deployment>({
   shortNames: ['deploy'],
   categories: ['all'],
   namespaced: true,
+  statusKeeps: ['labels'],
   subresources: {
     scale: { replicas: 'spec.replicas', statusReplicas: 'status.replicas', selector: 'spec.selector' },
     status: true,

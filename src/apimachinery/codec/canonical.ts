@@ -9,8 +9,9 @@
 import { ParseError } from '../parse-error.js';
 import { canonicalQuantity, quantityFormatMessage } from '../quantity.js';
 import { canonicalizeBytes } from './bytes.js';
+import { mismatch, type Place, scalarMismatch, specialMismatch, typeMetaMismatch, type Words } from './mismatch.js';
 import { type FieldPlan, goTypeOf, qualifiedGoName, type TypePlan } from './plan.js';
-import { jsonKindOf, SchemaError } from './schema-error.js';
+import { SchemaError } from './schema-error.js';
 import { canonicalizeMicroTime, canonicalizeTime, formatDuration, parseDuration } from './time.js';
 
 /** Deeper values are refused, so that walking them never exhausts the stack. Go's limit is 10000. */
@@ -24,28 +25,39 @@ export const structsMax = 200_000;
 
 type Fields = Record<string, unknown>;
 
-/** Where the walk is: the struct fields entered so far, for error messages. */
-interface Cursor {
-  fields: FieldPlan[];
+/** Where the walk is. */
+interface Cursor extends Place {
   depth: number;
   /** How many structs may still come. */
   structsLeft: number;
 }
 
-/** Throws SchemaError. The result shares nothing with `value`. A value of our own, not a client's, is `trusted` in size. */
-export function canonicalize(plan: TypePlan, value: unknown, { trusted = false } = {}): unknown {
-  return convertMessage(plan, value ?? {}, { fields: [], depth: 0, structsLeft: trusted ? Infinity : structsMax });
+export interface CanonicalizeOptions {
+  /** A value of our own, not a client's, may be of any size. */
+  trusted?: boolean;
+  /** In which words a value is refused that does not fit. Default: 'json'. */
+  words?: Words;
+}
+
+/** Throws SchemaError. The result shares nothing with `value`. */
+export function canonicalize(
+  plan: TypePlan,
+  value: unknown,
+  { trusted = false, words = 'json' }: CanonicalizeOptions = {},
+): unknown {
+  const structsLeft = trusted ? Infinity : structsMax;
+  return convertMessage(plan, value ?? {}, { fields: [], words, depth: 0, structsLeft });
 }
 
 /** A copy of a value without schema. Throws SchemaError when it is too deep. */
 export function copyFree<T>(value: T): T {
-  return copyAny(value, { fields: [], depth: 0, structsLeft: Infinity }) as T;
+  return copyAny(value, { fields: [], words: 'json', depth: 0, structsLeft: Infinity }) as T;
 }
 
 function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
   if (plan.codec) return convertSpecial(plan, value, at);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw mismatch(value, { at, goType: qualifiedGoName(plan.schema.name) });
+    throw mismatch(value, at, { goType: qualifiedGoName(plan.schema.name), kind: 'struct' });
   }
   if (++at.depth > depthMax) throw new SchemaError('Depth', 'exceeded max depth');
   if (--at.structsLeft < 0) throw new SchemaError('Size', `more than ${structsMax} structs`);
@@ -67,13 +79,7 @@ function convertTypeMeta(plan: TypePlan, { input, out, at }: { input: Fields; ou
   for (const name of ['kind', 'apiVersion']) {
     const given = input[name];
     if (given === undefined || given === null || given === '') continue;
-    if (typeof given !== 'string') {
-      const path = [...at.fields.map((field) => field.name), name].join('.');
-      throw new SchemaError(
-        'TypeMismatch',
-        `json: cannot unmarshal ${jsonKindOf(given)} into Go struct field ${plan.goName}.${path} of type string`,
-      );
-    }
+    if (typeof given !== 'string') throw typeMetaMismatch(given, at, { plan, name });
     out[name] = given;
   }
 }
@@ -85,7 +91,7 @@ function convertField(field: FieldPlan, { given, out, at }: { given: unknown; ou
     const value = field.scalar ? convertScalar(field, given, at) : convertMessage(field.type, given, at);
     if (!(field.dropsEmpty && isEmpty(field, value))) out[field.name] = value;
   } else if (shape === 'list') {
-    if (!Array.isArray(given)) throw mismatch(given, { at, goType: goTypeOf(field) });
+    if (!Array.isArray(given)) throw mismatch(given, at, { goType: goTypeOf(field), kind: 'list' });
     if (given.length > 0 || !field.dropsEmpty) {
       const list: unknown[] = [];
       for (const element of given) list.push(convertElement(field, element, at));
@@ -100,7 +106,8 @@ function convertField(field: FieldPlan, { given, out, at }: { given: unknown; ou
 
 /** Keys in byte order, as Go writes a map. */
 function convertMap(field: FieldPlan, given: unknown, at: Cursor): Fields | undefined {
-  if (typeof given !== 'object' || Array.isArray(given)) throw mismatch(given, { at, goType: goTypeOf(field) });
+  if (typeof given !== 'object' || Array.isArray(given))
+    throw mismatch(given, at, { goType: goTypeOf(field), kind: 'map' });
   const input = given as Fields;
   const keys = Object.keys(input);
   if (keys.length === 0 && field.dropsEmpty) return undefined;
@@ -110,7 +117,8 @@ function convertMap(field: FieldPlan, given: unknown, at: Cursor): Fields | unde
     const element = input[key];
     if (element === undefined) continue;
     if (field.schema.shape === 'mapOfLists') {
-      if (element !== null && !Array.isArray(element)) throw mismatch(element, { at, goType: '[]string' });
+      if (element !== null && !Array.isArray(element))
+        throw mismatch(element, at, { goType: '[]string', kind: 'list' });
       setKey(
         out,
         key,
@@ -140,7 +148,7 @@ function convertScalar(field: FieldPlan, value: unknown, at: Cursor): unknown {
     case 'int32':
       if (typeof value === 'number') {
         if ((value | 0) === value) return value | 0;
-        throw mismatch(value, { at, goType: 'int32', literal: true });
+        throw mismatch(value, at, { goType: 'int32', kind: 'scalar', literal: true });
       }
       break;
     case 'int64':
@@ -155,7 +163,7 @@ function convertScalar(field: FieldPlan, value: unknown, at: Cursor): unknown {
     default:
       return copyAny(value, at);
   }
-  throw mismatch(value, { at, goType: goTypeOf(field, { element: true }) });
+  throw scalarMismatch(value, at, field);
 }
 
 /**
@@ -165,7 +173,7 @@ function convertScalar(field: FieldPlan, value: unknown, at: Cursor): unknown {
 function wholeNumber(value: number, at: Cursor): number {
   if (Number.isSafeInteger(value)) return value === 0 ? 0 : value;
   if (!Number.isInteger(value) || Math.abs(value) >= 2 ** 63) {
-    throw mismatch(value, { at, goType: 'int64', literal: true });
+    throw mismatch(value, at, { goType: 'int64', kind: 'scalar', literal: true });
   }
   const path = at.fields.map((field) => field.name).join('.');
   throw new SchemaError('Precision', `${path}: whole numbers beyond ±9007199254740991 are not supported`);
@@ -174,17 +182,17 @@ function wholeNumber(value: number, at: Cursor): number {
 function convertSpecial(plan: TypePlan, value: unknown, at: Cursor): unknown {
   switch (plan.codec) {
     case 'time':
-      return fail(expectString(value), canonicalizeTime);
+      return fail(expectString(value, at), canonicalizeTime);
     case 'microTime':
-      return fail(expectString(value), canonicalizeMicroTime);
+      return fail(expectString(value, at), canonicalizeMicroTime);
     case 'duration':
-      return fail(expectString(value), (text) => formatDuration(parseDuration(text)));
+      return fail(expectString(value, at), (text) => formatDuration(parseDuration(text)));
     case 'quantity':
       return convertQuantity(value);
     case 'intOrString':
-      return convertIntOrString(value);
+      return convertIntOrString(value, at);
     case 'items':
-      if (!Array.isArray(value)) throw mismatch(value, { at, goType: qualifiedGoName(plan.schema.name) });
+      if (!Array.isArray(value)) throw mismatch(value, at, { goType: qualifiedGoName(plan.schema.name), kind: 'list' });
       return value.map((one) => convertElement(plan.fields[0]!, one, at));
     case 'schemaOrArray':
       return Array.isArray(value)
@@ -205,9 +213,9 @@ function alternative(plan: TypePlan, index: number): TypePlan {
   return plan.fields[index]!.type;
 }
 
-function expectString(value: unknown): string {
+function expectString(value: unknown, at: Cursor): string {
   if (typeof value === 'string') return value;
-  throw new SchemaError('TypeMismatch', `json: cannot unmarshal ${jsonKindOf(value)} into Go value of type string`);
+  throw specialMismatch(value, at, { goType: 'string' });
 }
 
 /** Runs a parser of text; its SyntaxError is the value's fault. */
@@ -230,11 +238,10 @@ function convertQuantity(value: unknown): string {
   }
 }
 
-function convertIntOrString(value: unknown): number | string {
+function convertIntOrString(value: unknown, at: Cursor): number | string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' && (value | 0) === value) return value | 0;
-  const what = typeof value === 'number' ? `number ${value}` : jsonKindOf(value);
-  throw new SchemaError('TypeMismatch', `json: cannot unmarshal ${what} into Go value of type int32`);
+  throw specialMismatch(value, at, { goType: 'int32', literal: typeof value === 'number' });
 }
 
 /** What the type's Go struct writes for a field that is not set. */
@@ -312,20 +319,4 @@ function copyAny(value: unknown, at: Cursor): unknown {
 function setKey(out: Fields, key: string, value: unknown): void {
   if (key !== '__proto__') out[key] = value;
   else Object.defineProperty(out, key, { value, enumerable: true, configurable: true, writable: true });
-}
-
-interface MismatchPlace {
-  at: Cursor;
-  goType: string;
-  /** The number itself was the trouble, so the message shows it. */
-  literal?: boolean;
-}
-
-function mismatch(value: unknown, { at, goType, literal }: MismatchPlace): SchemaError {
-  const what = literal ? `number ${value}` : jsonKindOf(value);
-  const owner = at.fields.at(-1)?.owner;
-  const path = at.fields.map((field) => field.name).join('.');
-  const place =
-    owner === undefined ? `Go value of type ${goType}` : `Go struct field ${owner}.${path} of type ${goType}`;
-  return new SchemaError('TypeMismatch', `json: cannot unmarshal ${what} into ${place}`);
 }

@@ -2,13 +2,13 @@
  * Server-side apply: merges a configuration onto the live object, and refuses to change what others manage unless
  * forced. https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
-import { copy, equal } from '#base/json.js';
+import { copy } from '#base/json.js';
 import { badRequest, StatusError } from '../errors.js';
 import { formatTime, type KubeObject, parseApiVersion } from '../object.js';
 import { ParseError } from '../parse-error.js';
 import { isObject, type JsonObject } from '../patch.js';
 import { checkApplied } from './check.js';
-import { compare } from './compare.js';
+import { compare, isSame } from './compare.js';
 import { type Conflict, conflictError, conflictsOf } from './conflict.js';
 import { FieldSet } from './field-set.js';
 import { allowedByLastApplied, writeLastApplied } from './last-applied.js';
@@ -107,9 +107,10 @@ async function attempt(apply: Apply, { model, managers, before }: Setting): Prom
     else if (fields !== manager.fields) next.set(other, { ...manager, fields });
   }
   const fields = applied.difference(neverOwned);
-  const isUnchanged = last !== undefined && before !== undefined && equal(before, object);
+  // Of an apply that changes nothing in the object upstream does not keep the time.
+  const isUnchanged = before !== undefined && isSame(change.comparison);
   if (fields.isEmpty) next.delete(id);
-  else next.set(id, { ...self, time: isUnchanged ? last.time : formatTime(nowMs), fields });
+  else next.set(id, { ...self, time: isUnchanged ? last?.time : formatTime(nowMs), fields });
   return { object, managers: next, conflicts: conflictsOf(held) };
 }
 
@@ -200,17 +201,27 @@ async function liveManagers(apply: Apply, model: MapModel): Promise<Managers> {
   return managers;
 }
 
-function checkRequest({ applied, apiVersion, kind, live }: Apply, model: MapModel): void {
-  const gvk = describeKind(applied);
-  if (applied['apiVersion'] !== apiVersion || applied['kind'] !== kind) throw badRequest(`invalid object type: ${gvk}`);
-  const metadata = isObject(applied['metadata']) ? applied['metadata'] : {};
-  if (metadata['managedFields'] !== undefined && metadata['managedFields'] !== null)
+function checkRequest({ applied, apiVersion, kind }: Apply, model: MapModel): void {
+  if (applied['apiVersion'] !== apiVersion || applied['kind'] !== kind)
+    throw badRequest(`invalid object type: ${describeKind(applied)}`);
+  if (metadataOf(applied)['managedFields'] !== undefined && metadataOf(applied)['managedFields'] !== null)
     throw badRequest('metadata.managedFields must be nil');
   const problems = checkApplied(applied, model);
   if (problems.length === 0) return;
-  const name = `${live?.metadata.namespace ?? metadata['namespace'] ?? ''}/${metadata['name'] ?? ''}`;
   const list = problems.length === 1 ? problems[0] : ['errors:', ...problems.map((one) => `  ${one}`)].join('\n');
-  throw new StatusError({ message: `failed to create typed patch object (${name}; ${gvk}): ${list}`, code: 500 });
+  const message = `failed to create typed patch object (${describeApplied(applied)}): ${list}`;
+  throw new StatusError({ message, code: 500 });
+}
+
+/** As messages name an applied configuration: `ns/name; apps/v1, Kind=Deployment`. */
+export function describeApplied(applied: JsonObject): string {
+  const { namespace, name } = metadataOf(applied);
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  return `${text(namespace)}/${text(name)}; ${describeKind(applied)}`;
+}
+
+function metadataOf({ metadata }: JsonObject): JsonObject {
+  return isObject(metadata) ? metadata : {};
 }
 
 /** As Go prints a GroupVersionKind: `apps/v1, Kind=Deployment`. */

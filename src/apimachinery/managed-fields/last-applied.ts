@@ -2,7 +2,7 @@
  * The annotation in which client-side apply keeps what it applied last. Server-side apply under the same name takes
  * over what it says, and keeps it true, so that people can go back and forth.
  */
-import type { Json } from '#base/json.js';
+import { type Json, sortKeys } from '#base/json.js';
 import { annotationsBytesMax } from '../metadata-validation.js';
 import type { KubeObject } from '../object.js';
 import { isObject, type JsonObject } from '../patch.js';
@@ -58,15 +58,8 @@ function parse(text: string | undefined): JsonObject | undefined {
 
 /** With sorted keys and escaped angle brackets, as kubectl itself writes it. */
 function goJson(value: Json): string {
-  return JSON.stringify(sorted(value)).replace(
+  return JSON.stringify(sortKeys(value)).replace(
     /[<>&\u2028\u2029]/g,
     (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-function sorted(value: Json): Json {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isObject(value)) return value;
-  const keys = Object.keys(value).sort();
-  return Object.fromEntries(keys.map((key) => [key, sorted(value[key]!)]));
 }

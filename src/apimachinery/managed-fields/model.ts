@@ -119,7 +119,11 @@ class Models {
       let model = made.get(name);
       const schema = model ? undefined : fields.get(name);
       if (!schema) return model;
-      model = { model: this.#field(schema), default: schema.default as Json | undefined, zero: this.#zero(schema) };
+      const zero = this.#zero(schema);
+      // OpenAPI says of a scalar that is always written that it is zero by default.
+      const standard =
+        (schema.default as Json | undefined) ?? (isScalar(schema.type) ? (zero ?? undefined) : undefined);
+      model = { model: this.#field(schema), default: standard, zero };
       made.set(name, model);
       return model;
     };

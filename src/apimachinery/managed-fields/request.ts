@@ -24,10 +24,15 @@ export function fieldManagerName(request: {
 
 /**
  * The fields that a write cannot change, and that it is not held to own. A kind with a status subresource changes its
- * status through that alone, and nothing else through it.
+ * status through that alone, and its spec not through it; what else that leaves alone, its definition says.
  */
-export function resetFieldsOf(write: { subresource?: string | undefined; hasStatus: boolean }): readonly string[][] {
-  if (!write.hasStatus) return [];
-  if (write.subresource === 'status') return [['spec'], ['metadata', 'labels']];
-  return write.subresource ? [] : [['status']];
+export function resetFieldsOf(write: {
+  subresource?: string | undefined;
+  hasStatus: boolean;
+  statusKeeps?: 'metadata' | readonly string[] | undefined;
+}): readonly string[][] {
+  const { subresource, hasStatus, statusKeeps = [] } = write;
+  if (!hasStatus) return [];
+  if (subresource !== 'status') return subresource ? [] : [['status']];
+  return [['spec'], ...(statusKeeps === 'metadata' ? [['metadata']] : statusKeeps.map((name) => ['metadata', name]))];
 }

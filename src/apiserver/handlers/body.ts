@@ -95,9 +95,11 @@ export function placeInNamespace(
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
 }
 
-/** Throws StatusError (400) when the object has a name that is not the path's. */
-export function checkName(object: KubeObject, name: string): void {
+/** Throws StatusError (400) when the object has a name that is not the path's, or has none where it must. */
+export function checkName(object: KubeObject, name: string, { required = false } = {}): void {
   const given = object.metadata.name;
+  if (!given && required)
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   if (given && given !== name)
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
 }

@@ -3,6 +3,7 @@ import { badRequest, invalid } from '#apimachinery/errors.js';
 import { type FieldError, forbiddenField, invalidValue, notSupported } from '#apimachinery/field-error.js';
 import { fieldManagerName } from '#apimachinery/managed-fields/request.js';
 import { validateDeleteOptions, validatePatchOptions, validateWriteOptions } from '#apimachinery/options-validation.js';
+import { isVersion, versionProblem } from '#apimachinery/resource-version.js';
 import type { ListRequest } from '../registry/list.js';
 import type { DeleteOptions, Write } from '../registry/registry.js';
 import { selectionOf } from '../registry/selection.js';
@@ -158,10 +159,8 @@ function validateListOptions(options: {
 
 /** Throws StatusError (422) for a resourceVersion that is no number. */
 export function checkVersion(version: string): void {
-  if (version === '' || (/^\d+$/.test(version) && Number.isSafeInteger(Number(version)))) return;
-  const quoted = JSON.stringify(version);
-  const why = /^\d+$/.test(version) ? 'value out of range' : 'invalid syntax';
-  const error = invalidValue('resourceVersion', version, `strconv.ParseUint: parsing ${quoted}: ${why}`);
+  if (version === '' || isVersion(version)) return;
+  const error = invalidValue('resourceVersion', version, versionProblem(version));
   throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions', name: '' }, [error]);
 }
 

@@ -2,16 +2,15 @@
  * PATCH: JSON patch, merge patch, strategic merge patch and server-side apply, each a change from the object as it is
  * to the object as it shall be. https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
  */
-
-import { findFieldFaults } from '#apimachinery/codec/json-scan.js';
-import { decodeValue } from '#apimachinery/decode.js';
-import { badRequest, invalid, isReason, unsupportedMediaType } from '#apimachinery/errors.js';
+import { type Decoded, type DecodeTarget, decodeValue } from '#apimachinery/decode.js';
+import { badRequest, invalid, isReason, StatusError, unsupportedMediaType } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
-import { applyPatch } from '#apimachinery/managed-fields/apply.js';
+import { applyPatch, describeApplied } from '#apimachinery/managed-fields/apply.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import { applyJsonPatch, applyMergePatch, isObject, type JsonObject } from '#apimachinery/patch.js';
 import { applyStrategicMergePatch } from '#apimachinery/strategic-merge.js';
-import type { Json } from '#base/json.js';
+import { plain } from '#base/go-text.js';
+import { equal, type Json, sortKeys } from '#base/json.js';
 import type { Answer } from '../call.js';
 import { parseMediaType } from '../media-type.js';
 import { fieldWriteOf } from '../registry/managed-fields.js';
@@ -20,15 +19,8 @@ import { isTrue } from '../request-info.js';
 import { checkName, fieldValidationOf, inOne, placeInNamespace } from './body.js';
 import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
 import { readWrite } from './options.js';
+import { type PatchDocument, type PatchType, parsePatch, patchTypes } from './patch-document.js';
 import { createNamed } from './write.js';
-
-const applyType = 'application/apply-patch+yaml';
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  applyType,
-];
 
 export interface PatchRequest {
   write: Write;
@@ -54,72 +46,105 @@ export async function patch(context: HandlerContext): Promise<Answer> {
   }
 }
 
-/** Reads the patch; what it does is told by `patched`. Throws StatusError. */
+/** Reads the patch; what it does is told by `patched`, which is also where a malformed one fails. Throws StatusError. */
 export async function readPatch(context: HandlerContext): Promise<PatchRequest> {
-  const { call, resource, info } = context;
+  const { call, resource, info, schemas } = context;
   const { type } = parseMediaType(call.headers['content-type'] ?? '');
-  if (!patchTypes.includes(type)) throw unsupportedMediaType(patchTypes);
-  const isApply = type === applyType;
+  const isTyped = schemas.kind({ ...info.resource, kind: resource.kind }) !== undefined;
+  if (!isPatchType(type)) throw unknownPatchType(isTyped);
+  const isApply = type === patchTypes.apply;
   const write = readWrite(context, 'PatchOptions', { isApply });
   const body = await call.readBody();
-  const patch: Patch = 'value' in body ? { document: body.value, faults: [] } : await parsePatch(body.bytes, type);
-  context.record?.patch(patch.document);
+  const parsed =
+    'value' in body
+      ? Promise.resolve({ value: body.value, faults: [] })
+      : parsePatch(body.bytes, { type, fieldValidation: fieldValidationOf(context) });
+  // That there is no such object comes before what is wrong with the patch.
+  await parsed.then(
+    ({ value }) => context.record?.patch(value),
+    () => {},
+  );
   const place = { namespaced: resource.namespaced, namespace: info.resource.namespace };
-  const finish = (object: KubeObject) => {
-    placeInNamespace(object, place);
-    checkName(object, info.resource.name);
-    return object;
+  return {
+    write,
+    isApply,
+    async patched(live, kind) {
+      const patch = await parsed;
+      const object =
+        isApply || !live
+          ? await apply(context, { live, patch, kind, write })
+          : merge(context, { live, patch, type, kind });
+      checkName(object, info.resource.name, { required: true });
+      placeInNamespace(object, place);
+      return object;
+    },
   };
-  const patched = async (live: KubeObject | undefined, kind: GroupVersionKind) =>
-    isApply || !live
-      ? apply(context, { live, patch, kind: kind.kind, write })
-      : merge(context, { live, patch, type, kind });
-  return { write, isApply, patched: async (live, kind) => finish(await patched(live, kind)) };
 }
 
-function merge(
-  context: HandlerContext,
-  { live, patch, type, kind }: { live: KubeObject; patch: Patch; type: string; kind: GroupVersionKind },
-): KubeObject {
-  const { schemas, warn } = context;
-  const { document, faults } = patch;
+function isPatchType(type: string): type is PatchType {
+  return (Object.values(patchTypes) as string[]).includes(type);
+}
+
+/** Two routers answer this upstream: one for kinds with a Go type, one for custom resources. */
+function unknownPatchType(isTyped: boolean): StatusError {
+  if (isTyped)
+    return new StatusError({ reason: 'UnsupportedMediaType', message: '415: Unsupported Media Type', details: {} });
+  return unsupportedMediaType(Object.values(patchTypes).filter((type) => type !== patchTypes.strategic));
+}
+
+interface Merge {
+  live: KubeObject;
+  patch: PatchDocument;
+  type: PatchType;
+  kind: GroupVersionKind;
+}
+
+function merge(context: HandlerContext, { live, patch, type, kind }: Merge): KubeObject {
+  const { schemas } = context;
   const before = live as unknown as JsonObject;
   let after: Json;
-  if (type === patchTypes[0]) after = applyJsonPatch(before, document);
-  else if (type === patchTypes[1]) after = applyMergePatch(before, document);
-  else after = applyStrategicMergePatch(before, document, { table: schemas, type: schemas.kind(kind) });
-  const shown = type === patchTypes[2] ? goText(document) : JSON.stringify(after);
-  const refuse = (message: string) =>
-    invalid({ group: '', kind: '', name: '' }, [invalidValue('patch', shown, message)]);
-  const decoded = decodeValue(
-    after,
-    { table: schemas, kind, fieldValidation: fieldValidationOf(context), refuse },
-    { faults },
-  );
-  for (const text of decoded.warnings) warn(text);
-  decoded.object.metadata ??= {};
-  return decoded.object;
+  if (type === patchTypes.json) after = applyJsonPatch(before, patch.value);
+  else if (type === patchTypes.merge) after = applyMergePatch(before, patch.value);
+  else after = applyStrategicMergePatch(before, patch.value, { table: schemas, type: schemas.kind(kind) });
+  const isStrategic = type === patchTypes.strategic;
+  const shown = () => (isStrategic ? plain(patch.value as Json) : goJson(after, before));
+  const target: DecodeTarget = {
+    table: schemas,
+    kind,
+    fieldValidation: fieldValidationOf(context),
+    words: isStrategic ? 'converter' : 'json',
+    refuse: (message) => invalid({ group: '', kind: '', name: '' }, [invalidValue('patch', shown(), message)]),
+  };
+  return told(context, decodeValue(after, target, { faults: patch.faults }));
 }
 
-/** A strategic merge patch as upstream's messages show it: Go's %+v of a map. */
-function goText(value: unknown): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  if (typeof value !== 'object') return String(value);
-  const fields = Object.entries(value as object).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `map[${fields.map(([name, field]) => `${name}:${goText(field)}`).join(' ')}]`;
+/** As upstream's patch library writes the outcome: maps that changed have their keys in order. */
+function goJson(after: Json, before: JsonObject): string {
+  if (!isObject(after)) return JSON.stringify(after);
+  const fields = Object.keys(after)
+    .sort()
+    .map((key) => [key, equal(after[key], before[key]) ? after[key] : sortKeys(after[key]!)]);
+  return JSON.stringify(Object.fromEntries(fields));
+}
+
+/** The decoded object, whose warnings are told. */
+function told({ warn }: HandlerContext, { object, warnings }: Decoded): KubeObject {
+  for (const text of warnings) warn(text);
+  object.metadata ??= {};
+  return object;
 }
 
 async function apply(
   context: HandlerContext,
-  { live, patch, kind, write }: { live?: KubeObject; patch: Patch; kind: string; write: Write },
+  {
+    live,
+    patch,
+    kind: { kind },
+    write,
+  }: { live: KubeObject | undefined; patch: PatchDocument; kind: GroupVersionKind; write: Write },
 ): Promise<KubeObject> {
   const { schemas, resource, clock, info } = context;
-  const applied = patch.document as JsonObject;
-  // Faults of the applied fields are told; what comes out is decoded to be whole.
-  const target = { table: schemas, kind: { ...info.resource, kind } };
-  for (const text of decodeValue(applied, { ...target, fieldValidation: fieldValidationOf(context) }).warnings)
-    context.warn(text);
+  const applied = patch.value as JsonObject;
   const { object } = await applyPatch({
     ...fieldWriteOf(resource, { schemas, clock, write, apiVersion: apiVersionOf(context) }),
     live,
@@ -128,9 +153,15 @@ async function apply(
     force: isTrue(info.query.get('force')),
   });
   tellDuplicates(context, patch.faults);
-  const decoded = decodeValue(object, target).object;
-  decoded.metadata ??= {};
-  return decoded;
+  const about = describeApplied(applied);
+  const refuse = (why: string) => {
+    const message = `failed to convert new object (${about}) to proper version: unable to convert unstructured object to ${about.split('; ')[1]}: ${why}`;
+    return new StatusError({ message, code: 500 });
+  };
+  return told(
+    context,
+    decodeValue(object, { table: schemas, kind: { ...info.resource, kind }, words: 'converter', refuse }),
+  );
 }
 
 /** Keys that an applied document gives twice come to light when it has been applied. */
@@ -141,37 +172,4 @@ function tellDuplicates(context: HandlerContext, duplicates: readonly string[]):
   if (all && fieldValidation === 'Strict')
     throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${all}`);
   for (const text of duplicates) context.warn(text);
-}
-
-interface Patch {
-  document: unknown;
-  /** Keys given twice. */
-  faults: readonly string[];
-}
-
-async function parsePatch(bytes: Uint8Array, type: string): Promise<Patch> {
-  if (type === applyType) return parseApplied(bytes);
-  const text = Buffer.from(bytes).toString();
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    throw badRequest(`error decoding patch: ${(error as Error).message}`);
-  }
-  const faults = findFieldFaults(text, undefined);
-  return { document, faults: type === patchTypes[0] ? faults.map((fault) => `json patch ${fault}`) : faults };
-}
-
-async function parseApplied(bytes: Uint8Array): Promise<Patch> {
-  const yaml = await import('./yaml.js');
-  try {
-    const { value, duplicates } = yaml.readYaml(bytes);
-    if (isObject(value)) return { document: value, faults: duplicates };
-    const kind = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
-    const why = `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`;
-    throw badRequest(`error decoding YAML: error unmarshaling JSON: ${why}`);
-  } catch (error) {
-    if (!(error instanceof yaml.YamlError)) throw error;
-    throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`);
-  }
 }

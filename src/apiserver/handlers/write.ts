@@ -2,6 +2,7 @@
 import { isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { Answer } from '../call.js';
+import { dropRepeatedOwners } from '../registry/owner-references.js';
 import type { ObjectKey, Write } from '../registry/registry.js';
 import type { Stored } from '../registry/stored.js';
 import { checkName, placeInNamespace, readObject, readOptionalObject } from './body.js';
@@ -13,16 +14,20 @@ export async function create(context: HandlerContext): Promise<Answer> {
   const write = readWrite(context, 'CreateOptions');
   const object = await readObject(context, { kind: { ...info.resource, kind: resource.kind } });
   placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });
+  dropRepeatedOwners(object, { admitted: false, warn: context.warn });
   return { type: 'stored', code: 201, resource, stored: await store.insert(object, write) };
 }
 
 export async function update(context: HandlerContext): Promise<Answer> {
   const { store, resource, info } = context;
-  const write = readWrite(context, 'UpdateOptions');
+  const options = readWrite(context, 'UpdateOptions');
   const object = await readObject(context, { kind: { ...info.resource, kind: resource.kind } });
   placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });
   const key = keyOf(context);
-  checkName(object, key.name);
+  checkName(object, key.name, { required: true });
+  dropRepeatedOwners(object, { admitted: false, warn: context.warn });
+  const { uid } = object.metadata;
+  const write = { ...options, preconditions: uid ? { uid } : undefined };
   const wanted = oneByOne(object);
   try {
     return { type: 'stored', code: 200, resource, stored: await store.modify(key, wanted, write) };

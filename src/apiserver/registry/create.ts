@@ -8,6 +8,7 @@ import { formatTime, type KubeObject } from '#apimachinery/object.js';
 import { copy } from '#base/json.js';
 import { uuid } from '#base/prng.js';
 import type { AdmissionRequest } from '../admission/admission.js';
+import { dropRepeatedOwners } from './owner-references.js';
 import type { Write } from './registry.js';
 import {
   admissionRequest,
@@ -57,6 +58,7 @@ async function tryCreate(context: ResourceContext, given: KubeObject, write: Cre
     namespace: metadata.namespace ?? '',
   });
   if (write.admission === 'run') await admission.mutate(request);
+  dropRepeatedOwners(given, { admitted: true, warn: write.warn });
   try {
     const stored = await finishCreate(context, { request, given, write });
     if (typeof stored === 'string') admission.abandon(request);
@@ -95,6 +97,7 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
   metadata.uid = uuid(prng);
   metadata.creationTimestamp = formatTime(clock.now());
   delete metadata.resourceVersion;
+  delete metadata.selfLink;
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.generation;

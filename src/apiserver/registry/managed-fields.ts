@@ -30,14 +30,14 @@ export function fieldWriteOf(
   const { schemas, clock, write, apiVersion } = options;
   const { manager, subresource } = write;
   const { group, kind } = resource;
-  const hasStatus = resource.subresources?.status === true;
+  const { subresources, statusKeeps } = resource;
   return {
     schema: schemaOf(resource, schemas, parseApiVersion(apiVersion).version),
     manager,
     apiVersion,
     subresource,
     nowMs: clock.now(),
-    resetFields: resetFieldsOf({ subresource, hasStatus }),
+    resetFields: resetFieldsOf({ subresource, hasStatus: subresources?.status === true, statusKeeps }),
     versions: {
       at(wanted) {
         const gv = parseApiVersion(wanted);

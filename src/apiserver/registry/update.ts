@@ -1,12 +1,22 @@
 /** Updates of any kind, as a change from what is to what is wanted: admit, prepare, validate, commit; again on a race. */
 
-import { conflict, internalError, invalid, notFound, optimisticLockMessage } from '#apimachinery/errors.js';
+import type { AnyResource } from '#api/resource.js';
+import {
+  conflict,
+  internalError,
+  invalid,
+  notFound,
+  optimisticLockMessage,
+  StatusError,
+} from '#apimachinery/errors.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
 import { validateObjectMetaUpdate } from '#apimachinery/metadata-validation.js';
-import type { KubeObject } from '#apimachinery/object.js';
+import type { KubeObject, ObjectMeta } from '#apimachinery/object.js';
+import { isVersion, versionProblem } from '#apimachinery/resource-version.js';
 import { copy, equal } from '#base/json.js';
 import type { AdmissionRequest } from '../admission/admission.js';
 import { isFinished, removeObject } from './delete.js';
+import { dropRepeatedOwners } from './owner-references.js';
 import { checkUpdatePreconditions } from './preconditions.js';
 import type { Change, ObjectKey, UpdateOptions, Write } from './registry.js';
 import {
@@ -62,12 +72,13 @@ async function wanted(
   const old = current.object;
   const desired = await change(copy(old));
   checkResourceVersion(context, { desired, current });
-  const { uid } = desired.metadata;
-  if (uid) checkUpdatePreconditions(context, current, { uid });
   resource.default?.(desired);
+  // What admission and the kind's own rules change, nobody owns.
+  if (!write.fieldsTracked) await context.fields.track({ resource, object: desired, old, write });
   const { name = '', namespace = '' } = old.metadata;
   const request = admissionRequest(context, write, { operation: 'UPDATE', object: desired, old, name, namespace });
   if (write.admission === 'run') await admission.mutate(request);
+  dropRepeatedOwners(desired, { admitted: true, warn: write.warn });
   try {
     return { object: await finishUpdate(context, { request, desired, old, write }), request };
   } catch (error) {
@@ -92,7 +103,6 @@ async function finishUpdate(
   const object = canonical(context, keepOthersPart(context, { desired, old, write }));
   // A status that brings annotations with it (a Deployment's revision) is no change of what is wanted.
   if (write.subresource !== 'status' && !write.rules?.keepsGeneration) raiseGeneration(context, object, old);
-  if (!write.fieldsTracked) await context.fields.track({ resource, object, old, write });
   const errors = validateChange(context, { object, old, write });
   if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);
   // Statuses are written by programs, which nobody would read warnings from.
@@ -115,7 +125,10 @@ function checkResourceVersion(
       throw invalid({ group: resource.group, kind: resource.kind, name }, [error]);
     }
     desired.metadata.resourceVersion = current.resourceVersion;
-  } else if (given !== current.resourceVersion) throw conflict(subjectOf(context, name), optimisticLockMessage);
+    return;
+  }
+  if (!isVersion(given)) throw new StatusError({ message: versionProblem(given), code: 500 });
+  if (given !== current.resourceVersion) throw conflict(subjectOf(context, name), optimisticLockMessage);
 }
 
 /** What an update may leave out, and what it may not change. */
@@ -123,11 +136,10 @@ function keepMetadata({ metadata }: KubeObject, { metadata: old }: KubeObject): 
   metadata.uid ||= old.uid;
   metadata.creationTimestamp = old.creationTimestamp;
   setOrDelete(metadata, 'generation', old.generation);
-  if (old.deletionTimestamp) metadata.deletionTimestamp ??= old.deletionTimestamp;
-  else delete metadata.deletionTimestamp;
+  if (old.deletionTimestamp) metadata.deletionTimestamp = old.deletionTimestamp;
   if (old.deletionGracePeriodSeconds !== undefined)
     metadata.deletionGracePeriodSeconds ??= old.deletionGracePeriodSeconds;
-  else delete metadata.deletionGracePeriodSeconds;
+  delete metadata.selfLink;
 }
 
 /** A write to the resource keeps the status, one to `/status` the rest, one to `/finalize` all but the spec. */
@@ -140,8 +152,7 @@ function keepOthersPart(
     return desired;
   }
   if (write.subresource === 'status') {
-    const metadata = { ...desired.metadata };
-    setOrDelete(metadata, 'ownerReferences', old.metadata.ownerReferences);
+    const metadata = statusMetadata(desired, old, resource.statusKeeps);
     const object: KubeObject = { ...old, apiVersion: desired.apiVersion, kind: desired.kind, metadata };
     setOrDelete(object as KubeObject & Stateful, 'status', (desired as Stateful).status);
     resource.prepareForStatusUpdate?.(object, old);
@@ -151,6 +162,18 @@ function keepOthersPart(
     setOrDelete(desired as KubeObject & Stateful, 'status', copy((old as Stateful).status));
   if (write.subresource !== 'finalize') resource.prepareForUpdate?.(desired, old);
   return desired;
+}
+
+function statusMetadata(
+  { metadata: given }: KubeObject,
+  { metadata: old }: KubeObject,
+  keeps: AnyResource['statusKeeps'] = [],
+): ObjectMeta {
+  const { managedFields, resourceVersion } = given;
+  if (keeps === 'metadata') return { ...old, managedFields, resourceVersion };
+  const metadata = { ...given };
+  for (const name of keeps) setOrDelete(metadata, name, old[name]);
+  return metadata;
 }
 
 interface Stateful {

@@ -48,6 +48,7 @@ export default defineResource<Pod>({
   },
   default: defaultPod,
   prepareForCreate: preparePodForCreate,
+  statusKeeps: ['ownerReferences', 'deletionTimestamp'],
   prepareForStatusUpdate: preparePodForStatusUpdate,
   validate: validatePod,
   validateCreate: validatePodCreate,

@@ -1,0 +1,41 @@
+/** Values as Go's formatting verbs print them, for messages that clients and people know from upstream. */
+import type { Json } from './json.js';
+
+const named: Record<string, string> = { '\\u0007': '\\a', '\\u000b': '\\v' };
+
+/** `%q`: in double quotes, with what cannot be printed escaped. */
+export function quote(text: string): string {
+  const json = JSON.stringify(text);
+  if (/^[\x20-\x7e]*$/.test(json) && !json.includes('\\u')) return json;
+  return json
+    .replace(/\\\\|\\u00[01][0-9a-f]/g, (escaped) => named[escaped] ?? escaped.replace('\\u00', '\\x'))
+    .replace(/\x7f/g, '\\x7f')
+    .replace(/(?! )[\p{C}\p{Z}]/gu, escapeRune);
+}
+
+function escapeRune(rune: string): string {
+  const code = rune.codePointAt(0)!;
+  return code > 0xffff ? `\\U${hex(code, 8)}` : `\\u${hex(code, 4)}`;
+}
+
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, '0');
+}
+
+/** `%v` of a decoded JSON value. */
+export function plain(value: Json | undefined): string {
+  if (value === null || value === undefined) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map(plain).join(' ')}]`;
+  if (typeof value !== 'object') return String(value);
+  const keys = Object.keys(value).sort();
+  return `map[${keys.map((key) => `${key}:${plain(value[key])}`).join(' ')}]`;
+}
+
+/** The Go type that JSON is decoded to when nothing is known of it. */
+export function typeName(value: Json | undefined): string {
+  if (value === null || value === undefined) return '<nil>';
+  if (Array.isArray(value)) return '[]interface {}';
+  if (typeof value === 'object') return 'map[string]interface {}';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return typeof value === 'boolean' ? 'bool' : 'string';
+}
