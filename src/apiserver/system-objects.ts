@@ -1,22 +1,29 @@
 /**
- * The objects that a cluster has before anybody makes one: namespaces, the default policy, priority classes, the
- * service `kubernetes` with the API server's own address, and what aggregated API servers need to know.
+ * The objects that a cluster has before anybody makes one: namespaces, the default policy, priority classes, flow schemas,
+ * the APIServices of what is served here, the service `kubernetes` with the API server's own address, and what aggregated
+ * API servers need to know.
  */
+import apiServiceResource from '#api/apiregistration/apiservice.js';
+import { localApiServices } from '#api/apiregistration/local-services.js';
 import configMapResource from '#api/core/configmap.js';
 import endpointsResource from '#api/core/endpoints.js';
 import namespaceResource from '#api/core/namespace.js';
 import serviceResource from '#api/core/service.js';
 import endpointSliceResource from '#api/discovery/endpointslice.js';
+import type { APIService } from '#api/gen/apiregistration-v1.js';
 import type { ConfigMap, Endpoints, Namespace, Service } from '#api/gen/core-v1.js';
 import type { EndpointSlice } from '#api/gen/discovery-v1.js';
 import type { PriorityClass } from '#api/gen/scheduling-v1.js';
-import type { ResourceRef } from '#api/resource.js';
+import resources from '#api/index.gen.js';
+import type { AnyResource, ResourceRef } from '#api/resource.js';
 import priorityClassResource from '#api/scheduling/priorityclass.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { copy, equal } from '#base/json.js';
 import type { Client } from '#client/client.js';
 import { reconcileBootstrapPolicy } from './authorization/rbac/bootstrap/reconcile.js';
+import { reconcileFlowControl } from './flow-control-objects.js';
+import { bringObjects } from './start-objects.js';
 
 export interface SystemObjectOptions {
   /**
@@ -46,7 +53,21 @@ export async function ensureSystemObjects(client: Client, options: SystemObjectO
     ...priorityClasses.map((wanted) => ensure(client, priorityClassResource, wanted, { signal })),
     ensure(client, configMapResource, extensionAuthentication(options), { signal, keep: keepData }),
     reconcileKubernetesService(client, options),
+    reconcileFlowControl(client, signal),
+    bringObjects(client, {
+      ref: apiServiceResource,
+      wanted: localApiServices(resources as AnyResource[]),
+      merge: mergeApiService,
+      signal,
+    }),
   ]);
+}
+
+function mergeApiService(existing: APIService, wanted: APIService): APIService | undefined {
+  const merged = copy(existing);
+  merged.metadata.labels = { ...existing.metadata.labels, ...wanted.metadata.labels };
+  merged.spec = copy(wanted.spec);
+  return equal(merged, existing) ? undefined : merged;
 }
 
 /**

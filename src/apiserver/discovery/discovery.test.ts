@@ -42,7 +42,7 @@ describe('documents', () => {
       serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '10.0.0.1:6443' }],
     });
     const names = get('/apis').groups.map((group: { name: string }) => group.name);
-    expect(names.slice(0, 3)).toEqual(['apps', 'events.k8s.io', 'authentication.k8s.io']);
+    expect(names.slice(0, 3)).toEqual(['apiregistration.k8s.io', 'apps', 'events.k8s.io']);
     expect(names.indexOf('rbac.authorization.k8s.io')).toBeLessThan(names.indexOf('coordination.k8s.io'));
     expect(get('/apis/apps')).toEqual({
       kind: 'APIGroup',
@@ -143,7 +143,15 @@ describe('change', () => {
 test("storage version hashes are upstream's", () => {
   const stored = (resources as AnyResource[]).filter((one) => one.storageVersionHash && !one.storedAs);
   expect(stored.length).toBeGreaterThan(10);
-  for (const one of stored) expect(storageVersionHash(one), one.kind).toBe(one.storageVersionHash);
+  // Upstream stores these in a version that it does not serve.
+  const storedAs: Record<string, string> = {
+    MutatingAdmissionPolicy: 'v1beta1',
+    MutatingAdmissionPolicyBinding: 'v1beta1',
+  };
+  for (const one of stored) {
+    const hash = storageVersionHash({ ...one, storageVersion: storedAs[one.kind] ?? one.storageVersion });
+    expect(hash, one.kind).toBe(one.storageVersionHash);
+  }
 });
 
 test('versions go from stable to alpha and from new to old', () => {

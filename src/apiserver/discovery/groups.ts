@@ -1,5 +1,6 @@
 /** Which groups, versions and resources are served, in the order in which discovery tells them. */
 import { createHash } from 'node:crypto';
+import { builtInPriorities } from '#api/apiregistration/local-services.js';
 import type { AnyResource } from '#api/resource.js';
 import { rulesAt } from '#api/versions.js';
 import type { GroupVersionKind } from '#apimachinery/object.js';
@@ -32,30 +33,8 @@ export interface ServedSubresource {
   verbs: string[];
 }
 
-/** Upstream's built-in groups by the priority of their APIServices; others follow by name. */
-const groupOrder = [
-  '',
-  'apiregistration.k8s.io',
-  'apps',
-  'events.k8s.io',
-  'authentication.k8s.io',
-  'authorization.k8s.io',
-  'autoscaling',
-  'batch',
-  'certificates.k8s.io',
-  'networking.k8s.io',
-  'policy',
-  'rbac.authorization.k8s.io',
-  'storage.k8s.io',
-  'admissionregistration.k8s.io',
-  'apiextensions.k8s.io',
-  'scheduling.k8s.io',
-  'coordination.k8s.io',
-  'node.k8s.io',
-  'discovery.k8s.io',
-  'resource.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
-];
+/** The built-in groups by the priority of their APIServices; others follow by name. */
+const groupOrder = Object.keys(builtInPriorities);
 
 export function servedGroups(definitions: Iterable<AnyResource>): ServedGroup[] {
   const groups = new Map<string, Map<string, ServedResource[]>>();

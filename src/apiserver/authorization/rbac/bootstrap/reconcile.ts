@@ -8,21 +8,15 @@ import clusterRoleResource from '#api/rbac/clusterrole.js';
 import clusterRoleBindingResource from '#api/rbac/clusterrolebinding.js';
 import roleResource from '#api/rbac/role.js';
 import roleBindingResource from '#api/rbac/rolebinding.js';
-import type { ResourceRef } from '#api/resource.js';
-import { isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { copy, equal } from '#base/json.js';
 import type { Client } from '#client/client.js';
+import { planObjects, runTogether } from '../../../start-objects.js';
 import { missingRules } from '../rules.js';
 import { clusterRoles } from './cluster-roles.js';
 import { controllerRoles } from './controller-roles.js';
 import { namespaceRoles } from './namespace-roles.js';
 import { autoUpdateAnnotation, makeBinding, makeClusterRole, makeRole } from './text.js';
-
-/** Writes under way at once. */
-const writesMax = 32;
-/** How often one object is tried again after somebody else wrote it first. */
-const attemptsMax = 5;
 
 type AnyRole = Role & ClusterRole;
 type AnyBinding = RoleBinding & ClusterRoleBinding;
@@ -81,71 +75,23 @@ function aggregate(role: ClusterRole, all: readonly ClusterRole[]): void {
 export async function reconcileBootstrapPolicy(client: Client, signal?: AbortSignal): Promise<number> {
   const policy = bootstrapPolicy();
   const tasks = [
-    ...(await plan(client, { ref: clusterRoleResource, wanted: policy.clusterRoles, merge: mergeRole, signal })),
-    ...(await plan(client, { ref: roleResource, wanted: policy.roles, merge: mergeRole, signal })),
-    ...(await plan(client, {
+    ...(await planObjects(client, { ref: clusterRoleResource, wanted: policy.clusterRoles, merge: mergeRole, signal })),
+    ...(await planObjects(client, { ref: roleResource, wanted: policy.roles, merge: mergeRole, signal })),
+    ...(await planObjects(client, {
       ref: clusterRoleBindingResource,
       wanted: policy.clusterRoleBindings,
       merge: mergeBinding,
       signal,
     })),
-    ...(await plan(client, { ref: roleBindingResource, wanted: policy.roleBindings, merge: mergeBinding, signal })),
+    ...(await planObjects(client, {
+      ref: roleBindingResource,
+      wanted: policy.roleBindings,
+      merge: mergeBinding,
+      signal,
+    })),
   ];
-  let next = 0;
-  const worker = async () => {
-    for (let task = tasks[next++]; task; task = tasks[next++]) await task();
-  };
-  await Promise.all(Array.from({ length: Math.min(writesMax, tasks.length) }, worker));
+  await runTogether(tasks);
   return tasks.length;
-}
-
-interface Kind<T extends KubeObject> {
-  ref: ResourceRef<T>;
-  wanted: readonly T[];
-  /** The object as it should be; undefined when it is so; `replace` when it must be made anew. */
-  merge: (existing: T, wanted: T) => T | 'replace' | undefined;
-  signal?: AbortSignal;
-}
-
-/** One list tells what is current already, which after the first start is everything. */
-async function plan<T extends KubeObject>(client: Client, kind: Kind<T>): Promise<(() => Promise<void>)[]> {
-  const { items } = await client.of(kind.ref).list({ signal: kind.signal });
-  const existing = new Map(items.map((item) => [idOf(item), item]));
-  return kind.wanted.flatMap((wanted) => {
-    const found = existing.get(idOf(wanted));
-    if (found && kind.merge(found, wanted) === undefined) return [];
-    return [() => bring(client, { ...kind, wanted, found })];
-  });
-}
-
-async function bring<T extends KubeObject>(
-  client: Client,
-  { ref, wanted, found, merge, signal }: Omit<Kind<T>, 'wanted'> & { wanted: T; found: T | undefined },
-): Promise<void> {
-  const { name = '', namespace } = wanted.metadata;
-  const resource = client.of(ref);
-  let current = found;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const merged = current && merge(current, wanted);
-      if (!current) await resource.create(copy(wanted), { signal });
-      else if (merged === 'replace') {
-        await resource.delete(name, { namespace, signal });
-        await resource.create(copy(wanted), { signal });
-      } else if (merged) await resource.update(merged, { signal });
-      return;
-    } catch (error) {
-      if (attempt === attemptsMax || !isReason(error, 'AlreadyExists', 'Conflict', 'NotFound')) throw error;
-      current = await resource.get(name, { namespace, signal }).catch((missing: unknown) => {
-        if (isReason(missing, 'NotFound')) return undefined;
-        throw missing;
-      });
-    }
-  }
-}
-
-function idOf({ metadata: { namespace = '', name = '' } }: KubeObject): string {
-  return `${namespace}/${name}`;
 }
 
 /** Rules of an aggregated role are its controller's to keep. */

@@ -1,0 +1,28 @@
+/** ValidatingWebhookConfiguration: HTTPS servers that are asked about requests, and may refuse them. */
+import type { ValidatingWebhookConfiguration } from '#api/gen/admissionregistration-v1.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+import { group } from './rules.js';
+import { checkWebhooks, defaultWebhook } from './webhooks.js';
+
+export default defineResource<ValidatingWebhookConfiguration>({
+  group,
+  versions: ['v1'],
+  kind: 'ValidatingWebhookConfiguration',
+  categories: ['api-extensions'],
+  namespaced: false,
+  storageVersionHash: 'B0wHjQmsGNk=',
+  bumpsGeneration: ['webhooks'],
+  allowUnconditionalUpdate: false,
+  default(configuration) {
+    for (const webhook of configuration.webhooks ?? []) {
+      defaultWebhook(webhook);
+    }
+  },
+  validate: ({ webhooks }) => [...checkWebhooks(webhooks)],
+  columns: [
+    nameColumn,
+    { name: 'Webhooks', type: 'integer', cell: ({ webhooks }) => webhooks?.length ?? 0 },
+    ageColumn,
+  ],
+});
