@@ -7,15 +7,20 @@ import nodeResource from '#api/core/node.js';
 import podResource from '#api/core/pod/index.js';
 import serviceAccountResource from '#api/core/serviceaccount.js';
 import type { TokenRequest } from '#api/gen/authentication-v1.js';
-import type { Node, Pod } from '#api/gen/core-v1.js';
-import type { StatusError } from '#apimachinery/errors.js';
+import type { Node, PersistentVolumeClaim, Pod } from '#api/gen/core-v1.js';
+import type { ResourceSlice } from '#api/gen/resource-v1.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { equal } from '#base/json.js';
 import type { UserInfo } from '../authentication/authenticator.js';
+import { podReferences } from '../authorization/node-references.js';
 import type { Registry } from '../registry/registry.js';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.js';
 import { isOn, refuse } from './refuse.js';
 import { mirrorAnnotation } from './service-account.js';
+
+const claims = { group: '', plural: 'persistentvolumeclaims' };
+const csiNodes = { group: 'storage.k8s.io', plural: 'csinodes' };
+const resourceSlices = { group: 'resource.k8s.io', plural: 'resourceslices' };
 
 const userPrefix = 'system:node:';
 export const nodesGroup = 'system:nodes';
@@ -26,18 +31,21 @@ export function nodeOfUser({ name, groups }: UserInfo): string | undefined {
   return name.startsWith(userPrefix) ? name.slice(userPrefix.length) : '';
 }
 
+/** A mutating plugin by its place, as upstream's: what a kubelet may not do is told before the object is looked into. */
 export function nodeRestriction({ registry }: { registry: () => Registry }): AdmissionPlugin {
   const boundPod = ({ namespace }: AdmissionRequest, name: string) =>
     registry().of<Pod>(podResource).get({ namespace, name });
+  const nodeUid = async (name: string) =>
+    (await registry().of<Node>(nodeResource).get({ namespace: '', name })).metadata.uid;
 
   return {
     name: 'NodeRestriction',
     handles: ({ operation, user }) => operation !== 'CONNECT' && user.groups.includes(nodesGroup),
-    async validate(request) {
+    async mutate(request) {
       const node = nodeOfUser(request.user);
       if (!node) throw refuse(request, `could not determine node from user ${JSON.stringify(request.user.name)}`);
       const { subresource } = request;
-      if (isOn(request, podResource)) judgePod(request, node);
+      if (isOn(request, podResource)) await judgePod(request, { node, nodeUid });
       else if (isOn(request, podResource, 'status')) judgePodStatus(request, node);
       else if (isOn(request, podResource, 'eviction')) {
         const pod = await boundPod(request, request.name);
@@ -49,13 +57,21 @@ export function nodeRestriction({ registry }: { registry: () => Registry }): Adm
           `unexpected pod subresource ${JSON.stringify(subresource)}, only 'status' and 'eviction' are allowed`,
         );
       else if (isOn(request, nodeResource, subresource)) judgeNode(request, node);
+      else if (isOn(request, claims, subresource)) judgeClaim(request, node);
       else if (isOn(request, serviceAccountResource, 'token')) await judgeToken(request, { node, boundPod });
       else if (isOn(request, leaseResource)) judgeLease(request, node);
+      else if (isOn(request, csiNodes)) {
+        const name = request.name || request.object?.metadata.name;
+        if (name !== node) throw refuse(request, 'can only access CSINode with the same name as the requesting node');
+      } else if (isOn(request, resourceSlices)) judgeSlice(request, node);
     },
   };
 }
 
-function judgePod(request: AdmissionRequest, node: string): void {
+async function judgePod(
+  request: AdmissionRequest,
+  { node, nodeUid }: { node: string; nodeUid: (name: string) => Promise<string | undefined> },
+): Promise<void> {
   const quoted = JSON.stringify(node);
   if (request.operation === 'DELETE') {
     if ((request.old as Pod).spec?.nodeName !== node)
@@ -67,35 +83,81 @@ function judgePod(request: AdmissionRequest, node: string): void {
       request,
       `unexpected operation ${JSON.stringify(request.operation)}, node ${quoted} can only create and delete mirror pods`,
     );
-  const { metadata, spec } = request.object as Pod;
-  if (metadata.annotations?.[mirrorAnnotation] === undefined)
+  const pod = request.object as Pod;
+  if (pod.metadata.annotations?.[mirrorAnnotation] === undefined)
     throw refuse(
       request,
       `pod does not have ${JSON.stringify(mirrorAnnotation)} annotation, node ${quoted} can only create mirror pods`,
     );
-  if (spec?.nodeName !== node)
+  if (pod.spec?.nodeName !== node)
     throw refuse(request, `node ${quoted} can only create pods with spec.nodeName set to itself`);
-  if (spec.serviceAccountName) throw cannotReference(request, quoted, 'a service account');
-  for (const { secret, configMap, persistentVolumeClaim, projected } of spec.volumes ?? []) {
-    if (secret) throw cannotReference(request, quoted, 'secrets');
-    if (configMap) throw cannotReference(request, quoted, 'configmaps');
-    if (persistentVolumeClaim) throw cannotReference(request, quoted, 'persistentvolumeclaims');
-    if (projected?.sources?.some((source) => source.secret || source.configMap || source.serviceAccountToken))
-      throw cannotReference(request, quoted, 'secrets, configmaps or tokens in projected volumes');
-  }
+  const problem = ownerProblem(pod, node);
+  if (problem) throw refuse(request, `node ${quoted} ${problem}`);
+  const wanted = pod.metadata.ownerReferences?.[0]?.uid ?? '';
+  const uid = await nodeUid(node);
+  if (uid !== wanted) throw refuse(request, `node ${node} UID mismatch: expected ${wanted} got ${uid}`);
+  const referenced = firstReference(pod);
+  if (referenced) throw refuse(request, `node ${quoted} can not create pods that reference ${referenced}`);
 }
 
-function cannotReference(request: AdmissionRequest, node: string, what: string): StatusError {
-  return refuse(request, `node ${node} can not create pods that reference ${what}`);
+/** A mirror pod belongs to its node, and goes with it. */
+function ownerProblem({ metadata }: Pod, node: string): string | undefined {
+  const [owner, ...others] = metadata.ownerReferences ?? [];
+  if (others.length > 0) return 'can only create pods with a single owner reference set to itself';
+  if (owner?.apiVersion !== 'v1' || owner.kind !== 'Node' || owner.name !== node)
+    return 'can only create pods with an owner reference set to itself';
+  if (!owner.controller) return 'can only create pods with a controller owner reference set to itself';
+  return owner.blockOwnerDeletion ? 'must not set blockOwnerDeletion on an owner reference' : undefined;
+}
+
+/** What a mirror pod may not name: through it the node would come to read it. */
+function firstReference(pod: Pod): string | undefined {
+  const { spec } = pod;
+  if (spec.serviceAccountName) return 'a service account';
+  const plurals = new Set([...podReferences(pod)].map((one) => one.split(' ')[0]));
+  for (const plural of ['secrets', 'configmaps']) if (plurals.has(plural)) return plural;
+  const sources = (spec.volumes ?? []).flatMap(({ projected }) => projected?.sources ?? []);
+  if (sources.some(({ clusterTrustBundle }) => clusterTrustBundle)) return 'clustertrustbundles';
+  if (spec.volumes?.some(({ persistentVolumeClaim }) => persistentVolumeClaim)) return 'persistentvolumeclaims';
+  return spec.resourceClaims?.length ? 'resourceclaims' : undefined;
 }
 
 function judgePodStatus(request: AdmissionRequest, node: string): void {
   const quoted = JSON.stringify(node);
-  const old = request.old as Pod | undefined;
-  if (request.operation !== 'UPDATE' || old?.spec?.nodeName !== node)
+  if (request.operation !== 'UPDATE')
+    throw refuse(request, `unexpected operation ${JSON.stringify(request.operation)}`);
+  const [pod, old] = [request.object as Pod, request.old as Pod];
+  if (old.spec?.nodeName !== node)
     throw refuse(request, `node ${quoted} can only update pod status for pods with spec.nodeName set to itself`);
-  if (!equal(old.metadata.labels ?? {}, request.object?.metadata.labels ?? {}))
+  if (!equal(old.metadata.labels ?? {}, pod.metadata.labels ?? {}))
     throw refuse(request, `node ${quoted} cannot update labels through pod status`);
+  if (!equal(old.status?.resourceClaimStatuses ?? [], pod.status?.resourceClaimStatuses ?? []))
+    throw refuse(request, `node ${quoted} cannot update resource claim statues`);
+}
+
+/** Of a claim a kubelet tells how large the volume has become, and how that went. */
+function judgeClaim(request: AdmissionRequest, node: string): void {
+  if (request.subresource !== 'status') throw refuse(request, 'may only update PVC status');
+  if (request.operation !== 'UPDATE')
+    throw refuse(request, `unexpected operation ${JSON.stringify(request.operation)}`);
+  const others = (object: KubeObject) => {
+    const { metadata, status, ...rest } = object as PersistentVolumeClaim;
+    const { resourceVersion: _version, managedFields: _fields, ...keptMetadata } = metadata;
+    const { capacity: _capacity, conditions: _conditions, ...more } = status ?? {};
+    const { allocatedResources: _amounts, allocatedResourceStatuses: _statuses, ...keptStatus } = more;
+    return { ...rest, metadata: keptMetadata, status: keptStatus };
+  };
+  if (equal(others(request.object!), others(request.old!))) return;
+  const allowed = 'status.capacity and status.conditions';
+  throw refuse(request, `node ${JSON.stringify(node)} is not allowed to update fields other than ${allowed}`);
+}
+
+function judgeSlice(request: AdmissionRequest, node: string): void {
+  const slice = (request.operation === 'DELETE' ? request.old : request.object) as ResourceSlice;
+  if (slice.spec?.nodeName === node) return;
+  const verb = request.operation === 'DELETE' ? 'delete' : 'create';
+  if (request.operation !== 'UPDATE')
+    throw refuse(request, `can only ${verb} ResourceSlice with the same NodeName as the requesting node`);
 }
 
 /** Labels under these domains steer the scheduler or are kept by the control plane, but for those a kubelet owns. */
@@ -121,13 +183,18 @@ function judgeNode(request: AdmissionRequest, node: string): void {
   const { object, old } = request as { object?: Node; old?: Node };
   if (!object) return;
   const changed = changedLabels(object, old).filter(isRestricted).sort();
-  if (changed.length > 0)
-    throw refuse(request, `is not allowed to ${old ? 'modify' : 'set'} the following labels: ${changed.join(', ')}`);
-  if (!old) return;
+  if (!old) {
+    if (object.spec?.configSource)
+      throw refuse(request, `node ${quoted} is not allowed to create pods with a non-nil configSource`);
+    if (changed.length > 0)
+      throw refuse(request, `node ${quoted} is not allowed to set the following labels: ${changed.join(', ')}`);
+    return;
+  }
   if (object.spec?.configSource && !equal(object.spec.configSource, old.spec?.configSource))
     throw refuse(request, `node ${quoted} is not allowed to update configSource to a new non-nil configSource`);
   if (!equal(object.spec?.taints ?? [], old.spec?.taints ?? []))
     throw refuse(request, `node ${quoted} is not allowed to modify taints`);
+  if (changed.length > 0) throw refuse(request, `is not allowed to modify labels: ${changed.join(', ')}`);
   if (!equal(object.metadata.ownerReferences ?? [], old.metadata.ownerReferences ?? []))
     throw refuse(request, `node ${quoted} is not allowed to modify ownerReferences`);
 }

@@ -14,16 +14,21 @@ import {
   certificateSigning,
   certificateSubjectRestriction,
 } from './certificates.js';
+import { defaultIngressClass, defaultStorageClass } from './default-classes.js';
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
+import { limitRanger } from './limit-ranger.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
 import { type PodSecurityOptions, podSecurity } from './pod-security/index.js';
 import { podTopologyLabels } from './pod-topology-labels.js';
 import { priority } from './priority.js';
 import { rbacEscalation } from './rbac-escalation.js';
+import { runtimeClass } from './runtime-class.js';
 import { serviceAccount } from './service-account.js';
 import { ServiceAddresses, type ServiceAddressOptions } from './service-addresses/index.js';
+import { storageProtection } from './storage-protection.js';
 import { taintNodesByCondition } from './taint-nodes-by-condition.js';
+import { volumeClaimResize } from './volume-claim-resize.js';
 import type { AdmissionWebhooks } from './webhook/index.js';
 
 export interface AdmissionDependencies extends Pick<ServiceAddressOptions, 'serviceRange' | 'nodePorts'> {
@@ -40,15 +45,21 @@ export interface AdmissionDependencies extends Pick<ServiceAddressOptions, 'serv
 export function admissionPlugins(dependencies: AdmissionDependencies): AdmissionPlugin[] {
   return [
     namespaceLifecycle(dependencies),
+    limitRanger(dependencies),
     serviceAccount(dependencies),
     nodeRestriction(dependencies),
     taintNodesByCondition,
     podSecurity(dependencies),
     priority(dependencies),
     defaultTolerationSeconds,
+    defaultStorageClass(dependencies),
+    storageProtection,
+    volumeClaimResize(dependencies),
+    runtimeClass(dependencies),
     certificateApproval(dependencies),
     certificateSigning(dependencies),
     certificateSubjectRestriction,
+    defaultIngressClass(dependencies),
     podTopologyLabels(dependencies),
     dependencies.webhooks.mutating,
     dependencies.webhooks.validating,

@@ -12,6 +12,7 @@ import { copy } from '#base/json.js';
 import { below, type Prng } from '#base/prng.js';
 import type { Registry } from '../registry/registry.js';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.js';
+import { enforcesMountableSecrets, unlistedEphemeralSecret, unlistedSecret } from './mountable-secrets.js';
 import { isOn, refuse } from './refuse.js';
 
 export const tokenMountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -47,9 +48,13 @@ export function serviceAccount({ registry, clock, prng }: Dependencies): Admissi
 
   return {
     name: 'ServiceAccount',
-    handles: (request) => request.operation === 'CREATE' && isOn(request, podResource),
+    handles: (request) => {
+      if (request.operation === 'CREATE') return isOn(request, podResource);
+      return request.operation === 'UPDATE' && isOn(request, podResource, 'ephemeralcontainers');
+    },
     async mutate(request) {
       const { spec, metadata } = request.object as Pod;
+      if (request.operation !== 'CREATE') return;
       if (!spec || metadata.annotations?.[mirrorAnnotation] !== undefined) return;
       spec.serviceAccountName ||= spec.serviceAccount || 'default';
       spec.serviceAccount = spec.serviceAccountName;
@@ -61,7 +66,18 @@ export function serviceAccount({ registry, clock, prng }: Dependencies): Admissi
     },
     async validate(request) {
       const pod = request.object as Pod;
-      if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) checkMirrorPod(request, pod);
+      if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) {
+        if (request.operation === 'CREATE') checkMirrorPod(request, pod);
+        return;
+      }
+      const name = pod.spec?.serviceAccountName;
+      if (!name)
+        throw refuse(request, `no service account specified for pod ${request.namespace}/${pod.metadata.name}`);
+      const account = await find(request, name);
+      if (!enforcesMountableSecrets(account)) return;
+      const isNew = request.operation === 'CREATE';
+      const problem = isNew ? unlistedSecret(pod, account) : unlistedEphemeralSecret(pod, account);
+      if (problem) throw refuse(request, problem);
     },
   };
 }

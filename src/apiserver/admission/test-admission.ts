@@ -17,14 +17,17 @@ export class Shelf {
 
   readonly registry = (): Registry =>
     ({
+      scheme: { byPlural: (resource: object) => resource },
       of: ({ group, plural }: { group: string; plural: string }) => ({
         get: async ({ namespace, name }: { namespace: string; name: string }) => {
           const found = this.objects.get(`${plural} ${namespace}/${name}`);
           if (!found) throw notFound({ group, resource: plural, name });
           return found;
         },
-        list: async () => ({
-          items: [...this.objects].filter(([key]) => key.startsWith(`${plural} `)).map(([, object]) => object),
+        list: async ({ namespace = '' } = {}) => ({
+          items: [...this.objects]
+            .filter(([key]) => key.startsWith(`${plural} ${namespace && `${namespace}/`}`))
+            .map(([, object]) => object),
         }),
       }),
     }) as unknown as Registry;
