@@ -8,6 +8,8 @@ import { decodeValue, type FieldValidation } from '#apimachinery/decode.js';
 import { StatusError } from '#apimachinery/errors.js';
 import type { FieldError } from '#apimachinery/field-error.js';
 import { parseApiVersion } from '#apimachinery/object.js';
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
 import { readYaml, YamlError } from './handlers/yaml.js';
 
 /** A file that cannot be used. The message is one line that names it. */
@@ -31,13 +33,7 @@ export interface Configuration<T> {
 
 /** Throws ConfigurationError. */
 export async function readConfiguration<T>(path: string, kind: ConfigurationKind): Promise<Configuration<T>> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw new ConfigurationError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  return parseConfiguration<T>(bytes, { path, ...kind });
+  return parseConfiguration<T>(await readConfigurationFile(path), { path, ...kind });
 }
 
 /** The same for bytes that were read of `path`. Throws ConfigurationError. */
@@ -68,4 +64,47 @@ export function requireValidFile(path: string, errors: readonly FieldError[]): v
   if (errors.length === 0) return;
   const texts = errors.map(({ message }) => message);
   throw new ConfigurationError(`${path}: ${texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`}`);
+}
+
+/** How long after a file has changed it is noticed at the latest. */
+const lookPeriodMs = 60_000;
+
+/**
+ * Gives the file's bytes to `apply` whenever they have changed, until the signal aborts. What cannot be read or applied
+ * is logged, and what held before goes on to hold.
+ */
+export async function followFile(
+  path: string,
+  { apply, clock, log, signal, first }: FollowOptions & { first: Uint8Array },
+): Promise<void> {
+  let last = Buffer.from(first);
+  while (!signal.aborted) {
+    await clock.sleep(lookPeriodMs, signal).catch(() => {});
+    if (signal.aborted) return;
+    try {
+      const bytes = await readFile(path);
+      if (bytes.equals(last)) continue;
+      last = bytes;
+      await apply(bytes);
+      log.info('configuration taken over', { path });
+    } catch (error) {
+      log.error('a changed configuration cannot be used; what held before goes on to hold', { path, err: error });
+    }
+  }
+}
+
+export interface FollowOptions {
+  apply: (bytes: Uint8Array) => Promise<void> | void;
+  clock: Clock;
+  log: Log;
+  signal: AbortSignal;
+}
+
+/** The bytes of a file that must be there. Throws ConfigurationError. */
+export async function readConfigurationFile(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new ConfigurationError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -7,6 +7,7 @@ import nodeResource from '#api/core/node.js';
 import podResource from '#api/core/pod/index.js';
 import secretResource from '#api/core/secret.js';
 import serviceAccountResource from '#api/core/serviceaccount.js';
+import type { Secret } from '#api/gen/core-v1.js';
 import clusterRoleResource from '#api/rbac/clusterrole.js';
 import clusterRoleBindingResource from '#api/rbac/clusterrolebinding.js';
 import roleResource from '#api/rbac/role.js';
@@ -20,16 +21,27 @@ import type { InformerFactory } from '#client/informer.js';
 import type { AdmissionPlugin } from './admission/admission.js';
 import { type AdmissionDependencies, admissionPlugins } from './admission/order.js';
 import { admissionWebhooks } from './admission/webhook/index.js';
+import type { Authenticator } from './authentication/authenticator.js';
+import { bootstrapTokens } from './authentication/bootstrap-token.js';
+import { componentUsers } from './authentication/component-users.js';
+import { type FrontProxyOptions, frontProxy } from './authentication/front-proxy.js';
 import { type DiscoveryDocument, issuerDiscovery } from './authentication/issuer-discovery.js';
-import { type BoundKind, type BoundObjects, ServiceAccountTokens } from './authentication/service-account-tokens.js';
-import { UnionAuthenticator } from './authentication/union.js';
+import { lastUsedLabel, legacyTokens } from './authentication/legacy-tokens.js';
+import {
+  type BoundKind,
+  type BoundObjects,
+  ServiceAccountTokens,
+  type TokenOptions,
+} from './authentication/service-account-tokens.js';
+import { audienceAgnostic } from './authentication/tokens.js';
+import { type Anonymous, UnionAuthenticator } from './authentication/union.js';
 import { X509Authenticator } from './authentication/x509.js';
 import type { Authorizer } from './authorization/authorizer.js';
 import { feedNodeAuthorizer, NodeAuthorizer } from './authorization/node.js';
 import { feedRbac } from './authorization/rbac/feed.js';
 import { RbacAuthorizer } from './authorization/rbac/rbac.js';
 import { privilegedGroupAuthorizer, UnionAuthorizer } from './authorization/union.js';
-import type { Registry } from './registry/registry.js';
+import type { Registry, Write } from './registry/registry.js';
 import type { ComponentHealth } from './subresources/component-status.js';
 import { policyHandlers } from './subresources/policy.js';
 import type { SubresourceHandler } from './subresources/subresource.js';
@@ -42,8 +54,19 @@ export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange
   serviceAccountKey: KeyObject;
   /** Default: `https://kubernetes.default.svc.cluster.local`. */
   issuer?: string;
-  allowAnonymous?: boolean;
   schemas: SchemaTable;
+  /** How tokens of service accounts are made and judged, where that is not by default. */
+  tokenOptions?: Partial<Omit<TokenOptions, 'clock' | 'prng' | 'objects'>>;
+  /** Proxies in front of the server; left out: none is believed. */
+  frontProxy?: FrontProxyOptions;
+  /** More who know whose a bearer token is, made for these audiences of the server's own. */
+  tokenAuthenticators?: readonly Authenticator[];
+  /** Whether tokens of bootstrap secrets are taken. Default: true. */
+  bootstrapTokens?: boolean;
+  /** Where others find the keys of our tokens. Default: on this server. */
+  jwksUri?: string;
+  /** Default: callers without credentials are let in as system:anonymous. */
+  anonymous?: Anonymous;
   clock: Clock;
   prng: Prng;
   log: Log;
@@ -70,10 +93,23 @@ export const defaultIssuer = 'https://kubernetes.default.svc.cluster.local';
 export function createPolicy(options: PolicyOptions): Policy {
   const { clock, prng, registry, clientAuthorities, serviceAccountKey, issuer = defaultIssuer } = options;
   const objects = boundObjects(registry);
-  const tokens = new ServiceAccountTokens({ issuer, key: serviceAccountKey, clock, prng, objects });
+  const tokens = new ServiceAccountTokens({
+    issuer,
+    key: serviceAccountKey,
+    ...options.tokenOptions,
+    clock,
+    prng,
+    objects,
+  });
   const authenticator = new UnionAuthenticator({
-    authenticators: [new X509Authenticator({ authorities: clientAuthorities, clock }), tokens],
-    allowAnonymous: options.allowAnonymous,
+    authenticators: [
+      ...(options.frontProxy ? [frontProxy(options.frontProxy, clock)] : []),
+      new X509Authenticator({ authorities: clientAuthorities, clock }),
+      tokens,
+      ...storedTokens(options, { tokens, objects }),
+      ...(options.tokenAuthenticators ?? []),
+    ],
+    anonymous: options.anonymous,
   });
   const rbac = new RbacAuthorizer();
   const nodes = new NodeAuthorizer();
@@ -86,7 +122,12 @@ export function createPolicy(options: PolicyOptions): Policy {
     rbac,
     admission: admissionPlugins({ ...options, authorizer, rbac, webhooks }),
     handlers: (components) => policyHandlers({ clock, tokens, authenticator, authorizer, rbac, components }),
-    documents: (url) => issuerDiscovery({ issuer, keysUrl: `${url}/openid/v1/jwks`, keys: tokens.verificationKeys }),
+    documents: (url) =>
+      issuerDiscovery({
+        issuer: tokens.issuer,
+        keysUrl: options.jwksUri ?? `${url}/openid/v1/jwks`,
+        keys: tokens.verificationKeys,
+      }),
     async follow(informers) {
       const sources = {
         clusterRoles: informers.of(clusterRoleResource),
@@ -101,6 +142,40 @@ export function createPolicy(options: PolicyOptions): Policy {
       await Promise.all([...all, webhooks.follow(informers, registry().scheme)]);
     },
   };
+}
+
+/** Those whose tokens stand in secrets; they say nothing of audiences, and so are good for the server's own. */
+function storedTokens(
+  { registry, clock, bootstrapTokens: takesBootstrap = true }: PolicyOptions,
+  { tokens, objects }: { tokens: ServiceAccountTokens; objects: BoundObjects },
+): Authenticator[] {
+  const noteUse = async ({ metadata: { namespace = '', name = '' } }: Secret, day: string) => {
+    const change = (secret: Secret) => {
+      secret.metadata.labels = { ...secret.metadata.labels, [lastUsedLabel]: day };
+      return secret;
+    };
+    const write = ownWrite('kube-apiserver');
+    await registry()
+      .of<Secret>(secretResource)
+      .update({ namespace, name }, change, write)
+      .catch((error: unknown) => {
+        if (!isReason(error, 'NotFound', 'Conflict', 'Invalid')) throw error;
+      });
+  };
+  const secret = (name: string) =>
+    objects.get('Secret', { namespace: 'kube-system', name }) as Promise<Secret | undefined>;
+  return [
+    legacyTokens({ keys: tokens.verificationKeys, objects, clock, noteUse }),
+    ...(takesBootstrap ? [bootstrapTokens({ clock, secret })] : []),
+  ].map((one) => audienceAgnostic(one, tokens.audiences));
+}
+
+/** Of the server itself, beside any request. */
+function ownWrite(manager: string): Write {
+  const user = componentUsers.apiServer;
+  const nothing = () => {};
+  const shared = { user, dryRun: false, subresource: '', manager, options: {} };
+  return { ...shared, admission: 'done', warn: nothing, annotate: nothing };
 }
 
 function boundObjects(registry: () => Registry): BoundObjects {

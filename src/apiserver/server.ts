@@ -231,7 +231,7 @@ class Http implements ApiServer {
       target,
       headers,
       rawHeaders,
-      credentials: { certificate: certificateOf(socket), bearerToken: bearerTokenOf(headers) },
+      credentials: { certificate: certificateOf(socket), bearerToken: bearerTokenOf(headers), rawHeaders, target },
       source: socket?.remoteAddress ?? '',
       readBody: async () => ({ bytes: await readBody(exchange, this.#options.clock) }),
       get signal() {

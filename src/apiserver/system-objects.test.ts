@@ -5,6 +5,7 @@ import levels from '#api/flowcontrol/prioritylevelconfiguration.js';
 import resources from '#api/index.gen.js';
 import type { AnyResource } from '#api/resource.js';
 import { copy } from '#base/json.js';
+import { defaultFrontProxy } from './authentication/front-proxy.js';
 import { ensureSystemObjects } from './system-objects.js';
 import { startTestServer } from './test-server.js';
 
@@ -21,7 +22,7 @@ const start = () =>
     advertisePort: 6443,
     serviceAddress: '10.96.0.1',
     clientCa: 'client',
-    frontProxyCa: 'proxy',
+    frontProxy: { ...defaultFrontProxy, authorities: 'proxy' },
   });
 
 const revision = async () => (await server.client.of(flows).list()).metadata.resourceVersion;

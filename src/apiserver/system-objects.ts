@@ -21,6 +21,7 @@ import { isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { copy, equal } from '#base/json.js';
 import type { Client } from '#client/client.js';
+import type { FrontProxyOptions } from './authentication/front-proxy.js';
 import { reconcileBootstrapPolicy } from './authorization/rbac/bootstrap/reconcile.js';
 import { reconcileFlowControl } from './flow-control-objects.js';
 import { bringObjects } from './start-objects.js';
@@ -36,7 +37,7 @@ export interface SystemObjectOptions {
   serviceAddress: string;
   /** PEM, for the ConfigMap extension-apiserver-authentication. */
   clientCa: string;
-  frontProxyCa: string;
+  frontProxy: FrontProxyOptions;
   signal?: AbortSignal;
 }
 
@@ -159,19 +160,20 @@ const priorityClasses: PriorityClass[] = [
 ];
 
 /** https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/ */
-function extensionAuthentication({ clientCa, frontProxyCa }: SystemObjectOptions): ConfigMap {
+function extensionAuthentication({ clientCa, frontProxy }: SystemObjectOptions): ConfigMap {
+  const list = (values: readonly string[]) => JSON.stringify(values);
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
     data: {
       'client-ca-file': clientCa,
-      'requestheader-allowed-names': '["front-proxy-client"]',
-      'requestheader-client-ca-file': frontProxyCa,
-      'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
-      'requestheader-group-headers': '["X-Remote-Group"]',
-      'requestheader-uid-headers': '["X-Remote-Uid"]',
-      'requestheader-username-headers': '["X-Remote-User"]',
+      'requestheader-allowed-names': list(frontProxy.allowedNames),
+      'requestheader-client-ca-file': frontProxy.authorities,
+      'requestheader-extra-headers-prefix': list(frontProxy.extraHeaderPrefixes),
+      'requestheader-group-headers': list(frontProxy.groupHeaders),
+      'requestheader-uid-headers': list(frontProxy.uidHeaders),
+      'requestheader-username-headers': list(frontProxy.usernameHeaders),
     },
   };
 }

@@ -7,7 +7,7 @@ import { mergeIntoFile, writeKubeconfig } from '#client/kubeconfig.js';
 import { addressOf } from '#network/cidr.js';
 import { openLmdbStore } from '#storage/lmdb.js';
 import type { Store } from '#storage/store.js';
-import { openApiServerFiles } from './api-server-files.js';
+import { openApiServerFiles } from './api-server/files.js';
 import type { Config } from './config.js';
 import { ControlPlane } from './control-plane.js';
 import { contextName, type Layout, layoutOf, userKubeconfig } from './layout.js';
@@ -29,6 +29,7 @@ export interface ClusterOptions {
 export class Cluster {
   readonly layout: Layout;
   readonly #options: ClusterOptions;
+  readonly #stop = new AbortController();
   #store: Store | undefined;
   #controlPlane: ControlPlane | undefined;
   #machineNode: MachineNode | undefined;
@@ -71,6 +72,7 @@ export class Cluster {
 
   /** Stops everything in this process. Containers go on. */
   async stop(): Promise<void> {
+    this.#stop.abort();
     await this.#simulatedNodes?.stop();
     await this.#machineNode?.stop();
     await this.#controlPlane?.stop();
@@ -89,7 +91,10 @@ export class Cluster {
       clusterDomain: config.clusterDomain,
     });
     const { serviceCidr, clusterDomain } = config;
-    const files = await openApiServerFiles(config, { clock, log });
+    const { signal } = this.#stop;
+    const { serviceAccountKey, frontProxyCa } = pki;
+    const environment = { clock, log, signal, clusterDomain: config.clusterDomain, serviceAccountKey, frontProxyCa };
+    const files = await openApiServerFiles(config, environment);
     const kubeletClient = await pki.clientCertificate('apiserver-kubelet-client', identities.kubeletClient);
     const controlPlane = new ControlPlane({
       store: this.#store,

@@ -1,7 +1,7 @@
 /** The one table of settings: flag, environment variable, type, default and help; and how they become a Config. */
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { type ApiServerSettings, apiServerSettings } from './api-server-settings.js';
+import { type ApiServerSettings, apiServerSettings } from './api-server/settings.js';
 import { ConfigError, oneOf, type Setting, wholeNumber } from './setting.js';
 
 export interface Config extends ApiServerSettings {

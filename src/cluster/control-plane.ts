@@ -5,6 +5,7 @@ import { builtinSchemas } from '#api/schema-table.js';
 import { Scheme } from '#api/scheme.js';
 import type { UserInfo } from '#apiserver/authentication/authenticator.js';
 import { componentUsers, programOf } from '#apiserver/authentication/component-users.js';
+import { defaultFrontProxy, type FrontProxyOptions } from '#apiserver/authentication/front-proxy.js';
 import { Discovery } from '#apiserver/discovery/discovery.js';
 import { OpenApi } from '#apiserver/openapi/openapi.js';
 import { documentPaths, indexPath, metricsPath, versionPath } from '#apiserver/paths.js';
@@ -25,7 +26,7 @@ import { type Controller, runControllers } from '#controllers/runtime.js';
 import { addressOf } from '#network/cidr.js';
 import { Scheduler } from '#scheduler/scheduler.js';
 import type { Store } from '#storage/store.js';
-import type { ApiServerFiles } from './api-server-files.js';
+import type { ApiServerFiles } from './api-server/files.js';
 import type { KeyPair, Pki } from './pki.js';
 import { versionInfo } from './version.js';
 
@@ -75,6 +76,8 @@ export class ControlPlane {
       serviceAccountKey: pki.serviceAccountKey,
       serviceRange: serviceCidr,
       issuer: `https://kubernetes.default.svc.${clusterDomain}`,
+      frontProxy: this.#frontProxy,
+      ...options.files?.authentication,
     });
     this.registry = new ObjectRegistry({
       ...shared,
@@ -96,7 +99,11 @@ export class ControlPlane {
         ...(options.subresources ?? []),
       ],
       paths: pathHandlers({ ...options, scheme, policy: this.policy, pipeline: () => this.server.pipeline }),
-      tls: { cert: pki.server.certificate, key: pki.server.key, clientCa: pki.ca },
+      tls: {
+        cert: pki.server.certificate,
+        key: pki.server.key,
+        clientCa: `${pki.ca}\n${this.#frontProxy.authorities}`,
+      },
       healthChecks: [
         { name: 'etcd', check: () => this.registry.check() },
         {
@@ -111,6 +118,12 @@ export class ControlPlane {
   /** A client in this process, as this user. */
   client(user: UserInfo): Client {
     return new Client(this.server.transport(user, { program: programOf(user) }));
+  }
+
+  get #frontProxy(): FrontProxyOptions {
+    const { files, pki } = this.#options;
+    const { frontProxyCa: authorities } = pki;
+    return files?.authentication.frontProxy ?? { authorities, ...defaultFrontProxy };
   }
 
   get scheme(): Scheme {
@@ -136,7 +149,7 @@ export class ControlPlane {
       advertisePort,
       serviceAddress: addressOf(serviceCidr, 1),
       clientCa: pki.ca,
-      frontProxyCa: pki.frontProxyCa,
+      frontProxy: this.#frontProxy,
     });
     await this.policy.follow(informers);
     this.#systemObjects = 'there';
@@ -151,13 +164,15 @@ export class ControlPlane {
     const informers = new InformerFactory({ client, clock, prng, log });
     informers.start(signal);
     const environment = {
-      clientFor: (name: string) => this.client(componentUsers.controller(name)),
+      clientFor: (name: string) =>
+        this.client(name === managerAccount ? componentUsers.controllerManager : componentUsers.controller(name)),
       informers,
       clock,
       prng,
       log,
       rootCa: pki.ca,
       issuer: pki.issuer,
+      serviceAccountKey: this.policy.tokens.signingKey,
     };
     this.#run(
       'controllers',
@@ -211,6 +226,9 @@ export class ControlPlane {
     ];
   }
 }
+
+/** Controllers that work as the manager itself say so by this name. */
+const managerAccount = 'kube-controller-manager';
 
 /** What the index at `/` names besides discovery and the issuer's documents. */
 const servedPaths = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];

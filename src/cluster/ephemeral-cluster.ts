@@ -12,8 +12,8 @@ import { addressOf } from '#network/cidr.js';
 import { openLmdbStore } from '#storage/lmdb.js';
 import { openMemoryStore } from '#storage/memory.js';
 import type { Store } from '#storage/store.js';
-import { type ApiServerFiles, openApiServerFiles } from './api-server-files.js';
-import type { ApiServerSettings } from './api-server-settings.js';
+import { type ApiServerFiles, openApiServerFiles } from './api-server/files.js';
+import type { ApiServerSettings } from './api-server/settings.js';
 import { resolveConfig } from './config.js';
 import { ControlPlane } from './control-plane.js';
 import { contextName } from './layout.js';
@@ -47,6 +47,7 @@ export class EphemeralCluster {
   readonly nodes: SimulatedNodes;
   readonly #options: EphemeralClusterOptions;
   readonly #pki: Pki;
+  readonly #stop: AbortController;
   readonly #store: Store;
   readonly #directory: string;
   #url: string | undefined;
@@ -57,13 +58,17 @@ export class EphemeralCluster {
    */
   static async prepare(options: EphemeralClusterOptions): Promise<EphemeralCluster> {
     const chosen = options.controllers && controllersNamed(options.controllers);
-    const { clock, prng } = options;
+    const { clock, prng, log } = options;
     const directory = await mkdtemp(join(tmpdir(), 't8s-'));
     const pki = await openPki({ directory: join(directory, 'pki'), clock, prng });
     const kubeletClient = await pki.clientCertificate('apiserver-kubelet-client', identities.kubeletClient);
-    const files = await openApiServerFiles({ ...defaults, ...options.apiServer }, options);
+    const stop = new AbortController();
+    const { serviceAccountKey, frontProxyCa } = pki;
+    const settings = { ...defaults, ...options.apiServer };
+    const environment = { clock, log, signal: stop.signal, clusterDomain, serviceAccountKey, frontProxyCa };
+    const files = await openApiServerFiles(settings, environment);
     const store = options.store === 'lmdb' ? openLmdbStore(join(directory, 'store')) : openMemoryStore();
-    return new EphemeralCluster({ options, controllers: chosen, pki, kubeletClient, files, store, directory });
+    return new EphemeralCluster({ options, controllers: chosen, pki, kubeletClient, files, stop, store, directory });
   }
 
   private constructor(parts: {
@@ -72,10 +77,12 @@ export class EphemeralCluster {
     pki: Pki;
     kubeletClient: KeyPair;
     files: ApiServerFiles;
+    stop: AbortController;
     store: Store;
     directory: string;
   }) {
-    const { options, controllers: chosen, pki, kubeletClient, files, store, directory } = parts;
+    const { options, controllers: chosen, pki, kubeletClient, files, stop, store, directory } = parts;
+    this.#stop = stop;
     const { clock, prng, log, scheduler, listen } = options;
     this.#options = options;
     this.#pki = pki;
@@ -131,6 +138,7 @@ export class EphemeralCluster {
   }
 
   async stop(): Promise<void> {
+    this.#stop.abort();
     await this.nodes.stop();
     await this.controlPlane.stop();
     await this.#store.close();

@@ -1,4 +1,6 @@
-/** One setting: where the user says it, and how its text becomes a value. */
+/** One setting: where the user says it, and how its text becomes a value; and the sorts of them. */
+import { resolve } from 'node:path';
+import { parseDuration } from '#apimachinery/codec/time.js';
 
 export interface Setting {
   /** As on the command line, with the name of its value: `--port <number>`. */
@@ -35,4 +37,62 @@ export function oneOf(name: string, values: readonly string[]): (text: string) =
     }
     return text;
   };
+}
+
+const numberMax = 1_000_000_000;
+
+function named(name: string, value: string, help: string): Pick<Setting, 'flag' | 'env' | 'help'> {
+  return { flag: `--${name} <${value}>`, env: `T8S_${name.toUpperCase().replaceAll('-', '_')}`, help };
+}
+
+export function text(name: string, help: string): Setting {
+  return { ...named(name, 'text', help), parse: (given) => given };
+}
+
+export function file(name: string, help: string): Setting {
+  return { ...named(name, 'file', help), parse: (given) => resolve(given) };
+}
+
+export function number(name: string, fallback: number, help: string): Setting {
+  return { ...named(name, 'number', help), parse: wholeNumber({ name, min: 0, max: numberMax }), default: fallback };
+}
+
+export function choice(name: string, values: readonly string[], fallback: string, help: string): Setting {
+  return { ...named(name, values.join('|'), help), parse: oneOf(name, values), default: fallback };
+}
+
+/** In milliseconds, from Go's form: `1m30s`. */
+export function duration(name: string, fallback: string, help: string): Setting {
+  const parse = (given: string) => {
+    try {
+      return Number(parseDuration(given) / 1_000_000n);
+    } catch (error) {
+      throw new ConfigError(`--${name} must be a duration such as 1m30s: ${(error as Error).message}`);
+    }
+  };
+  return { ...named(name, 'duration', help), parse, default: parse(fallback) };
+}
+
+/** `--x` alone says true. */
+export function flag(name: string, fallback: boolean, help: string): Setting {
+  const parse = (given: string) => {
+    if (given !== 'true' && given !== 'false') throw new ConfigError(`--${name} must be true or false`);
+    return given === 'true';
+  };
+  return { ...named(name, 'true|false', help), flag: `--${name} [true|false]`, parse, default: fallback };
+}
+
+/** A flag that may stand several times. */
+export function many(name: string, help: string): Setting {
+  return { ...text(name, help), many: true };
+}
+
+export function files(name: string, help: string): Setting {
+  return { ...file(name, help), many: true };
+}
+
+/** Values a comma apart. */
+export function list(name: string, help: string, fallback?: readonly string[]): Setting {
+  const parse = (given: string) => given.split(',').map((one) => one.trim());
+  return { ...named(name, 'values', help), parse, default: fallback };
 }

@@ -2,6 +2,7 @@
  * What every controller is made of: watches turn changes into keys, a queue holds the keys, workers reconcile them.
  * A controller is a file whose default export is `defineController(...)`; the list is generated from the folder.
  */
+import type { KeyObject } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { ResourceRef } from '#api/resource.js';
 import { isReason, StatusError } from '#apimachinery/errors.js';
@@ -29,6 +30,8 @@ export interface ControllerContext<S = unknown> {
   rootCa: string;
   /** The authority behind `rootCa`, where this process may sign as it. */
   issuer?: Issuer;
+  /** Signs tokens of service accounts, where this process may. */
+  serviceAccountKey?: KeyObject;
   /** Asks for work on a key, now or later, beside what the watches ask for. */
   enqueue(key: string, delayMs?: number): void;
   /** What the controller's `state` made. */
@@ -97,6 +100,7 @@ export interface ControllerEnvironment {
   log: Log;
   rootCa: string;
   issuer?: Issuer;
+  serviceAccountKey?: KeyObject;
   metrics?: WorkQueueMetrics;
 }
 
@@ -112,11 +116,11 @@ export function defineController<T extends KubeObject, S = undefined>(
   return {
     name,
     run: async (environment, signal) => {
-      const { clientFor, informers, clock, prng, rootCa, issuer } = environment;
+      const { clientFor, informers, clock, prng, rootCa, issuer, serviceAccountKey } = environment;
       const log = environment.log.child({ component: name });
       const client = clientFor(spec.account ?? name);
       const recorder = new EventRecorder({ client, component: spec.eventSource ?? name, clock, prng, log });
-      const shared = { client, informers, clock, prng, log, recorder, rootCa, issuer };
+      const shared = { client, informers, clock, prng, log, recorder, rootCa, issuer, serviceAccountKey };
       try {
         if ('run' in spec) await spec.run({ ...shared, enqueue: noQueue, state: undefined }, signal);
         else await runReconciler({ spec, shared, metrics: environment.metrics, signal });

@@ -4,7 +4,7 @@ import { type Clock, SystemClock, VirtualClock } from '#base/clock.js';
 import { type Log, silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
 import { Client } from '#client/client.js';
-import type { ApiServerSettings } from '#cluster/api-server-settings.js';
+import type { ApiServerSettings } from '#cluster/api-server/settings.js';
 import { EphemeralCluster } from '#cluster/ephemeral-cluster.js';
 import type { SimulatedNode } from '#cluster/simulated-nodes.js';
 

@@ -1,8 +1,9 @@
 /** IngressClass: who serves the Ingresses of a class. */
 import type { IngressClass, IngressClassParametersReference as Parameters } from '#api/gen/networking-v1.js';
-import { forbiddenField, invalidValue, notSupported, required, tooLong } from '#apimachinery/field-error.js';
+import { domainPrefixedPathErrors } from '#apimachinery/domain-path.js';
+import { forbiddenField, notSupported, required, tooLong } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
-import { formProblem, labelProblems, pathSegmentProblems } from '#apimachinery/names.js';
+import { labelProblems, pathSegmentProblems } from '#apimachinery/names.js';
 import { check, checkSubdomain, type FieldErrors } from '../meta/check.js';
 import { ageColumn, defaultNameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -35,24 +36,9 @@ function* checkSpec({ spec = {} }: IngressClass): FieldErrors {
   if (!controller) yield required('spec.controller');
   else {
     if (Buffer.byteLength(controller) > controllerBytesMax) yield tooLong('spec.controller', controllerBytesMax);
-    yield* checkPrefixedPath('spec.controller', controller);
+    yield* domainPrefixedPathErrors('spec.controller', controller);
   }
   if (parameters) yield* checkParameters('spec.parameters', parameters);
-}
-
-const pathForm = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
-const pathPattern = new RegExp(`^${pathForm}$`);
-
-/** `example.com/controller`. */
-function* checkPrefixedPath(at: string, text: string): FieldErrors {
-  const slash = text.indexOf('/');
-  const [host, path] = [text.slice(0, Math.max(slash, 0)), text.slice(slash + 1)];
-  if (!host || !path) {
-    yield invalidValue(at, text, 'must be a domain-prefixed path (such as "acme.io/foo")');
-    return;
-  }
-  yield* checkSubdomain(at, host);
-  if (!pathPattern.test(path)) yield invalidValue(at, path, formProblem('Invalid path', pathForm));
 }
 
 const scopes = ['Cluster', 'Namespace'];

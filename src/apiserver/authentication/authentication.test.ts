@@ -185,10 +185,10 @@ describe('ServiceAccountTokens', () => {
     const publicPem = tokens.verificationKeys[0]!.key.export({ type: 'spki', format: 'pem' }).toString();
     const claims = { iss: issuer, aud: issuer, sub: 'x', exp: 9e9 };
     const hmac = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(publicPem));
-    expect(await refusal(tokens.authenticate({ bearerToken: hmac }))).toMatch('no key');
+    expect(await refusal(tokens.authenticate({ bearerToken: hmac }))).toMatch('not accepted');
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const none = `${part({ alg: 'none' })}.${part(claims)}.`;
-    expect(await refusal(tokens.authenticate({ bearerToken: none }))).toMatch('no key');
+    expect(await refusal(tokens.authenticate({ bearerToken: none }))).toMatch('not accepted');
   });
 
   it.each([
@@ -248,7 +248,7 @@ describe('UnionAuthenticator', () => {
     });
     expect(await refusal(union.authenticate({ bearerToken: 'bad' }))).toBe('invalid bearer token');
     expect(await refusal(union.authenticate({ certificate: Buffer.from('x') }))).toMatch('malformed');
-    const closed = new UnionAuthenticator({ authenticators: [byToken], allowAnonymous: false });
+    const closed = new UnionAuthenticator({ authenticators: [byToken], anonymous: { enabled: false } });
     expect(await closed.authenticate({})).toBeUndefined();
   });
 

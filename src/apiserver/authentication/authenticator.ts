@@ -15,6 +15,10 @@ export interface Credentials {
   certificate?: Uint8Array;
   /** The token of an `Authorization: Bearer` header, or of the WebSocket protocol base64url.bearer.authorization.k8s.io. */
   bearerToken?: string;
+  /** Header names and values in turn, as sent: a proxy in front tells its caller by them. */
+  rawHeaders?: readonly string[];
+  /** Path and query, for anonymous callers, who may be let in on some paths only. */
+  target?: string;
 }
 
 export interface Authenticator {

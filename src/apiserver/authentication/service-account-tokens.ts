@@ -32,8 +32,12 @@ export interface TokenOptions {
   /** What the API server itself answers to. Default: the issuer. */
   audiences?: readonly string[];
   key: KeyObject;
-  /** Of earlier keys, whose tokens still hold. */
+  /** Further ones whose tokens hold, beside those of `key`. */
   verificationKeys?: readonly KeyObject[];
+  /** Tokens asked for for longer end then. */
+  maxExpirationSeconds?: number;
+  /** Whether tokens mounted by default live for a year. Default: true. */
+  extendsExpiration?: boolean;
   clock: Clock;
   prng: Prng;
   objects: BoundObjects;
@@ -84,6 +88,9 @@ export class ServiceAccountTokens implements Authenticator {
   readonly issuer: string;
   readonly audiences: readonly string[];
   readonly verificationKeys: readonly VerificationKey[];
+  readonly signingKey: KeyObject;
+  readonly maxExpirationSeconds: number | undefined;
+  readonly extendsExpiration: boolean;
   readonly #options: TokenOptions;
   readonly #issuers: ReadonlySet<string>;
   readonly #remembered = new RecentMap<string, Remembered>(tokensMax);
@@ -91,8 +98,12 @@ export class ServiceAccountTokens implements Authenticator {
   constructor(options: TokenOptions) {
     this.#options = options;
     this.issuer = options.issuer;
+    this.signingKey = options.key;
+    this.maxExpirationSeconds = options.maxExpirationSeconds;
+    this.extendsExpiration = options.extendsExpiration ?? true;
     this.audiences = options.audiences ?? [options.issuer];
-    this.verificationKeys = [options.key, ...(options.verificationKeys ?? [])].map(verificationKey);
+    const keys = [options.key, ...(options.verificationKeys ?? [])].map(verificationKey);
+    this.verificationKeys = keys.filter(({ id }, index) => keys.findIndex((one) => one.id === id) === index);
     this.#issuers = new Set([options.issuer, ...(options.acceptedIssuers ?? [])]);
   }
 

@@ -21,6 +21,12 @@ export function rejectionReason(error: StatusError): string {
   return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
+/** Whether callers without credentials are let in; with `paths`, on these only. */
+export interface Anonymous {
+  enabled: boolean;
+  paths?: readonly string[];
+}
+
 /**
  * The first authenticator to know the user wins, even where one before it refused its own sort of credentials. Was one
  * refused and none accepted, the request is refused too; without any credentials it is the anonymous user's.
@@ -28,19 +34,19 @@ export function rejectionReason(error: StatusError): string {
 export class UnionAuthenticator implements Authenticator {
   readonly name = 'union';
   readonly #authenticators: readonly Authenticator[];
-  readonly #allowAnonymous: boolean;
+  readonly #anonymous: Anonymous;
   /** Users with the group added, one for each the authenticators remember: authorizers remember by identity. */
   readonly #grouped = new WeakMap<UserInfo, UserInfo>();
 
   constructor({
     authenticators,
-    allowAnonymous = true,
+    anonymous: allowed = { enabled: true },
   }: {
     authenticators: readonly Authenticator[];
-    allowAnonymous?: boolean;
+    anonymous?: Anonymous;
   }) {
     this.#authenticators = authenticators;
-    this.#allowAnonymous = allowAnonymous;
+    this.#anonymous = allowed;
   }
 
   async authenticate(
@@ -48,7 +54,12 @@ export class UnionAuthenticator implements Authenticator {
     options?: { audiences?: readonly string[] },
   ): Promise<Authenticated | undefined> {
     const found = await this.identify(credentials, options);
-    return found ?? (this.#allowAnonymous ? { user: anonymous } : undefined);
+    return found ?? (this.#letsIn(credentials) ? { user: anonymous } : undefined);
+  }
+
+  #letsIn({ target = '' }: Credentials): boolean {
+    const { enabled, paths } = this.#anonymous;
+    return enabled && (!paths?.length || paths.includes(target.split('?')[0]!));
   }
 
   /** As `authenticate`, but nobody is nobody: what a TokenReview asks. */

@@ -45,7 +45,7 @@ export function wantedUserOf(rawHeaders: readonly string[]): WantedUser | undefi
 }
 
 /** A key that is no valid escape is taken as it is. */
-function unescapeKey(key: string): string {
+export function unescapeKey(key: string): string {
   try {
     return decodeURIComponent(key);
   } catch {

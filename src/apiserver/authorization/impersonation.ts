@@ -3,6 +3,7 @@
  * which requests it covers, then the verb `impersonate`, which covers all.
  * https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/ and KEP-5284, on by default in 1.36.
  */
+import { domainPrefixedPathErrors } from '#apimachinery/domain-path.js';
 import type { StatusError } from '#apimachinery/errors.js';
 import { labelProblems, subdomainProblems } from '#apimachinery/names.js';
 import { freeze } from '#base/json.js';
@@ -225,26 +226,14 @@ function withoutExtra(requester: UserInfo): UserInfo {
   return { ...requester, extra: { [associatedKeysKey]: Object.keys(requester.extra ?? {}).sort() } };
 }
 
-const pathForm = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
-
 function extraProblem(extra: WantedUser['extra']): string | undefined {
   for (const [key, values] of extra) {
     if (key === '') return 'impersonating the empty string key in extra is not allowed';
-    const problem = keyProblem(key);
-    if (problem) return `impersonating an invalid key in extra is not allowed: extra.key: Invalid value: ${problem}`;
+    const [problem] = domainPrefixedPathErrors('extra.key', key);
+    if (problem) return `impersonating an invalid key in extra is not allowed: ${problem.message}`;
     if (key !== key.toLowerCase())
       return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`;
     if (values.includes('')) return 'impersonating the empty string value in extra is not allowed';
   }
   return undefined;
-}
-
-function keyProblem(key: string): string | undefined {
-  const slash = key.indexOf('/');
-  const [host, path] = slash < 0 ? ['', ''] : [key.slice(0, slash), key.slice(slash + 1)];
-  if (!host || !path) return `${JSON.stringify(key)}: must be a domain-prefixed path (such as "acme.io/foo")`;
-  const [problem] = subdomainProblems(host);
-  if (problem) return `${JSON.stringify(host)}: ${problem}`;
-  if (new RegExp(`^${pathForm}$`).test(path)) return undefined;
-  return `${JSON.stringify(path)}: Invalid path (regex used for validation is '${pathForm}')`;
 }

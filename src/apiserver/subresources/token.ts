@@ -41,10 +41,15 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
       request.spec.expirationSeconds ??= 3600;
       const errors = validate(request);
       if (errors.length > 0) throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest', name: '' }, errors);
-      const { audiences = [], expirationSeconds, boundObjectRef } = request.spec;
+      const { audiences = [], boundObjectRef } = request.spec;
+      const expirationSeconds = Math.min(
+        request.spec.expirationSeconds,
+        tokens.maxExpirationSeconds ?? Number.POSITIVE_INFINITY,
+      );
       const bound = boundObjectRef ? await bind(call, { reference: boundObjectRef, account }) : {};
       const isOwnAudience = audiences.every((audience) => tokens.audiences.includes(audience));
-      const isExtended = expirationSeconds === automountedTokenSeconds && isOwnAudience;
+      const isExtended =
+        tokens.extendsExpiration && expirationSeconds === automountedTokenSeconds && isOwnAudience && bound.pod;
       const { token, expiresMs } = tokens.issue({
         ...bound,
         namespace: key.namespace,

@@ -137,6 +137,7 @@ export const clusterRoles: Record<string, RoleText> = {
       'get list patch update watch: resourceclaims/status @resource.k8s.io',
       'get list patch update watch: pods/finalizers',
       'get list watch: resourceslices @resource.k8s.io',
+      'patch update: resourceclaims/binding @resource.k8s.io',
     ],
     subjects: ['User system:kube-scheduler'],
   },

@@ -174,6 +174,7 @@ export const controllerRoles: Record<string, readonly string[]> = {
     'patch update: resourceclaims resourceclaims/status @resource.k8s.io',
     'patch update: pods/status',
     events,
+    'patch update: resourceclaims/binding @resource.k8s.io',
   ],
   'resourcequota-controller': ['list watch: * @*', 'update: resourcequotas/status', events],
   'root-ca-cert-publisher': ['create update: configmaps', events],

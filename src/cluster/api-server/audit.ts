@@ -1,12 +1,11 @@
-/**
- * The settings of the API server that kube-apiserver has too, by the names that it gives its flags.
- * https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
- */
+/** The settings of auditing, by the names of kube-apiserver's flags, and the auditor that they ask for. */
 import { resolve } from 'node:path';
-import { parseDuration } from '#apimachinery/codec/time.js';
-import { ConfigError, oneOf, type Setting, wholeNumber } from './setting.js';
+import type { OpenAuditor } from '#apiserver/audit/open.js';
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
+import { choice, duration, file, flag, number, type Setting, text } from '../setting.js';
 
-export interface ApiServerSettings {
+export interface AuditSettings {
   auditPolicyFile: string | undefined;
   auditLogPath: string | undefined;
   auditLogFormat: 'json' | 'legacy';
@@ -33,10 +32,9 @@ export interface ApiServerSettings {
   auditWebhookTruncateMaxEventSize: number;
 }
 
-const count = 1_000_000_000;
 const modes = ['batch', 'blocking', 'blocking-strict'];
 
-export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
+export const auditSettings: Record<keyof AuditSettings, Setting> = {
   auditPolicyFile: file('audit-policy-file', 'what to record of requests (audit.k8s.io/v1 Policy)'),
   auditLogPath: {
     ...text('audit-log-path', 'record requests in this file; - is standard output'),
@@ -66,43 +64,61 @@ export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
   auditWebhookTruncateMaxEventSize: number('audit-webhook-truncate-max-event-size', 102_400, 'of events in bytes'),
 };
 
-function named(name: string, value: string, help: string): Pick<Setting, 'flag' | 'env' | 'help'> {
-  return { flag: `--${name} <${value}>`, env: `T8S_${name.toUpperCase().replaceAll('-', '_')}`, help };
+const dayMs = 24 * 3600 * 1000;
+const megabyte = 2 ** 20;
+
+/** Undefined where nothing is to be recorded. Throws ConfigurationError or KubeconfigError for a file that cannot be used. */
+export async function openAudit(
+  settings: AuditSettings,
+  environment: { clock: Clock; log: Log },
+): Promise<OpenAuditor | undefined> {
+  const { auditPolicyFile: policyFile, auditLogPath, auditWebhookConfigFile: configFile } = settings;
+  // Without a policy nothing is recorded, and without a place for it neither: as upstream.
+  if (!policyFile || !(auditLogPath || configFile)) return undefined;
+  const { openAuditor } = await import('#apiserver/audit/open.js');
+  return openAuditor(
+    {
+      policyFile,
+      log: auditLogPath
+        ? {
+            path: auditLogPath,
+            format: settings.auditLogFormat,
+            bytesMax: settings.auditLogMaxsize * megabyte,
+            backupsMax: settings.auditLogMaxbackup,
+            ageMaxMs: settings.auditLogMaxage * dayMs,
+            compress: settings.auditLogCompress,
+            mode: settings.auditLogMode,
+            batch: {
+              bufferSize: settings.auditLogBatchBufferSize,
+              batchSizeMax: settings.auditLogBatchMaxSize,
+              batchWaitMs: settings.auditLogBatchMaxWait,
+            },
+            truncateBytes: settings.auditLogTruncateEnabled ? settings.auditLogTruncateMaxEventSize : undefined,
+          }
+        : undefined,
+      webhook: configFile
+        ? {
+            configFile,
+            initialBackoffMs: settings.auditWebhookInitialBackoff,
+            mode: settings.auditWebhookMode,
+            batch: webhookBatch(settings),
+            truncateBytes: settings.auditWebhookTruncateEnabled ? settings.auditWebhookTruncateMaxEventSize : undefined,
+          }
+        : undefined,
+    },
+    environment,
+  );
 }
 
-function text(name: string, help: string): Setting {
-  return { ...named(name, 'text', help), parse: (given) => given };
-}
-
-function file(name: string, help: string): Setting {
-  return { ...named(name, 'file', help), parse: (given) => resolve(given) };
-}
-
-function number(name: string, fallback: number, help: string): Setting {
-  return { ...named(name, 'number', help), parse: wholeNumber({ name, min: 0, max: count }), default: fallback };
-}
-
-function choice(name: string, values: readonly string[], fallback: string, help: string): Setting {
-  return { ...named(name, values.join('|'), help), parse: oneOf(name, values), default: fallback };
-}
-
-/** In milliseconds, from Go's form: `1m30s`. */
-function duration(name: string, fallback: string, help: string): Setting {
-  const parse = (given: string) => {
-    try {
-      return Number(parseDuration(given) / 1_000_000n);
-    } catch (error) {
-      throw new ConfigError(`--${name} must be a duration such as 1m30s: ${(error as Error).message}`);
-    }
+function webhookBatch(settings: AuditSettings) {
+  const throttle = {
+    perSecond: settings.auditWebhookBatchThrottleQps,
+    burst: settings.auditWebhookBatchThrottleBurst,
   };
-  return { ...named(name, 'duration', help), parse, default: parse(fallback) };
-}
-
-/** `--x` alone says true. */
-function flag(name: string, fallback: boolean, help: string): Setting {
-  const parse = (given: string) => {
-    if (given !== 'true' && given !== 'false') throw new ConfigError(`--${name} must be true or false`);
-    return given === 'true';
+  return {
+    bufferSize: settings.auditWebhookBatchBufferSize,
+    batchSizeMax: settings.auditWebhookBatchMaxSize,
+    batchWaitMs: settings.auditWebhookBatchMaxWait,
+    throttle: settings.auditWebhookBatchThrottleEnable ? throttle : undefined,
   };
-  return { ...named(name, 'true|false', help), flag: `--${name} [true|false]`, parse, default: fallback };
 }

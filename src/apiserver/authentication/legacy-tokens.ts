@@ -1,0 +1,75 @@
+/**
+ * Tokens of service accounts that stand in secrets, without an end: they hold as long as secret and account are there.
+ * https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#manual-secret-management-for-serviceaccounts
+ */
+import type { Secret } from '#api/gen/core-v1.js';
+import { legacyClaimPrefix, legacyIssuer } from '#apimachinery/legacy-token.js';
+import type { Clock } from '#base/clock.js';
+import { freeze } from '#base/json.js';
+import { JwsError, peekClaims, type VerificationKey, verifyToken } from '#base/jws.js';
+import type { Authenticator } from './authenticator.js';
+import { type BoundObjects, serviceAccountGroups, serviceAccountUserName } from './service-account-tokens.js';
+import { rejected } from './union.js';
+
+export const lastUsedLabel = 'kubernetes.io/legacy-token-last-used';
+const invalidSinceLabel = 'kubernetes.io/legacy-token-invalid-since';
+
+export interface LegacyTokenOptions {
+  keys: readonly VerificationKey[];
+  objects: BoundObjects;
+  clock: Clock;
+  /** Notes on the secret that its token was used on this day; failing to is no reason to refuse it. */
+  noteUse(secret: Secret, day: string): Promise<void>;
+}
+
+export function legacyTokens({ keys, objects, clock, noteUse }: LegacyTokenOptions): Authenticator {
+  return {
+    name: 'legacy service account token',
+    async authenticate({ bearerToken: token }) {
+      if (!token || peekClaims(token)?.['iss'] !== legacyIssuer) return undefined;
+      const { namespace, secretName, name, uid } = claimsOf(token, keys);
+      const secret = (await objects.get('Secret', { namespace, name: secretName })) as Secret | undefined;
+      if (!secret || secret.metadata.deletionTimestamp) throw rejected('token has been invalidated');
+      if (Buffer.from(secret.data?.['token'] ?? '', 'base64').toString() !== token)
+        throw rejected("token doesn't match server's copy");
+      if (secret.metadata.labels?.[invalidSinceLabel])
+        throw rejected(`the token in secret ${namespace}/${secretName} has been marked invalid`);
+      await requireAccount(objects, { namespace, name, uid });
+      const day = new Date(clock.now()).toISOString().slice(0, 10);
+      if (secret.metadata.labels?.[lastUsedLabel] !== day) await noteUse(secret, day);
+      const user = { name: serviceAccountUserName({ namespace, name }), uid, groups: serviceAccountGroups(namespace) };
+      return { user: freeze(user) };
+    },
+  };
+}
+
+function claimsOf(token: string, keys: readonly VerificationKey[]) {
+  let claims: Record<string, unknown>;
+  try {
+    claims = verifyToken(token, keys);
+  } catch (error) {
+    if (error instanceof JwsError) throw rejected(error.message, { cause: error });
+    throw error;
+  }
+  const text = (key: string) => String(claims[`${legacyClaimPrefix}/${key}`] ?? '');
+  const found = {
+    namespace: text('namespace'),
+    secretName: text('secret.name'),
+    name: text('service-account.name'),
+    uid: text('service-account.uid'),
+  };
+  if (Object.values(found).includes('')) throw rejected('could not get required claims');
+  if (claims['sub'] !== serviceAccountUserName(found)) throw rejected('sub claim is invalid');
+  return found;
+}
+
+async function requireAccount(
+  objects: BoundObjects,
+  { namespace, name, uid }: { namespace: string; name: string; uid: string },
+): Promise<void> {
+  const account = await objects.get('ServiceAccount', { namespace, name });
+  if (!account) throw rejected(`serviceaccounts "${name}" not found`);
+  if (account.metadata.deletionTimestamp) throw rejected(`ServiceAccount ${namespace}/${name} has been deleted`);
+  if (account.metadata.uid !== uid)
+    throw rejected(`ServiceAccount UID (${account.metadata.uid}) does not match claim (${uid})`);
+}

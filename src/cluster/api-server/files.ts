@@ -1,0 +1,21 @@
+/** What the settings of the API server name in files, opened before it starts; what is not set is not loaded. */
+import type { OpenAuditor } from '#apiserver/audit/open.js';
+import { openAudit } from './audit.js';
+import { type Authentication, type AuthenticationEnvironment, openAuthentication } from './authentication.js';
+import type { ApiServerSettings } from './settings.js';
+
+export interface ApiServerFiles {
+  audit?: OpenAuditor;
+  authentication: Authentication;
+}
+
+/** Throws ConfigurationError or KubeconfigError for a file that cannot be used. */
+export async function openApiServerFiles(
+  settings: ApiServerSettings,
+  environment: AuthenticationEnvironment,
+): Promise<ApiServerFiles> {
+  return {
+    audit: await openAudit(settings, environment),
+    authentication: await openAuthentication(settings, environment),
+  };
+}
