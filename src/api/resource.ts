@@ -84,7 +84,7 @@ export interface ResourceSpec<T extends KubeObject> {
    */
   statusKeeps?: 'metadata' | readonly ('labels' | 'ownerReferences' | 'deletionTimestamp')[];
   /** For the `status` subresource; the spec of `old` and its metadata but labels etc. are kept already. */
-  prepareForStatusUpdate?: (object: T, old: T) => void;
+  prepareForStatusUpdate?: (object: T, old: T, context: { nowMs: number }) => void;
   /** Beyond the schema and the metadata, which are checked for every kind. */
   validate?: (object: T) => FieldError[];
   /** Beyond `validate`, for what only a new object must satisfy. */

@@ -80,7 +80,8 @@ function converted(resource: AnyResource, version: string): AnyResource {
     if (!rule) continue;
     rules[name] = (object: KubeObject, ...others: KubeObject[]) => {
       const changed = toStored(object)!;
-      rule(changed, ...others.map(toStored));
+      // What is said beside the objects, such as the time, is no object to convert.
+      rule(changed, ...others.map((other) => (other?.metadata ? toStored(other) : other)));
       become(object, convertOne(resource, changed, version));
     };
   }

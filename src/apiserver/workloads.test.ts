@@ -4,13 +4,20 @@ import daemonSets from '#api/apps/daemonset.js';
 import statefulSets from '#api/apps/statefulset.js';
 import cronJobs from '#api/batch/cronjob.js';
 import jobs from '#api/batch/job/index.js';
+import volumes from '#api/core/persistentvolume/index.js';
+import claims from '#api/core/persistentvolumeclaim.js';
+import controllers from '#api/core/replicationcontroller.js';
 import type { AnyResource } from '#api/resource.js';
 import type { Outcome } from './call.js';
+import { scaleHandler } from './subresources/scale.js';
 import { startTestServer } from './test-server.js';
 
 let test: ReturnType<typeof startTestServer>;
 beforeEach(() => {
-  test = startTestServer({ definitions: [statefulSets, daemonSets, jobs, cronJobs] as AnyResource[] });
+  test = startTestServer({
+    definitions: [statefulSets, daemonSets, jobs, cronJobs, controllers, volumes, claims] as AnyResource[],
+    subresources: [scaleHandler],
+  });
 });
 afterEach(() => test.close());
 
@@ -37,7 +44,7 @@ async function send(method: string, target: string, body?: object, type = 'appli
 }
 
 function pathOf(method: string, target: string, body: object | undefined): string {
-  const path = target.split('?')[0]!.replace(/\/status$/, '');
+  const path = target.split('?')[0]!.replace(/\/(status|scale)$/, '');
   return method === 'POST' ? `${path}/${(body as { metadata: { name: string } }).metadata.name}` : path;
 }
 
@@ -121,4 +128,32 @@ it('refuses a CronJob whose schedule cannot be read', async () => {
   );
   const taken = await send('POST', path, { metadata: { name: 'n' }, spec: { schedule: '@daily', jobTemplate } });
   expect([taken.message, taken.object.spec.concurrencyPolicy]).toEqual(['', 'Allow']);
+});
+
+it('scales a ReplicationController, whose selector is a map', async () => {
+  const path = '/api/v1/namespaces/default/replicationcontrollers';
+  const { object, message } = await send('POST', path, { metadata: { name: 'old' }, spec: { template: pods() } });
+  expect([message, object.spec.selector, object.metadata.labels]).toEqual(['', labels, labels]);
+  const { body } = await test.transport.request({ method: 'GET', path: `${path}/old/scale` });
+  expect(body).toMatchObject({ spec: { replicas: 1 }, status: { replicas: 0, selector: 'app=a' } });
+  const scaled = await send('PATCH', `${path}/old/scale`, { spec: { replicas: 4 } }, merge);
+  expect([scaled.message, scaled.object.spec.replicas, scaled.object.metadata.generation]).toEqual(['', 4, 2]);
+});
+
+it('keeps the time at which a volume changed its phase, and says from what a claim is filled', async () => {
+  const spec = { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath: { path: '/data' } };
+  const { object } = await send('POST', '/api/v1/persistentvolumes', { metadata: { name: 'v' }, spec });
+  const { creationTimestamp } = object.metadata;
+  expect(object.status).toEqual({ phase: 'Pending', lastPhaseTransitionTime: creationTimestamp });
+  await test.clock.advance(60_000);
+  const bound = await send('PATCH', '/api/v1/persistentvolumes/v/status', { status: { phase: 'Bound' } }, merge);
+  expect(Date.parse(bound.object.status.lastPhaseTransitionTime) - Date.parse(creationTimestamp)).toBe(60_000);
+
+  const dataSource = { kind: 'PersistentVolumeClaim', name: 'other' };
+  const wish = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, dataSource };
+  const claim = await send('POST', '/api/v1/namespaces/default/persistentvolumeclaims', {
+    metadata: { name: 'c' },
+    spec: wish,
+  });
+  expect(claim.object).toMatchObject({ spec: { dataSourceRef: dataSource }, status: { phase: 'Pending' } });
 });

@@ -3,21 +3,23 @@ import type { PersistentVolumeClaim, PersistentVolumeClaimSpec, TypedLocalObject
 import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { Quantity } from '#apimachinery/quantity.js';
-import { checkOptionalEnum, checkReference, checkSubdomain, type FieldErrors } from '../meta/check.js';
+import { checkLabel, checkOptionalEnum, checkReference, checkSubdomain, type FieldErrors } from '../meta/check.js';
 import { roundResources, roundUpToMilli } from './pod/defaults.js';
 import { byteWarnings } from './pod/warnings.js';
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 
 export function* checkClaimSpec(path: string, spec: PersistentVolumeClaimSpec): FieldErrors {
-  yield* checkAccessModes(`${path}.accessModes`, spec.accessModes ?? []);
+  if (!spec.accessModes?.length) yield required(`${path}.accessModes`, 'at least 1 access mode is required');
   yield* validateLabelSelector(spec.selector, `${path}.selector`);
+  yield* checkModes(`${path}.accessModes`, spec.accessModes ?? []);
   yield* checkStorage(`${path}.resources[storage]`, spec.resources?.requests?.['storage']);
   yield* checkReference(`${path}.storageClassName`, spec.storageClassName);
   yield* checkOptionalEnum(`${path}.volumeMode`, spec.volumeMode, ['Block', 'Filesystem']);
   const { dataSource, dataSourceRef } = spec;
   if (dataSource) yield* checkDataSource(`${path}.dataSource`, dataSource);
   if (dataSourceRef) yield* checkDataSource(`${path}.dataSourceRef`, dataSourceRef);
+  if (dataSourceRef?.namespace) yield* checkLabel(`${path}.dataSourceRef.namespace`, dataSourceRef.namespace);
   if (dataSource && dataSourceRef?.namespace)
     yield invalidValue(path, `${path}.dataSource`, 'may not be specified when dataSourceRef.namespace is specified');
   else if (dataSource && dataSourceRef && !isSameSource(dataSource, dataSourceRef))
@@ -39,10 +41,12 @@ export function claimWarnings(path: string, { resources }: PersistentVolumeClaim
   return [...byteWarnings(`${path}.resources.requests`, 'storage', resources?.requests)];
 }
 
-export function* checkAccessModes(path: string, modes: readonly string[]): FieldErrors {
-  if (modes.length === 0) yield required(path, 'at least 1 access mode is required');
+export function* checkModes(path: string, modes: readonly string[]): FieldErrors {
   for (const mode of modes) if (!accessModes.includes(mode)) yield notSupported(path, mode, accessModes);
-  if (modes.includes('ReadWriteOncePod') && modes.some((mode) => mode !== 'ReadWriteOncePod'))
+  if (
+    modes.includes('ReadWriteOncePod') &&
+    modes.some((mode) => mode !== 'ReadWriteOncePod' && accessModes.includes(mode))
+  )
     yield forbiddenField(path, 'may not use ReadWriteOncePod with other access modes');
 }
 

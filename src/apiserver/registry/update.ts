@@ -144,7 +144,7 @@ function keepMetadata({ metadata }: KubeObject, { metadata: old }: KubeObject): 
 
 /** A write to the resource keeps the status, one to `/status` the rest, one to `/finalize` all but the spec. */
 function keepOthersPart(
-  { resource }: ResourceContext,
+  { resource, clock }: ResourceContext,
   { desired, old, write }: { desired: KubeObject; old: KubeObject; write: UpdateRequest },
 ): KubeObject {
   if (write.rules) {
@@ -155,7 +155,7 @@ function keepOthersPart(
     const metadata = statusMetadata(desired, old, resource.statusKeeps);
     const object: KubeObject = { ...old, apiVersion: desired.apiVersion, kind: desired.kind, metadata };
     setOrDelete(object as KubeObject & Stateful, 'status', (desired as Stateful).status);
-    resource.prepareForStatusUpdate?.(object, old);
+    resource.prepareForStatusUpdate?.(object, old, { nowMs: clock.now() });
     return object;
   }
   if (resource.subresources?.status)

@@ -60,11 +60,12 @@ const integerResources = [
 export function* checkResourceName(path: string, name: string): FieldErrors {
   const problems = qualifiedNameProblems(name);
   for (const problem of problems) yield invalidValue(path, name, problem);
-  if (problems.length > 0 || name.includes('/') || isHugePages(name) || standardResources.includes(name)) return;
+  if (problems.length > 0 || name.includes('/') || standardResources.includes(name)) return;
+  if (isHugePages(name) || name.startsWith('requests.hugepages-')) return;
   yield invalidValue(path, name, 'must be a standard resource type or fully qualified');
 }
 
-function* checkContainerResourceName(path: string, name: string): FieldErrors {
+export function* checkContainerResourceName(path: string, name: string): FieldErrors {
   yield* checkResourceName(path, name);
   if (!name.includes('/')) {
     if (!standardContainerResources.includes(name) && !isHugePages(name))

@@ -1,7 +1,13 @@
 /** Rules of the sources that name some storage system directly: mostly, which of their fields must be there. */
-import type { FCVolumeSource, ISCSIVolumeSource, VolumeSource } from '#api/gen/core-v1.js';
+import type {
+  FCVolumeSource,
+  ISCSIVolumeSource,
+  QuobyteVolumeSource,
+  StorageOSVolumeSource,
+  VolumeSource,
+} from '#api/gen/core-v1.js';
 import { invalidValue, notSupported, required } from '#apimachinery/field-error.js';
-import { checkOptionalEnum, checkRange, type FieldErrors } from '../../meta/check.js';
+import { checkLabel, checkOptionalEnum, checkRange, type FieldErrors } from '../../meta/check.js';
 import { checkDescendingPath } from './validate-paths.js';
 
 /** By source, the fields that must not be empty. */
@@ -15,7 +21,6 @@ const requiredFields: Partial<Record<keyof VolumeSource, readonly string[]>> = {
   rbd: ['monitors', 'image'],
   cinder: ['volumeID'],
   cephfs: ['monitors'],
-  quobyte: ['registry', 'volume'],
   flexVolume: ['driver'],
   azureFile: ['secretName', 'shareName'],
   vsphereVolume: ['volumePath'],
@@ -38,6 +43,10 @@ export function* checkLegacySource(path: string, source: VolumeSource): FieldErr
     }
   }
   const { gitRepo, gcePersistentDisk, awsElasticBlockStore, nfs, iscsi, fc, flocker, flexVolume, azureDisk } = source;
+  const { quobyte, cinder, storageos } = source;
+  if (quobyte) yield* checkQuobyte(path, quobyte);
+  if (storageos) yield* checkStorageOs(path, storageos);
+  if (cinder?.secretRef && !cinder.secretRef.name) yield required(`${path}.secretRef.name`);
   if (gitRepo) yield* checkDescendingPath(`${path}.directory`, gitRepo.directory ?? '');
   for (const disk of [gcePersistentDisk, awsElasticBlockStore]) {
     const partition = disk?.partition ?? 0;
@@ -56,6 +65,25 @@ export function* checkLegacySource(path: string, source: VolumeSource): FieldErr
   if (azureDisk) yield* checkAzureDisk(path, azureDisk);
 }
 
+const tenantLengthMax = 64;
+
+function* checkQuobyte(path: string, { registry, tenant = '', volume }: QuobyteVolumeSource): FieldErrors {
+  const rule = 'must be a host:port pair or multiple pairs separated by commas';
+  if (!registry) yield required(`${path}.registry`, rule);
+  else if (tenant.length > tenantLengthMax)
+    yield required(`${path}.tenant`, 'must be a UUID and may not exceed a length of 64 characters');
+  else
+    for (const pair of registry.split(','))
+      if (!/^(\[[^[\]]*\]|[^:[\]]*):[^:[\]]*$/.test(pair)) yield invalidValue(`${path}.registry`, registry, rule);
+  if (!volume) yield required(`${path}.volume`);
+}
+
+function* checkStorageOs(path: string, { volumeName, volumeNamespace, secretRef }: StorageOSVolumeSource): FieldErrors {
+  if (volumeName) yield* checkLabel(`${path}.volumeName`, volumeName);
+  if (volumeNamespace) yield* checkLabel(`${path}.volumeNamespace`, volumeNamespace);
+  if (secretRef && !secretRef.name) yield required(`${path}.secretRef.name`);
+}
+
 const iscsiNames = [
   /^iqn\.\d{4}-\d{2}\.([\w-]+\.)*[\w-]+(:[^,;*&$|\s]+)?$/i,
   /^eui\.[0-9a-f]{16}$/i,
@@ -72,7 +100,11 @@ function* checkIscsi(path: string, iscsi: ISCSIVolumeSource): FieldErrors {
 function* checkIscsiName(path: string, name: string): FieldErrors {
   if (!/^(iqn|eui|naa)/.test(name))
     yield invalidValue(path, name, 'must be valid format starting with iqn, eui, or naa');
-  else if (!iscsiNames.some((pattern) => pattern.test(name))) yield invalidValue(path, name, 'must be valid format');
+  else if (!isIscsiName(name)) yield invalidValue(path, name, 'must be valid format');
+}
+
+export function isIscsiName(name: string): boolean {
+  return iscsiNames.some((pattern) => pattern.test(name));
 }
 
 function* checkFibreChannel(path: string, { targetWWNs = [], wwids = [], lun }: FCVolumeSource): FieldErrors {

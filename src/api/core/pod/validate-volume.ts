@@ -1,6 +1,6 @@
 /** Rules of a pod's volumes: unique names, exactly one source each, and what the common sources need. */
 import type { PodSpec, SecretVolumeSource, Volume, VolumeSource } from '#api/gen/core-v1.js';
-import { duplicate, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
+import { duplicate, forbiddenField, invalidValue, required, tooLong } from '#apimachinery/field-error.js';
 import { labelProblems, subdomainProblems } from '#apimachinery/names.js';
 import type { ObjectMeta } from '#apimachinery/object.js';
 import { Quantity } from '#apimachinery/quantity.js';
@@ -152,7 +152,7 @@ const hostPathTypes = [
   'Socket',
 ];
 
-function* checkHostPath(at: string, { hostPath }: Volume): FieldErrors {
+export function* checkHostPath(at: string, { hostPath }: Pick<Volume, 'hostPath'>): FieldErrors {
   if (!hostPath?.path) {
     yield required(`${at}.path`);
     return;
@@ -175,9 +175,11 @@ function* checkCsi(at: string, { csi }: Volume): FieldErrors {
   else for (const problem of subdomainProblems(name)) yield invalidValue(`${at}.name`, name, problem);
 }
 
+const driverNameBytesMax = 63;
+
 export function* checkDriverName(at: string, driver: string): FieldErrors {
   if (!driver) yield required(at);
-  if (driver.length > 63) yield invalidValue(at, driver, 'must be no more than 63 characters');
+  if (Buffer.byteLength(driver) > driverNameBytesMax) yield tooLong(at, driverNameBytesMax);
   for (const problem of subdomainProblems(driver.toLowerCase())) yield invalidValue(at, driver, problem);
 }
 

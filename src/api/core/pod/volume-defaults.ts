@@ -1,5 +1,5 @@
 /** Defaults of the sources of volumes. */
-import type { ProjectedVolumeSource, Volume, VolumeSource } from '#api/gen/core-v1.js';
+import type { PersistentVolumeSource, ProjectedVolumeSource, Volume, VolumeSource } from '#api/gen/core-v1.js';
 import { defaultPullPolicy } from './image.js';
 
 /** rw-r--r-- */
@@ -33,7 +33,8 @@ function defaultProjected(projected: ProjectedVolumeSource): void {
   }
 }
 
-function defaultBlockSources({ iscsi, rbd, azureDisk, scaleIO }: VolumeSource): void {
+/** Of pods' volumes and of persistent ones, whose sources differ only in how they name secrets. */
+export function defaultBlockSources({ iscsi, rbd, azureDisk, scaleIO }: VolumeSource | PersistentVolumeSource): void {
   if (iscsi) iscsi.iscsiInterface ||= 'default';
   if (rbd) {
     rbd.pool ||= 'rbd';

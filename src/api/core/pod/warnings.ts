@@ -69,7 +69,7 @@ function* nodeLabelWarnings(path: string, spec: PodSpec): Warnings {
   }
 }
 
-function* termWarnings(path: string, { matchExpressions }: NodeSelectorTerm): Warnings {
+export function* termWarnings(path: string, { matchExpressions }: NodeSelectorTerm): Warnings {
   for (const { path: at, value } of each(`${path}.matchExpressions`, matchExpressions)) {
     const message = deprecatedNodeLabels[value.key];
     if (message) yield `${at}.key: ${value.key} is ${message}`;
