@@ -5,7 +5,7 @@
 import { isIP, isIPv4 } from 'node:net';
 import { canonicalIpv6, cidrProblems, ipProblems } from '#apimachinery/addresses.js';
 import type { FieldError } from '#apimachinery/field-error.js';
-import { duplicate, forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '#apimachinery/field-error.js';
 import { labelProblems, portNameProblems, qualifiedNameProblems, subdomainProblems } from '#apimachinery/names.js';
 
 export type FieldErrors = Generator<FieldError, void, undefined>;
@@ -149,4 +149,16 @@ export function* checkUnique(path: string, list: readonly string[] | undefined):
     if (seen.has(value)) yield duplicate(at, value);
     seen.add(value);
   }
+}
+
+const driverNameBytesMax = 63;
+
+/** Drivers of volumes and devices are named by domain, upper case allowed. */
+export function* checkDriverName(path: string, name: string | undefined): FieldErrors {
+  if (!name) {
+    yield required(path);
+    return;
+  }
+  if (Buffer.byteLength(name) > driverNameBytesMax) yield tooLong(path, driverNameBytesMax);
+  yield* check(path, name, (text) => subdomainProblems(text.toLowerCase()));
 }

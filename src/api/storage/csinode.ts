@@ -2,10 +2,9 @@
 import type { CSINode, CSINodeDriver } from '#api/gen/storage-v1.js';
 import { duplicate, type FieldError, invalidValue, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
-import { checkNonNegative, checkQualifiedName, each, type FieldErrors } from '../meta/check.js';
+import { checkDriverName, checkNonNegative, checkQualifiedName, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
-import { checkDriverName } from './rules.js';
 
 const nodeIdBytesMax = 256;
 

@@ -1,12 +1,10 @@
 /** Rules that several kinds of storage.k8s.io share. */
 import { type FieldError, forbiddenField, invalidValue, required, tooLong } from '#apimachinery/field-error.js';
-import { subdomainProblems } from '#apimachinery/names.js';
 import { equal } from '#base/json.js';
-import { check, checkQualifiedName, type FieldErrors } from '../meta/check.js';
+import { checkQualifiedName, type FieldErrors } from '../meta/check.js';
 
 const parametersMax = 512;
 export const parametersBytesMax = 256 * 1024;
-const driverNameBytesMax = 63;
 
 /** Who makes volumes: a qualified name, in any case. */
 export function* checkProvisioner(path: string, name: string | undefined): FieldErrors {
@@ -34,16 +32,6 @@ export function bytesOf(texts: Record<string, string> | undefined): number {
     (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
     0,
   );
-}
-
-/** CSI drivers are named by domain, upper case allowed. */
-export function* checkDriverName(path: string, name: string | undefined): FieldErrors {
-  if (!name) {
-    yield required(path);
-    return;
-  }
-  if (Buffer.byteLength(name) > driverNameBytesMax) yield tooLong(path, driverNameBytesMax);
-  yield* check(path, name, (text) => subdomainProblems(text.toLowerCase()));
 }
 
 /** What upstream forbids to change with a sentence of its own. */

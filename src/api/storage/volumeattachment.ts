@@ -7,10 +7,10 @@ import type {
 } from '#api/gen/storage-v1.js';
 import { forbiddenField, invalidValue, required, tooLong } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
-import { checkSubdomain, type FieldErrors, int32Max, rangeMessage } from '../meta/check.js';
+import { checkDriverName, checkSubdomain, type FieldErrors, int32Max, rangeMessage } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
-import { bytesOf, checkDriverName, parametersBytesMax } from './rules.js';
+import { bytesOf, parametersBytesMax } from './rules.js';
 
 const messageBytesMax = 1024;
 

@@ -16,6 +16,7 @@ import {
 } from './certificates.js';
 import { defaultIngressClass, defaultStorageClass } from './default-classes.js';
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
+import { adminDevices, deviceTaintTimes } from './devices.js';
 import { limitRanger } from './limit-ranger.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
@@ -65,6 +66,8 @@ export function admissionPlugins(dependencies: AdmissionDependencies): Admission
     dependencies.webhooks.validating,
     rbacEscalation(dependencies),
     certificateRequester,
+    adminDevices(dependencies),
+    deviceTaintTimes(dependencies),
     new ServiceAddresses(dependencies),
   ];
 }

@@ -76,7 +76,7 @@ export function* checkContainerResourceName(path: string, name: string): FieldEr
 }
 
 /** A quota on it must be possible: `requests.<name>` has to be a qualified name as well. */
-function isExtendedName(name: string): boolean {
+export function isExtendedName(name: string): boolean {
   return isExtendedResource(name) && qualifiedNameProblems(`requests.${name}`).length === 0;
 }
 

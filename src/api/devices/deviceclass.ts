@@ -1,0 +1,27 @@
+/** DeviceClass: a sort of device that claims can name, as the administrator sees it. */
+import type { DeviceClass, DeviceClassSpec } from '#api/gen/resource-v1.js';
+import { invalidValue } from '#apimachinery/field-error.js';
+import { isExtendedName } from '../core/pod/validate-resources.js';
+import type { FieldErrors } from '../meta/check.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+import { checkConfiguration, checkSelectors, claimListMax } from './claim-rules.js';
+import { checkList } from './names.js';
+
+export default defineResource<DeviceClass>({
+  group: 'resource.k8s.io',
+  versions: ['v1'],
+  kind: 'DeviceClass',
+  namespaced: false,
+  storageVersionHash: 'Yk2PTc1Ybxk=',
+  bumpsGeneration: ['spec'],
+  validate: ({ spec }) => [...checkSpec(spec ?? {})],
+  columns: [nameColumn, ageColumn],
+});
+
+function* checkSpec({ selectors, config, extendedResourceName: name }: DeviceClassSpec): FieldErrors {
+  yield* checkSelectors('spec.selectors', selectors);
+  yield* checkList('spec.config', config, { max: claimListMax }, checkConfiguration);
+  if (name !== undefined && !isExtendedName(name))
+    yield invalidValue('spec.extendedResourceName', name, 'must be a valid extended resource name');
+}

@@ -1,0 +1,33 @@
+/** ResourceClaim: devices that pods may use together, asked for and given. */
+import type { ResourceClaim } from '#api/gen/resource-v1.js';
+import { validateImmutable } from '#apimachinery/metadata-validation.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+import { checkClaimStatus } from './allocation-rules.js';
+import { checkDeviceClaim, defaultDeviceClaim } from './claim-rules.js';
+
+export default defineResource<ResourceClaim>({
+  group: 'resource.k8s.io',
+  versions: ['v1'],
+  kind: 'ResourceClaim',
+  namespaced: true,
+  subresources: { status: true },
+  storageVersionHash: 'wgAZaHcZxUg=',
+  default({ spec, status }) {
+    defaultDeviceClaim(spec?.devices);
+    for (const { tolerations } of status?.allocation?.devices?.results ?? [])
+      for (const toleration of tolerations ?? []) toleration.operator ||= 'Equal';
+  },
+  validateCreate: ({ spec }) => [...checkDeviceClaim('spec.devices', spec?.devices ?? {})],
+  validateUpdate: (claim, old) => validateImmutable('spec', { value: claim.spec, old: old.spec }),
+  validateStatusUpdate: (claim, old) => [...checkClaimStatus(claim, old)],
+  columns: [nameColumn, { name: 'State', type: 'string', cell: stateCell }, ageColumn],
+});
+
+function stateCell({ metadata, status }: ResourceClaim): string {
+  const isDeleted = metadata.deletionTimestamp !== undefined;
+  const states = isDeleted ? ['deleted'] : [];
+  if (status?.allocation) states.push('allocated', ...(status.reservedFor?.length ? ['reserved'] : []));
+  else if (!isDeleted) states.push('pending');
+  return states.join(',');
+}

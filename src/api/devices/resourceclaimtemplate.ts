@@ -1,0 +1,32 @@
+/** ResourceClaimTemplate: what each pod's own ResourceClaim is made from. */
+import type { ResourceClaimTemplate } from '#api/gen/resource-v1.js';
+import {
+  validateAnnotations,
+  validateFinalizers,
+  validateImmutable,
+  validateLabels,
+} from '#apimachinery/metadata-validation.js';
+import type { FieldErrors } from '../meta/check.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+import { checkDeviceClaim, defaultDeviceClaim } from './claim-rules.js';
+
+export default defineResource<ResourceClaimTemplate>({
+  group: 'resource.k8s.io',
+  versions: ['v1'],
+  kind: 'ResourceClaimTemplate',
+  namespaced: true,
+  storageVersionHash: 'TuzjC49aUfM=',
+  default: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),
+  validateCreate: (template) => [...checkTemplate(template)],
+  validateUpdate: (template, old) => validateImmutable('spec', { value: template.spec, old: old.spec }),
+  columns: [nameColumn, ageColumn],
+});
+
+function* checkTemplate({ spec }: ResourceClaimTemplate): FieldErrors {
+  const { annotations, labels, finalizers } = spec?.metadata ?? {};
+  yield* validateAnnotations(annotations, 'spec.metadata.annotations');
+  yield* validateLabels(labels, 'spec.metadata.labels');
+  yield* validateFinalizers(finalizers, 'spec.metadata.finalizers');
+  yield* checkDeviceClaim('spec.spec.devices', spec?.spec?.devices ?? {});
+}

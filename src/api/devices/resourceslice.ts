@@ -1,0 +1,32 @@
+/** ResourceSlice: a part of the devices that a driver has in one pool. */
+import type { ResourceSlice, ResourceSliceSpec } from '#api/gen/resource-v1.js';
+import { validateImmutable } from '#apimachinery/metadata-validation.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
+import { defineResource } from '../resource.js';
+import { checkSliceSpec } from './slice-rules.js';
+
+export default defineResource<ResourceSlice>({
+  group: 'resource.k8s.io',
+  versions: ['v1'],
+  kind: 'ResourceSlice',
+  namespaced: false,
+  storageVersionHash: 'KsC072WgaEY=',
+  bumpsGeneration: ['spec'],
+  selectableFields: {
+    'spec.driver': ({ spec }) => spec?.driver ?? '',
+    'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
+  },
+  validate: ({ spec }) => [...checkSliceSpec(spec ?? ({} as ResourceSliceSpec))],
+  validateUpdate: ({ spec }, { spec: old }) => [
+    ...validateImmutable('spec.pool.name', { value: spec.pool?.name, old: old.pool?.name }),
+    ...validateImmutable('spec.driver', { value: spec.driver, old: old.driver }),
+    ...validateImmutable('spec.nodeName', { value: spec.nodeName, old: old.nodeName }),
+  ],
+  columns: [
+    nameColumn,
+    { name: 'Node', type: 'string', cell: ({ spec }) => spec?.nodeName ?? '<unset>' },
+    { name: 'Driver', type: 'string', cell: ({ spec }) => spec?.driver ?? '' },
+    { name: 'Pool', type: 'string', cell: ({ spec }) => spec?.pool?.name ?? '' },
+    ageColumn,
+  ],
+});
