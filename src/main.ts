@@ -78,5 +78,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   const { report } = await import('#cluster/commands/failure.js');
-  process.exitCode = report(error);
+  // What a start that failed has left open must not keep the command from ending.
+  process.exit(report(error));
 }

@@ -1,6 +1,6 @@
 /** The cluster's DNS server: UDP and TCP, answers of its own zone from informers, the rest from upstream. */
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket as UdpSocket } from 'node:dgram';
+import type { Server, Socket } from 'node:net';
 import packet, { type DecodedPacket, type Packet, type Answer as PacketAnswer, type Question } from 'dns-packet';
 import namespaces from '#api/core/namespace.js';
 import services from '#api/core/service.js';
@@ -11,6 +11,7 @@ import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
 import { InformerFactory } from '#client/informer.js';
 import { type DnsRecord, resolve, ttlSeconds, type ZoneData } from './records.js';
+import { openDnsSockets } from './sockets.js';
 import { Upstream } from './upstream.js';
 
 export interface DnsServerOptions {
@@ -47,24 +48,13 @@ export class DnsServer {
   /** Resolves when names of the cluster can be answered. Rejects when the port cannot be had. */
   async listen({ address, port, signal }: { address: string; port: number; signal: AbortSignal }): Promise<number> {
     this.#informers.start(signal);
-    const udp = createSocket('udp4');
+    const { udp, tcp, port: bound } = await openDnsSockets({ address, port }, (socket) => this.#serveTcp(socket));
     this.#udp = udp;
-    udp.on('message', (bytes, from) => {
-      void this.#answerUdp(bytes, (reply) => udp.send(reply, from.port, from.address));
-    });
-    await new Promise<void>((resolveBound, reject) => {
-      udp.once('error', reject);
-      udp.bind({ address, port, exclusive: true }, () => resolveBound());
-    });
-    udp.removeAllListeners('error');
-    udp.on('error', (err) => this.#options.log.warn('DNS socket', { err }));
-    const bound = udp.address().port;
-    const tcp = createServer((socket) => this.#serveTcp(socket));
     this.#tcp = tcp;
     tcp.maxConnections = tcpConnectionsMax;
-    await new Promise<void>((resolveBound, reject) => {
-      tcp.once('error', reject);
-      tcp.listen({ host: address, port: bound }, () => resolveBound());
+    udp.on('error', (err) => this.#options.log.warn('DNS socket', { err }));
+    udp.on('message', (bytes, from) => {
+      void this.#answerUdp(bytes, (reply) => udp.send(reply, from.port, from.address));
     });
     await this.#informers.synced();
     return bound;

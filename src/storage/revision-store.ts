@@ -240,12 +240,16 @@ export class RevisionStore implements Store {
   }
 
   #event(record: LogRecord): Event {
-    const before = record.previous > 0 ? this.#backing.record(record.previous) : undefined;
-    const previous = before && before.created > 0 ? entryOf(before) : undefined;
-    if (record.created > 0) return { type: 'put', entry: entryOf(record), previous };
+    if (record.created > 0) return putOf(record, () => this.#before(record));
     const { key, revision: modified } = record;
+    const previous = this.#before(record);
     const { value, created } = previous ?? { value: new Uint8Array(0), created: 0 };
     return { type: 'delete', entry: { key, value, created, modified }, previous };
+  }
+
+  #before({ previous }: LogRecord): Entry | undefined {
+    const before = previous > 0 ? this.#backing.record(previous) : undefined;
+    return before && before.created > 0 ? entryOf(before) : undefined;
   }
 
   #asOf(head: Head, revision: number): Entry | undefined {
@@ -274,6 +278,17 @@ export class RevisionStore implements Store {
 
 function headOf({ revision, created }: LogRecord): Head {
   return { modified: revision, created };
+}
+
+/** The value before is read when somebody asks for it: a reader that keeps all values has it already. */
+function putOf(record: LogRecord, before: () => Entry | undefined): Event {
+  return {
+    type: 'put',
+    entry: entryOf(record),
+    get previous() {
+      return before();
+    },
+  };
 }
 
 function entryOf({ key, value, created, revision }: LogRecord): Entry {

@@ -186,10 +186,12 @@ export class WatchCache<V> {
     });
   }
 
-  #apply({ type, entry, previous: before }: Event): void {
+  #apply(event: Event): void {
+    const { type, entry } = event;
     const { open } = this.#options;
     const { key } = entry;
-    const previous = this.#values.get(key) ?? (before && open(before));
+    let previous = this.#values.get(key);
+    if (!previous && event.previous) previous = open(event.previous);
     const value = open(entry);
     if (type === 'put') {
       if (!this.#values.has(key)) this.#keys.splice(lowerBound(this.#keys, key), 0, key);

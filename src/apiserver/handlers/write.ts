@@ -42,8 +42,12 @@ export async function update(context: HandlerContext): Promise<Answer> {
   }
 }
 
-/** Each attempt gets an object of its own, since a write may change it; nearly always there is only one. */
+/**
+ * Each attempt gets an object of its own, since a write may change it; nearly always there is only one. An object with a
+ * resourceVersion has one attempt: after a lost race it is in conflict.
+ */
 function oneByOne(object: KubeObject): () => KubeObject {
+  if (object.metadata.resourceVersion) return () => object;
   const text = JSON.stringify(object);
   let first: KubeObject | undefined = object;
   return () => {

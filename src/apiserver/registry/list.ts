@@ -6,7 +6,7 @@ import { badRequest, StatusError } from '#apimachinery/errors.js';
 import { type Entry, StoreError } from '#storage/store.js';
 import { type ResourceContext, readCurrent, statusOfStoreError } from './resource-context.js';
 import type { Selection } from './selection.js';
-import { Stored } from './stored.js';
+import { openStored, type Stored } from './stored.js';
 
 export interface ListRequest {
   /** '' for all. */
@@ -138,7 +138,7 @@ async function listPage(context: ResourceContext, request: ListRequest, start: P
 async function openPage({ cache, form, view }: ResourceContext, entries: readonly Entry[]): Promise<Stored[]> {
   const opened = entries.map((entry) => {
     const cached = cache.get(entry.key);
-    return cached?.modified === entry.modified ? cached : new Stored(entry, form);
+    return cached?.modified === entry.modified ? cached : openStored(entry, form);
   });
   return view ? view.all(opened) : opened;
 }

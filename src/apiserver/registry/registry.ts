@@ -40,7 +40,10 @@ export interface ResourceStore<T extends KubeObject = KubeObject> {
   delete(key: ObjectKey, options: DeleteOptions, write: Write): Promise<T | Status>;
 }
 
-/** Gets a copy it may change and give back, or gives another object. Throws StatusError to refuse. May run repeatedly. */
+/**
+ * Gets a copy it may change and give back, or gives another object (one that takes no parameter gets no copy). Throws
+ * StatusError to refuse. May run repeatedly.
+ */
 export type Change<T> = (current: T) => T | Promise<T>;
 
 /** On whose behalf, and how, a write is made. */

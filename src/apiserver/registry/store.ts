@@ -26,7 +26,7 @@ import { managedFieldsTracker } from './managed-fields.js';
 import type { Change, DeleteOptions, ObjectKey, Registry, ResourceStore, UpdateOptions, Write } from './registry.js';
 import { cached, type ResourceContext, storageKey, subjectOf } from './resource-context.js';
 import { selectionOf } from './selection.js';
-import { Stored } from './stored.js';
+import { openStored, type Stored } from './stored.js';
 import { type UpdateRequest, updateObject } from './update.js';
 import { VersionView } from './version-view.js';
 import { type ResourceEvent, type WatchRequest, watchObjects } from './watch.js';
@@ -101,7 +101,7 @@ export class ObjectRegistry implements Registry {
     const { storedAs } = resource;
     const prefix = prefixOf(resource);
     const form = storedAs && { decode: storedAs.decode };
-    const open = (entry: ConstructorParameters<typeof Stored>[0]) => new Stored(entry, form);
+    const open = (entry: ConstructorParameters<typeof Stored>[0]) => openStored(entry, form);
     const cacheKey = resource.storedAs ? `${prefix}${resource.group}` : prefix;
     let cache = this.#caches.get(cacheKey);
     if (!cache) {

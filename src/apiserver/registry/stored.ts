@@ -16,14 +16,25 @@ export interface Form {
 /** What this process wrote need not be parsed again when the store hands the same bytes back in an event. */
 const written = new WeakMap<Uint8Array, KubeObject>();
 
+/** Of what this process wrote: who answers the write and who tells of it share one. */
+const opened = new WeakMap<Uint8Array, Stored>();
+
+export function openStored(entry: Entry, form?: Form): Stored {
+  const known = opened.get(entry.value);
+  if (known?.isOf(entry, form)) return known;
+  const stored = new Stored(entry, form);
+  if (written.has(entry.value)) opened.set(entry.value, stored);
+  return stored;
+}
+
 const metadataStart = Buffer.from('"metadata":{');
 
 /** The bytes to store. Takes ownership of the object, which it freezes. */
 export function encodeStored(object: KubeObject): Uint8Array {
-  const { kind, apiVersion, metadata, ...rest } = object;
-  const { resourceVersion: _, ...kept } = metadata;
-  const plain = freeze({ kind, apiVersion, metadata: kept, ...rest });
-  const value = Buffer.from(JSON.stringify(plain));
+  const plain = isInOrder(object) ? object : inOrder(object);
+  // JSON leaves it out; to delete it would make the object a slow one for as long as it lives.
+  if (plain.metadata.resourceVersion) plain.metadata.resourceVersion = undefined;
+  const value = Buffer.from(JSON.stringify(freeze(plain)));
   written.set(value, plain);
   return value;
 }
@@ -50,6 +61,11 @@ export class Stored {
     this.#form = form;
   }
 
+  /** Whether it is this entry of the store in this form. */
+  isOf({ key, modified }: Entry, form: Form | undefined): boolean {
+    return this.key === key && this.modified === modified && this.#form === form;
+  }
+
   get resourceVersion(): string {
     return String(this.modified);
   }
@@ -63,13 +79,15 @@ export class Stored {
   get line(): Buffer {
     if (!this.#line) {
       this.#line = this.#form || !this.#value ? lineOf(this.object) : splice(this.#value, this.modified);
-      if (!this.#form) this.#value = this.#object ? undefined : this.#value;
+      // From here on the line says all that the bytes did.
+      if (!this.#form && (this.#object || !(this.#value && written.has(this.#value)))) this.#value = undefined;
     }
     return this.#line;
   }
 
   /** Frozen, and shared by all who ask. */
   get object(): KubeObject {
+    if (!this.#object && !this.#value && this.#line) this.#object = freeze(parse(this.#line));
     if (!this.#object) {
       const stored = written.get(this.#value!) ?? parse(this.#value!);
       const object = this.#form ? this.#form.decode(stored) : stored;
@@ -112,6 +130,22 @@ export class Stored {
 }
 
 const noBytes = new Uint8Array();
+
+/** Whether kind, apiVersion and metadata come first, as `splice` relies on. */
+function isInOrder(object: KubeObject): boolean {
+  let place = 0;
+  for (const key in object) {
+    if (key !== leading[place]) return false;
+    if (++place === leading.length) break;
+  }
+  return !Object.isFrozen(object) && !Object.isFrozen(object.metadata);
+}
+
+const leading = ['kind', 'apiVersion', 'metadata'];
+
+function inOrder({ kind, apiVersion, metadata, ...rest }: KubeObject): KubeObject {
+  return { kind, apiVersion, metadata: { ...metadata }, ...rest };
+}
 
 /** Objects decoded before other requests get a turn. */
 const decodedInARow = 200;

@@ -70,7 +70,8 @@ async function wanted(
 ): Promise<{ object: KubeObject; request: AdmissionRequest }> {
   const { resource, admission } = context;
   const old = current.object;
-  const desired = await change(copy(old));
+  // A replacement does not look at what is, and so needs no copy of it.
+  const desired = await change(change.length === 0 ? old : copy(old));
   checkResourceVersion(context, { desired, current });
   resource.default?.(desired);
   // What admission and the kind's own rules change, nobody owns.
