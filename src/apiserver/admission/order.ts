@@ -24,6 +24,7 @@ import { type PodSecurityOptions, podSecurity } from './pod-security/index.js';
 import { podTopologyLabels } from './pod-topology-labels.js';
 import { priority } from './priority.js';
 import { rbacEscalation } from './rbac-escalation.js';
+import { resourceQuota } from './resource-quota/index.js';
 import { runtimeClass } from './runtime-class.js';
 import { serviceAccount } from './service-account.js';
 import { ServiceAddresses, type ServiceAddressOptions } from './service-addresses/index.js';
@@ -64,6 +65,7 @@ export function admissionPlugins(dependencies: AdmissionDependencies): Admission
     podTopologyLabels(dependencies),
     dependencies.webhooks.mutating,
     dependencies.webhooks.validating,
+    resourceQuota(dependencies),
     rbacEscalation(dependencies),
     certificateRequester,
     adminDevices(dependencies),
