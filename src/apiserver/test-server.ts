@@ -14,6 +14,7 @@ import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
 import { Client } from '#client/client.js';
 import { openMemoryStore } from '#storage/memory.js';
+import type { Store } from '#storage/store.js';
 import type { AdmissionPlugin } from './admission/admission.js';
 import type { Attributes, Decision } from './authorization/authorizer.js';
 import { ObjectRegistry, type RegistryOptions } from './registry/store.js';
@@ -24,6 +25,9 @@ export interface TestServerOptions extends Partial<Omit<ApiServerOptions, 'clock
   allow?: (attributes: Attributes) => Decision;
   definitions?: AnyResource[];
   cacheLimits?: RegistryOptions['cacheLimits'];
+  encryption?: RegistryOptions['encryption'];
+  /** Default: a new one. It is closed with the server. */
+  store?: Store;
   clock?: Clock;
 }
 
@@ -32,7 +36,7 @@ export function startTestServer(options: TestServerOptions = {}) {
   const clock = options.clock ?? virtual;
   const prng = new SeededPrng(1);
   const definitions = options.definitions ?? [configmaps, namespaces, pods, deployments, leases];
-  const store = openMemoryStore();
+  const store = options.store ?? openMemoryStore();
   const registry = new ObjectRegistry({
     scheme: new Scheme(definitions),
     schemas: builtinSchemas,
@@ -42,6 +46,7 @@ export function startTestServer(options: TestServerOptions = {}) {
     prng,
     log: silentLog,
     cacheLimits: options.cacheLimits,
+    encryption: options.encryption,
   });
   const server = createApiServer({
     registry,

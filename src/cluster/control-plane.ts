@@ -84,6 +84,7 @@ export class ControlPlane {
       scheme,
       schemas: builtinSchemas,
       store,
+      encryption: options.files?.encryption,
       admission: this.policy.admission,
     });
     this.server = createApiServer({

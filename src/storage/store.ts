@@ -46,6 +46,8 @@ export interface Entry {
   created: number;
   /** The revision of the last change. */
   modified: number;
+  /** Set by what stands before a driver: the value lies in an older form, and is to be written again. */
+  stale?: boolean;
 }
 
 export interface RangeOptions {

@@ -23,7 +23,7 @@ test('an event lives for an hour after its last change', async () => {
   await put('/registry/events/default/quiet', 0, { created: startMs });
   await put('/registry/events/default/repeated', 0, { created: startMs });
   await put('/registry/configmaps/default/kept', 0, { created: startMs });
-  const running = expirePeriodically(store, {
+  const running = expirePeriodically(() => store, {
     resources: () => [events, configMaps],
     prefixOf: ({ plural }) => `/registry/${plural}/`,
     clock,

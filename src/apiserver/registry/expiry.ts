@@ -18,24 +18,27 @@ export interface ExpiryOptions {
   signal: AbortSignal;
 }
 
+type StoreFor = (resource: AnyResource) => Store;
+
 /** Runs until the signal aborts. */
-export async function expirePeriodically(store: Store, options: ExpiryOptions): Promise<void> {
+export async function expirePeriodically(storeFor: StoreFor, options: ExpiryOptions): Promise<void> {
   const { clock, log, signal } = options;
   while (!signal.aborted) {
     try {
       await clock.sleep(sweepPeriodMs, signal);
-      await sweep(store, options);
+      await sweep(storeFor, options);
     } catch (error) {
       if (!signal.aborted) log.warn('expired objects could not be removed', { err: error });
     }
   }
 }
 
-async function sweep(store: Store, { resources, prefixOf, clock, signal }: ExpiryOptions): Promise<void> {
+async function sweep(storeFor: StoreFor, { resources, prefixOf, clock, signal }: ExpiryOptions): Promise<void> {
   for (const resource of resources()) {
     const { lifeMs } = resource;
     if (!lifeMs || resource.storedAs) continue;
     const prefix = prefixOf(resource);
+    const store = storeFor(resource);
     let after: string | undefined;
     do {
       const { entries, remaining } = await store.range(prefix, { after, limit: pageSize });

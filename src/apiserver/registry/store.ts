@@ -19,6 +19,7 @@ import { AdmissionChain } from './admit.js';
 import { compactPeriodically } from './compaction.js';
 import { type CreateRequest, createObject } from './create.js';
 import { type Deleted, deleteObject } from './delete.js';
+import type { Encryption } from './encryption/configuration.js';
 import { expirePeriodically } from './expiry.js';
 import type { FieldTracker } from './field-tracker.js';
 import { type ListRequest, type ListResult, listCache, listObjects, reachVersion } from './list.js';
@@ -35,6 +36,8 @@ export interface RegistryOptions {
   scheme: Scheme;
   schemas: SchemaTable;
   store: Store;
+  /** Left out: values lie as they are. */
+  encryption?: Encryption;
   admission: readonly AdmissionPlugin[];
   clock: Clock;
   prng: Prng;
@@ -86,7 +89,8 @@ export class ObjectRegistry implements Registry {
     const { signal } = this.#end;
     void compactPeriodically(store, { clock, log, signal });
     const resources = () => this.scheme.resources();
-    void expirePeriodically(store, { resources, prefixOf, clock, log, signal });
+    const storeFor = (resource: AnyResource) => this.#storeFor(resource);
+    void expirePeriodically(storeFor, { resources, prefixOf, clock, log, signal });
   }
 
   /** Ends all watches. The store is its owner's to close. */
@@ -96,8 +100,14 @@ export class ObjectRegistry implements Registry {
     for (const cache of this.#caches.values()) cache.close();
   }
 
+  #storeFor(resource: AnyResource): Store {
+    const { store, encryption } = this.#options;
+    return encryption ? encryption.of(store, resource) : store;
+  }
+
   #context(resource: AnyResource): ResourceContext {
-    const { schemas, store, clock, prng, log, cacheLimits } = this.#options;
+    const { schemas, clock, prng, log, cacheLimits } = this.#options;
+    const store = this.#storeFor(resource);
     const { storedAs } = resource;
     const prefix = prefixOf(resource);
     const form = storedAs && { decode: storedAs.decode };

@@ -43,6 +43,8 @@ export class Stored {
   readonly key: string;
   readonly created: number;
   readonly modified: number;
+  /** Lies in an older form: a write that changes nothing else writes it again. */
+  readonly stale: boolean;
   /** As stored, until the splice is made. */
   #value: Uint8Array | undefined;
   /** The JSON and a line feed. */
@@ -53,10 +55,11 @@ export class Stored {
   /** What it was made from by `as`; itself when it is as stored. */
   #source: Stored = this;
 
-  constructor({ key, value, created, modified }: Entry, form?: Form) {
+  constructor({ key, value, created, modified, stale = false }: Entry, form?: Form) {
     this.key = key;
     this.created = created;
     this.modified = modified;
+    this.stale = stale;
     this.#value = value;
     this.#form = form;
   }

@@ -51,7 +51,8 @@ export async function updateObject(
     if (write.preconditions) checkUpdatePreconditions(context, current, write.preconditions);
     const { object, request } = await wanted(context, { current, change, write });
     const old = current.object;
-    if (equal(object, old) && (!context.view || (await context.view.isCurrent(current)))) return current;
+    if (equal(object, old) && !current.stale && (!context.view || (await context.view.isCurrent(current))))
+      return current;
     if (write.dryRun) return pretend(context, current.key, object, current);
     const result: CommitResult = isFinished(context.resource, object, old)
       ? await removeObject(context, { current, last: object })

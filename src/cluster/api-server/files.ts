@@ -1,12 +1,15 @@
 /** What the settings of the API server name in files, opened before it starts; what is not set is not loaded. */
 import type { OpenAuditor } from '#apiserver/audit/open.js';
+import type { Encryption } from '#apiserver/registry/encryption/configuration.js';
 import { openAudit } from './audit.js';
 import { type Authentication, type AuthenticationEnvironment, openAuthentication } from './authentication.js';
+import { openEncryptionOf } from './encryption.js';
 import type { ApiServerSettings } from './settings.js';
 
 export interface ApiServerFiles {
   audit?: OpenAuditor;
   authentication: Authentication;
+  encryption?: Encryption;
 }
 
 /** Throws ConfigurationError or KubeconfigError for a file that cannot be used. */
@@ -17,5 +20,6 @@ export async function openApiServerFiles(
   return {
     audit: await openAudit(settings, environment),
     authentication: await openAuthentication(settings, environment),
+    encryption: await openEncryptionOf(settings, environment),
   };
 }

@@ -5,10 +5,12 @@
 import type { Setting } from '../setting.js';
 import { type AuditSettings, auditSettings } from './audit.js';
 import { type AuthenticationSettings, authenticationSettings } from './authentication.js';
+import { type EncryptionSettings, encryptionSettings } from './encryption.js';
 
-export interface ApiServerSettings extends AuditSettings, AuthenticationSettings {}
+export interface ApiServerSettings extends AuditSettings, AuthenticationSettings, EncryptionSettings {}
 
 export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
   ...auditSettings,
   ...authenticationSettings,
+  ...encryptionSettings,
 };

@@ -1,0 +1,68 @@
+/** A store in which values lie encrypted: what goes through it is sealed on the way in, and opened on the way out. */
+import { type Entry, type Event, type RangeOptions, type Store, StoreError, type Written } from '#storage/store.js';
+import { openBy, type Provider, sealBy } from './providers.js';
+
+/** The providers of now: a configuration may change while the store is in use. */
+export type CurrentProviders = () => readonly Provider[];
+
+export class EncryptedStore implements Store {
+  readonly #store: Store;
+  readonly #providers: CurrentProviders;
+
+  constructor(store: Store, providers: CurrentProviders) {
+    this.#store = store;
+    this.#providers = providers;
+  }
+
+  revision(): Promise<number> {
+    return this.#store.revision();
+  }
+
+  async get(key: string, options?: { revision?: number }): Promise<Entry | undefined> {
+    const entry = await this.#store.get(key, options);
+    return entry && this.#open(entry);
+  }
+
+  async range(prefix: string, options?: RangeOptions) {
+    const { entries, ...rest } = await this.#store.range(prefix, options);
+    return { ...rest, entries: entries.map((entry) => this.#open(entry)) };
+  }
+
+  async put(key: string, value: Uint8Array, expected: number): Promise<Written> {
+    return this.#answer(await this.#store.put(key, sealBy(this.#providers(), value, key), expected));
+  }
+
+  async delete(key: string, expected: number): Promise<Written> {
+    return this.#answer(await this.#store.delete(key, expected));
+  }
+
+  async *watch(prefix: string, options: { since: number; signal: AbortSignal }): AsyncIterable<Event[]> {
+    for await (const events of this.#store.watch(prefix, options))
+      yield events.map((event) => ({
+        ...event,
+        entry: this.#open(event.entry),
+        previous: event.previous && this.#open(event.previous),
+      }));
+  }
+
+  compact(revision: number): Promise<void> {
+    return this.#store.compact(revision);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #answer(written: Written): Written {
+    return written.ok ? written : { ok: false, current: written.current && this.#open(written.current) };
+  }
+
+  #open(entry: Entry): Entry {
+    try {
+      return { ...entry, ...openBy(this.#providers(), entry.value, entry.key) };
+    } catch (error) {
+      const why = (error as Error).message;
+      throw new StoreError('corrupt', `unable to transform key "${entry.key}": ${why}`, { cause: error });
+    }
+  }
+}
