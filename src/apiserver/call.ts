@@ -5,6 +5,7 @@ import type { AnyResource } from '#api/resource.js';
 import type { Status, StatusError } from '#apimachinery/errors.js';
 import type { KubeObject, ListMeta } from '#apimachinery/object.js';
 import type { Credentials, UserInfo } from './authentication/authenticator.js';
+import type { Classification } from './flow-control/classification.js';
 import type { Media } from './media.js';
 import type { Stored } from './registry/stored.js';
 import type { ResourceEvent } from './registry/watch.js';
@@ -53,8 +54,16 @@ export interface Outcome {
   answer: Answer;
   media: Media;
   warnings: string[];
+  /** By which objects the request was classified, where it was. */
+  classification?: Classification;
   /** The request's, where its target could be read. */
   query?: URLSearchParams;
   /** Set when the answer is a failure. */
   error?: StatusError;
+}
+
+/** As Go's http.Error writes it. */
+export function plainText(code: number, body: string, headers: Record<string, string> = {}): Answer {
+  const contentType = 'text/plain; charset=utf-8';
+  return { type: 'bytes', code, contentType, body, headers: { 'x-content-type-options': 'nosniff', ...headers } };
 }

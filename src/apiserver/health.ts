@@ -3,7 +3,7 @@
  * https://kubernetes.io/docs/reference/using-api/health-checks/
  */
 import type { Log } from '#base/log.js';
-import type { Answer } from './call.js';
+import { type Answer, plainText } from './call.js';
 
 export interface HealthCheck {
   name: string;
@@ -17,58 +17,77 @@ export type HealthEndpoint = 'healthz' | 'livez' | 'readyz';
 
 const endpoints: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz'];
 
+export interface HealthOptions {
+  checks: readonly HealthCheck[];
+  log: Log;
+  /** Told of every check that ran. */
+  told?: (name: string, endpoint: HealthEndpoint, passed: boolean) => void;
+}
+
 /** Undefined for a path that is not about health. */
 export async function answerHealth(
   { path, query }: { path: string; query: URLSearchParams },
-  { checks, log }: { checks: readonly HealthCheck[]; log: Log },
+  options: HealthOptions,
 ): Promise<Answer | undefined> {
-  const [, endpoint, name, more] = path.split('/');
-  if (more !== undefined || !endpoints.includes(endpoint as HealthEndpoint)) return undefined;
-  const own = checks.filter((check) => !check.endpoints || check.endpoints.includes(endpoint as HealthEndpoint));
+  const [, endpoint, ...rest] = path.split('/');
+  if (!isEndpoint(endpoint)) return undefined;
+  const own = options.checks.filter((check) => !check.endpoints || check.endpoints.includes(endpoint));
+  // The names of some checks have slashes.
+  const name = rest.join('/');
   if (name) {
     const one = own.find((check) => check.name === name);
-    return one && answerOne(one, log);
+    return one && answerOne(one);
   }
-  const excluded = new Set(query.getAll('exclude'));
+  const { lines, failed } = await runAll(own, { ...options, endpoint, excluded: new Set(query.getAll('exclude')) });
+  if (failed > 0) return plainText(500, `${lines.join('\n')}\n${endpoint} check failed\n`);
+  if (!query.has('verbose')) return plainText(200, 'ok');
+  return plainText(200, `${lines.join('\n')}\n${endpoint} check passed\n`);
+}
+
+async function runAll(
+  checks: readonly HealthCheck[],
+  { excluded, endpoint, log, told }: HealthOptions & { excluded: ReadonlySet<string>; endpoint: HealthEndpoint },
+): Promise<{ lines: string[]; failed: number }> {
   const lines: string[] = [];
   let failed = 0;
-  for (const check of own) {
-    if (excluded.delete(check.name)) lines.push(`[+]${check.name} excluded: ok`);
-    else if (await passes(check, log)) lines.push(`[+]${check.name} ok`);
+  for (const check of checks) {
+    if (excluded.has(check.name)) {
+      lines.push(`[+]${check.name} excluded: ok`);
+      continue;
+    }
+    const reason = await failureOf(check);
+    told?.(check.name, endpoint, reason === undefined);
+    if (reason === undefined) lines.push(`[+]${check.name} ok`);
     else {
       failed++;
       lines.push(`[-]${check.name} failed: reason withheld`);
+      log.warn('health check failed', { check: check.name, err: reason });
     }
   }
-  if (excluded.size > 0) {
-    const names = [...excluded].map((one) => JSON.stringify(one)).join(', ');
+  const unknown = [...excluded].filter((name) => !checks.some((check) => check.name === name)).sort();
+  if (unknown.length > 0) {
+    const names = unknown.map((one) => JSON.stringify(one)).join(',');
     lines.push(`warn: some health checks cannot be excluded: no matches for ${names}`);
   }
-  if (failed > 0) return plain(500, `${lines.join('\n')}\n${endpoint} check failed\n`);
-  if (!query.has('verbose')) return plain(200, 'ok');
-  return plain(200, `${lines.join('\n')}\n${endpoint} check passed\n`);
+  return { lines, failed };
 }
 
-async function answerOne(check: HealthCheck, log: Log): Promise<Answer> {
-  return (await passes(check, log)) ? plain(200, 'ok') : plain(500, 'internal server error: reason withheld\n');
+/** The path of one check is not public, and tells why. */
+async function answerOne(check: HealthCheck): Promise<Answer> {
+  const reason = await failureOf(check);
+  if (reason === undefined) return plainText(200, 'ok');
+  return plainText(500, `internal server error: ${reason instanceof Error ? reason.message : String(reason)}\n`);
 }
 
-async function passes({ name, check }: HealthCheck, log: Log): Promise<boolean> {
+async function failureOf({ check }: HealthCheck): Promise<unknown> {
   try {
     await check();
-    return true;
+    return undefined;
   } catch (error) {
-    log.warn('health check failed', { check: name, err: error });
-    return false;
+    return error ?? new Error('the check failed');
   }
 }
 
-function plain(code: number, body: string): Answer {
-  return {
-    type: 'bytes',
-    code,
-    contentType: 'text/plain; charset=utf-8',
-    body,
-    headers: { 'x-content-type-options': 'nosniff' },
-  };
+function isEndpoint(name: string | undefined): name is HealthEndpoint {
+  return (endpoints as readonly (string | undefined)[]).includes(name);
 }

@@ -1,9 +1,8 @@
 /** Paths that are no resources: the version, discovery and OpenAPI, fixed documents, metrics. */
 import type { Scheme } from '#api/scheme.js';
-import type { Answer } from './call.js';
 import type { DocumentRequest, DocumentResponse } from './document.js';
 import { isPretty } from './media.js';
-import type { PathHandler, Pipeline } from './pipeline.js';
+import type { PathHandler } from './pipeline.js';
 
 /** k8s.io/apimachinery's version.Info. */
 export interface VersionInfo {
@@ -60,22 +59,5 @@ export function documentPaths(
     if (!found) return undefined;
     const { 'content-type': contentType = 'application/json', ...more } = found.headers;
     return { type: 'bytes', code: found.status, contentType, body: found.body, headers: more };
-  };
-}
-
-/** Prometheus text of what the server knows of itself. */
-export function metricsPath(pipeline: () => Pipeline): PathHandler {
-  return (_, { path }): Answer | undefined => {
-    if (path !== '/metrics') return undefined;
-    const { reads, writes } = pipeline().inFlight;
-    const name = 'apiserver_current_inflight_requests';
-    const body = [
-      `# HELP ${name} Requests in work by kind.`,
-      `# TYPE ${name} gauge`,
-      `${name}{request_kind="readOnly"} ${reads}`,
-      `${name}{request_kind="mutating"} ${writes}`,
-      '',
-    ].join('\n');
-    return { type: 'bytes', code: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body };
   };
 }

@@ -16,15 +16,17 @@ import type { Attributes, Authorizer } from './authorization/authorizer.js';
 import { Impersonation } from './authorization/impersonation.js';
 import { type WantedUser, wantedUserOf } from './authorization/impersonation-request.js';
 import { forbiddenError } from './authorization/union.js';
-import type { Answer, Call, Outcome } from './call.js';
-import { FlowControl, type FlowLimits, isLongRunning } from './flow-control.js';
+import { type Answer, type Call, type Outcome, plainText } from './call.js';
+import type { Classification } from './flow-control/classification.js';
+import { FlowControl, Shed } from './flow-control/flow-control.js';
 import { route, unknownResource } from './handlers/route.js';
 import { methodNotAllowed } from './handlers/subresource.js';
 import { servesProtobuf } from './http/protobuf.js';
 import { shownObject } from './http/respond.js';
 import { isPretty, type Media, negotiate } from './media.js';
+import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { ObjectRegistry } from './registry/store.js';
-import { parseRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.js';
+import { isLongRunning, parseRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.js';
 import type { SubresourceHandler } from './subresources/subresource.js';
 
 /** Answers a request on a path that is no resource; undefined when the path is not its own. */
@@ -38,7 +40,9 @@ export interface PipelineOptions {
   subresources: readonly SubresourceHandler[];
   /** Asked in order. */
   paths: readonly PathHandler[];
-  flowLimits?: FlowLimits;
+  /** Default: one that knows the mandatory levels only. */
+  flow?: FlowControl;
+  metrics?: RequestMetrics;
   /** Left out: nothing is recorded. */
   audit?: Auditor;
   clock: Clock;
@@ -57,10 +61,14 @@ interface Progress {
   info?: RequestInfo;
   media: Media;
   warnings: string[];
+  classification?: Classification;
+  /** What is asked for is there to be asked for, and so may be counted under its name. */
+  isServed?: boolean;
   /** Absent for a request that is not audited. */
   record?: AuditRecord;
 }
 
+const applyMediaType = 'application/apply-patch';
 const noAnnotation: Annotate = () => {};
 
 export class Pipeline {
@@ -71,7 +79,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#flow = new FlowControl(options.flowLimits);
+    this.#flow = options.flow ?? new FlowControl({ clock: options.clock });
     this.#impersonation = new Impersonation(options.authorizer);
     for (const handler of options.subresources) {
       const { resource, name } = handler;
@@ -85,24 +93,46 @@ export class Pipeline {
 
   /** Never throws: a bug is logged and answered with 500. */
   async handle(call: Call): Promise<Outcome> {
-    const receivedMs = this.#options.clock.now();
+    const { clock, metrics } = this.#options;
+    const receivedMs = clock.now();
+    const startMs = metrics && clock.monotonic();
     const auditId = call.headers['audit-id'] || uuid(this.#options.prng);
     const progress: Progress = { auditId, receivedMs, media: { format: 'json', pretty: false }, warnings: [] };
     let outcome: Outcome;
     let bug: unknown;
     try {
       const answer = await this.#pass(call, progress);
-      const { media, warnings, info } = progress;
-      outcome = { auditId, answer, media, warnings, query: info?.query };
+      const { media, warnings, info, classification } = progress;
+      outcome = { auditId, answer, media, warnings, classification, query: info?.query };
     } catch (thrown) {
       const error = this.#statusOf(thrown, call);
       if (error !== thrown) bug = thrown;
-      const answer: Answer = { type: 'value', code: error.code, value: error.status };
+      const isShed = thrown instanceof Shed;
+      const answer: Answer = isShed ? shedAnswer(thrown) : { type: 'value', code: error.code, value: error.status };
       const media: Media = { format: progress.media.format, pretty: progress.media.pretty };
-      outcome = { auditId, answer, media, warnings: progress.warnings, query: progress.info?.query, error };
+      const classification = isShed ? thrown.classification : progress.classification;
+      const query = progress.info?.query;
+      outcome = { auditId, answer, media, warnings: progress.warnings, classification, query, error };
     }
+    if (startMs !== undefined) this.#count(outcome, progress, { call, startMs });
     if (progress.record) outcome.answer = await this.#finishRecord(progress.record, { outcome, progress, bug });
     return outcome;
+  }
+
+  #count({ answer, error }: Outcome, progress: Progress, { call, startMs }: { call: Call; startMs: number }): void {
+    const { info, isServed } = progress;
+    const { metrics, clock } = this.#options;
+    if (!info || !metrics) return;
+    if (error instanceof Shed) metrics.terminated(info, error.code);
+    if (!isServed) return;
+    const code = answer.type === 'list' || answer.type === 'watch' ? 200 : answer.type === 'taken' ? 101 : answer.code;
+    const isApply = info.verb === 'patch' && (call.headers['content-type']?.startsWith(applyMediaType) ?? false);
+    metrics.answered(info, { code, seconds: (clock.monotonic() - startMs) / 1000, isApply });
+    if (isLongRunning(info) && !error) {
+      const ended = metrics.began(info);
+      if (call.signal.aborted) ended();
+      else call.signal.addEventListener('abort', ended, { once: true });
+    }
   }
 
   /** An audit that fails is our bug, and no reason to keep the answer back. */
@@ -130,15 +160,17 @@ export class Pipeline {
     if (this.#options.audit) await this.#record(call, progress, requester);
     const wanted = call.rawHeaders && wantedUserOf(call.rawHeaders);
     const user = wanted ? await this.#impersonate(wanted, { info, requester, progress }) : requester;
-    const leave = this.#flow.enter(info, user);
+    const entered = this.#flow.enter(info, user, () => call.signal);
+    const admitted = entered instanceof Promise ? await entered : entered;
+    progress.classification = admitted.classification;
     try {
       await this.#authorize(info, user, progress.record);
       const { resource } = info;
       const recorded = progress.record && call.connection ? recordedCall(call, progress.record) : call;
-      if (!resource) return await this.#answerPath(recorded, info);
+      if (!resource) return await this.#answerPath(recorded, info, progress);
       return await this.#answerResource(recorded, { ...info, resource }, { user, progress });
     } finally {
-      leave();
+      admitted.leave();
     }
   }
 
@@ -180,10 +212,11 @@ export class Pipeline {
     if (decision !== 'allow') throw forbiddenError(attributes, reason);
   }
 
-  async #answerPath(call: Call, info: RequestInfo): Promise<Answer> {
+  async #answerPath(call: Call, info: RequestInfo, progress: Progress): Promise<Answer> {
     for (const handler of this.#options.paths) {
       const answer = await handler(call, info);
       if (!answer) continue;
+      progress.isServed = true;
       if (call.method !== 'GET' && call.method !== 'HEAD') throw methodNotAllowed();
       return answer;
     }
@@ -200,6 +233,7 @@ export class Pipeline {
     if (!definition) throw unknownResource();
     const store = registry.storeOf(definition, info.resource.version);
     const { resource } = store;
+    progress.isServed = hasSubresource(resource, info.resource);
     const { accept, 'user-agent': userAgent } = call.headers;
     const handler = this.#handlerOf(info.resource, resource);
     const isTaken = handler?.connect !== undefined || handler?.stream !== undefined;
@@ -255,6 +289,12 @@ export class Pipeline {
   }
 }
 
+function hasSubresource({ subresources = {} }: AnyResource, { subresource }: ResourceRequest): boolean {
+  if (subresource === '') return true;
+  if (subresource === 'status' || subresource === 'scale') return Boolean(subresources[subresource]);
+  return subresources.others?.some(({ name }) => name === subresource) ?? false;
+}
+
 /** Objects that can be read have columns; what is only created, a review or a binding, has none. */
 function hasTable({ verbs, subresources }: AnyResource, { subresource }: ResourceRequest): boolean {
   const own = subresources?.others?.find(({ name }) => name === subresource);
@@ -270,12 +310,11 @@ function attributesOf({ verb, path, resource }: RequestInfo, user: UserInfo): At
   return resource ? { user, verb, resource } : { user, verb, path };
 }
 
+/** Upstream refuses before it knows of objects, and so in plain text. */
+function shedAnswer({ message, retryAfterSeconds }: Shed): Answer {
+  return plainText(429, `${message}\n`, { 'retry-after': String(retryAfterSeconds) });
+}
+
 export function pageNotFound(): Answer {
-  return {
-    type: 'bytes',
-    code: 404,
-    contentType: 'text/plain; charset=utf-8',
-    body: '404 page not found\n',
-    headers: { 'x-content-type-options': 'nosniff' },
-  };
+  return plainText(404, '404 page not found\n');
 }

@@ -121,6 +121,13 @@ function nameInFieldSelector(query: URLSearchParams): string {
   return '';
 }
 
+const longSubresources = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
+
+/** Requests that last as long as the client likes. */
+export function isLongRunning({ verb, resource }: RequestInfo): boolean {
+  return verb === 'watch' || verb === 'proxy' || (resource !== undefined && longSubresources.has(resource.subresource));
+}
+
 function decodePath(path: string): string {
   try {
     return decodeURIComponent(path);

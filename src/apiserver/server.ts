@@ -20,7 +20,7 @@ import type { Transport } from '#client/transport.js';
 import type { UserInfo } from './authentication/authenticator.js';
 import type { Call, Connection, Outcome } from './call.js';
 import { type CallSignal, CallSignals } from './call-signals.js';
-import { answerHealth, type HealthCheck } from './health.js';
+import { answerHealth, type HealthCheck, type HealthOptions } from './health.js';
 import { readBody } from './http/body.js';
 import { type Exchange, http1Exchange, http2Exchange, upgradeExchange } from './http/exchange.js';
 import { commonHeaders, respond } from './http/respond.js';
@@ -32,6 +32,8 @@ export interface ApiServerOptions extends PipelineOptions {
   /** PEM texts. Without them the server has no port, only transports. */
   tls?: { cert: string; key: string; clientCa: string };
   healthChecks?: readonly HealthCheck[];
+  /** Told of every health check that ran. */
+  onHealthCheck?: HealthOptions['told'];
 }
 
 export interface ApiServer {
@@ -73,7 +75,11 @@ class Http implements ApiServer {
     this.#options = options;
     this.#log = options.log;
     const checks = options.healthChecks ?? [];
-    const health = { checks: [{ name: 'ping', check: () => {} }, ...checks], log: options.log };
+    const health = {
+      checks: [{ name: 'ping', check: () => {} }, ...checks],
+      log: options.log,
+      told: options.onHealthCheck,
+    };
     const paths = [
       (_: Call, info: { path: string; query: URLSearchParams }) => answerHealth(info, health),
       ...options.paths,
@@ -224,7 +230,7 @@ class Http implements ApiServer {
     const connection: Connection = {
       body,
       upgrade,
-      respond: (status, more) => exchange.open(status, { ...commonHeaders('', []), ...more }),
+      respond: (status, more) => exchange.open(status, { ...commonHeaders({ auditId: '', warnings: [] }), ...more }),
     };
     return {
       method,

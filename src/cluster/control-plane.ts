@@ -7,12 +7,18 @@ import type { UserInfo } from '#apiserver/authentication/authenticator.js';
 import { componentUsers, programOf } from '#apiserver/authentication/component-users.js';
 import { defaultFrontProxy, type FrontProxyOptions } from '#apiserver/authentication/front-proxy.js';
 import { Discovery } from '#apiserver/discovery/discovery.js';
+import { dumpFlowControl } from '#apiserver/flow-control/dump.js';
+import { FlowControl } from '#apiserver/flow-control/flow-control.js';
+import { followFlowControl } from '#apiserver/flow-control/follow.js';
+import { ServerMetrics } from '#apiserver/metrics/server-metrics.js';
 import { OpenApi } from '#apiserver/openapi/openapi.js';
-import { documentPaths, indexPath, metricsPath, versionPath } from '#apiserver/paths.js';
-import type { PathHandler, Pipeline } from '#apiserver/pipeline.js';
+import { documentPaths, indexPath, versionPath } from '#apiserver/paths.js';
+import type { PathHandler } from '#apiserver/pipeline.js';
 import { createPolicy, type Policy } from '#apiserver/policy.js';
 import { ObjectRegistry } from '#apiserver/registry/store.js';
+import type { ResourceRequest } from '#apiserver/request-info.js';
 import { type ApiServer, createApiServer } from '#apiserver/server.js';
+import { startChecks, startStages } from '#apiserver/start-checks.js';
 import { streamingSubresources } from '#apiserver/subresources/streaming/index.js';
 import type { SubresourceHandler } from '#apiserver/subresources/subresource.js';
 import { ensureSystemObjects } from '#apiserver/system-objects.js';
@@ -57,11 +63,14 @@ export class ControlPlane {
   readonly server: ApiServer;
   readonly registry: ObjectRegistry;
   readonly policy: Policy;
+  readonly flow: FlowControl;
+  readonly metrics: ServerMetrics;
   readonly #options: ControlPlaneOptions;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
   readonly #healthy = { controllers: false, scheduler: false };
-  #systemObjects: 'missing' | 'there' = 'missing';
+  /** How many of the start's stages are behind it. */
+  #stages = 0;
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
@@ -87,8 +96,19 @@ export class ControlPlane {
       encryption: options.files?.encryption,
       admission: this.policy.admission,
     });
+    const loadOf = (resource: ResourceRequest) => this.registry.loadOf(resource);
+    this.metrics = new ServerMetrics({
+      clock,
+      flow: () => this.flow,
+      registry: () => this.registry,
+      build: { ...versionInfo },
+    });
+    this.flow = new FlowControl({ clock, loadOf, metrics: this.metrics.flow });
     this.server = createApiServer({
       ...shared,
+      flow: this.flow,
+      metrics: this.metrics.requests,
+      onHealthCheck: (...told) => this.metrics.checked(...told),
       registry: this.registry,
       schemas: builtinSchemas,
       authenticator: this.policy.authenticator,
@@ -99,20 +119,21 @@ export class ControlPlane {
         ...streamingHandlers(options),
         ...(options.subresources ?? []),
       ],
-      paths: pathHandlers({ ...options, scheme, policy: this.policy, pipeline: () => this.server.pipeline }),
+      paths: [
+        this.metrics.answer,
+        (_, info) => dumpFlowControl(info, { levels: this.flow.levels.all, clock }),
+        ...pathHandlers({ ...options, scheme, policy: this.policy }),
+      ],
       tls: {
         cert: pki.server.certificate,
         key: pki.server.key,
         clientCa: `${pki.ca}\n${this.#frontProxy.authorities}`,
       },
-      healthChecks: [
-        { name: 'etcd', check: () => this.registry.check() },
-        {
-          name: 'poststarthook/rbac/bootstrap-roles',
-          endpoints: ['healthz', 'readyz'],
-          check: () => this.#assertSystemObjects(),
-        },
-      ],
+      healthChecks: startChecks({
+        store: () => this.registry.check(),
+        isBehind: (stage) => startStages.indexOf(stage) < this.#stages,
+        isStopping: () => this.#stop.signal.aborted,
+      }),
     });
   }
 
@@ -142,6 +163,7 @@ export class ControlPlane {
   async startWithoutPort(advertisePort: number): Promise<void> {
     const { pki, serviceCidr, advertiseAddress, clock, prng, log } = this.#options;
     this.registry.start();
+    this.#stages = 1;
     const client = this.client(componentUsers.apiServer);
     const informers = new InformerFactory({ client, clock, prng, log: log.child({ component: 'apiserver' }) });
     informers.start(this.#stop.signal);
@@ -152,9 +174,12 @@ export class ControlPlane {
       clientCa: pki.ca,
       frontProxy: this.#frontProxy,
     });
-    await this.policy.follow(informers);
-    this.#systemObjects = 'there';
-    this.#running.push(informers.stopped());
+    this.#stages = 2;
+    const { signal } = this.#stop;
+    const following = { flow: this.flow, client, informers, clock, log };
+    await Promise.all([this.policy.follow(informers), followFlowControl(following, signal)]);
+    this.#stages = 3;
+    this.#running.push(informers.stopped(), this.flow.run(signal));
   }
 
   /** Starts controllers and scheduler. */
@@ -207,10 +232,6 @@ export class ControlPlane {
     this.#running.push(watched);
   }
 
-  #assertSystemObjects(): void {
-    if (this.#systemObjects === 'missing') throw new Error('the default policy is not there yet');
-  }
-
   #components() {
     const tell = (name: 'controllers' | 'scheduler') => async () =>
       this.#healthy[name] ? { healthy: true, message: 'ok' } : { healthy: false, message: `${name} do not run` };
@@ -239,9 +260,8 @@ function pathHandlers(options: {
   policy: Policy;
   advertiseAddress: string;
   advertisePort?: number;
-  pipeline: () => Pipeline;
 }): PathHandler[] {
-  const { scheme, policy, advertiseAddress, advertisePort = 443, pipeline } = options;
+  const { scheme, policy, advertiseAddress, advertisePort = 443 } = options;
   const serverAddress = `${advertiseAddress}:${advertisePort}`;
   const discovery = new Discovery({ scheme, serverAddress });
   const openApi = new OpenApi({ scheme, table: builtinSchemas, version: versionInfo.gitVersion });
@@ -254,7 +274,6 @@ function pathHandlers(options: {
       const document = documents.get(path);
       return document && { status: 200, headers: document.headers, body: Buffer.from(document.body) };
     }),
-    metricsPath(pipeline),
     indexPath({ scheme, others: [...documents.keys(), ...servedPaths] }),
   ];
 }

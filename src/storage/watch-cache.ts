@@ -107,6 +107,20 @@ export class WatchCache<V> {
     return out;
   }
 
+  /** How many values there are, and how many watchers wait for a change. */
+  get load(): { values: number; watchers: number } {
+    return { values: this.#values.size, watchers: this.#waiters.size };
+  }
+
+  /** Some of the values, in no order. */
+  *some(countMax: number): Iterable<V> {
+    let count = 0;
+    for (const value of this.#values.values()) {
+      if (count++ >= countMax) return;
+      yield value;
+    }
+  }
+
   /** Waits until changes up to `revision` are seen; only for a revision that changed a key of this prefix. */
   async reach(revision: number, signal?: AbortSignal): Promise<void> {
     await this.ready();

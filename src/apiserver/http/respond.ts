@@ -12,6 +12,7 @@ import { validateTableOptions } from '#apimachinery/options-validation.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
 import type { Answer, Outcome } from '../call.js';
+import { classificationHeaders } from '../flow-control/classification.js';
 import { contentTypes, type Media } from '../media.js';
 import { objectsOf } from '../registry/stored.js';
 import type { Exchange } from './exchange.js';
@@ -34,10 +35,11 @@ type Listed = Extract<Answer, { type: 'list' }>;
 /** Of every answer but watches and those that a handler has given. Resolves when all is handed to the connection. */
 export async function respond(
   exchange: Exchange,
-  { auditId, answer, media, warnings }: Outcome & { answer: Exclude<Answer, { type: 'watch' | 'taken' }> },
+  outcome: Outcome & { answer: Exclude<Answer, { type: 'watch' | 'taken' }> },
   options: RespondOptions,
 ): Promise<void> {
-  const headers = commonHeaders(auditId, warnings);
+  const { answer, media } = outcome;
+  const headers = commonHeaders(outcome);
   if (answer.type === 'bytes') {
     const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
     // A 304 that names a type would give the client's cached document that type.
@@ -53,11 +55,16 @@ export async function respond(
   await send(exchange, code, headers, parts);
 }
 
-export function commonHeaders(auditId: string, warnings: readonly string[]): Record<string, string | string[]> {
+export function commonHeaders({
+  auditId,
+  warnings,
+  classification,
+}: Pick<Outcome, 'auditId' | 'warnings' | 'classification'>): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {
     'audit-id': auditId,
     'cache-control': 'no-cache, private',
   };
+  if (classification) Object.assign(headers, classificationHeaders(classification));
   if (warnings.length > 0) headers['warning'] = warnings.map((text) => `299 - ${quoted(text)}`);
   return headers;
 }

@@ -34,9 +34,10 @@ type Watched = Extract<Answer, { type: 'watch' }>;
 /** Resolves when the watch has ended, from either side. */
 export async function streamWatch(
   exchange: Exchange,
-  { auditId, media, warnings, answer }: Outcome & { answer: Watched },
+  outcome: Outcome & { answer: Watched },
   { schemas, clock, log, query }: WatchStreamOptions,
 ): Promise<void> {
+  const { media, answer } = outcome;
   const frame = media.format === 'protobuf' ? protobufFrame(schemas) : jsonFrame;
   const encode = frameEncoder(answer, media, {
     frame,
@@ -44,7 +45,7 @@ export async function streamWatch(
     includeObject: includeObjectOf(query),
   });
   const contentType = media.format === 'protobuf' ? protobufWatchMediaType : 'application/json';
-  const headers = { ...commonHeaders(auditId, warnings), 'content-type': contentType };
+  const headers = { ...commonHeaders(outcome), 'content-type': contentType };
   const out = exchange.open(200, headers);
   if ('flushHeaders' in out) (out as Writable & { flushHeaders(): void }).flushHeaders();
   try {

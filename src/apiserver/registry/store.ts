@@ -78,6 +78,21 @@ export class ObjectRegistry implements Registry {
     return found;
   }
 
+  /** What is known of a resource without reading it; undefined for one that is not served. */
+  loadOf(resource: { group: string; version: string; resource: string }): ResourceLoad | undefined {
+    const definition = this.scheme.byResource(resource);
+    return definition && this.storeOf(definition, resource.version).load;
+  }
+
+  /** Of every resource that is kept in memory since somebody reads it. */
+  loads(): { group: string; plural: string; objects: number }[] {
+    const resources = new Map([...this.scheme.resources()].map((one) => [prefixOf(one), one]));
+    return [...this.#caches].flatMap(([key, cache]) => {
+      const resource = resources.get(key);
+      return resource ? [{ group: resource.group, plural: resource.plural, objects: cache.load.values }] : [];
+    });
+  }
+
   /** Throws StoreError when the store cannot be read: a health check. */
   async check(): Promise<void> {
     await this.#options.store.revision();
@@ -128,6 +143,16 @@ export class ObjectRegistry implements Registry {
   }
 }
 
+/** Objects that are looked at to tell how large those of a resource are. */
+const sampleMax = 8;
+
+export interface ResourceLoad {
+  objects: number;
+  bytesAverage: number;
+  /** Those that wait for a change. */
+  watchers: number;
+}
+
 function prefixOf({ storagePrefix, plural }: AnyResource): string {
   return `/registry/${storagePrefix ?? plural}/`;
 }
@@ -141,6 +166,14 @@ export class ObjectStore implements ResourceStore {
 
   get resource(): AnyResource {
     return this.#context.resource;
+  }
+
+  get load(): ResourceLoad {
+    const { cache } = this.#context;
+    const { values: objects, watchers } = cache.load;
+    let bytes = 0;
+    for (const stored of cache.some(sampleMax)) bytes += stored.size;
+    return { objects, watchers, bytesAverage: bytes / Math.max(1, Math.min(objects, sampleMax)) };
   }
 
   async get(key: ObjectKey): Promise<KubeObject> {

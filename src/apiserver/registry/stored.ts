@@ -73,6 +73,11 @@ export class Stored {
     return String(this.modified);
   }
 
+  /** About how many bytes its JSON has, which need not be made for it. */
+  get size(): number {
+    return this.#value?.length ?? this.#line?.length ?? 0;
+  }
+
   /** The object's JSON, ready to be part of an answer. */
   get json(): Buffer {
     return this.line.subarray(0, -1);

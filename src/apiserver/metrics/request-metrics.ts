@@ -1,0 +1,144 @@
+/**
+ * Counts requests under upstream's names and labels. What is asked for often has its series kept, so that counting is
+ * adding; only resources that are served get a series, so that nobody can make them at will.
+ * https://kubernetes.io/docs/reference/instrumentation/metrics/
+ */
+import type { Counter, Distribution, Gauge, Histogram, MetricRegistry, Value } from '#base/metrics.js';
+import type { RequestInfo } from '../request-info.js';
+
+const durationBounds = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+];
+
+const requestLabels = ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'];
+const component = 'apiserver';
+
+const verbs: Record<string, string> = {
+  get: 'GET',
+  list: 'LIST',
+  watch: 'WATCH',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+  deletecollection: 'DELETECOLLECTION',
+};
+
+const connectSubresources = new Set(['attach', 'exec', 'portforward', 'proxy']);
+const countedPaths = new Set(['/healthz', '/livez', '/metrics', '/readyz', '/version']);
+
+interface Series {
+  readonly codes: Map<number, Value>;
+  readonly countOf: (code: number) => Value;
+  readonly duration: Distribution;
+  readonly indicator: Distribution;
+  readonly running: Value;
+}
+
+export class RequestMetrics {
+  readonly #series = new Map<string, Series>();
+  readonly #total: Counter;
+  readonly #duration: Histogram;
+  readonly #indicator: Histogram;
+  readonly #longRunning: Gauge;
+  readonly #terminations: Counter;
+
+  constructor(registry: MetricRegistry) {
+    const labels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'];
+    this.#total = registry.counter({
+      name: 'apiserver_request_total',
+      help: '[STABLE] Requests by verb, dry run, resource, scope, component and code of the answer.',
+      labels: [...labels, 'code'],
+    });
+    this.#duration = registry.histogram({
+      name: 'apiserver_request_duration_seconds',
+      help: '[STABLE] Time until the answer to a request, by verb, dry run, resource, scope and component.',
+      labels,
+      bounds: durationBounds,
+    });
+    this.#indicator = registry.histogram({
+      name: 'apiserver_request_sli_duration_seconds',
+      help: '[ALPHA] The same without the time that webhooks took.',
+      labels: requestLabels,
+      bounds: durationBounds,
+    });
+    this.#longRunning = registry.gauge({
+      name: 'apiserver_longrunning_requests',
+      help: '[STABLE] Requests in work that last as long as the client likes.',
+      labels: requestLabels,
+    });
+    this.#terminations = registry.counter({
+      name: 'apiserver_request_terminations_total',
+      help: '[ALPHA] Requests that the server refused in its own defence.',
+      labels: [...requestLabels, 'code'],
+    });
+  }
+
+  /** `isApply`: the patch is a server-side apply. */
+  answered(info: RequestInfo, { code, seconds, isApply }: { code: number; seconds: number; isApply: boolean }): void {
+    const series = this.#seriesOf(info, isApply);
+    if (!series) return;
+    let count = series.codes.get(code);
+    if (!count) series.codes.set(code, (count = series.countOf(code)));
+    count.value++;
+    series.duration.observe(seconds);
+    series.indicator.observe(seconds);
+  }
+
+  /** Gives what to call when it has ended. */
+  began(info: RequestInfo): () => void {
+    const running = this.#seriesOf(info, false)?.running;
+    running?.add();
+    return () => running?.add(-1);
+  }
+
+  terminated(info: RequestInfo, code: number): void {
+    const labels = labelsOf(info, false);
+    if (labels) this.#terminations.with(...labels, String(code)).add();
+  }
+
+  #seriesOf(info: RequestInfo, isApply: boolean): Series | undefined {
+    const { verb, resource, query, path } = info;
+    const dryRun = query.get('dryRun') === 'All' ? 'All' : '';
+    const key = resource
+      ? `${verb}${isApply}${dryRun}/${resource.group}/${resource.version}/${resource.resource}/${resource.subresource}/${scopeOf(info)}`
+      : shownPath(path);
+    const known = this.#series.get(key);
+    if (known) return known;
+    const labels = labelsOf(info, isApply);
+    if (!labels) return undefined;
+    const [shown, ...rest] = labels;
+    const all = [shown!, dryRun, ...rest];
+    const series: Series = {
+      codes: new Map(),
+      countOf: (code) => this.#total.with(...all, String(code)),
+      duration: this.#duration.with(...all),
+      indicator: this.#indicator.with(...labels),
+      running: this.#longRunning.with(...labels),
+    };
+    this.#series.set(key, series);
+    return series;
+  }
+}
+
+function labelsOf(info: RequestInfo, isApply: boolean): string[] | undefined {
+  const { verb, resource, path } = info;
+  if (!resource) {
+    if (verb !== 'get') return undefined;
+    return ['GET', '', '', '', shownPath(path), '', component];
+  }
+  const { group, version, resource: plural, subresource } = resource;
+  const shown = isApply ? 'APPLY' : connectSubresources.has(subresource) ? 'CONNECT' : (verbs[verb] ?? 'other');
+  return [shown, group, version, plural, subresource, scopeOf(info), component];
+}
+
+/** Of paths only some are told apart: anybody may ask for any. */
+function shownPath(path: string): string {
+  return countedPaths.has(path) ? path : '';
+}
+
+function scopeOf({ verb, resource }: RequestInfo): string {
+  if (!resource) return '';
+  if (resource.named || verb === 'create') return 'resource';
+  return resource.namespace ? 'namespace' : 'cluster';
+}

@@ -1,0 +1,122 @@
+/** `/metrics` and `/metrics/slis`: everything that the API server counts of itself, in one place. */
+import type { Clock } from '#base/clock.js';
+import { MetricRegistry } from '#base/metrics.js';
+import type { Answer } from '../call.js';
+import type { FlowControl } from '../flow-control/flow-control.js';
+import { FlowMetrics } from '../flow-control/flow-metrics.js';
+import type { HealthEndpoint } from '../health.js';
+import type { PathHandler } from '../pipeline.js';
+import type { ObjectRegistry } from '../registry/store.js';
+import { addProcessMetrics } from './process-metrics.js';
+import { RequestMetrics } from './request-metrics.js';
+
+export interface ServerMetricsOptions {
+  clock: Clock;
+  flow: () => FlowControl;
+  registry: () => ObjectRegistry;
+  /** `gitVersion` and the like, as `/version` tells them. */
+  build: Record<string, string>;
+}
+
+const buildLabels = [
+  'build_date',
+  'compiler',
+  'git_commit',
+  'git_tree_state',
+  'git_version',
+  'go_version',
+  'major',
+  'minor',
+  'platform',
+];
+
+export class ServerMetrics {
+  /** Others of the same process may add theirs. */
+  readonly registry = new MetricRegistry();
+  readonly requests: RequestMetrics;
+  readonly flow: FlowMetrics;
+  readonly #indicators = new MetricRegistry();
+  readonly #health: { state: ReturnType<MetricRegistry['gauge']>; total: ReturnType<MetricRegistry['counter']> };
+
+  constructor({ clock, flow, registry, build }: ServerMetricsOptions) {
+    this.requests = new RequestMetrics(this.registry);
+    this.flow = new FlowMetrics(this.registry, () => flow().levels.all.values());
+    this.#health = {
+      state: this.#indicators.gauge({
+        name: 'kubernetes_healthcheck',
+        help: '[STABLE] Whether a health check passed when it last ran.',
+        labels: ['name', 'type'],
+      }),
+      total: this.#indicators.counter({
+        name: 'kubernetes_healthchecks_total',
+        help: '[STABLE] Runs of health checks by outcome.',
+        labels: ['name', 'status', 'type'],
+      }),
+    };
+    addProcessMetrics(this.registry, clock);
+    this.#addInFlight(flow);
+    this.#addObjects(registry);
+    this.registry.collected({
+      name: 'kubernetes_build_info',
+      type: 'gauge',
+      help: '[ALPHA] Always 1; the labels tell which version this is.',
+      labels: buildLabels,
+      collect: () => [{ labels: buildLabels.map((label) => build[camelCase(label)] ?? ''), value: 1 }],
+    });
+  }
+
+  checked(name: string, endpoint: HealthEndpoint, passed: boolean): void {
+    this.#health.state.with(name, endpoint).set(passed ? 1 : 0);
+    this.#health.total.with(name, passed ? 'success' : 'error', endpoint).add();
+  }
+
+  readonly answer: PathHandler = (_, { path }): Answer | undefined => {
+    const found = { '/metrics': this.registry, '/metrics/slis': this.#indicators }[path];
+    return found && { type: 'bytes', code: 200, contentType: metricsMediaType, body: found.expose() };
+  };
+
+  #addInFlight(flow: () => FlowControl): void {
+    this.registry.collected({
+      name: 'apiserver_current_inflight_requests',
+      type: 'gauge',
+      help: '[STABLE] Requests in work, those that change something and the others.',
+      labels: ['request_kind'],
+      collect: () => {
+        const { reads, writes } = flow().inFlight;
+        return [
+          { labels: ['mutating'], value: writes },
+          { labels: ['readOnly'], value: reads },
+        ];
+      },
+    });
+  }
+
+  #addObjects(registry: () => ObjectRegistry): void {
+    const loads = () => registry().loads();
+    this.registry.collected({
+      name: 'apiserver_resource_objects',
+      type: 'gauge',
+      help: '[ALPHA] Stored objects of resources that somebody reads.',
+      labels: ['group', 'resource'],
+      collect: () => loads().map(({ group, plural, objects }) => ({ labels: [group, plural], value: objects })),
+    });
+    this.registry.collected({
+      name: 'apiserver_storage_objects',
+      type: 'gauge',
+      help: '[STABLE] Stored objects of resources that somebody reads.',
+      labels: ['resource'],
+      collect: () =>
+        loads().map(({ group, plural, objects }) => ({
+          labels: [group ? `${plural}.${group}` : plural],
+          value: objects,
+        })),
+    });
+  }
+}
+
+/** Prometheus' text format, which every version of it reads; upstream offers no other. */
+const metricsMediaType = 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores';
+
+function camelCase(label: string): string {
+  return label.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+}
