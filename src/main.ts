@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The t8s command: reads the command line, and loads only what the asked-for command needs. */
 import { Command } from 'commander';
 import { settings } from '#cluster/config.js';
@@ -74,10 +73,9 @@ program
   .argument('[words...]')
   .action(async (words: string[]) => (await import('#cluster/commands/kubectl.js')).kubectl(words));
 
-try {
-  await program.parseAsync();
-} catch (error) {
+// No await at the top: the command is bundled as CommonJS, which has none.
+program.parseAsync().catch(async (error) => {
   const { report } = await import('#cluster/commands/failure.js');
   // What a start that failed has left open must not keep the command from ending.
   process.exit(report(error));
-}
+});

@@ -19,6 +19,7 @@ export const layers: Record<string, readonly string[]> = {
   cluster: ['apiserver', 'storage', 'controllers', 'scheduler', 'kubelet', 'proxy', 'network', 'dns', ...component],
   testing: ['cluster', ...component],
   main: ['cluster', ...component],
+  launch: [],
 };
 
 /** Calls that no room but `base` may make, with what to call instead. */
