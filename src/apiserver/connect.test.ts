@@ -83,7 +83,7 @@ function converse(name: string, answer: RegExp): Promise<string> {
     });
     socket.on('end', () => resolve(text));
     socket.on('error', reject);
-    const path = `/api/v1/namespaces/default/pods/${name}/exec?command=sh`;
+    const path = `/api/v1/namespaces/default/pods/${name}/exec?command=sh&command=-i&stdin=true&tty=false`;
     const head = ['Host: x', 'Authorization: Bearer jane', 'Connection: Upgrade', 'Upgrade: SPDY/3.1'];
     socket.write(`POST ${path} HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\nhello`);
   });
@@ -94,7 +94,12 @@ it('gives the connection to the handler, with what has come already', async () =
   expect(text).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
   expect(text).toContain('Upgrade: spdy/3.1');
   expect(admitted).toMatchObject([
-    { operation: 'CONNECT', subresource: 'exec', name: 'a', options: { command: 'sh' } },
+    {
+      operation: 'CONNECT',
+      subresource: 'exec',
+      name: 'a',
+      object: { kind: 'PodExecOptions', apiVersion: 'v1', stdin: true, tty: false, command: ['sh', '-i'] },
+    },
   ]);
 });
 

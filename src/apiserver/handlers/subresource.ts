@@ -6,6 +6,7 @@ import type { Answer } from '../call.js';
 import type { Write } from '../registry/registry.js';
 import type { ConnectCall, SubresourceCall, SubresourceHandler } from '../subresources/subresource.js';
 import { checkName, placeInNamespace, readObject } from './body.js';
+import { connectOptions } from './connect-options.js';
 import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
 import { readWrite, writeOf } from './options.js';
 import { readPatch } from './patch.js';
@@ -88,22 +89,15 @@ async function admitted(
 
 async function connect(context: HandlerContext, run: (call: ConnectCall) => Promise<void>): Promise<Answer> {
   const { info, registry } = context;
-  const options: Record<string, unknown> = { ...bodyKindOptions(context) };
-  for (const name of new Set(info.query.keys())) {
-    const values = info.query.getAll(name);
-    options[name] = values.length === 1 ? values[0] : values;
-  }
-  const write = writeOf(context, { dryRun: false, options });
-  const object = options as unknown as KubeObject;
+  const kind = bodyKind(context);
+  const path = info.resource.tail || undefined;
+  const object = connectOptions(info.query, { schemas: context.schemas, kind, path });
+  const write = writeOf(context, { dryRun: false, options: {} });
   const request = admissionOf(context, write, { operation: 'CONNECT', object, old: undefined });
   await registry.admission.mutate(request);
   await registry.admission.validate(request);
   await run(connectCallOf(context, write));
   return { type: 'taken' };
-}
-
-function bodyKindOptions(context: HandlerContext): { apiVersion: string; kind: string } {
-  return { apiVersion: apiVersionOf(context), kind: bodyKind(context).kind };
 }
 
 async function stream(context: HandlerContext, run: (call: ConnectCall) => Promise<void>): Promise<Answer> {

@@ -171,7 +171,9 @@ async function admitDeletion(
   context: ResourceContext,
   { key, write, old }: { key: ObjectKey; write: Write; old: KubeObject },
 ): Promise<void> {
-  const request = admissionRequest(context, write, { operation: 'DELETE', object: undefined, old, ...key });
+  const { namespace } = key;
+  const name = write.isCollective ? '' : key.name;
+  const request = admissionRequest(context, write, { operation: 'DELETE', object: undefined, old, namespace, name });
   await context.admission.mutate(request);
   await context.admission.validate(request);
 }

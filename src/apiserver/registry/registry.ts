@@ -57,6 +57,8 @@ export interface Write {
   manager: string;
   /** `done`: the caller has had the request admitted already (a handler of a subresource whose body is another kind). */
   admission: 'run' | 'done';
+  /** A deletion of what a list gives: the request names no object, and so does what admission is shown. */
+  isCollective?: boolean;
   /** The version that the request came in. Default: the first that the definition serves. */
   version?: string;
   /** The request's CreateOptions, UpdateOptions, PatchOptions or DeleteOptions. */

@@ -249,7 +249,7 @@ export class ObjectStore implements ResourceStore {
     for (const { object } of items) {
       const { name = '', namespace = '' } = object.metadata;
       try {
-        await this.remove({ name, namespace }, options, write);
+        await this.remove({ name, namespace }, options, { ...write, isCollective: true });
       } catch (error) {
         if (!isReason(error, 'NotFound')) throw error;
       }

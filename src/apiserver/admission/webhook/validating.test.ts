@@ -7,7 +7,7 @@ import { allow, config, configuration, everything, failure, hook, one, setUp } f
 
 describe('ValidatingAdmissionWebhook', () => {
   it('shows the request whole, in the version that the webhook takes', async () => {
-    const { configs, validating } = setUp();
+    const { configs, validating, test } = setUp();
     const target = await hook(allow);
     validating.put(configuration('c', one(target, { admissionReviewVersions: ['v2', 'v1beta1', 'v1'] })));
     await configs.create(config('x'));
@@ -36,7 +36,12 @@ describe('ValidatingAdmissionWebhook', () => {
     expect(update).toMatchObject({ operation: 'UPDATE', options: { kind: 'UpdateOptions' } });
     expect([update.object.data, update.oldObject.data]).toEqual([{ a: '1', b: '2' }, { a: '1' }]);
     expect(remove).toMatchObject({ operation: 'DELETE', object: null, options: { kind: 'DeleteOptions' } });
-    expect(remove.oldObject.data).toEqual({ a: '1', b: '2' });
+    expect(remove).toMatchObject({ name: 'x', oldObject: { data: { a: '1', b: '2' } } });
+    await configs.create(config('y'));
+    await test.transport.request({ method: 'DELETE', path: '/api/v1/namespaces/ns/configmaps' });
+    const collective = target.asked.at(-1)!.body.request;
+    expect(collective).toMatchObject({ operation: 'DELETE', oldObject: { metadata: { name: 'y' } } });
+    expect(collective.name).toBeUndefined();
   });
 
   it.each<[object, number, string]>([

@@ -1,0 +1,147 @@
+/**
+ * Counts what the objects of a namespace use of its quotas. Admission charges what is new; this controller counts for
+ * the first time, and again when something goes or comes to use less.
+ * https://kubernetes.io/docs/concepts/policy/resource-quotas/
+ */
+import { countName, countUsage, type Evaluator } from '#api/core/quota/evaluator.js';
+import { evaluatorOf } from '#api/core/quota/index.js';
+import resourceQuotas from '#api/core/resourcequota.js';
+import type { ResourceQuota } from '#api/gen/core-v1.js';
+import builtins from '#api/index.gen.js';
+import type { AnyResource, ResourceRef } from '#api/resource.js';
+import {
+  type Amounts,
+  addAmounts,
+  amountsOf,
+  amountsToJson,
+  equalAmounts,
+  onlyAmounts,
+} from '#apimachinery/amounts.js';
+import type { KubeObject } from '#apimachinery/object.js';
+import { Quantity } from '#apimachinery/quantity.js';
+import { equal } from '#base/json.js';
+import type { Client } from '#client/client.js';
+import { type DiscoveredResource, discover } from '#client/discovery.js';
+import { type ControllerContext, defineController, type Requeue, type Watch, watch } from './runtime.js';
+
+/** Upstream's --resource-quota-sync-period. */
+const resyncMs = 5 * 60_000;
+/** What was created is charged already; it is counted once more when the rush is over. */
+const recountAfterCreateMs = 1_000;
+
+interface State {
+  /** Quotas whose count may be too high; all others are left alone, since each charge changes them. */
+  stale: Set<string>;
+}
+
+const countedKinds: readonly { resource: AnyResource; evaluator: Evaluator }[] = builtins.flatMap(
+  (resource: AnyResource) => {
+    const isWatched = resource.namespaced && resource.verbs.includes('watch') && !resource.storedAs;
+    const evaluator = isWatched ? evaluatorOf(resource) : undefined;
+    return evaluator ? [{ resource, evaluator }] : [];
+  },
+);
+
+export default defineController<ResourceQuota, State>({
+  name: 'resourcequota-controller',
+  for: resourceQuotas,
+  state: () => ({ stale: new Set() }),
+  watches: (context) => countedKinds.map(({ resource, evaluator }) => watchUse(resource, evaluator, context)),
+  reconcile: ({ key }, context) => recount(key, context),
+});
+
+function watchUse(resource: AnyResource, evaluator: Evaluator, context: ControllerContext<State>): Watch {
+  const { informers, clock, state } = context;
+  const counting = (namespace: string) =>
+    informers
+      .of(resourceQuotas)
+      .inNamespace(namespace)
+      .filter(({ spec }) => Object.keys(spec?.hard ?? {}).some(evaluator.counts))
+      .map(({ metadata }) => `${namespace}/${metadata.name}`);
+  return watch(resource as ResourceRef, (object, { type, old }) => {
+    if (type === 'updated' && !usesOther(evaluator, object, old!, clock.now())) return [];
+    const keys = counting(object.metadata.namespace ?? '');
+    for (const key of keys) state.stale.add(key);
+    if (type !== 'added') return keys;
+    for (const key of keys) context.enqueue(key, recountAfterCreateMs);
+    return [];
+  });
+}
+
+function usesOther(evaluator: Evaluator, object: KubeObject, old: KubeObject, nowMs: number): boolean {
+  const [after, before] = [evaluator.usage(object, { nowMs }), evaluator.usage(old, { nowMs })];
+  return after !== before && !equalAmounts(after, before);
+}
+
+async function recount(
+  key: string,
+  { client, informers, state, clock }: ControllerContext<State>,
+): Promise<Requeue | undefined> {
+  // Of the copy's version: a charge that comes before the write below makes that a conflict, and all is counted anew.
+  const quota = informers.of(resourceQuotas).get(key);
+  if (!quota) {
+    state.stale.delete(key);
+    return undefined;
+  }
+  if (!state.stale.has(key) && isCounted(quota)) return { afterMs: resyncMs };
+  state.stale.delete(key);
+  try {
+    const hard = amountsOf(quota.spec?.hard);
+    const counted = await countAll(quota, { client, nowMs: clock.now() });
+    const kept = onlyAmounts(amountsOf(quota.status?.used), (name) => hard.has(name));
+    const used = new Map([...kept, ...counted]);
+    const isSame = equalAmounts(used, amountsOf(quota.status?.used)) && equal(quota.status?.hard, quota.spec?.hard);
+    if (!isSame || !quota.status?.used)
+      await client
+        .of(resourceQuotas)
+        .updateStatus({ ...quota, status: { hard: quota.spec?.hard, used: amountsToJson(used) } });
+  } catch (error) {
+    state.stale.add(key);
+    throw error;
+  }
+  return { afterMs: resyncMs };
+}
+
+function isCounted({ spec, status }: ResourceQuota): boolean {
+  const names = Object.keys(spec?.hard ?? {});
+  const isKnown = (name: string) => status?.used?.[name] !== undefined;
+  return equal(spec?.hard ?? {}, status?.hard ?? {}) && names.every((name) => isKnown(name) || !isCountable(name));
+}
+
+function isCountable(name: string): boolean {
+  return name.startsWith('count/') || countedKinds.some(({ evaluator }) => evaluator.counts(name));
+}
+
+/** Of the names that something counts; the others have no use that could be told. */
+async function countAll(quota: ResourceQuota, { client, nowMs }: { client: Client; nowMs: number }): Promise<Amounts> {
+  const { namespace } = quota.metadata;
+  const open = new Set(Object.keys(quota.spec?.hard ?? {}));
+  let used: Amounts = new Map();
+  for (const { resource, evaluator } of countedKinds) {
+    const names = [...open].filter(evaluator.counts);
+    if (names.length === 0) continue;
+    const { items } = await client.of<KubeObject>(resource as ResourceRef).list({ namespace });
+    used = addAmounts(used, countUsage(evaluator, items, { quota, names, nowMs }));
+    for (const name of names) open.delete(name);
+  }
+  for (const name of open) {
+    const resource = await customKind(name, client);
+    if (resource) used = addAmounts(used, new Map([[name, await countObjects(resource, { client, namespace })]]));
+  }
+  return used;
+}
+
+async function customKind(name: string, client: Client): Promise<DiscoveredResource | undefined> {
+  if (!name.startsWith('count/')) return undefined;
+  const { resources } = await discover(client.transport);
+  return resources.find((one) => one.namespaced && countName(one) === name && one.verbs.includes('list'));
+}
+
+/** Of one object on a page the server tells how many more there are. */
+async function countObjects(
+  resource: DiscoveredResource,
+  { client, namespace }: { client: Client; namespace: string | undefined },
+): Promise<Quantity> {
+  const { items, metadata } = await client.of<KubeObject>(resource).list({ namespace, limit: 1 });
+  return Quantity.of(items.length + (metadata.remainingItemCount ?? 0));
+}
