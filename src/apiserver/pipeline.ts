@@ -206,7 +206,11 @@ export class Pipeline {
   async #authorize(info: RequestInfo, user: UserInfo, record: AuditRecord | undefined): Promise<void> {
     const attributes = attributesOf(info, user);
     const decided = this.#options.authorizer.authorize(attributes);
-    const { decision, reason } = decided instanceof Promise ? await decided : decided;
+    const { decision, reason, error } = decided instanceof Promise ? await decided : decided;
+    if (error && decision !== 'allow') {
+      record?.annotate('authorization.k8s.io/reason', 'internal error');
+      throw internalError(error.message, { cause: error });
+    }
     record?.annotate('authorization.k8s.io/decision', decision === 'allow' ? 'allow' : 'forbid');
     record?.annotate('authorization.k8s.io/reason', reason);
     if (decision !== 'allow') throw forbiddenError(attributes, reason);

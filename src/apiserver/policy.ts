@@ -37,10 +37,11 @@ import { audienceAgnostic } from './authentication/tokens.js';
 import { type Anonymous, UnionAuthenticator } from './authentication/union.js';
 import { X509Authenticator } from './authentication/x509.js';
 import type { Authorizer } from './authorization/authorizer.js';
-import { feedNodeAuthorizer, NodeAuthorizer } from './authorization/node.js';
+import { NodeAuthorizer } from './authorization/node.js';
+import { feedNodeAuthorizer } from './authorization/node-feed.js';
 import { feedRbac } from './authorization/rbac/feed.js';
 import { RbacAuthorizer } from './authorization/rbac/rbac.js';
-import { privilegedGroupAuthorizer, UnionAuthorizer } from './authorization/union.js';
+import { AuthorizerRow, type RowSource } from './authorization/row.js';
 import type { Registry, Write } from './registry/registry.js';
 import type { ComponentHealth } from './subresources/component-status.js';
 import { policyHandlers } from './subresources/policy.js';
@@ -65,6 +66,8 @@ export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange
   bootstrapTokens?: boolean;
   /** Where others find the keys of our tokens. Default: on this server. */
   jwksUri?: string;
+  /** Default: Node, then RBAC. */
+  authorizers?: RowSource;
   /** Default: callers without credentials are let in as system:anonymous. */
   anonymous?: Anonymous;
   clock: Clock;
@@ -113,7 +116,8 @@ export function createPolicy(options: PolicyOptions): Policy {
   });
   const rbac = new RbacAuthorizer();
   const nodes = new NodeAuthorizer();
-  const authorizer = new UnionAuthorizer([privilegedGroupAuthorizer, nodes, rbac]);
+  const row = new AuthorizerRow({ Node: nodes, RBAC: rbac }, options.authorizers);
+  const authorizer = row.authorizer;
   const webhooks = admissionWebhooks(options);
   return {
     tokens,
@@ -121,7 +125,16 @@ export function createPolicy(options: PolicyOptions): Policy {
     authorizer,
     rbac,
     admission: admissionPlugins({ ...options, authorizer, rbac, webhooks }),
-    handlers: (components) => policyHandlers({ clock, tokens, authenticator, authorizer, rbac, components }),
+    handlers: (components) =>
+      policyHandlers({
+        clock,
+        tokens,
+        authenticator,
+        authorizer,
+        rbac,
+        components,
+        whoCannotTell: (user) => row.whoCannotTell(user),
+      }),
     documents: (url) =>
       issuerDiscovery({
         issuer: tokens.issuer,
@@ -135,11 +148,11 @@ export function createPolicy(options: PolicyOptions): Policy {
         roles: informers.of(roleResource),
         roleBindings: informers.of(roleBindingResource),
       };
-      const pods = informers.of(podResource);
+      const { scheme } = registry();
       feedRbac(rbac, sources);
-      feedNodeAuthorizer(nodes, pods);
-      const all = [...Object.values(sources), pods].map(({ synced }) => synced);
-      await Promise.all([...all, webhooks.follow(informers, registry().scheme)]);
+      const all = Object.values(sources).map(({ synced }) => synced);
+      const nodesKnown = feedNodeAuthorizer(nodes, { informers, scheme });
+      await Promise.all([...all, nodesKnown, webhooks.follow(informers, scheme)]);
     },
   };
 }

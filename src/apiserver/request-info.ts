@@ -30,6 +30,9 @@ export interface ResourceRequest {
   named: boolean;
   /** What follows the subresource in the path, with its leading slash: `/metrics` of `.../proxy/metrics`. */
   tail: string;
+  /** As sent, of a list, watch or deletecollection. */
+  fieldSelector?: string;
+  labelSelector?: string;
 }
 
 const verbsByMethod: Record<string, string> = {
@@ -40,6 +43,8 @@ const verbsByMethod: Record<string, string> = {
   PATCH: 'patch',
   DELETE: 'delete',
 };
+
+const selectingVerbs = new Set(['list', 'watch', 'deletecollection']);
 
 /** `namespaces/x/status` is a subresource of the namespace, where `namespaces/x/pods` is a resource in it. */
 const namespaceSubresources = new Set(['status', 'finalize']);
@@ -73,6 +78,10 @@ export function parseRequestInfo(method: string, target: string): RequestInfo {
   const resource = readResource(rest, { group, version, viaPrefix });
   if (resource.name === '') verb = verbOfCollection(verb, query);
   if (verb === 'list' || verb === 'watch') resource.name ||= nameInFieldSelector(query);
+  if (!viaPrefix && query.size > 0 && selectingVerbs.has(verb)) {
+    resource.fieldSelector = query.get('fieldSelector') ?? undefined;
+    resource.labelSelector = query.get('labelSelector') ?? undefined;
+  }
   return { path, query, verb, resource };
 }
 

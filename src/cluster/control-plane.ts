@@ -87,6 +87,7 @@ export class ControlPlane {
       issuer: `https://kubernetes.default.svc.${clusterDomain}`,
       frontProxy: this.#frontProxy,
       ...options.files?.authentication,
+      authorizers: options.files?.authorizers,
     });
     this.registry = new ObjectRegistry({
       ...shared,

@@ -16,11 +16,19 @@ export interface Attributes {
     namespace: string;
     /** '' where the request names no object. */
     name: string;
+    /** Of a list, watch or deletecollection: it narrows what is asked for. A text that cannot be read narrows nothing. */
+    fieldSelector?: string;
+    labelSelector?: string;
   };
   path?: string;
 }
 
-export type Decision = { decision: 'allow' | 'deny' | 'no opinion'; reason: string };
+export interface Decision {
+  decision: 'allow' | 'deny' | 'no opinion';
+  reason: string;
+  /** What went wrong on the way; without it the decision might have been another. */
+  error?: Error;
+}
 
 export interface Authorizer {
   /** Pure in the attributes and the authorizer's own caches, so that answers for a request come without waiting. */

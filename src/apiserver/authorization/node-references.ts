@@ -1,5 +1,8 @@
-/** What a pod needs its node to read: the secrets, config maps, claims and account that it names. */
-import type { Container, Pod, Volume } from '#api/gen/core-v1.js';
+/**
+ * What a pod needs its node to read: the secrets, config maps, claims and account that it names; and the secrets of the
+ * volumes behind its claims.
+ */
+import type { Container, PersistentVolume, Pod, Volume } from '#api/gen/core-v1.js';
 
 /** `secrets ns/name`: the plural, and where it is. */
 export type Reference = string;
@@ -8,7 +11,7 @@ export function reference(plural: string, { namespace, name }: { namespace: stri
   return `${plural} ${namespace}/${name}`;
 }
 
-export function podReferences({ metadata, spec }: Pod): Set<Reference> {
+export function podReferences({ metadata, spec, status }: Pod): Set<Reference> {
   const found = new Set<Reference>();
   const { namespace = '', name: podName = '' } = metadata;
   const add = (plural: string, name: string | undefined) => {
@@ -20,6 +23,11 @@ export function podReferences({ metadata, spec }: Pod): Set<Reference> {
   const containers = [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])];
   for (const container of containers) addFromEnvironment(container as Container, add);
   for (const volume of spec.volumes ?? []) addFromVolume(volume, podName, add);
+  for (const { name, resourceClaimName } of spec.resourceClaims ?? []) {
+    const made = status?.resourceClaimStatuses?.find((one) => one.name === name)?.resourceClaimName;
+    add('resourceclaims', resourceClaimName ?? made);
+  }
+  add('resourceclaims', status?.extendedResourceClaimStatus?.resourceClaimName);
   return found;
 }
 
@@ -54,4 +62,22 @@ function addFromVolume(volume: Volume, podName: string, add: Add): void {
   add('secrets', volume.rbd?.secretRef?.name);
   add('secrets', volume.scaleIO?.secretRef?.name);
   add('secrets', volume.storageos?.secretRef?.name);
+}
+
+/** Those that a kubelet mounts the volume with. Where a reference says no namespace, it is that of the claim. */
+export function volumeSecrets({ spec }: PersistentVolume): Set<Reference> {
+  const home = spec.claimRef?.namespace ?? '';
+  const { azureFile, cephfs, cinder, flexVolume, iscsi, rbd, scaleIO, storageos, csi } = spec;
+  const named = [
+    azureFile && { name: azureFile.secretName, namespace: azureFile.secretNamespace ?? undefined },
+    ...[cephfs, cinder, flexVolume, iscsi, rbd, scaleIO, storageos].map((source) => source?.secretRef),
+    csi?.nodePublishSecretRef,
+    csi?.nodeStageSecretRef,
+    csi?.nodeExpandSecretRef,
+  ];
+  return new Set(
+    named.flatMap((one) =>
+      one?.name ? [reference('secrets', { namespace: one.namespace || home, name: one.name })] : [],
+    ),
+  );
 }

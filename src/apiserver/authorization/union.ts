@@ -22,27 +22,40 @@ export class UnionAuthorizer implements Authorizer {
   }
 
   authorize(attributes: Attributes): Decision | Promise<Decision> {
-    return this.#ask(attributes, { from: 0, reasons: [] });
+    return this.#ask(attributes, { from: 0, reasons: [], errors: [] });
   }
 
   /** Stays synchronous as long as the authorizers do: nearly every request is decided without a promise. */
-  #ask(attributes: Attributes, { from, reasons }: { from: number; reasons: string[] }): Decision | Promise<Decision> {
+  #ask(attributes: Attributes, { from, ...so }: Heard & { from: number }): Decision | Promise<Decision> {
+    let heard: Heard = so;
     for (let index = from; index < this.#authorizers.length; index++) {
       const answer = this.#authorizers[index]!.authorize(attributes);
       if (answer instanceof Promise)
         return answer.then((decision) => {
           if (decision.decision !== 'no opinion') return decision;
-          return this.#ask(attributes, { from: index + 1, reasons: withReason(reasons, decision) });
+          return this.#ask(attributes, { from: index + 1, ...withAnswer(heard, decision) });
         });
       if (answer.decision !== 'no opinion') return answer;
-      reasons = withReason(reasons, answer);
+      heard = withAnswer(heard, answer);
     }
-    return { decision: 'no opinion', reason: reasons.join('\n') };
+    const [first, ...more] = heard.errors;
+    const error = more.length > 0 ? new AggregateError(heard.errors, aggregateText(heard.errors)) : first;
+    return { decision: 'no opinion', reason: heard.reasons.join('\n'), ...(error && { error }) };
   }
 }
 
-function withReason(reasons: string[], { reason }: Decision): string[] {
-  return reason ? [...reasons, reason] : reasons;
+/** Of those without an opinion. */
+interface Heard {
+  reasons: readonly string[];
+  errors: readonly Error[];
+}
+
+function withAnswer({ reasons, errors }: Heard, { reason, error }: Decision): Heard {
+  return { reasons: reason ? [...reasons, reason] : reasons, errors: error ? [...errors, error] : errors };
+}
+
+function aggregateText(errors: readonly Error[]): string {
+  return `[${errors.map(({ message }) => message).join(', ')}]`;
 }
 
 /** The 403 for a request that nobody allowed, in upstream's words, which people and tools read. */

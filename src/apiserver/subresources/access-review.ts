@@ -18,27 +18,34 @@ import type {
 import type { PolicyRule } from '#api/gen/rbac-v1.js';
 import { badRequest, invalid } from '#apimachinery/errors.js';
 import { type FieldError, invalidValue, required } from '#apimachinery/field-error.js';
+import type { KubeObject } from '#apimachinery/object.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 import type { Attributes, Authorizer } from '../authorization/authorizer.js';
 import type { RbacAuthorizer } from '../authorization/rbac/rbac.js';
+import { checkSelectors, type ReadSelectors, readSelectors } from './review-selectors.js';
 import type { SubresourceHandler } from './subresource.js';
 
 const group = 'authorization.k8s.io';
 
+export interface AccessReviewDependencies {
+  authorizer: Authorizer;
+  rbac: RbacAuthorizer;
+  /** Texts of the authorizers that cannot list what they allow this user. */
+  whoCannotTell: (user: UserInfo) => string[];
+}
+
 export function accessReviewHandlers({
   authorizer,
   rbac,
-}: {
-  authorizer: Authorizer;
-  rbac: RbacAuthorizer;
-}): SubresourceHandler[] {
+  whoCannotTell,
+}: AccessReviewDependencies): SubresourceHandler[] {
   return [
     {
       resource: selfSubjectAccessReviewResource,
       name: '',
       async create({ user }, body) {
         const review = body as SelfSubjectAccessReview;
-        requireValid('SelfSubjectAccessReview', checkTarget(review.spec));
+        requireValid('SelfSubjectAccessReview', [...checkTarget(review.spec), ...checkMetadata(review)]);
         review.status = await answer(authorizer, user, review.spec);
         return review;
       },
@@ -48,7 +55,11 @@ export function accessReviewHandlers({
       name: '',
       async create(_call, body) {
         const review = body as SubjectAccessReview;
-        requireValid('SubjectAccessReview', [...checkTarget(review.spec), ...checkSubject(review.spec)]);
+        requireValid('SubjectAccessReview', [
+          ...checkTarget(review.spec),
+          ...checkSubject(review.spec),
+          ...checkMetadata(review),
+        ]);
         review.status = await answer(authorizer, subjectOf(review.spec), review.spec);
         return review;
       },
@@ -61,6 +72,7 @@ export function accessReviewHandlers({
         requireValid('LocalSubjectAccessReview', [
           ...checkTarget(review.spec),
           ...checkSubject(review.spec),
+          ...checkMetadata(review, { mayHaveNamespace: true }),
           ...checkLocal(review),
         ]);
         const asked = review.spec.resourceAttributes?.namespace;
@@ -78,8 +90,11 @@ export function accessReviewHandlers({
         const { namespace } = review.spec;
         if (!namespace) throw badRequest('no namespace on request');
         const { rules, errors } = rbac.rulesFor(user, namespace);
-        review.status = { ...splitRules(rules), incomplete: errors.length > 0 };
-        if (errors.length > 0) review.status.evaluationError = errors.join(', ');
+        const unknown = whoCannotTell(user);
+        const problems = [...unknown, ...errors];
+        review.status = { ...splitRules(rules), incomplete: unknown.length > 0 };
+        if (problems.length > 0)
+          review.status.evaluationError = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
         return review;
       },
     },
@@ -91,16 +106,20 @@ async function answer(
   user: UserInfo,
   spec: SelfSubjectAccessReviewSpec,
 ): Promise<SubjectAccessReviewStatus> {
-  const { decision, reason } = await authorizer.authorize(attributesOf(user, spec));
+  const selectors = readSelectors(spec.resourceAttributes);
+  const { decision, reason, error } = await authorizer.authorize(attributesOf(user, spec, selectors));
   const status: SubjectAccessReviewStatus = { allowed: decision === 'allow' };
   if (decision === 'deny') status.denied = true;
   if (reason) status.reason = reason;
+  const problems = [...(error ? [error.message] : []), ...selectors.problems];
+  if (problems.length > 0) status.evaluationError = problems.join('; ');
   return status;
 }
 
 function attributesOf(
   user: UserInfo,
   { resourceAttributes, nonResourceAttributes }: SelfSubjectAccessReviewSpec,
+  { fieldSelector, labelSelector }: ReadSelectors,
 ): Attributes {
   if (!resourceAttributes) {
     const { verb = '', path = '' } = nonResourceAttributes ?? {};
@@ -109,13 +128,14 @@ function attributesOf(
   const {
     verb = '',
     group = '',
-    version = '',
+    version = '*',
     resource = '',
     subresource = '',
     namespace = '',
     name = '',
   } = resourceAttributes;
-  return { user, verb, resource: { group, version, resource, subresource, namespace, name } };
+  const target = { group, version: version || '*', resource, subresource, namespace, name };
+  return { user, verb, resource: { ...target, fieldSelector, labelSelector } };
 }
 
 function subjectOf({ user = '', uid, groups = [], extra }: SubjectAccessReviewSpec): UserInfo {
@@ -127,15 +147,17 @@ function requireValid(kind: string, errors: readonly FieldError[]): void {
 }
 
 function checkTarget({ resourceAttributes, nonResourceAttributes }: SelfSubjectAccessReviewSpec): FieldError[] {
+  const errors = checkSelectors(resourceAttributes);
   if (resourceAttributes && nonResourceAttributes)
     return [
+      ...errors,
       invalidValue(
         'spec.nonResourceAttributes',
         nonResourceAttributes,
         'cannot be specified in combination with resourceAttributes',
       ),
     ];
-  if (resourceAttributes || nonResourceAttributes) return [];
+  if (resourceAttributes || nonResourceAttributes) return errors;
   const detail = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
   return [invalidValue('spec.resourceAttributes', null, detail)];
 }
@@ -143,6 +165,15 @@ function checkTarget({ resourceAttributes, nonResourceAttributes }: SelfSubjectA
 function checkSubject({ user, groups = [] }: SubjectAccessReviewSpec): FieldError[] {
   if (user || groups.length > 0) return [];
   return [invalidValue('spec.user', user ?? '', 'at least one of user or group must be specified')];
+}
+
+/** A review is an answer, not an object: it has no name. */
+function checkMetadata({ metadata }: KubeObject, { mayHaveNamespace = false } = {}): FieldError[] {
+  const { managedFields: _, namespace, ...given } = metadata;
+  const shown = mayHaveNamespace ? given : { ...given, namespace };
+  if (Object.values(shown).every((value) => value === undefined || value === null)) return [];
+  const detail = mayHaveNamespace ? 'must be empty except for namespace' : 'must be empty';
+  return [invalidValue('metadata', metadata, detail)];
 }
 
 function checkLocal({ spec, metadata }: LocalSubjectAccessReview): FieldError[] {

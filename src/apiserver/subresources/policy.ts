@@ -4,7 +4,7 @@ import type { ServiceAccountTokens } from '../authentication/service-account-tok
 import type { UnionAuthenticator } from '../authentication/union.js';
 import type { Authorizer } from '../authorization/authorizer.js';
 import type { RbacAuthorizer } from '../authorization/rbac/rbac.js';
-import { accessReviewHandlers } from './access-review.js';
+import { type AccessReviewDependencies, accessReviewHandlers } from './access-review.js';
 import { approvalHandler } from './approval.js';
 import { bindingHandlers } from './binding.js';
 import { type ComponentHealth, componentStatusHandler } from './component-status.js';
@@ -21,6 +21,7 @@ export interface PolicyHandlerDependencies {
   authenticator: UnionAuthenticator;
   authorizer: Authorizer;
   rbac: RbacAuthorizer;
+  whoCannotTell: AccessReviewDependencies['whoCannotTell'];
   components: readonly ComponentHealth[];
 }
 

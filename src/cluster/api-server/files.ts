@@ -1,14 +1,17 @@
 /** What the settings of the API server name in files, opened before it starts; what is not set is not loaded. */
 import type { OpenAuditor } from '#apiserver/audit/open.js';
+import type { RowSource } from '#apiserver/authorization/row.js';
 import type { Encryption } from '#apiserver/registry/encryption/configuration.js';
 import { openAudit } from './audit.js';
 import { type Authentication, type AuthenticationEnvironment, openAuthentication } from './authentication.js';
+import { openAuthorization } from './authorization.js';
 import { openEncryptionOf } from './encryption.js';
 import type { ApiServerSettings } from './settings.js';
 
 export interface ApiServerFiles {
   audit?: OpenAuditor;
   authentication: Authentication;
+  authorizers?: RowSource;
   encryption?: Encryption;
 }
 
@@ -20,6 +23,7 @@ export async function openApiServerFiles(
   return {
     audit: await openAudit(settings, environment),
     authentication: await openAuthentication(settings, environment),
+    authorizers: await openAuthorization(settings, environment),
     encryption: await openEncryptionOf(settings, environment),
   };
 }

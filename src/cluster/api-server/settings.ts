@@ -5,12 +5,18 @@
 import type { Setting } from '../setting.js';
 import { type AuditSettings, auditSettings } from './audit.js';
 import { type AuthenticationSettings, authenticationSettings } from './authentication.js';
+import { type AuthorizationSettings, authorizationSettings } from './authorization.js';
 import { type EncryptionSettings, encryptionSettings } from './encryption.js';
 
-export interface ApiServerSettings extends AuditSettings, AuthenticationSettings, EncryptionSettings {}
+export interface ApiServerSettings
+  extends AuditSettings,
+    AuthenticationSettings,
+    AuthorizationSettings,
+    EncryptionSettings {}
 
 export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
   ...auditSettings,
   ...authenticationSettings,
+  ...authorizationSettings,
   ...encryptionSettings,
 };
