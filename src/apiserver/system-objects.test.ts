@@ -3,6 +3,7 @@ import apiServices from '#api/apiregistration/apiservice.js';
 import flows from '#api/flowcontrol/flowschema.js';
 import levels from '#api/flowcontrol/prioritylevelconfiguration.js';
 import resources from '#api/index.gen.js';
+import ranges from '#api/networking/servicecidr.js';
 import type { AnyResource } from '#api/resource.js';
 import { copy } from '#base/json.js';
 import { defaultFrontProxy } from './authentication/front-proxy.js';
@@ -21,6 +22,8 @@ const start = () =>
     advertiseAddress: '10.0.0.1',
     advertisePort: 6443,
     serviceAddress: '10.96.0.1',
+    serviceRange: '10.96.0.0/12',
+    clock: server.clock,
     clientCa: 'client',
     frontProxy: { ...defaultFrontProxy, authorities: 'proxy' },
   });
@@ -40,6 +43,15 @@ test('each group and version that is served here has an APIService, available at
   expect(service.metadata.labels).toEqual({ 'kube-aggregator.kubernetes.io/automanaged': 'onstart' });
   expect(service.spec).toEqual({ group: 'apps', version: 'v1', groupPriorityMinimum: 17800, versionPriority: 15 });
   expect(service.status?.conditions?.[0]).toMatchObject({ type: 'Available', status: 'True', reason: 'Local' });
+});
+
+test('the range of services is a ServiceCIDR that is ready', async () => {
+  await start();
+  const range = await server.client.of(ranges).get('kubernetes');
+  expect(range.spec?.cidrs).toEqual(['10.96.0.0/12']);
+  expect(range.status?.conditions).toMatchObject([
+    { type: 'Ready', status: 'True', message: 'Kubernetes default Service CIDR is ready' },
+  ]);
 });
 
 describe('priority levels and flow schemas', () => {

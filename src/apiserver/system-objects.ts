@@ -13,12 +13,16 @@ import endpointSliceResource from '#api/discovery/endpointslice.js';
 import type { APIService } from '#api/gen/apiregistration-v1.js';
 import type { ConfigMap, Endpoints, Namespace, Service } from '#api/gen/core-v1.js';
 import type { EndpointSlice } from '#api/gen/discovery-v1.js';
+import type { ServiceCIDR } from '#api/gen/networking-v1.js';
 import type { PriorityClass } from '#api/gen/scheduling-v1.js';
 import resources from '#api/index.gen.js';
+import { defaultRangeName } from '#api/networking/service-range.js';
+import serviceCidrResource from '#api/networking/servicecidr.js';
 import type { AnyResource, ResourceRef } from '#api/resource.js';
 import priorityClassResource from '#api/scheduling/priorityclass.js';
 import { isReason } from '#apimachinery/errors.js';
-import type { KubeObject } from '#apimachinery/object.js';
+import { formatTime, type KubeObject } from '#apimachinery/object.js';
+import type { Clock } from '#base/clock.js';
 import { copy, equal } from '#base/json.js';
 import type { Client } from '#client/client.js';
 import type { FrontProxyOptions } from './authentication/front-proxy.js';
@@ -35,6 +39,9 @@ export interface SystemObjectOptions {
   advertisePort: number;
   /** The address of the service `kubernetes`: the first of the service range. */
   serviceAddress: string;
+  /** The range of services' addresses, for its ServiceCIDR. */
+  serviceRange: string;
+  clock: Clock;
   /** PEM, for the ConfigMap extension-apiserver-authentication. */
   clientCa: string;
   frontProxy: FrontProxyOptions;
@@ -48,7 +55,10 @@ const attemptsMax = 5;
 /** Runs as a member of system:masters at every start; safe to run twice. */
 export async function ensureSystemObjects(client: Client, options: SystemObjectOptions): Promise<void> {
   const { signal } = options;
-  await Promise.all(systemNamespaces.map((name) => ensure(client, namespaceResource, namespace(name), { signal })));
+  await Promise.all([
+    ...systemNamespaces.map((name) => ensure(client, namespaceResource, namespace(name), { signal })),
+    ensureServiceRange(client, options),
+  ]);
   await Promise.all([
     reconcileBootstrapPolicy(client, signal),
     ...priorityClasses.map((wanted) => ensure(client, priorityClassResource, wanted, { signal })),
@@ -62,6 +72,35 @@ export async function ensureSystemObjects(client: Client, options: SystemObjectO
       signal,
     }),
   ]);
+}
+
+/**
+ * The range that this server gives addresses from. Another one that is there by its name stays as it is: changing it is
+ * for an administrator.
+ */
+async function ensureServiceRange(client: Client, { serviceRange, clock, signal }: SystemObjectOptions): Promise<void> {
+  const cidrs = [serviceRange];
+  const wanted: ServiceCIDR = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name: defaultRangeName },
+    spec: { cidrs },
+  };
+  await ensure(client, serviceCidrResource, wanted, { signal });
+  const range = copy(await client.of(serviceCidrResource).get(defaultRangeName, { signal }));
+  const isSaid = range.status?.conditions?.some(({ type }) => type === 'Ready');
+  if (isSaid || range.metadata.deletionTimestamp || !equal(range.spec?.cidrs, cidrs)) return;
+  const message = 'Kubernetes default Service CIDR is ready';
+  const lastTransitionTime = formatTime(clock.now());
+  range.status = { conditions: [{ type: 'Ready', status: 'True', reason: '', message, lastTransitionTime }] };
+  try {
+    await client
+      .of(serviceCidrResource)
+      .updateStatus(range, { signal, fieldManager: 'default-service-cidr-controller' });
+  } catch (error) {
+    // Somebody else has said something of it meanwhile.
+    if (!isReason(error, 'Conflict', 'NotFound')) throw error;
+  }
 }
 
 function mergeApiService(existing: APIService, wanted: APIService): APIService | undefined {

@@ -18,6 +18,7 @@ import { createPolicy, type Policy } from '#apiserver/policy.js';
 import { ObjectRegistry } from '#apiserver/registry/store.js';
 import type { ResourceRequest } from '#apiserver/request-info.js';
 import { type ApiServer, createApiServer } from '#apiserver/server.js';
+import { keepServiceIps } from '#apiserver/service-ips.js';
 import { startChecks, startStages } from '#apiserver/start-checks.js';
 import { streamingSubresources } from '#apiserver/subresources/streaming/index.js';
 import type { SubresourceHandler } from '#apiserver/subresources/subresource.js';
@@ -29,7 +30,7 @@ import { Client } from '#client/client.js';
 import { InformerFactory } from '#client/informer.js';
 import controllers from '#controllers/index.gen.js';
 import { type Controller, runControllers } from '#controllers/runtime.js';
-import { addressOf } from '#network/cidr.js';
+import { addressOf, prefixLength, subnetOf } from '#network/cidr.js';
 import { Scheduler } from '#scheduler/scheduler.js';
 import type { Store } from '#storage/store.js';
 import type { ApiServerFiles } from './api-server/files.js';
@@ -172,6 +173,8 @@ export class ControlPlane {
       advertiseAddress,
       advertisePort,
       serviceAddress: addressOf(serviceCidr, 1),
+      serviceRange: subnetOf(serviceCidr, { bits: prefixLength(serviceCidr), index: 0 }),
+      clock,
       clientCa: pki.ca,
       frontProxy: this.#frontProxy,
     });
@@ -180,7 +183,12 @@ export class ControlPlane {
     const following = { flow: this.flow, client, informers, clock, log };
     await Promise.all([this.policy.follow(informers), followFlowControl(following, signal)]);
     this.#stages = 3;
-    this.#running.push(informers.stopped(), this.flow.run(signal));
+    const ips = keepServiceIps({ client, informers, clock, log, signal });
+    this.#running.push(
+      informers.stopped(),
+      this.flow.run(signal),
+      ips.catch((error: unknown) => log.error('the keeping of service addresses ended by a bug', { err: error })),
+    );
   }
 
   /** Starts controllers and scheduler. */

@@ -24,7 +24,11 @@ test.each<[string, IngressSpec, string[]]>([
   ['may have a default only', { defaultBackend: backend }, []],
   ['has absolute paths', withPath('a'), [`${at}.path: Invalid value: "a": must be an absolute path`]],
   ['has plain paths', withPath('/a/../b'), [`${at}.path: Invalid value: "/a/../b": must not contain '/../'`]],
-  ['says how a path is meant', withPath('/', ''), [`${at}.pathType: Required value: pathType must be specified`]],
+  [
+    'says how a path is meant',
+    { rules: [{ http: { paths: [{ path: '/', backend } as never] } }] },
+    [`${at}.pathType: Required value: pathType must be specified`],
+  ],
   [
     'knows three ways to mean a path',
     withPath('/', 'Regex'),
@@ -53,7 +57,7 @@ test.each<[string, IngressSpec, string[]]>([
 test('an ingress is of one class', () => {
   const ingress = of({ defaultBackend: backend, ingressClassName: 'a' }, { 'kubernetes.io/ingress.class': 'b' });
   expect(ingresses.validateCreate!(ingress).map(({ message }) => message)).toEqual([
-    'metadata.annotations.kubernetes.io/ingress.class: Invalid value: "b": must match `ingressClassName` when both are specified',
+    'annotations.kubernetes.io/ingress.class: Invalid value: "b": must match `ingressClassName` when both are specified',
   ]);
 });
 

@@ -46,7 +46,8 @@ function* checkClassAnnotation({ metadata, spec }: Ingress): FieldErrors {
   const { ingressClassName } = spec;
   if (annotation !== undefined && ingressClassName !== undefined && annotation !== ingressClassName) {
     const why = 'must match `ingressClassName` when both are specified';
-    yield invalidValue(`metadata.annotations.${classAnnotation}`, annotation, why);
+    // Upstream's path leaves out that annotations are metadata.
+    yield invalidValue(`annotations.${classAnnotation}`, annotation, why);
   }
 }
 
@@ -81,8 +82,11 @@ const forbiddenSuffixes = ['/..', '/.'];
 
 function* checkPath(at: string, { path = '', pathType, backend }: HTTPIngressPath): FieldErrors {
   const isAbsolute = path.startsWith('/');
-  if (!pathType) yield required(`${at}.pathType`, 'pathType must be specified');
-  else if (pathType === 'Exact' || pathType === 'Prefix') {
+  if (pathType === undefined) {
+    yield required(`${at}.pathType`, 'pathType must be specified');
+    return;
+  }
+  if (pathType === 'Exact' || pathType === 'Prefix') {
     if (!isAbsolute) yield invalidValue(`${at}.path`, path, 'must be an absolute path');
     for (const sequence of forbiddenSequences)
       if (path.includes(sequence)) yield invalidValue(`${at}.path`, path, `must not contain '${sequence}'`);
@@ -98,8 +102,7 @@ function* checkBackend(path: string, { service, resource }: IngressBackend): Fie
   if (service && resource) yield invalidValue(path, '', 'cannot set both resource and service backends');
   else if (resource) {
     const { apiGroup, kind, name } = resource;
-    if (apiGroup === undefined) yield required(`${path}.resource.apiGroup`);
-    else yield* checkSubdomain(`${path}.resource.apiGroup`, apiGroup);
+    if (apiGroup !== undefined) yield* checkSubdomain(`${path}.resource.apiGroup`, apiGroup);
     for (const [field, value] of Object.entries({ kind, name })) {
       if (!value) yield required(`${path}.resource.${field}`);
       else yield* check(`${path}.resource.${field}`, value, pathSegmentProblems);

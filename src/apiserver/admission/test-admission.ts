@@ -1,6 +1,6 @@
 /** What tests of admission plugins share: a registry to look at, requests to admit, and how a plugin is run on one. */
 import type { AnyResource } from '#api/resource.js';
-import { notFound } from '#apimachinery/errors.js';
+import { alreadyExists, notFound } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 import type { Registry } from '../registry/registry.js';
@@ -23,6 +23,16 @@ export class Shelf {
           const found = this.objects.get(`${plural} ${namespace}/${name}`);
           if (!found) throw notFound({ group, resource: plural, name });
           return found;
+        },
+        create: async (object: KubeObject) => {
+          const { name = '', namespace = '' } = object.metadata;
+          if (this.objects.has(`${plural} ${namespace}/${name}`))
+            throw alreadyExists({ group, resource: plural, name });
+          this.put(plural, object);
+          return object;
+        },
+        delete: async ({ namespace, name }: { namespace: string; name: string }) => {
+          if (!this.objects.delete(`${plural} ${namespace}/${name}`)) throw notFound({ group, resource: plural, name });
         },
         list: async ({ namespace = '' } = {}) => ({
           items: [...this.objects]

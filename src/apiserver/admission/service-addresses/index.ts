@@ -5,15 +5,18 @@
 import { isIPv4 } from 'node:net';
 import serviceResource from '#api/core/service.js';
 import type { Service } from '#api/gen/core-v1.js';
+import type { ServiceName } from '#api/networking/service-range.js';
 import { internalError, invalid } from '#apimachinery/errors.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
-import type { KubeObject } from '#apimachinery/object.js';
+import { generateName } from '#apimachinery/names.js';
+import type { KubeObject, ObjectMeta } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
 import type { Prng } from '#base/prng.js';
 import type { Registry } from '../../registry/registry.js';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.js';
 import { isOn } from '../refuse.js';
 import { Allocator } from './allocator.js';
+import { ClusterAddresses } from './cluster-addresses.js';
 import {
   alignClusterIPs,
   dropForeignFields,
@@ -24,6 +27,7 @@ import {
   headless,
   keepFromOld,
 } from './families.js';
+import { band } from './range.js';
 
 export interface ServiceAddressOptions {
   registry: () => Registry;
@@ -43,6 +47,8 @@ type Spec = NonNullable<Service['spec']>;
 interface Claim {
   request: AdmissionRequest;
   service: Service;
+  name: ServiceName;
+  /** The name in one text. */
   owner: string;
 }
 
@@ -50,11 +56,10 @@ interface Claim {
 export class ServiceAddresses implements AdmissionPlugin {
   readonly name = 'ServiceAddresses';
   readonly mutatesOnce = true;
-  readonly #range: AddressRange;
+  readonly #prng: Prng;
   readonly #ports: { first: number; last: number };
-  readonly #addresses: Allocator;
+  readonly #addresses: ClusterAddresses;
   readonly #nodePorts: Allocator;
-  #nameless = 0;
   /** What was taken for a write, to be given back when it comes to nothing. */
   readonly #taken = new WeakMap<KubeObject, (() => void)[]>();
 
@@ -66,28 +71,22 @@ export class ServiceAddresses implements AdmissionPlugin {
     serviceRange = defaultServiceRange,
     nodePorts = defaultNodePorts,
   }: ServiceAddressOptions) {
-    this.#range = parseRange(serviceRange);
+    this.#prng = prng;
     this.#ports = nodePorts;
-    const allocator = (size: number, staticBand: number, numbersOf: (spec: Spec) => number[]) =>
-      new Allocator({
-        size,
-        staticBand,
-        clock,
-        prng,
-        held: async () => {
-          const { items } = await registry().of<Service>(serviceResource).list();
-          return items.flatMap((item) => numbersOf(item.spec ?? {}).map((number) => ({ owner: keyOf(item), number })));
-        },
-      });
-    // The sizes of the bands are KEP-3070's and KEP-3668's.
-    const { size } = this.#range;
-    this.#addresses = allocator(size, band(size, { least: 16, divisor: 16, most: 256 }), (spec) =>
-      (spec.clusterIPs ?? []).flatMap((address) => this.#range.numberOf(address) ?? []),
-    );
-    const portCount = nodePorts.last - nodePorts.first + 1;
-    this.#nodePorts = allocator(portCount, band(portCount, { least: 16, divisor: 32, most: 128 }), (spec) =>
-      portsOf(spec).map((port) => port - nodePorts.first),
-    );
+    this.#addresses = new ClusterAddresses({ registry, clock, prng, serviceRange });
+    const size = nodePorts.last - nodePorts.first + 1;
+    this.#nodePorts = new Allocator({
+      size,
+      staticBand: band(size, { least: 16, divisor: 32, most: 128 }),
+      clock,
+      prng,
+      held: async () => {
+        const { items } = await registry().of<Service>(serviceResource).list();
+        return items.flatMap(({ metadata, spec = {} }) =>
+          portsOf(spec).map((port) => ({ owner: keyOf(nameOf(metadata)), number: port - nodePorts.first })),
+        );
+      },
+    });
   }
 
   handles(request: AdmissionRequest): boolean {
@@ -99,17 +98,18 @@ export class ServiceAddresses implements AdmissionPlugin {
     if (operation !== 'DELETE') return;
     const { spec = {} } = old as Service;
     for (const port of portsOf(spec)) this.#nodePorts.doubt(port - this.#ports.first);
-    for (const address of spec.clusterIPs ?? []) {
-      const number = this.#range.numberOf(address);
-      if (number !== undefined) this.#addresses.doubt(number);
-    }
+    for (const address of spec.clusterIPs ?? []) this.#addresses.doubt(address);
   }
 
   async mutate(request: AdmissionRequest): Promise<void> {
     const service = request.object as Service | undefined;
     if (!service?.spec) return;
     const { spec } = service;
-    const claim = { request, service, owner: this.#ownerOf(request) };
+    const { metadata } = service;
+    // What is noted of an address names its service.
+    if (!metadata.name && metadata.generateName) metadata.name = generateName(metadata.generateName, this.#prng);
+    const name = nameOf({ ...metadata, namespace: request.namespace });
+    const claim = { request, service, name, owner: keyOf(name) };
     const old = (request.old as Service | undefined)?.spec;
     if (old) {
       keepFromOld(spec, old);
@@ -133,34 +133,25 @@ export class ServiceAddresses implements AdmissionPlugin {
     this.#taken.delete(object);
   }
 
-  /** A service that will get its name only later is told apart by a number. */
-  #ownerOf({ object, namespace }: AdmissionRequest): string {
-    const { name } = (object as Service).metadata;
-    return `${namespace}/${name || `#${++this.#nameless}`}`;
-  }
-
-  async #giveAddress({ request, service, owner }: Claim, spec: Spec): Promise<void> {
+  async #giveAddress({ request, service, name }: Claim, spec: Spec): Promise<void> {
     if (!hasClusterAddress(spec) || spec.clusterIPs?.[0] === headless) return;
     const [wanted] = spec.clusterIPs ?? [];
     if (!wanted) {
-      const number = await this.#addresses.draw(owner, request);
-      if (number === undefined) throw internalError('failed to allocate a serviceIP: range is full');
-      this.#remember(request, () => this.#addresses.release(number, owner));
-      spec.clusterIP = this.#range.addressOf(number);
-      spec.clusterIPs = [spec.clusterIP];
+      const address = await this.#addresses.draw(name, request);
+      if (address === undefined) throw internalError('failed to allocate a serviceIP: range is full');
+      this.#remember(request, () => this.#addresses.release(address, name));
+      spec.clusterIP = address;
+      spec.clusterIPs = [address];
       return;
     }
     // What is no address at all is for validation to say.
     if (!isIPv4(wanted)) return;
-    const number = this.#range.numberOf(wanted);
-    if (number === undefined) {
-      const why = `the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${this.#range.text}`;
-      throw addressRefusal(service, wanted, why);
-    }
     if ((request.old as Service | undefined)?.spec?.clusterIPs?.includes(wanted)) return;
-    const outcome = await this.#addresses.take(number, owner, request);
+    const outcome = await this.#addresses.take(wanted, name, request);
+    if (outcome === 'outside')
+      throw addressRefusal(service, wanted, 'the provided network does not match the current range');
     if (outcome === 'refused') throw addressRefusal(service, wanted, 'provided IP is already allocated');
-    if (outcome === 'taken') this.#remember(request, () => this.#addresses.release(number, owner));
+    if (outcome === 'taken') this.#remember(request, () => this.#addresses.release(wanted, name));
   }
 
   async #giveNodePorts(claim: Claim, { spec, old }: { spec: Spec; old: Spec | undefined }): Promise<void> {
@@ -207,17 +198,16 @@ export class ServiceAddresses implements AdmissionPlugin {
   }
 }
 
-function keyOf({ metadata: { namespace = '', name = '' } }: Service): string {
+function nameOf({ namespace = '', name = '' }: ObjectMeta): ServiceName {
+  return { namespace, name };
+}
+
+function keyOf({ namespace, name }: ServiceName): string {
   return `${namespace}/${name}`;
 }
 
 function portsOf({ ports = [], healthCheckNodePort }: Spec): number[] {
   return [...ports.flatMap(({ nodePort }) => nodePort || []), ...(healthCheckNodePort ? [healthCheckNodePort] : [])];
-}
-
-function band(size: number, { least, divisor, most }: { least: number; divisor: number; most: number }): number {
-  if (size <= least) return 0;
-  return Math.min(Math.max(least, Math.floor(size / divisor)), most);
 }
 
 function refusal({ metadata }: Service, errors: readonly FieldError[]) {
@@ -231,40 +221,4 @@ function addressRefusal(service: Service, address: string, why: string) {
     `failed to allocate IP ${address}: ${why}`,
   );
   return refusal(service, [error]);
-}
-
-interface AddressRange {
-  text: string;
-  /** Without the network's own address and the broadcast address. */
-  size: number;
-  addressOf(number: number): string;
-  numberOf(address: string): number | undefined;
-}
-
-export function parseRange(text: string): AddressRange {
-  const [base = '', length = ''] = text.split('/');
-  const bits = Number(length);
-  if (!isIPv4(base) || !/^\d+$/.test(length) || bits > 30)
-    throw new TypeError(`${text} is not a range of IPv4 addresses`);
-  const hosts = 2 ** (32 - bits);
-  const start = Math.floor(toNumber(base) / hosts) * hosts;
-  const size = hosts - 2;
-  return {
-    text: `${toAddress(start)}/${bits}`,
-    size,
-    addressOf: (number) => toAddress(start + 1 + number),
-    numberOf(address) {
-      if (!isIPv4(address)) return undefined;
-      const number = toNumber(address) - start - 1;
-      return number >= 0 && number < size ? number : undefined;
-    },
-  };
-}
-
-function toNumber(address: string): number {
-  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-}
-
-function toAddress(value: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 }

@@ -59,7 +59,7 @@ describe('ServiceAddresses', () => {
     expect(given.has('10.0.0.0') || given.has('10.0.0.15')).toBe(false);
     expect(await refused(plugin, request(serviceResource, service('more')))).toMatch('range is full');
     expect(await refused(plugin, request(serviceResource, service('out', { clusterIP: '10.0.1.1' })))).toMatch(
-      'the provided IP (10.0.1.1) is not in the valid range. The range of valid IPs is 10.0.0.0/28',
+      'failed to allocate IP 10.0.1.1: the provided network does not match the current range',
     );
   });
 
@@ -119,6 +119,59 @@ describe('ServiceAddresses', () => {
     const { ports } = await create(make(shelf), shelf, service('dns', both));
     expect(ports![0]!.nodePort).toBe(ports![1]!.nodePort);
     expect(ports![0]!.nodePort).toBeGreaterThanOrEqual(30086);
+  });
+
+  it('notes whose each address is, and gives no address that somebody else has noted', async () => {
+    const shelf = new Shelf();
+    const plugin = make(shelf, { serviceRange: '10.0.0.0/29' });
+    const spec = await create(plugin, shelf, service('a'));
+    expect(shelf.objects.get(`ipaddresses /${spec.clusterIP}`)).toMatchObject({
+      metadata: {
+        labels: {
+          'ipaddress.kubernetes.io/ip-family': 'IPv4',
+          'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io',
+        },
+      },
+      spec: { parentRef: { resource: 'services', namespace: 'ns', name: 'a' } },
+    });
+    const mine = Array.from({ length: 6 }, (_, index) => `10.0.0.${index + 1}`).filter((one) => one !== spec.clusterIP);
+    const [last, ...others] = mine;
+    const parentRef = { resource: 'gateways', name: 'mine' };
+    for (const name of others) shelf.put('ipaddresses', { metadata: { name }, spec: { parentRef } });
+    expect((await create(plugin, shelf, service('b'))).clusterIP).toBe(last);
+    expect(await refused(plugin, request(serviceResource, service('c', { clusterIP: others[0] })))).toMatch(
+      'provided IP is already allocated',
+    );
+    expect(await refused(plugin, request(serviceResource, service('d')))).toMatch('range is full');
+  });
+
+  it('names a service whose name is to be made up, for its address says whose it is', async () => {
+    const shelf = new Shelf();
+    const object = service('');
+    object.metadata = { generateName: 'web-', namespace: 'ns' };
+    const { clusterIP } = await create(make(shelf), shelf, object);
+    expect(object.metadata.name).toMatch(/^web-.{5}$/);
+    const { name } = object.metadata;
+    expect(shelf.objects.get(`ipaddresses /${clusterIP}`)).toMatchObject({ spec: { parentRef: { name } } });
+  });
+
+  it('takes addresses from the ranges that are added, as long as they are ready', async () => {
+    const shelf = new Shelf();
+    const plugin = make(shelf, { serviceRange: '10.0.0.0/30' });
+    const range = (conditions: object[] = []) => ({
+      metadata: { name: 'more' },
+      spec: { cidrs: ['10.0.8.0/28', 'fd00::/112'] },
+      status: { conditions },
+    });
+    await create(plugin, shelf, service('a'));
+    await create(plugin, shelf, service('b'));
+    expect(await refused(plugin, request(serviceResource, service('c')))).toMatch('range is full');
+    shelf.put('servicecidrs', range());
+    expect((await create(plugin, shelf, service('c'))).clusterIP).toMatch(/^10\.0\.8\./);
+    shelf.put('servicecidrs', range([{ type: 'Ready', status: 'False' }]));
+    expect(await refused(plugin, request(serviceResource, service('d', { clusterIP: '10.0.8.2' })))).toMatch(
+      'the provided network does not match the current range',
+    );
   });
 
   it('refuses families that the cluster does not have', async () => {
