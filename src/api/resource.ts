@@ -4,6 +4,7 @@
  */
 import type { FieldError } from '#apimachinery/field-error.js';
 import type { KubeObject } from '#apimachinery/object.js';
+import type { Shape } from '#apimachinery/structural/shape.js';
 
 /** What a client needs to address a resource; every definition is one. */
 export interface ResourceRef<T extends KubeObject = KubeObject> {
@@ -49,6 +50,8 @@ export interface ResourceSpec<T extends KubeObject> {
    * place is given a converted one, and the result is converted back: what a conversion loses is lost by that.)
    */
   convert?: Convert;
+  /** Of a custom resource, in place of a schema in the table of built-in types. */
+  shape?: Shape;
   /** What differs from version to version. Versions that are stored but not served may stand here too. */
   perVersion?: Readonly<Record<string, VersionRules>>;
   kind: string;
@@ -85,6 +88,10 @@ export interface ResourceSpec<T extends KubeObject> {
   statusKeeps?: 'metadata' | readonly ('labels' | 'ownerReferences' | 'deletionTimestamp')[];
   /** For the `status` subresource; the spec of `old` and its metadata but labels etc. are kept already. */
   prepareForStatusUpdate?: (object: T, old: T, context: { nowMs: number }) => void;
+  /** Finalizers need no domain. Default: all but Kubernetes' own do. */
+  freeFinalizers?: boolean;
+  /** Loads what the checks below need for this object, beside what is loaded at start. Runs before them. */
+  load?: (object: T) => Promise<void>;
   /** Beyond the schema and the metadata, which are checked for every kind. */
   validate?: (object: T) => FieldError[];
   /** Beyond `validate`, for what only a new object must satisfy. */
@@ -98,9 +105,9 @@ export interface ResourceSpec<T extends KubeObject> {
   warnings?: (object: T, old: T | undefined) => string[];
   /**
    * A change of one of these fields raises metadata.generation, which a new object has as 1. An empty list: it stays 1.
-   * Default: generation is never set.
+   * 'content': everything but metadata. Default: generation is never set.
    */
-  bumpsGeneration?: readonly (MetadataField | (keyof T & string))[];
+  bumpsGeneration?: readonly (MetadataField | (keyof T & string))[] | 'content';
   /** PUT to a name that does not exist creates it (Lease, Event and a few more). */
   allowCreateOnUpdate?: boolean;
   /** PUT without a resourceVersion overwrites. Default: true, as for most kinds. */
@@ -122,7 +129,7 @@ export type Convert = (objects: readonly KubeObject[], version: string) => KubeO
 /** Each takes the place of the definition's for one version. `rulesAt` in `versions.ts` puts the two together. */
 export type VersionRules = Partial<
   // biome-ignore lint/suspicious/noExplicitAny: each version has a type of its own
-  Pick<ResourceSpec<any>, PureRule | RewritingRule | 'deprecation' | 'subresources' | 'bumpsGeneration'>
+  Pick<ResourceSpec<any>, PureRule | RewritingRule | 'deprecation' | 'subresources' | 'shape'>
 >;
 
 /** Rules that look at objects. */

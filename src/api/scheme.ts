@@ -28,9 +28,19 @@ export class Scheme {
 
   /** For custom resources; stored objects are not touched. */
   remove(definition: AnyResource): void {
-    this.#resources.delete(resourceId(definition.group, definition.plural));
-    for (const version of definition.versions) this.#kinds.delete(`${definition.group}/${version}/${definition.kind}`);
+    this.#forget(definition);
     for (const listener of this.#listeners) listener();
+  }
+
+  /** The same resource as a changed definition has it. */
+  replace(old: AnyResource, definition: AnyResource): void {
+    this.#forget(old);
+    this.add(definition);
+  }
+
+  #forget({ group, plural, versions, kind }: AnyResource): void {
+    this.#resources.delete(resourceId(group, plural));
+    for (const version of versions) this.#kinds.delete(`${group}/${version}/${kind}`);
   }
 
   /** The definition of a plural in whatever version. */

@@ -22,7 +22,7 @@ export function rulesAt(resource: AnyResource, version: string): AnyResource {
 
 /** Whether the kind has, or may have stored, objects of more than one version. */
 export function hasVersions({ versions, perVersion }: AnyResource): boolean {
-  return versions.length > 1 || Object.keys(perVersion ?? {}).length > 1;
+  return versions.length > 1 || perVersion !== undefined;
 }
 
 /** Whether objects of this version can be converted to and from others. */

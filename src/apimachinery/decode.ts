@@ -14,7 +14,8 @@ import type { Words } from './codec/mismatch.js';
 import { parseJson } from './codec/parse-json.js';
 import { planOf, type TypePlan } from './codec/plan.js';
 import { jsonKindOf, SchemaError } from './codec/schema-error.js';
-import { badRequest } from './errors.js';
+import { badRequest, invalid } from './errors.js';
+import { invalidValue } from './field-error.js';
 import {
   formatApiVersion,
   type GroupVersionKind,
@@ -22,8 +23,10 @@ import {
   type ObjectMeta,
   parseApiVersion,
 } from './object.js';
+import type { JsonObject } from './patch.js';
 import { type Envelope, readEnvelope, readObject } from './protobuf/envelope.js';
 import type { SchemaTable } from './schema.js';
+import type { Shape } from './structural/shape.js';
 
 /** What becomes of unknown and repeated fields: dropped silently, dropped with a warning, or refused. */
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
@@ -36,6 +39,8 @@ export interface DecodeTarget {
   typeName?: string;
   /** Default: 'Ignore'. */
   fieldValidation?: FieldValidation;
+  /** Of a custom resource, in place of a schema in the table. */
+  shape?: Shape | undefined;
   /** How a value that does not fit is refused. Default: a BadRequest that names the kind. */
   refuse?: Refuse;
   /** In which words; default: 'json', those of upstream's decoder of bodies. */
@@ -141,6 +146,7 @@ function decode<T>(
 ): Decoded<T> {
   const given = (value ?? {}) as Record<string, unknown>;
   const { kind: expected, fieldValidation = 'Ignore', words } = target;
+  if (target.shape) return decodeShaped(given as JsonObject, { ...target, shape: target.shape }, { text, origin });
   const actual = withDefaults(given, expected);
   const refuse = refusal(actual, target);
   const plan = planFor(actual, target, refuse);
@@ -154,6 +160,39 @@ function decode<T>(
     }
     checkKind(actual, { target, refuse });
     return { object: withKind(object, actual) as T, warnings: faults };
+  } catch (error) {
+    throw error instanceof SchemaError ? refuse(error.message) : error;
+  }
+}
+
+/** A custom resource must say what it is. Its shape finds the unknown fields, the text those that are given twice. */
+function decodeShaped<T>(
+  given: JsonObject,
+  target: DecodeTarget & { shape: Shape },
+  { text, origin }: { text?: string | undefined; origin: Origin },
+): Decoded<T> {
+  const { kind: expected, shape, fieldValidation = 'Ignore' } = target;
+  const { apiVersion, kind } = given as { apiVersion?: string | null; kind?: string | null };
+  if (!kind) {
+    const body = text ?? origin.body?.toString() ?? JSON.stringify(given);
+    throw unreadable(`Object 'Kind' is missing in '${body}'`, { target, body: Buffer.from(body) });
+  }
+  const wanted = formatApiVersion(expected);
+  if (apiVersion !== wanted) throw mismatch(apiVersion ?? '', wanted);
+  const refuse = refusal({ ...expected, kind }, target);
+  if (kind !== expected.kind) {
+    const name = (given['metadata'] as { name?: string } | undefined)?.name;
+    throw invalid({ ...expected, kind, name }, [invalidValue('kind', kind, `must be ${expected.kind}`)]);
+  }
+  try {
+    const object = copyFree(given);
+    const unknown = shape.take(object);
+    if (fieldValidation === 'Ignore') return { object: object as T, warnings: [] };
+    const repeated =
+      origin.faults ?? (text === undefined ? [] : faultsOf(given, { plan: undefined, text, words: undefined }));
+    const faults = [...repeated, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
+    if (faults.length > 0 && fieldValidation === 'Strict') throw refuse(`strict decoding error: ${faults.join(', ')}`);
+    return { object: object as T, warnings: faults };
   } catch (error) {
     throw error instanceof SchemaError ? refuse(error.message) : error;
   }
@@ -195,11 +234,14 @@ function checkKind(actual: GroupVersionKind, { target, refuse }: { target: Decod
   const expected = target.kind;
   if (isSame(actual, expected) || (target.typeName && actual.kind === expected.kind)) return;
   if (actual.kind === expected.kind && actual.group === expected.group) {
-    const [data, wanted] = [formatApiVersion(actual), formatApiVersion(expected)];
-    throw badRequest(`the API version in the data (${data}) does not match the expected API version (${wanted})`);
+    throw mismatch(formatApiVersion(actual), formatApiVersion(expected));
   }
   const internal = `${expected.group.split('.')[0] || 'core'}.${expected.kind}`;
   throw refuse(`converting (${actual.version}.${actual.kind}) to (${internal}): unknown conversion`);
+}
+
+function mismatch(data: string, wanted: string): Error {
+  return badRequest(`the API version in the data (${data}) does not match the expected API version (${wanted})`);
 }
 
 function faultsOf(

@@ -54,7 +54,7 @@ export function negotiate(wanted: Negotiation): Media {
     if (as !== 'unknown' && (tables || as?.kind !== 'Table')) return { format, as, pretty };
   }
   const offered = streams ? acceptedStreams : accepted;
-  throw notAcceptable(protobuf ? offered : offered.filter((type) => !type.startsWith(contentTypes.protobuf)));
+  throw notAcceptable(offered);
 }
 
 function transformOf(params: Record<string, string>, format: Format): Media['as'] | 'unknown' {

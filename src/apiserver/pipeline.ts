@@ -245,7 +245,10 @@ export class Pipeline {
       const protobuf = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
       const streams = info.verb === 'watch';
       const tables = hasTable(resource, info.resource);
-      progress.media = negotiate({ accept, userAgent, query: info.query, streams, protobuf, tables });
+      const wanted = { accept, userAgent, query: info.query, streams, tables };
+      // A refusal is of a built-in kind, whatever it is about.
+      if (!protobuf) progress.media = negotiate({ ...wanted, protobuf: true });
+      progress.media = negotiate({ ...wanted, protobuf });
     }
     const warn = (text: string) => {
       if (progress.warnings.length < warningsMax && !progress.warnings.includes(text)) progress.warnings.push(text);

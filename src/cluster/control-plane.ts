@@ -6,6 +6,8 @@ import { Scheme } from '#api/scheme.js';
 import type { UserInfo } from '#apiserver/authentication/authenticator.js';
 import { componentUsers, programOf } from '#apiserver/authentication/component-users.js';
 import { defaultFrontProxy, type FrontProxyOptions } from '#apiserver/authentication/front-proxy.js';
+import { webhookConverters } from '#apiserver/custom-resources/conversion.js';
+import { CustomResources } from '#apiserver/custom-resources/custom-resources.js';
 import { Discovery } from '#apiserver/discovery/discovery.js';
 import { dumpFlowControl } from '#apiserver/flow-control/dump.js';
 import { FlowControl } from '#apiserver/flow-control/flow-control.js';
@@ -23,6 +25,8 @@ import { startChecks, startStages } from '#apiserver/start-checks.js';
 import { streamingSubresources } from '#apiserver/subresources/streaming/index.js';
 import type { SubresourceHandler } from '#apiserver/subresources/subresource.js';
 import { ensureSystemObjects } from '#apiserver/system-objects.js';
+import { WebhookClient } from '#apiserver/webhook/client.js';
+import { clusterAddresses } from '#apiserver/webhook/services.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
@@ -181,7 +185,11 @@ export class ControlPlane {
     this.#stages = 2;
     const { signal } = this.#stop;
     const following = { flow: this.flow, client, informers, clock, log };
-    await Promise.all([this.policy.follow(informers), followFlowControl(following, signal)]);
+    await Promise.all([
+      this.policy.follow(informers),
+      followFlowControl(following, signal),
+      this.#followCustomResources(client, informers),
+    ]);
     this.#stages = 3;
     const ips = keepServiceIps({ client, informers, clock, log, signal });
     this.#running.push(
@@ -189,6 +197,16 @@ export class ControlPlane {
       this.flow.run(signal),
       ips.catch((error: unknown) => log.error('the keeping of service addresses ended by a bug', { err: error })),
     );
+  }
+
+  #followCustomResources(client: Client, informers: InformerFactory): Promise<void> {
+    const { clock, prng, log } = this.#options;
+    const { registry } = this;
+    const webhooks = new WebhookClient({ clock, resolveService: clusterAddresses({ registry: () => registry }) });
+    this.#stop.signal.addEventListener('abort', () => webhooks.close(), { once: true });
+    const converters = webhookConverters({ client: webhooks, prng });
+    const options = { registry, schemas: builtinSchemas, client, converters, clock, log };
+    return new CustomResources(options).follow(informers, this.#stop.signal);
   }
 
   /** Starts controllers and scheduler. */

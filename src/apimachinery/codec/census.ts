@@ -19,6 +19,21 @@ export function hasUnknownField(plan: TypePlan, value: unknown): boolean {
   return census.unknown;
 }
 
+/** The paths of the fields of `value` that its type lacks, in the order in which they stand. */
+export function unknownFields(plan: TypePlan, value: unknown, path: string): string[] {
+  if (plan.codec || typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = path ? `${path}.${key}` : key;
+    const field = plan.byName.get(key);
+    if (!field) return plan.typeMeta && (key === 'kind' || key === 'apiVersion') ? [] : [at];
+    if (field.scalar || typeof inner !== 'object' || inner === null || field.schema.shape === 'mapOfLists') return [];
+    if (field.schema.shape === 'single') return unknownFields(field.type, inner, at);
+    return Object.entries(inner).flatMap(([name, one]) =>
+      unknownFields(field.type, one, Array.isArray(inner) ? `${at}[${name}]` : `${at}.${name}`),
+    );
+  });
+}
+
 /** In valid JSON the colons outside strings are one a key. */
 function countKeys(text: string): number {
   let keys = 0;

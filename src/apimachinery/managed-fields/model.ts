@@ -61,7 +61,11 @@ const unitMaps: MapModel = { kind: 'map', atomic: true, field: () => undefined, 
 const objectMetaName = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 /** Of an object of this type; without one, only its metadata has a schema. */
-export function modelOf(schema: { table: SchemaTable; type: TypeSchema | undefined; model?: MapModel }): MapModel {
+export function modelOf(schema: {
+  table: SchemaTable;
+  type: TypeSchema | undefined;
+  model?: MapModel | undefined;
+}): MapModel {
   const { table, type, model } = schema;
   if (model) return model;
   const models = modelsOf(table);

@@ -14,7 +14,7 @@ export interface ObjectSchema {
   /** None for a custom resource. */
   type: TypeSchema | undefined;
   /** Of a custom resource that has a schema. */
-  model?: MapModel;
+  model?: MapModel | undefined;
 }
 
 /** The kind in its other versions, in which other managers may have written. */

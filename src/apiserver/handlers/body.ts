@@ -12,6 +12,7 @@ import {
 import { badRequest, unsupportedMediaType } from '#apimachinery/errors.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
+import type { Shape } from '#apimachinery/structural/shape.js';
 import type { CallBody } from '../call.js';
 import { contentTypes } from '../media.js';
 import { parseMediaType } from '../media-type.js';
@@ -21,6 +22,12 @@ import type { YamlDocument } from './yaml.js';
 export interface BodyTarget {
   kind: GroupVersionKind;
   typeName?: string;
+  shape?: Shape | undefined;
+}
+
+/** Of the resource itself, in the version of the request. */
+export function bodyTargetOf({ info, resource }: HandlerContext): BodyTarget {
+  return { kind: { ...info.resource, kind: resource.kind }, shape: resource.shape };
 }
 
 /** Throws StatusError: 400 for a body that cannot be read, 413 for a large one, 415 for an unknown media type. */

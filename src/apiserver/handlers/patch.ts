@@ -9,6 +9,7 @@ import { applyPatch, describeApplied } from '#apimachinery/managed-fields/apply.
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import { applyJsonPatch, applyMergePatch, isObject, type JsonObject } from '#apimachinery/patch.js';
 import { applyStrategicMergePatch } from '#apimachinery/strategic-merge.js';
+import type { Shape } from '#apimachinery/structural/shape.js';
 import { plain } from '#base/go-text.js';
 import { equal, type Json, sortKeys } from '#base/json.js';
 import type { Answer } from '../call.js';
@@ -51,7 +52,7 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
   const { call, resource, info, schemas } = context;
   const { type } = parseMediaType(call.headers['content-type'] ?? '');
   const isTyped = schemas.kind({ ...info.resource, kind: resource.kind }) !== undefined;
-  if (!isPatchType(type)) throw unknownPatchType(isTyped);
+  if (!isPatchType(type) || (resource.shape && type === patchTypes.strategic)) throw unknownPatchType(isTyped);
   const isApply = type === patchTypes.apply;
   const write = readWrite(context, 'PatchOptions', { isApply });
   const body = await call.readBody();
@@ -111,11 +112,17 @@ function merge(context: HandlerContext, { live, patch, type, kind }: Merge): Kub
   const target: DecodeTarget = {
     table: schemas,
     kind,
+    shape: shapeOf(context, kind.kind),
     fieldValidation: fieldValidationOf(context),
     words: isStrategic ? 'converter' : 'json',
     refuse: (message) => invalid({ group: '', kind: '', name: '' }, [invalidValue('patch', shown(), message)]),
   };
   return told(context, decodeValue(after, target, { faults: patch.faults }));
+}
+
+/** Of a custom resource itself; its scale is of a built-in kind. */
+function shapeOf({ resource }: HandlerContext, kind: string): Shape | undefined {
+  return kind === resource.kind ? resource.shape : undefined;
 }
 
 /** As upstream's patch library writes the outcome: maps that changed have their keys in order. */
@@ -145,8 +152,11 @@ async function apply(
 ): Promise<KubeObject> {
   const { schemas, resource, clock, info } = context;
   const applied = patch.value as JsonObject;
+  const target: DecodeTarget = { table: schemas, kind: { ...info.resource, kind }, shape: shapeOf(context, kind) };
+  const fieldWrite = fieldWriteOf(resource, { schemas, clock, write, apiVersion: apiVersionOf(context) });
   const { object } = await applyPatch({
-    ...fieldWriteOf(resource, { schemas, clock, write, apiVersion: apiVersionOf(context) }),
+    ...fieldWrite,
+    ...(kind === resource.kind ? {} : { schema: { table: schemas, type: schemas.kind(target.kind) } }),
     live,
     applied,
     kind,
@@ -158,10 +168,7 @@ async function apply(
     const message = `failed to convert new object (${about}) to proper version: unable to convert unstructured object to ${about.split('; ')[1]}: ${why}`;
     return new StatusError({ message, code: 500 });
   };
-  return told(
-    context,
-    decodeValue(object, { table: schemas, kind: { ...info.resource, kind }, words: 'converter', refuse }),
-  );
+  return told(context, decodeValue(object, { ...target, words: 'converter', refuse }));
 }
 
 /** Keys that an applied document gives twice come to light when it has been applied. */

@@ -1,5 +1,5 @@
 /** From what a request asks for to the handler of its verb. */
-import { StatusError } from '#apimachinery/errors.js';
+import { notFound, StatusError } from '#apimachinery/errors.js';
 import type { Answer } from '../call.js';
 import type { HandlerContext } from './context.js';
 import { patch } from './patch.js';
@@ -21,6 +21,8 @@ export function route(context: HandlerContext): Promise<Answer> {
   if (handler) return serveSubresource(context, handler);
   if (subresource === 'status' && resource.subresources?.status) return call(context, onStatus[verb]);
   if (subresource === 'finalize' && resource.kind === 'Namespace' && verb === 'update') return update(context);
+  if (subresource && resource.shape)
+    throw notFound({ group: resource.group, resource: resource.plural, name: info.resource.name });
   if (subresource) throw unknownResource();
   // A review, which only a handler can answer: it must never be stored.
   if (!resource.storageVersionHash && !(resource.verbs as readonly string[]).includes('watch'))

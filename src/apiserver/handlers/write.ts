@@ -5,14 +5,14 @@ import type { Answer } from '../call.js';
 import { dropRepeatedOwners } from '../registry/owner-references.js';
 import type { ObjectKey, Write } from '../registry/registry.js';
 import type { Stored } from '../registry/stored.js';
-import { checkName, placeInNamespace, readObject, readOptionalObject } from './body.js';
+import { bodyTargetOf, checkName, placeInNamespace, readObject, readOptionalObject } from './body.js';
 import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
 import { readDelete, readList, readWrite } from './options.js';
 
 export async function create(context: HandlerContext): Promise<Answer> {
   const { store, resource, info } = context;
   const write = readWrite(context, 'CreateOptions');
-  const object = await readObject(context, { kind: { ...info.resource, kind: resource.kind } });
+  const object = await readObject(context, bodyTargetOf(context));
   placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });
   dropRepeatedOwners(object, { admitted: false, warn: context.warn });
   return { type: 'stored', code: 201, resource, stored: await store.insert(object, write) };
@@ -21,7 +21,7 @@ export async function create(context: HandlerContext): Promise<Answer> {
 export async function update(context: HandlerContext): Promise<Answer> {
   const { store, resource, info } = context;
   const options = readWrite(context, 'UpdateOptions');
-  const object = await readObject(context, { kind: { ...info.resource, kind: resource.kind } });
+  const object = await readObject(context, bodyTargetOf(context));
   placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });
   const key = keyOf(context);
   checkName(object, key.name, { required: true });

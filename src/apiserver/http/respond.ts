@@ -6,8 +6,9 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import type { AnyResource } from '#api/resource.js';
 import { invalid } from '#apimachinery/errors.js';
-import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
+import { type KubeObject, type ListMeta, parseApiVersion } from '#apimachinery/object.js';
 import { validateTableOptions } from '#apimachinery/options-validation.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
@@ -110,7 +111,7 @@ function isTyped({ resource, version }: Listed, { schemas }: RespondOptions): bo
 }
 
 function listParts({ resource, version, items, metadata }: Listed, typed: boolean): Uint8Array[] {
-  const head = JSON.stringify({ kind: resource.listKind, apiVersion: version, metadata });
+  const head = JSON.stringify({ kind: resource.listKind, apiVersion: version, metadata: listMeta(resource, metadata) });
   const parts: Uint8Array[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)];
   for (const [index, item] of items.entries()) {
     if (index > 0) parts.push(comma);
@@ -132,7 +133,12 @@ function plainOf(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>,
   const { resource, version, metadata, items } = answer;
   const typed = isTyped(answer, options);
   const plain = items.map(({ object }) => (typed ? { ...object, kind: undefined, apiVersion: undefined } : object));
-  return { kind: resource.listKind, apiVersion: version, metadata, items: plain };
+  return { kind: resource.listKind, apiVersion: version, metadata: listMeta(resource, metadata), items: plain };
+}
+
+/** Lists of custom resources tell that nothing follows. */
+function listMeta({ shape }: AnyResource, metadata: ListMeta): ListMeta {
+  return shape ? { continue: '', ...metadata } : metadata;
 }
 
 /** What an answer shows, as one object; undefined for bytes. */

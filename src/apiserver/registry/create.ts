@@ -79,6 +79,7 @@ async function finishCreate(
   prepare(context, given);
   const object = canonical(context, given);
   const name = metadata.name ?? '';
+  await resource.load?.(object);
   const errors = validateNew(context, object);
   if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);
   for (const text of resource.warnings?.(object, undefined) ?? []) write.warn(text);
@@ -107,9 +108,9 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
 }
 
 function validateNew({ resource }: ResourceContext, object: KubeObject): FieldError[] {
-  const { namespaced, validateName = subdomainProblems } = resource;
+  const { namespaced, validateName = subdomainProblems, freeFinalizers } = resource;
   return [
-    ...validateObjectMeta(object.metadata, { namespaced, validateName, standardFinalizers: true }),
+    ...validateObjectMeta(object.metadata, { namespaced, validateName, standardFinalizers: !freeFinalizers }),
     ...(resource.validate?.(object) ?? []),
     ...(resource.validateCreate?.(object) ?? []),
   ];

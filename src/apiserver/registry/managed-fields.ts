@@ -1,6 +1,6 @@
 /** Keeps metadata.managedFields of every kind by the rules of `apimachinery/managed-fields`. */
 import type { AnyResource } from '#api/resource.js';
-import { convertAll, isVersion } from '#api/versions.js';
+import { convertAll, isVersion, rulesAt } from '#api/versions.js';
 import { resetFieldsOf } from '#apimachinery/managed-fields/request.js';
 import { type FieldWrite, type ObjectSchema, trackUpdate } from '#apimachinery/managed-fields/update.js';
 import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
@@ -55,6 +55,8 @@ export function fieldWriteOf(
   };
 }
 
-function schemaOf({ group, kind }: AnyResource, schemas: SchemaTable, version: string): ObjectSchema {
-  return { table: schemas, type: schemas.kind({ group, version, kind }) };
+function schemaOf(resource: AnyResource, schemas: SchemaTable, version: string): ObjectSchema {
+  const { group, kind } = resource;
+  const { shape } = rulesAt(resource, version);
+  return { table: schemas, type: schemas.kind({ group, version, kind }), model: shape?.model };
 }

@@ -1,10 +1,11 @@
 /** What every operation on one resource needs at hand: its definition, its place in the store, its cache, the rules. */
 
 import type { AnyResource } from '#api/resource.js';
-import { normalizeKind } from '#apimachinery/encode.js';
+import { normalize, normalizeKind } from '#apimachinery/encode.js';
 import { StatusError, type Subject } from '#apimachinery/errors.js';
 import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
+import { objectMetaName } from '#apimachinery/structural/embedded.js';
 import type { Clock } from '#base/clock.js';
 import type { Prng } from '#base/prng.js';
 import { type Entry, type Store, StoreError } from '#storage/store.js';
@@ -83,7 +84,11 @@ async function storageForm({ resource, view }: ResourceContext, object: KubeObje
 }
 
 /** The form in which an object is compared, stored and served, whatever changed it. Gives a new object. */
-export function canonical({ schemas }: ResourceContext, object: KubeObject): KubeObject {
+export function canonical({ schemas, resource }: ResourceContext, object: KubeObject): KubeObject {
+  if (resource.shape) {
+    const { kind, apiVersion, metadata, ...rest } = object;
+    return { kind, apiVersion, metadata: normalize(schemas, objectMetaName, metadata), ...rest } as KubeObject;
+  }
   return normalizeKind(schemas, { ...parseApiVersion(object.apiVersion), kind: object.kind }, object);
 }
 

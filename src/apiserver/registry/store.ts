@@ -93,6 +93,25 @@ export class ObjectRegistry implements Registry {
     });
   }
 
+  /**
+   * Ends the watches of a definition that is served no more, or as another definition has it: their clients watch again,
+   * or learn that there is nothing. `isGone`: its objects are gone as well.
+   */
+  retire(definition: AnyResource, { isGone }: { isGone: boolean }): void {
+    const versions = [
+      definition,
+      ...[...definition.versions, definition.storageVersion].map((one) => rulesAt(definition, one)),
+    ];
+    for (const resource of versions) {
+      this.#stores.get(resource)?.endWatches();
+      this.#stores.delete(resource);
+    }
+    if (!isGone) return;
+    const key = cacheKeyOf(definition);
+    this.#caches.get(key)?.close();
+    this.#caches.delete(key);
+  }
+
   /** Throws StoreError when the store cannot be read: a health check. */
   async check(): Promise<void> {
     await this.#options.store.revision();
@@ -127,7 +146,7 @@ export class ObjectRegistry implements Registry {
     const prefix = prefixOf(resource);
     const form = storedAs && { decode: storedAs.decode };
     const open = (entry: ConstructorParameters<typeof Stored>[0]) => openStored(entry, form);
-    const cacheKey = resource.storedAs ? `${prefix}${resource.group}` : prefix;
+    const cacheKey = cacheKeyOf(resource);
     let cache = this.#caches.get(cacheKey);
     if (!cache) {
       cache = new WatchCache<Stored>({ store, prefix, open, clock, log, limits: cacheLimits });
@@ -153,15 +172,26 @@ export interface ResourceLoad {
   watchers: number;
 }
 
+/** What is stored in the form of another kind has a cache of its own, in its own form. */
+function cacheKeyOf(resource: AnyResource): string {
+  const prefix = prefixOf(resource);
+  return resource.storedAs ? `${prefix}${resource.group}` : prefix;
+}
+
 function prefixOf({ storagePrefix, plural }: AnyResource): string {
   return `/registry/${storagePrefix ?? plural}/`;
 }
 
 export class ObjectStore implements ResourceStore {
   readonly #context: ResourceContext;
+  readonly #end = new AbortController();
 
   constructor(context: ResourceContext) {
     this.#context = context;
+  }
+
+  endWatches(): void {
+    this.#end.abort();
   }
 
   get resource(): AnyResource {
@@ -206,7 +236,10 @@ export class ObjectStore implements ResourceStore {
   }
 
   watch(request: WatchRequest): AsyncIterable<ResourceEvent[]> {
-    return watchObjects(this.#context, request);
+    // Built-in kinds are there for ever.
+    const { shape } = this.#context.resource;
+    const signal = shape ? AbortSignal.any([request.signal, this.#end.signal]) : request.signal;
+    return watchObjects(this.#context, { ...request, signal });
   }
 
   async create(object: KubeObject, write: Write): Promise<KubeObject> {

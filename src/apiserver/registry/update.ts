@@ -105,6 +105,7 @@ async function finishUpdate(
   const object = canonical(context, keepOthersPart(context, { desired, old, write }));
   // A status that brings annotations with it (a Deployment's revision) is no change of what is wanted.
   if (write.subresource !== 'status' && !write.rules?.keepsGeneration) raiseGeneration(context, object, old);
+  await resource.load?.(object);
   const errors = validateChange(context, { object, old, write });
   if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);
   // Statuses are written by programs, which nobody would read warnings from.
@@ -124,7 +125,7 @@ function checkResourceVersion(
   if (!given || given === '0') {
     if (resource.allowUnconditionalUpdate === false) {
       const error = invalidValue('metadata.resourceVersion', 0, 'must be specified for an update');
-      throw invalid({ group: resource.group, kind: resource.kind, name }, [error]);
+      throw invalid({ group: resource.group, kind: resource.plural, name }, [error]);
     }
     desired.metadata.resourceVersion = current.resourceVersion;
     return;
@@ -188,7 +189,11 @@ function setOrDelete<T extends object, K extends keyof T>(target: T, key: K, val
 }
 
 function raiseGeneration({ resource }: ResourceContext, object: KubeObject, old: KubeObject): void {
-  const changed = resource.bumpsGeneration?.some((path) => !equal(fieldAt(object, path), fieldAt(old, path)));
+  const { bumpsGeneration } = resource;
+  const changed =
+    bumpsGeneration === 'content'
+      ? !equal({ ...object, metadata: undefined }, { ...old, metadata: undefined })
+      : bumpsGeneration?.some((path) => !equal(fieldAt(object, path), fieldAt(old, path)));
   if (changed) object.metadata.generation = (old.metadata.generation ?? 0) + 1;
 }
 
@@ -202,7 +207,9 @@ function validateChange(
   { resource }: ResourceContext,
   { object, old, write }: { object: KubeObject; old: KubeObject; write: UpdateRequest },
 ): FieldError[] {
-  const errors = validateObjectMetaUpdate(object.metadata, old.metadata, { standardFinalizers: true });
+  const errors = validateObjectMetaUpdate(object.metadata, old.metadata, {
+    standardFinalizers: !resource.freeFinalizers,
+  });
   if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];
   if (write.subresource === 'status') return [...errors, ...(resource.validateStatusUpdate?.(object, old) ?? [])];
   if (write.subresource === 'finalize') return errors;

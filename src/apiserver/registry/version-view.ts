@@ -1,13 +1,17 @@
 /**
  * The objects of a resource in one version, whatever version they are stored in. What is stored in the version that is
- * asked for is given as it is; the rest is converted once a revision.
+ * asked for is given as it is; the rest is converted once a revision. A custom resource is brought into the shape that
+ * its schema has today as well, before and after conversion.
  */
 import type { AnyResource } from '#api/resource.js';
-import { convertAll, hasVersions } from '#api/versions.js';
-import { formatApiVersion, type KubeObject } from '#apimachinery/object.js';
+import { convertAll, hasVersions, isVersion, rulesAt } from '#api/versions.js';
+import { formatApiVersion, type KubeObject, parseApiVersion } from '#apimachinery/object.js';
 import { equal } from '#base/json.js';
 import type { CacheEvent } from '#storage/watch-cache.js';
 import type { Stored } from './stored.js';
+
+/** Objects converted before other requests get a turn. */
+const convertedInARow = 200;
 
 export class VersionView {
   readonly #resource: AnyResource;
@@ -17,7 +21,7 @@ export class VersionView {
 
   /** Undefined for a resource whose objects are stored in the one version that there is. */
   static of(resource: AnyResource): VersionView | undefined {
-    return hasVersions(resource) && !resource.storedAs ? new VersionView(resource) : undefined;
+    return resource.shape || (hasVersions(resource) && !resource.storedAs) ? new VersionView(resource) : undefined;
   }
 
   private constructor(resource: AnyResource) {
@@ -29,13 +33,15 @@ export class VersionView {
 
   /** A promise only when something must be converted elsewhere. Throws StatusError. */
   one(stored: Stored): Stored | Promise<Stored> {
-    const known = this.#known(stored);
-    return known ?? this.#convert([stored]).then(() => this.#known(stored)!);
+    return this.#known(stored) ?? this.#convert([stored]).then(() => this.#known(stored)!);
   }
 
   async all(items: readonly Stored[]): Promise<Stored[]> {
     const unknown = items.filter((stored) => !this.#known(stored));
-    if (unknown.length > 0) await this.#convert(unknown);
+    for (let index = 0; index < unknown.length; index += convertedInARow) {
+      if (index > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#convert(unknown.slice(index, index + convertedInARow));
+    }
     return items.map((stored) => this.#known(stored)!);
   }
 
@@ -58,7 +64,7 @@ export class VersionView {
   async isCurrent({ source }: Stored): Promise<boolean> {
     if (source.apiVersion !== formatApiVersion({ ...this.#resource, version: this.#resource.storageVersion }))
       return false;
-    if (source.apiVersion === this.#apiVersion) return true;
+    if (source.apiVersion === this.#apiVersion) return this.#known(source) === source;
     const { metadata, ...rest } = await this.encode((await this.one(source)).object);
     const { resourceVersion: _, ...kept } = metadata;
     const { resourceVersion: __, ...stored } = source.object.metadata;
@@ -66,15 +72,23 @@ export class VersionView {
   }
 
   #known(stored: Stored): Stored | undefined {
-    return stored.apiVersion === this.#apiVersion ? stored : this.#views.get(stored);
+    const isServed = stored.apiVersion === this.#apiVersion && !this.#resource.shape;
+    return isServed ? stored : this.#views.get(stored);
   }
 
   async #convert(items: readonly Stored[]): Promise<void> {
-    const objects = await convertAll(
-      this.#resource,
-      items.map(({ object }) => object),
-      this.#version,
-    );
-    for (const [index, stored] of items.entries()) this.#views.set(stored, stored.as(objects[index]!));
+    const sources = items.map(({ object }) => this.#restored(object));
+    const objects = await convertAll(this.#resource, sources, this.#version);
+    for (const [index, stored] of items.entries()) {
+      const object = this.#restored(objects[index]!);
+      this.#views.set(stored, object === stored.object ? stored : stored.as(object));
+    }
+  }
+
+  /** By the schema of the version that the object is in. */
+  #restored(object: KubeObject): KubeObject {
+    const { version } = parseApiVersion(object.apiVersion);
+    const { shape } = isVersion(this.#resource, version) ? rulesAt(this.#resource, version) : this.#resource;
+    return shape?.restore(object) ?? object;
   }
 }

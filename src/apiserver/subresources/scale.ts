@@ -4,7 +4,7 @@
  */
 import type { Scale } from '#api/gen/autoscaling-v1.js';
 import type { AnyResource } from '#api/resource.js';
-import { conflict, invalid, optimisticLockMessage } from '#apimachinery/errors.js';
+import { conflict, internalError, invalid, optimisticLockMessage } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { type LabelSelectorObject, labelSelectorFrom, labelSelectorFromMap } from '#apimachinery/selectors.js';
@@ -15,7 +15,11 @@ export const scaleHandler: SubresourceHandler = {
   resource: '*',
   name: 'scale',
   async get({ registry, resource, key }) {
-    return scaleOf(resource, await registry.of(resource).get(key));
+    const object = await registry.of(resource).get(key);
+    const path = pathsOf(resource).replicas;
+    if (resource.shape && fieldAt(object, path) === undefined)
+      throw internalError(`the spec replicas field ${JSON.stringify(path)} does not exist`);
+    return scaleOf(resource, object);
   },
   async update({ registry, resource, key, write }, change) {
     const set = async (current: KubeObject) => {
@@ -56,7 +60,8 @@ function check(wanted: Scale, { resource, current }: { resource: AnyResource; cu
     );
   if (wanted.metadata.resourceVersion && wanted.metadata.resourceVersion !== resourceVersion)
     throw conflict(subject, optimisticLockMessage);
-  if (replicas < 0)
+  // A custom resource's own rules say what it can have.
+  if (replicas < 0 && !resource.shape)
     throw invalid({ group: 'autoscaling', kind: 'Scale', name }, [
       invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
     ]);

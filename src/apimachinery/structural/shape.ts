@@ -1,0 +1,72 @@
+/**
+ * The shape of one version of a custom resource: all that reading, storing and merging its objects needs of the schema.
+ * Made once a definition.
+ */
+import { copy, equal, type Json } from '#base/json.js';
+import type { MapModel } from '../managed-fields/model.js';
+import type { JsonObject } from '../patch.js';
+import type { SchemaTable } from '../schema.js';
+import { applyDefaults, dropForbiddenNulls } from './defaults.js';
+import { coerceEmbedded, coerceMetadata, metadataPlan } from './embedded.js';
+import { structuralModel } from './model.js';
+import { prune } from './prune.js';
+import type { Schema } from './schema.js';
+
+export interface Shape {
+  /** Undefined for a version without a schema. */
+  readonly schema: Schema | undefined;
+  /** For server-side apply; undefined where there is no schema to go by. */
+  readonly model: MapModel | undefined;
+  /**
+   * Brings an object of a client into the shape, in place; gives the paths of the fields that are not part of it. Throws
+   * SchemaError for metadata that cannot be read.
+   */
+  take(object: JsonObject): string[];
+  /** Fills in defaults, in place. */
+  fill(object: JsonObject): void;
+  /**
+   * An object that was stored, perhaps when the schema was another: pruned, with the defaults of today. The same object
+   * when there is nothing to do.
+   */
+  restore<T extends object>(object: T): T;
+}
+
+export function shapeFor(
+  schema: Schema | undefined,
+  { table, keepsUnknown }: { table: SchemaTable; keepsUnknown: boolean },
+): Shape {
+  const plan = metadataPlan(table);
+  const bring = (object: JsonObject, lenient: boolean): string[] => {
+    const metadata = coerceMetadata(object['metadata'] ?? {}, { plan, path: 'metadata', lenient });
+    const unknown = metadata.unknown;
+    if (!keepsUnknown) {
+      unknown.push(...prune(object, schema ?? {}));
+      dropForbiddenNulls(object, schema);
+    }
+    if (schema)
+      unknown.push(
+        ...coerceEmbedded(object, { ...schema, 'x-kubernetes-embedded-resource': false }, { plan, lenient }),
+      );
+    object['metadata'] = metadata.metadata;
+    return unknown;
+  };
+  let model: MapModel | undefined;
+  return {
+    schema,
+    get model() {
+      return schema && (model ??= structuralModel(schema, table));
+    },
+    take: (object) => bring(object, false),
+    fill: (object) => {
+      if (schema) applyDefaults(object, schema);
+    },
+    restore<T extends object>(object: T): T {
+      const restored = copy(object) as unknown as JsonObject;
+      bring(restored, true);
+      const metadata = restored['metadata'] as { generation?: number };
+      metadata.generation ||= 1;
+      if (schema) applyDefaults(restored, schema);
+      return equal(restored, object as unknown as Json) ? object : (restored as T);
+    },
+  };
+}

@@ -1,0 +1,248 @@
+/**
+ * Checks a value against a schema, with the findings, their words and their order of kube-openapi, which clients and
+ * people know. Rules in CEL are checked elsewhere.
+ */
+import { equal, type Json } from '#base/json.js';
+import type { FieldError } from '../field-error.js';
+import { isObject, type JsonObject } from '../patch.js';
+import type { Correlation } from './correlation.js';
+import { isKnownFormat, isOfFormat } from './formats.js';
+import { findNumberFaults } from './numbers.js';
+import type { Patterns } from './patterns.js';
+import { general, longer, missing, more, notListed, type Place, Result, unfit, wrongType } from './result.js';
+import { itemsOf, metaFields, type Schema, valuesOf } from './schema.js';
+
+export interface Validation {
+  /** Compiled beforehand: what compiles them is loaded when a schema has one. */
+  patterns: Patterns;
+  /** The path of the value; '' is the object. Default: ''. */
+  base?: string;
+  /** With the value as it was: what has not changed need not satisfy the schema. */
+  correlation?: Correlation;
+}
+
+export function validateValue(
+  value: Json,
+  schema: Schema,
+  { patterns, base = '', correlation }: Validation,
+): FieldError[] {
+  const validator = new Validator(patterns, base);
+  return [...validator.value({ value, schema, name: '', correlation }).errors.values()];
+}
+
+interface Checked {
+  value: Json;
+  schema: Schema;
+  name: string;
+  correlation?: Correlation | undefined;
+}
+
+class Validator {
+  readonly #patterns: Patterns;
+  readonly #base: string;
+
+  constructor(patterns: Patterns, base: string) {
+    this.#patterns = patterns;
+    this.#base = base;
+  }
+
+  /** A value that has not changed is as valid as it was. */
+  value(checked: Checked): Result {
+    const result = this.#all(checked);
+    if (!result.isValid && checked.correlation?.isUnchanged) result.clear();
+    return result;
+  }
+
+  #all(checked: Checked): Result {
+    const { value, schema } = checked;
+    const place = { name: checked.name, base: this.#base };
+    const result = new Result();
+    const run = (check: Result | undefined) => {
+      if (!check) return;
+      result.merge(check);
+      result.matches++;
+    };
+    run(typeFaults(value, schema, place));
+    if (value === null) {
+      run(enumFaults(value, schema, place));
+      return result;
+    }
+    run(this.#logic(checked, place));
+    if (typeof value === 'string') {
+      run(this.#text(value, schema, place));
+      run(formatFaults(value, schema, place));
+    }
+    if (typeof value === 'number') run(findNumberFaults(value, schema, place));
+    if (Array.isArray(value)) run(this.#list(value, checked, place));
+    run(enumFaults(value, schema, place));
+    if (isObject(value)) run(this.#fields(value, checked, place));
+    return result;
+  }
+
+  #logic(checked: Checked, place: Place): Result {
+    const { allOf = [], anyOf = [], oneOf = [], not } = checked.schema;
+    const result = new Result();
+    const branch = (schema: Schema) => this.#all({ ...checked, schema });
+    if (anyOf.length > 0)
+      result.merge(
+        anyOfFaults(
+          anyOf.map((one) => () => branch(one)),
+          place,
+        ),
+      );
+    if (oneOf.length > 0) result.merge(oneOfFaults(oneOf.map(branch), place));
+    if (allOf.length > 0) result.merge(allOfFaults(allOf.map(branch), place));
+    if (not && branch(not).isValid) result.add(general(place, `${quoted(place)} must not validate the schema (not)`));
+    result.matches++;
+    return result;
+  }
+
+  #text(value: string, { maxLength, minLength, pattern }: Schema, place: Place): Result {
+    const result = new Result();
+    const length = maxLength === undefined && minLength === undefined ? 0 : [...value].length;
+    if (maxLength !== undefined && length > maxLength) result.add(longer(place, maxLength));
+    else if (minLength !== undefined && length < minLength)
+      result.add(unfit(place, value, `should be at least ${minLength} chars long`));
+    else if (pattern && !this.#patterns.matches(pattern, value))
+      result.add(unfit(place, value, `should match '${pattern}'`));
+    return result;
+  }
+
+  #list(values: Json[], { schema, correlation }: Checked, place: Place): Result {
+    const result = new Result();
+    const items = itemsOf(schema);
+    if (items)
+      for (const [index, value] of values.entries()) {
+        const name = `${place.name}[${index}]`;
+        result.merge(this.value({ value, schema: items, name, correlation: correlation?.index(index) }));
+      }
+    const { minItems, maxItems, uniqueItems } = schema;
+    const size = values.length;
+    if (minItems !== undefined && size < minItems)
+      result.add(unfit(place, size, `should have at least ${minItems} items`));
+    if (maxItems !== undefined && size > maxItems) result.add(more(place, size, maxItems));
+    if (uniqueItems && new Set(values.map((value) => JSON.stringify(value))).size < size)
+      result.add(unfit(place, undefined, "shouldn't contain duplicates"));
+    return result;
+  }
+
+  #fields(object: JsonObject, { schema, correlation }: Checked, place: Place): Result {
+    const result = new Result();
+    const { minProperties, maxProperties, properties = {}, required = [], additionalProperties } = schema;
+    const names = Object.keys(object);
+    if (minProperties !== undefined && names.length < minProperties)
+      result.add(unfit(place, names.length, `should have at least ${minProperties} properties`));
+    if (maxProperties !== undefined && names.length > maxProperties)
+      result.add(more(place, names.length, maxProperties));
+    const values = valuesOf(schema);
+    for (const name of names) {
+      if (Object.hasOwn(properties, name)) continue;
+      if (additionalProperties === false)
+        result.add(general(place, `${place.name}.${name} in body is a forbidden property`));
+      else if (values) this.#field(object, { name, schema: values, place, correlation, result });
+    }
+    for (const name of Object.keys(properties))
+      if (Object.hasOwn(object, name))
+        this.#field(object, { name, schema: properties[name]!, place, correlation, result });
+    for (const name of required)
+      if (!Object.hasOwn(object, name)) result.add(missing({ ...place, name: `${place.name}.${name}` }));
+    return result;
+  }
+
+  #field(
+    object: JsonObject,
+    field: { name: string; schema: Schema; place: Place; correlation: Correlation | undefined; result: Result },
+  ): void {
+    const { name, schema, place, correlation, result } = field;
+    // apiVersion and kind are never what they were: both objects are of the version that is asked for.
+    const isIdentity = place.name === '' && this.#base === '' && name !== 'metadata' && metaFields.has(name);
+    const inner = isIdentity ? undefined : correlation?.key(name);
+    const path = place.name ? `${place.name}.${name}` : name;
+    result.merge(this.value({ value: object[name]!, schema, name: path, correlation: inner }));
+  }
+}
+
+function quoted({ name }: Place): string {
+  return `"${name}"`;
+}
+
+function typesOf(schema: Schema): readonly string[] {
+  if (schema['x-kubernetes-int-or-string']) return ['integer', 'string'];
+  return schema.type ? [schema.type] : [];
+}
+
+/** What Go calls the value and its format. */
+function describe(value: Json): [type: string, format: string] {
+  if (typeof value === 'number') return Number.isInteger(value) ? ['integer', 'int64'] : ['number', 'float64'];
+  if (Array.isArray(value)) return ['array', ''];
+  return [typeof value, ''];
+}
+
+/** Undefined when the schema says nothing of the type. */
+function typeFaults(value: Json, schema: Schema, place: Place): Result | undefined {
+  const types = typesOf(schema);
+  const format = schema.format && isKnownFormat(schema.format, schema.type) ? schema.format : '';
+  if (types.length === 0 && !format) return undefined;
+  const result = new Result();
+  if (value === null) {
+    if (types.length > 0 && !schema.nullable) result.add(wrongType(place, types.join(','), 'null'));
+    return result;
+  }
+  const [type, actual] = describe(value);
+  const isWholeNumber = type === 'integer' && types.includes('number');
+  const fits = types.includes(type) || isWholeNumber;
+  const isText = type === 'string' || type === 'array';
+  const isNumeric = types.includes('number') || types.includes('integer');
+  if (!isText && format && !fits && actual !== format) result.add(wrongType(place, format, actual));
+  else if (!isNumeric && format && isText) return result;
+  else if (!fits) result.add(wrongType(place, types.join(','), type));
+  return result;
+}
+
+function formatFaults(value: string, { format, type }: Schema, place: Place): Result | undefined {
+  if (!format || (type && type !== 'string') || !isKnownFormat(format, type)) return undefined;
+  const result = new Result();
+  if (!isOfFormat(value, format)) result.add(wrongType(place, format, value));
+  return result;
+}
+
+function enumFaults(value: Json, { enum: allowed = [] }: Schema, place: Place): Result {
+  const result = new Result();
+  if (allowed.length > 0 && !allowed.some((one) => equal(one, value))) result.add(notListed(place, value, allowed));
+  return result;
+}
+
+/** The failures of the branch that was followed furthest are told with it. */
+function anyOfFaults(branches: readonly (() => Result)[], place: Place): Result {
+  const result = new Result();
+  let best: Result | undefined;
+  for (const branch of branches) {
+    const one = branch();
+    if (one.isValid) return result;
+    if (!best || one.matches > best.matches) best = one;
+  }
+  result.add(general(place, `${quoted(place)} must validate at least one schema (anyOf)`));
+  if (best) result.merge(best);
+  return result;
+}
+
+function oneOfFaults(branches: readonly Result[], place: Place): Result {
+  const result = new Result();
+  const valid = branches.filter(({ isValid }) => isValid).length;
+  if (valid === 1) return result;
+  const found = valid === 0 ? 'Found none valid' : `Found ${valid} valid alternatives`;
+  result.add(general(place, `${quoted(place)} must validate one and only one schema (oneOf). ${found}`));
+  if (valid === 0) result.merge(branches.reduce((best, one) => (one.matches > best.matches ? one : best)));
+  return result;
+}
+
+function allOfFaults(branches: readonly Result[], place: Place): Result {
+  const result = new Result();
+  for (const branch of branches) result.merge(branch);
+  const valid = branches.filter(({ isValid }) => isValid).length;
+  if (valid < branches.length) {
+    const none = valid === 0 ? '. None validated' : '';
+    result.add(general(place, `${quoted(place)} must validate all the schemas (allOf)${none}`));
+  }
+  return result;
+}

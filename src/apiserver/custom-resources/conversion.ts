@@ -1,0 +1,150 @@
+/**
+ * Conversion of custom resources between versions by a webhook.
+ * https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/#webhook-conversion
+ */
+import type { CustomResourceDefinition, WebhookConversion } from '#api/gen/apiextensions-v1.js';
+import type { Convert } from '#api/resource.js';
+import { StatusError } from '#apimachinery/errors.js';
+import { validateAnnotations, validateLabels } from '#apimachinery/metadata-validation.js';
+import { formatApiVersion, type KubeObject, type ObjectMeta } from '#apimachinery/object.js';
+import { isObject, type JsonObject } from '#apimachinery/patch.js';
+import { copy, equal } from '#base/json.js';
+import { type Prng, uuid } from '#base/prng.js';
+import { WebhookCallError, type WebhookClient } from '../webhook/client.js';
+
+/** Makes what converts the objects of a definition whose strategy is Webhook. */
+export type ConverterFactory = (crd: CustomResourceDefinition) => Convert;
+
+const timeoutMs = 30_000;
+const reviewVersions = ['v1', 'v1beta1'];
+
+export function isWebhook({ spec }: CustomResourceDefinition): boolean {
+  return spec.conversion?.strategy === 'Webhook';
+}
+
+export function webhookConverters({ client, prng }: { client: WebhookClient; prng: Prng }): ConverterFactory {
+  return ({ spec }) => {
+    const webhook = spec.conversion!.webhook!;
+    return async (objects, version) => {
+      const desired = formatApiVersion({ group: spec.group, version });
+      const about = `conversion webhook for ${objects[0]!.apiVersion}, Kind=${objects[0]!.kind}`;
+      try {
+        return await convert(objects, { client, webhook, desired, uid: uuid(prng) });
+      } catch (error) {
+        if (error instanceof ConversionError || error instanceof WebhookCallError)
+          throw new StatusError(
+            { message: `${about} ${error instanceof WebhookCallError ? 'failed: ' : ''}${error.message}` },
+            { cause: error },
+          );
+        throw error;
+      }
+    };
+  };
+}
+
+/** An answer that cannot be used; the message goes on after what the webhook is for. */
+class ConversionError extends Error {
+  override readonly name = 'ConversionError';
+}
+
+async function convert(
+  objects: readonly KubeObject[],
+  request: { client: WebhookClient; webhook: WebhookConversion; desired: string; uid: string },
+): Promise<KubeObject[]> {
+  const { client, webhook, desired, uid } = request;
+  const version = webhook.conversionReviewVersions.find((one) => reviewVersions.includes(one));
+  if (!version) throw new ConversionError('failed: no supported conversion review versions');
+  const apiVersion = `apiextensions.k8s.io/${version}`;
+  const body = { kind: 'ConversionReview', apiVersion, request: { uid, desiredAPIVersion: desired, objects } };
+  const config = webhook.clientConfig ?? {};
+  const answer = (await client.post(config, { body, timeoutMs })) as Review;
+  const converted = convertedOf(answer, { apiVersion, uid, isStrict: version === 'v1' });
+  if (converted.length !== objects.length)
+    throw new ConversionError(`returned ${converted.length} objects, expected ${objects.length}`);
+  return converted.map((object, index) => {
+    try {
+      return checked(object, objects[index]!, desired);
+    } catch (error) {
+      if (!(error instanceof ConversionError)) throw error;
+      const place = objects.length === 1 ? 'invalid object at index 0' : `invalid converted object at index ${index}`;
+      throw new ConversionError(`returned ${place}: ${error.message}`);
+    }
+  });
+}
+
+interface Review {
+  kind?: string;
+  apiVersion?: string;
+  response?: {
+    uid?: string;
+    convertedObjects?: unknown[] | null;
+    result?: { status?: string; message?: string };
+  } | null;
+}
+
+function convertedOf(
+  { kind, apiVersion, response }: Review,
+  wanted: { apiVersion: string; uid: string; isStrict: boolean },
+): unknown[] {
+  const describe = (version = '', of = '') => `${version}, Kind=${of}`;
+  if (wanted.isStrict && (kind !== 'ConversionReview' || apiVersion !== wanted.apiVersion))
+    throw new ConversionError(
+      `failed: expected webhook response of ${describe(wanted.apiVersion, 'ConversionReview')}, got ${describe(apiVersion, kind)}`,
+    );
+  if (!response) throw new ConversionError('failed: no response provided');
+  const { uid = '', result = {}, convertedObjects } = response;
+  if (wanted.isStrict && uid !== wanted.uid)
+    throw new ConversionError(
+      `failed: expected response.uid=${JSON.stringify(wanted.uid)}, got ${JSON.stringify(uid)}`,
+    );
+  const { status = '', message } = result;
+  if (status !== 'Success')
+    throw new ConversionError(`failed: ${message || `response.result.status was '${status}', not 'Success'`}`);
+  return convertedObjects ?? [];
+}
+
+/** Of metadata, a webhook may change labels and annotations only. */
+function checked(value: unknown, original: KubeObject, desired: string): KubeObject {
+  if (!isObject(value)) throw new ConversionError('it is no object');
+  const object = value as unknown as KubeObject;
+  if (object.apiVersion !== desired)
+    throw new ConversionError(`invalid groupVersion (expected ${desired}, received ${object.apiVersion ?? ''})`);
+  if (object.kind !== original.kind)
+    throw new ConversionError(`invalid kind (expected ${original.kind}, received ${object.kind ?? ''})`);
+  const { metadata } = value;
+  if (metadata === undefined) throw new ConversionError('missing metadata in converted object');
+  if (!isObject(metadata)) throw new ConversionError('invalid metadata in converted object');
+  const { metadata: before } = original;
+  for (const [name, label] of [
+    ['name', 'name'],
+    ['namespace', 'namespace'],
+    ['uid', 'UID'],
+  ] as const) {
+    const [was, is] = [before[name] ?? '', metadata[name] ?? ''];
+    if (was !== is) throw new ConversionError(`must have the same ${label}: ${was} != ${is}`);
+  }
+  return { ...object, metadata: restored(before, metadata) };
+}
+
+function restored(before: ObjectMeta, metadata: JsonObject): ObjectMeta {
+  const kept: ObjectMeta = copy(before);
+  for (const name of ['labels', 'annotations'] as const) {
+    const given = metadata[name];
+    if (given === undefined || given === null) {
+      delete kept[name];
+      continue;
+    }
+    if (!isObject(given)) throw new ConversionError(`invalid metadata.${name} in converted object`);
+    for (const [key, value] of Object.entries(given))
+      if (typeof value !== 'string')
+        throw new ConversionError(`metadata.${name}[${key}] must be a string in converted object`);
+    const texts = given as Record<string, string>;
+    if (!equal(texts, before[name])) {
+      const validate = name === 'labels' ? validateLabels : validateAnnotations;
+      const [error] = validate(texts, `metadata.${name}`);
+      if (error) throw new ConversionError(error.message);
+    }
+    kept[name] = texts;
+  }
+  return kept;
+}
