@@ -32,16 +32,16 @@ export function needsHealthCheck({ type, externalTrafficPolicy }: ServiceSpec): 
 }
 
 export function validateService(service: Service): FieldError[] {
-  return [...checkSpec(service.spec), ...checkTopologyAnnotations(service)];
+  return [...checkTopologyAnnotations(service), ...checkSpec(service.spec, service.metadata.annotations)];
 }
 
-function* checkSpec(spec: ServiceSpec): FieldErrors {
+function* checkSpec(spec: ServiceSpec, annotations: Record<string, string> | undefined): FieldErrors {
   const ports = spec.ports ?? [];
   if (ports.length === 0 && !isHeadless(spec) && spec.type !== 'ExternalName') yield required('spec.ports');
   if ((spec.type === 'LoadBalancer' || spec.type === 'NodePort') && isHeadless(spec))
     yield invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec.type} services`);
   if (spec.type === 'ExternalName') yield* checkExternalName(spec);
-  yield* checkPorts(ports, spec);
+  yield* checkPorts(ports);
   yield* validateLabels(spec.selector, 'spec.selector');
   yield* checkAffinity(spec);
   yield* checkAddresses(spec);
@@ -50,7 +50,8 @@ function* checkSpec(spec: ServiceSpec): FieldErrors {
     yield* errors.length > 0 ? errors : checkNonSpecialIp(path, value);
   }
   yield* checkEnum('spec.type', spec.type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']);
-  yield* checkLoadBalancer(spec);
+  yield* checkPortPairs(ports, spec);
+  yield* checkLoadBalancer(spec, annotations);
   yield* checkTrafficPolicies(spec);
 }
 
@@ -66,7 +67,7 @@ function* checkExternalName(spec: ServiceSpec): FieldErrors {
 
 const protocols = ['SCTP', 'TCP', 'UDP'];
 
-function* checkPorts(ports: readonly ServicePort[], { type }: ServiceSpec): FieldErrors {
+function* checkPorts(ports: readonly ServicePort[]): FieldErrors {
   const names = new Set<string>();
   for (const { path, value: port } of each('spec.ports', ports)) {
     if (port.name) {
@@ -79,6 +80,9 @@ function* checkPorts(ports: readonly ServicePort[], { type }: ServiceSpec): Fiel
     yield* checkPortOrName(`${path}.targetPort`, port.targetPort);
     if (port.appProtocol !== undefined) yield* checkQualifiedName(`${path}.appProtocol`, port.appProtocol);
   }
+}
+
+function* checkPortPairs(ports: readonly ServicePort[], { type }: ServiceSpec): FieldErrors {
   if (type === 'ClusterIP')
     for (const { path, value } of each('spec.ports', ports))
       if (value.nodePort) yield forbiddenField(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'");
@@ -92,9 +96,14 @@ function* checkPorts(ports: readonly ServicePort[], { type }: ServiceSpec): Fiel
   const pairs = new Set<string>();
   for (const { path, value } of each('spec.ports', ports)) {
     const key = `${value.protocol}/${value.port}`;
-    if (pairs.has(key)) yield duplicate(path, { protocol: value.protocol, port: value.port });
+    if (pairs.has(key)) yield duplicate(path, goPort(value));
     pairs.add(key);
   }
+}
+
+/** As upstream's own type shows itself, whose fields have Go's names. */
+function goPort({ protocol, port }: ServicePort) {
+  return { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 };
 }
 
 /** One day. */
@@ -118,12 +127,21 @@ function* checkAffinity({ sessionAffinity, sessionAffinityConfig: config }: Serv
 
 const onlyForLoadBalancers = "may only be used when `type` is 'LoadBalancer'";
 
-function* checkLoadBalancer(spec: ServiceSpec): FieldErrors {
+/** Where the ranges stood before they were a field. */
+const rangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+
+function* checkLoadBalancer(spec: ServiceSpec, annotations: Record<string, string> | undefined): FieldErrors {
   const { loadBalancerSourceRanges: ranges = [], loadBalancerClass, allocateLoadBalancerNodePorts: allocate } = spec;
   const isLoadBalancer = spec.type === 'LoadBalancer';
   const at = 'spec.LoadBalancerSourceRanges';
   if (ranges.length > 0 && !isLoadBalancer) yield forbiddenField(at, onlyForLoadBalancers);
   for (const { path, value } of each(at, ranges)) yield* checkCidr(path, value.trim());
+  const annotated = annotations?.[rangesAnnotation];
+  if (ranges.length === 0 && annotated !== undefined) {
+    const place = `metadata.annotations[${rangesAnnotation}]`;
+    if (!isLoadBalancer) yield forbiddenField(place, onlyForLoadBalancers);
+    if (annotated.trim() !== '') for (const range of annotated.split(',')) yield* checkCidr(place, range.trim());
+  }
   if (allocate !== undefined && !isLoadBalancer)
     yield forbiddenField('spec.allocateLoadBalancerNodePorts', onlyForLoadBalancers);
   if (allocate === undefined && isLoadBalancer) yield required('allocateLoadBalancerNodePorts');
@@ -153,8 +171,8 @@ function* checkTrafficPolicies(spec: ServiceSpec): FieldErrors {
   yield* checkOptionalEnum('spec.trafficDistribution', trafficDistribution, distributions);
 }
 
-const hintsAnnotation = 'service.kubernetes.io/topology-aware-hints';
-const modeAnnotation = 'service.kubernetes.io/topology-mode';
+export const hintsAnnotation = 'service.kubernetes.io/topology-aware-hints';
+export const modeAnnotation = 'service.kubernetes.io/topology-mode';
 
 function* checkTopologyAnnotations({ metadata }: Service): FieldErrors {
   const hints = metadata.annotations?.[hintsAnnotation];

@@ -72,7 +72,9 @@ describe('a service is refused', () => {
           { name: 'b', port: 80 },
         ],
       },
-      ['spec.ports[1]: Duplicate value: {"protocol":"TCP","port":80}'],
+      [
+        'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}',
+      ],
     ],
     [
       'with no port at all',
@@ -152,6 +154,44 @@ test('warnings name what a headless service does not heed', () => {
   const service = serviceOf({ clusterIP: 'None', clusterIPs: ['None'], sessionAffinity: 'ClientIP' });
   expect(services.warnings!(service, undefined)).toEqual(['spec.SessionAffinity is ignored for headless services']);
   expect(services.warnings!(serviceOf({ ports, sessionAffinity: 'ClientIP' }), undefined)).toEqual([]);
+});
+
+test('warnings name what will change its meaning, and addresses that can be written otherwise', () => {
+  const warningsOf = (spec: ServiceSpec) => services.warnings!(serviceOf({ ports, ...spec }), undefined);
+  expect(warningsOf({ trafficDistribution: 'PreferClose', externalName: 'example.com' })).toEqual([
+    'spec.externalName is ignored when spec.type is not "ExternalName"',
+    'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"',
+  ]);
+  expect(warningsOf({ type: 'ExternalName', externalIPs: ['2001:DB8::0:1'] })).toEqual([
+    'spec.externalIPs is deprecated',
+    'spec.externalIPs[0]: IPv6 address "2001:DB8::0:1" should be in RFC 5952 canonical format ("2001:db8::1")',
+    'spec.externalIPs is ignored when spec.type is "ExternalName"',
+  ]);
+  expect(
+    warningsOf({ loadBalancerIP: '10.0.0.01', loadBalancerSourceRanges: ['2001:DB8::/32', '10.0.0.0/8'] }),
+  ).toEqual([
+    'spec.loadBalancerIP: non-standard IP address "10.0.0.01" is invalid: use "10.0.0.1"',
+    'spec.loadBalancerSourceRanges[0]: IPv6 CIDR value "2001:DB8::/32" should be in RFC 5952 canonical format ("2001:db8::/32")',
+  ]);
+  const service = serviceOf({ ports });
+  service.metadata.annotations = { 'service.kubernetes.io/topology-aware-hints': 'auto' };
+  expect(services.warnings!(service, undefined)).toEqual([
+    'annotation service.kubernetes.io/topology-aware-hints is deprecated, please use service.kubernetes.io/topology-mode instead',
+  ]);
+});
+
+test('ranges of a load balancer may still stand in an annotation', () => {
+  const of = (ranges: string, spec: ServiceSpec) => {
+    const service = serviceOf({ ports, ...spec });
+    service.metadata.annotations = { 'service.beta.kubernetes.io/load-balancer-source-ranges': ranges };
+    return services.validate!(service).map(({ message }) => message);
+  };
+  const at = 'metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]';
+  expect(of(' 10.0.0.0/8, 192.168.0.0/16 ', { type: 'LoadBalancer' })).toEqual([]);
+  expect(of('here', { type: 'LoadBalancer' })).toEqual([
+    `${at}: Invalid value: "here": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`,
+  ]);
+  expect(of('', {})).toEqual([`${at}: Forbidden: may only be used when \`type\` is 'LoadBalancer'`]);
 });
 
 describe('columns', () => {

@@ -4,13 +4,13 @@ import { labelProblems } from '#apimachinery/names.js';
 import { formatLabels } from '#apimachinery/selectors.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
-import { isHeadless } from './service-addresses.js';
 import {
   isExternallyAccessible,
   validateService,
   validateServiceStatus,
   validateServiceUpdate,
 } from './service-rules.js';
+import { serviceWarnings } from './service-warnings.js';
 
 export default defineResource<Service>({
   group: '',
@@ -35,7 +35,7 @@ export default defineResource<Service>({
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: validateServiceStatus,
-  warnings,
+  warnings: serviceWarnings,
   deletion: { returnsObject: true },
   columns: [
     nameColumn,
@@ -68,25 +68,6 @@ function setDefaults(service: Service): void {
   if (spec.type !== 'LoadBalancer') return;
   spec.allocateLoadBalancerNodePorts ??= true;
   for (const ingress of service.status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP';
-}
-
-const hintsAnnotation = 'service.kubernetes.io/topology-aware-hints';
-const modeAnnotation = 'service.kubernetes.io/topology-mode';
-
-function warnings({ metadata, spec }: Service): string[] {
-  const texts: string[] = [];
-  if (metadata.annotations?.[hintsAnnotation] !== undefined) {
-    const text = `annotation ${hintsAnnotation} is deprecated, please use ${modeAnnotation} instead`;
-    texts.push(`metadata.annotations[${hintsAnnotation}]: ${text}`);
-  }
-  if (!isHeadless(spec)) return texts;
-  const ignored: [string, unknown][] = [
-    ['spec.loadBalancerIP', spec.loadBalancerIP],
-    ['spec.externalIPs', spec.externalIPs?.length],
-    ['spec.SessionAffinity', spec.sessionAffinity !== 'None'],
-  ];
-  for (const [field, isSet] of ignored) if (isSet) texts.push(`${field} is ignored for headless services`);
-  return texts;
 }
 
 function externalAddresses({ spec, status }: Service): string {
