@@ -26,6 +26,13 @@ export default defineResource<Node>({
   storagePrefix: 'minions',
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
   keepsStatusOnCreate: true,
+  // Kubelets were once configured by it; what says so is dropped.
+  prepareForCreate(node) {
+    delete node.spec.configSource;
+    delete node.status?.config;
+  },
+  warnings: ({ spec }) =>
+    spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : [],
   default: setDefaults,
   validate: (node) => [...checkTaints('metadata.taints', node.spec?.taints), ...checkAmounts(node)],
   validateCreate: (node) => [...checkCidrs(node.spec?.podCIDRs ?? [])],

@@ -95,6 +95,20 @@ describe('through /resize', () => {
     ]);
   });
 
+  test('the pod as a whole may have more, and not nothing', () => {
+    const whole = (cpu?: string) =>
+      podOf((pod) => {
+        if (cpu) pod.spec.resources = { requests: { cpu, memory: '1Gi' } };
+      });
+    const pod = whole('3');
+    prepare(pod, whole('2'));
+    expect(pod.spec.resources?.requests?.['cpu']).toBe('3');
+    expect(validate(pod, whole('2'))).toEqual([]);
+    expect(texts(validate(whole(), whole('2')))).toEqual([
+      'spec.resources.requests: Forbidden: resource requests cannot be removed',
+    ]);
+  });
+
   test('containers do not come and go', () => {
     const pod = podOf((one) => one.spec.containers.push({ name: 'more', image: 'nginx' }));
     prepare(pod, podOf());

@@ -7,6 +7,7 @@ import type { FieldErrors } from '../../meta/check.js';
 import { describeChanges } from '../../meta/diff.js';
 import { isSidecar, qosClassOf } from './resources.js';
 import { mirrorAnnotation, validatePod } from './validate.js';
+import { checkFixedAnnotations } from './validate-update.js';
 
 /** Of a Binding, before its node is written to the pod. */
 export function validateBinding({ target }: Binding): FieldError[] {
@@ -24,14 +25,14 @@ export const ephemeralContainersRules = {
     pod.spec = { ...old.spec, ephemeralContainers };
     pod.status = old.status;
   },
-  validate: (pod: Pod, old: Pod): FieldError[] => [...validatePod(pod), ...checkEphemeralUpdate(pod, old)],
+  validate(pod: Pod, old: Pod): FieldError[] {
+    if (old.metadata.annotations?.[mirrorAnnotation] !== undefined)
+      return [forbiddenField('[]', 'static pods do not support ephemeral containers')];
+    return [...validatePod(pod), ...checkFixedAnnotations(pod, old), ...checkEphemeralUpdate(pod, old)];
+  },
 };
 
 function* checkEphemeralUpdate(pod: Pod, old: Pod): FieldErrors {
-  if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) {
-    yield forbiddenField('[]', 'static pods do not support ephemeral containers');
-    return;
-  }
   const path = 'spec.ephemeralContainers';
   for (const before of old.spec.ephemeralContainers ?? []) {
     const now = pod.spec.ephemeralContainers?.find(({ name }) => name === before.name);
@@ -45,7 +46,7 @@ function* checkEphemeralUpdate(pod: Pod, old: Pod): FieldErrors {
 const containerLists = ['containers', 'initContainers'] as const;
 
 export const resizeRules = {
-  /** Keeps all but the resources and resize policies of containers, while these are the same ones. */
+  /** Keeps all but the pod's resources, and those and the resize policies of containers while these are the same ones. */
   prepare(pod: Pod, old: Pod): void {
     const isSame = containerLists.every((list) =>
       equal(
@@ -62,21 +63,24 @@ export const resizeRules = {
       });
     const containers = resized('containers') ?? [];
     const initContainers = resized('initContainers');
-    pod.spec = { ...old.spec, containers, ...(initContainers && { initContainers }) };
+    const { resources: _, ...kept } = old.spec;
+    const { resources } = pod.spec;
+    pod.spec = { ...kept, containers, ...(initContainers && { initContainers }), ...(resources && { resources }) };
     pod.status = old.status;
   },
-  validate: (pod: Pod, old: Pod): FieldError[] => [...validatePod(pod), ...checkResize(pod, old)],
+  validate(pod: Pod, old: Pod): FieldError[] {
+    const why = whyNotResizable(old);
+    if (why) return [forbiddenField('[]', why)];
+    return [...validatePod(pod), ...checkFixedAnnotations(pod, old), ...checkResize(pod, old)];
+  },
 };
 
+function whyNotResizable({ metadata, spec }: Pod): string | undefined {
+  if (metadata.annotations?.[mirrorAnnotation] !== undefined) return 'static pods cannot be resized';
+  return spec.os?.name === 'windows' ? 'windows pods cannot be resized' : undefined;
+}
+
 function* checkResize(pod: Pod, old: Pod): FieldErrors {
-  if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) {
-    yield forbiddenField('[]', 'static pods cannot be resized');
-    return;
-  }
-  if (old.spec.os?.name === 'windows') {
-    yield forbiddenField('[]', 'windows pods cannot be resized');
-    return;
-  }
   for (const list of containerLists) {
     if ((pod.spec[list] ?? []).length === (old.spec[list] ?? []).length) continue;
     yield forbiddenField('spec', 'only cpu and memory resources are mutable');
@@ -87,6 +91,10 @@ function* checkResize(pod: Pod, old: Pod): FieldErrors {
     yield invalidValue('spec', pod.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing');
   const running = old.status?.containerStatuses?.find(({ state }) => state?.running);
   if (running && !running.resources) yield forbiddenField('spec', 'Pod running on node without support for resize');
+  const [whole, wholeBefore] = [pod.spec.resources ?? {}, old.spec.resources ?? {}];
+  yield* checkKept('spec.resources', whole, wholeBefore);
+  if (!equal(withoutCpuAndMemory(whole), withoutCpuAndMemory(wholeBefore)))
+    yield forbiddenField('spec', 'only cpu and memory resources are mutable');
   for (const list of containerLists) {
     for (const [index, container] of (pod.spec[list] ?? []).entries())
       yield* checkResizedContainer(`spec.${list}[${index}].resources`, container, {
@@ -106,15 +114,19 @@ function* checkResizedContainer(
       yield forbiddenField('spec', 'resources for non-sidecar init containers are immutable');
     return;
   }
-  const now = container.resources ?? {};
-  const then = before.resources ?? {};
+  const { resources: now = {} } = container;
+  const { resources: then = {} } = before;
+  yield* checkKept(path, now, then);
+  const rest = { ...container, resources: withoutCpuAndMemory(now), resizePolicy: before.resizePolicy };
+  if (!equal(rest, { ...before, resources: withoutCpuAndMemory(then) }))
+    yield forbiddenField('spec', `only cpu and memory resources${isInit ? ' for sidecar containers' : ''} are mutable`);
+}
+
+function* checkKept(path: string, now: ResourceRequirements, then: ResourceRequirements): FieldErrors {
   for (const list of ['requests', 'limits'] as const) {
     const isRemoved = Object.keys(then[list] ?? {}).some((name) => now[list]?.[name] === undefined);
     if (isRemoved) yield forbiddenField(`${path}.${list}`, `resource ${list} cannot be removed`);
   }
-  const rest = { ...container, resources: withoutCpuAndMemory(now), resizePolicy: before.resizePolicy };
-  if (!equal(rest, { ...before, resources: withoutCpuAndMemory(then) }))
-    yield forbiddenField('spec', `only cpu and memory resources${isInit ? ' for sidecar containers' : ''} are mutable`);
 }
 
 function withoutCpuAndMemory({ limits, requests, claims }: ResourceRequirements): ResourceRequirements {

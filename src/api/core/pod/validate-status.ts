@@ -7,12 +7,14 @@ import {
   checkQualifiedName,
   checkRange,
   checkReference,
+  checkSubdomain,
   each,
   type FieldErrors,
   idRange,
   isDualStack,
 } from '../../meta/check.js';
 import { isSidecar } from './resources.js';
+import { checkFixedAnnotations } from './validate-update.js';
 
 const systemConditions = ['PodScheduled', 'Ready', 'Initialized'];
 
@@ -23,12 +25,14 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
 function* checkPodStatus(pod: Pod, old: Pod): FieldErrors {
   const status = pod.status ?? {};
   const before = old.status ?? {};
+  yield* checkFixedAnnotations(pod, old);
   for (const { path, value } of each('metadata.conditions', status.conditions))
     if (!systemConditions.includes(value.type)) yield* checkQualifiedName(`${path}.Type`, value.type ?? '');
   if (status.nominatedNodeName !== before.nominatedNodeName)
     yield* checkReference('status.nominatedNodeName', status.nominatedNodeName);
   yield* validateImmutable('status.qosClass', { value: status.qosClass ?? '', old: before.qosClass ?? '' });
   yield* checkTransitions(old.spec, status, before);
+  yield* checkClaimStatuses('status.resourceClaimStatuses', pod);
   yield* checkAddresses('status.podIPs', status.podIPs);
   yield* checkHostAddresses(status);
   for (const list of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const)
@@ -66,6 +70,18 @@ function* checkEnded(
     const now = status?.find(({ name }) => name === old.name);
     if (now && !now.state?.terminated)
       yield forbiddenField(`${at}.state`, 'may not be transitioned to non-terminated state');
+  }
+}
+
+function* checkClaimStatuses(path: string, { spec, status }: Pod): FieldErrors {
+  const names = new Set<string>();
+  for (const { path: at, value } of each(path, status?.resourceClaimStatuses)) {
+    if (!spec.resourceClaims?.some(({ name }) => name === value.name))
+      yield invalidValue(`${at}.name`, value.name ?? '', 'must match the name of an entry in `spec.resourceClaims`');
+    if (names.has(value.name)) yield duplicate(`${at}.name`, value.name);
+    names.add(value.name);
+    // Upstream names this field, too, by the other's path.
+    if (value.resourceClaimName !== undefined) yield* checkSubdomain(`${at}.name`, value.resourceClaimName);
   }
 }
 

@@ -4,6 +4,8 @@ import { type FieldError, forbiddenField, invalidValue, required } from '#apimac
 import { equal } from '#base/json.js';
 import { each, type FieldErrors, int32Max, rangeMessage } from '../../meta/check.js';
 import { describeChanges } from '../../meta/diff.js';
+import { qosClassOf } from './resources.js';
+import { appArmorPrefix, mirrorAnnotation } from './validate.js';
 import { checkTolerations } from './validate-scheduling.js';
 
 const updatableFields = [
@@ -21,6 +23,7 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
 
 function* checkPodUpdate(pod: Pod, old: Pod): FieldErrors {
   const { spec } = pod;
+  yield* checkFixedAnnotations(pod, old);
   for (const list of ['containers', 'initContainers'] as const) {
     if ((spec[list] ?? []).length !== (old.spec[list] ?? []).length) {
       yield forbiddenField(`spec.${list}`, 'pod updates may not add or remove containers');
@@ -35,6 +38,8 @@ function* checkPodUpdate(pod: Pod, old: Pod): FieldErrors {
   yield* checkRemovedGates(spec, old.spec);
   if (equal(spec, old.spec)) return;
 
+  if ((old.status?.qosClass || qosClassOf(old.spec)) !== qosClassOf(spec))
+    yield invalidValue('metadata', pod.status?.qosClass ?? '', 'Pod QoS is immutable');
   const rest = restoreUpdatable(spec, old.spec);
   if (old.spec.schedulingGates?.length) {
     yield* checkGatedSelector(rest, old.spec);
@@ -45,6 +50,21 @@ function* checkPodUpdate(pod: Pod, old: Pod): FieldErrors {
   if (equal(rest, old.spec)) return;
   const why = `pod updates may not change fields other than ${updatableFields.join(',')}`;
   yield forbiddenField('spec', `${why}\n${describeChanges('spec', old.spec, rest)}`);
+}
+
+/** What a kubelet says of a pod of its own, and by which profile a container was started. */
+export function* checkFixedAnnotations({ metadata }: Pod, { metadata: before }: Pod): FieldErrors {
+  const [now, old] = [metadata.annotations ?? {}, before.annotations ?? {}];
+  const nameOf = (key: string) => {
+    if (key === mirrorAnnotation) return 'mirror pod annotation';
+    return key.startsWith(appArmorPrefix) ? 'AppArmor annotations' : undefined;
+  };
+  for (const [key, value] of Object.entries(old))
+    if (now[key] !== value && nameOf(key))
+      yield forbiddenField(`metadata.annotations[${key}]`, `may not remove or update ${nameOf(key)}`);
+  for (const key of Object.keys(now))
+    if (old[key] === undefined && nameOf(key))
+      yield forbiddenField(`metadata.annotations[${key}]`, `may not add ${nameOf(key)}`);
 }
 
 function* checkDeadline(seconds: number | undefined, old: number | undefined): FieldErrors {

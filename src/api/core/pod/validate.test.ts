@@ -283,6 +283,15 @@ describe('an update of a pod', () => {
     ]);
   });
 
+  test('may not change what class it has, nor what kubelets say of it', () => {
+    const [message] = update((pod) => (pod.spec.containers[0]!.resources = { requests: { cpu: '1' } }));
+    expect(message).toBe('metadata: Invalid value: "": Pod QoS is immutable');
+    const mirror = 'kubernetes.io/config.mirror';
+    expect(update((pod) => (pod.metadata.annotations = { [mirror]: 'x' }))).toEqual([
+      `metadata.annotations[${mirror}]: Forbidden: may not add mirror pod annotation`,
+    ]);
+  });
+
   test('may add tolerations, never take them', () => {
     const spec = { tolerations: [{ key: 'a', operator: 'Exists' }] };
     expect(update((pod) => pod.spec.tolerations!.push({ key: 'b', operator: 'Exists' }), spec)).toEqual([]);
@@ -307,5 +316,16 @@ test('a container that ended for good is not reported running again', () => {
   const pod = { ...old, status: { containerStatuses: [{ ...status, state: { running: {} } }] } };
   expect(pods.validateStatusUpdate!(pod, old).map(({ message }) => message)).toEqual([
     'status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state',
+  ]);
+});
+
+test('claims in a status are those of the spec, each once', () => {
+  const old = podOf({ resourceClaims: [{ name: 'gpu', resourceClaimName: 'a' }] });
+  const resourceClaimStatuses = [{ name: 'gpu' }, { name: 'gpu' }, { name: 'odd' }];
+  expect(
+    pods.validateStatusUpdate!({ ...old, status: { resourceClaimStatuses } }, old).map(({ message }) => message),
+  ).toEqual([
+    'status.resourceClaimStatuses[1].name: Duplicate value: "gpu"',
+    'status.resourceClaimStatuses[2].name: Invalid value: "odd": must match the name of an entry in `spec.resourceClaims`',
   ]);
 });

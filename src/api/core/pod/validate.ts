@@ -11,7 +11,7 @@ export const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 const podSeccompAnnotation = 'seccomp.security.alpha.kubernetes.io/pod';
 const containerSeccompPrefix = 'container.seccomp.security.alpha.kubernetes.io/';
-const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/';
+export const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/';
 
 type Annotations = Record<string, string> | undefined;
 
