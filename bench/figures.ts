@@ -5,7 +5,7 @@ import { cpus, loadavg, release, totalmem } from 'node:os';
 export interface Figure {
   suite: string;
   name: string;
-  unit: 'ms' | 'MB' | '%' | '1/s' | 'x' | 'count';
+  unit: 'us' | 'ms' | 'kB' | 'MB' | '%' | '1/s' | 'x' | 'count';
   samples: number[];
   /** What the project aims at, where it does. */
   aim?: { atMost: number };

@@ -27,6 +27,9 @@ const lineEnd = Buffer.from('\r\n');
 export class Connection {
   readonly #socket: TLSSocket;
   #received: Buffer = Buffer.alloc(0);
+  /** What has come of a body whose length is known, after `received`. */
+  #parts: Buffer[] = [];
+  #partsBytes = 0;
   #waiting: Waiting | undefined;
   #head: { code: number; length: number | 'chunked' } | undefined;
   #chunks: Buffer[] = [];
@@ -63,6 +66,11 @@ export class Connection {
     return new Promise((resolve, reject) => this.#send({ method, path, body }, { resolve, reject }));
   }
 
+  /** As `watch`, but tells of each event only that it came: the client must not be what is measured. */
+  count(path: string, onEvent: () => void): Promise<Reply> {
+    return new Promise((resolve, reject) => this.#send({ method: 'GET', path }, { resolve, reject, onLine: onEvent }));
+  }
+
   /** Calls with every event, until the server ends it; resolves then. Rejects when the connection breaks. */
   watch(path: string, onEvent: (event: { type: string; object: never }) => void): Promise<Reply> {
     const onLine = (line: string) => onEvent(JSON.parse(line));
@@ -93,7 +101,16 @@ export class Connection {
   }
 
   #read(bytes: Buffer): void {
-    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes]);
+    const length = this.#head?.length;
+    if (typeof length === 'number') {
+      // A long body is put together once, when all of it is there.
+      this.#parts.push(bytes);
+      this.#partsBytes += bytes.length;
+      if (this.#received.length + this.#partsBytes < length) return;
+      this.#received = Buffer.concat([this.#received, ...this.#parts]);
+      this.#parts = [];
+      this.#partsBytes = 0;
+    } else this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes]);
     while (this.#waiting && this.#step());
   }
 

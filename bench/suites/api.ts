@@ -1,21 +1,12 @@
 /** What the API server does in a second over HTTPS, how long a request takes, and how fast a watch tells. */
 import { fork } from 'node:child_process';
 import path from 'node:path';
-import type { TlsAccess } from '../../test/connection.js';
 import { withCluster } from '../cluster.js';
 import type { Figure } from '../figures.js';
+import type { LoadRequest } from '../load/client.js';
 import type { Settings } from '../run.js';
 
-/** To the client, which is a process of its own: it must not take the server's or the measurer's processor time. */
-export interface LoadRequest {
-  access: TlsAccess;
-  connections: number[];
-  watchers: number[];
-  durationMs: number;
-}
-
-/** From the client. */
-export interface LoadResult {
+interface LoadResult {
   figures: Omit<Figure, 'suite'>[];
 }
 
@@ -26,6 +17,7 @@ export function api({ runs }: Settings): Promise<Figure[]> {
     await cluster.eventually('the cluster is ready', async () => cluster.output.includes('Ready in'));
     const request: LoadRequest = {
       access: cluster.access!,
+      pid: cluster.pid,
       connections: [1, 16, 64],
       watchers: [1, 16, 64],
       durationMs: 300 * runs,
@@ -37,7 +29,7 @@ export function api({ runs }: Settings): Promise<Figure[]> {
 
 function load(request: LoadRequest): Promise<LoadResult> {
   return new Promise((resolve, reject) => {
-    const client = fork(path.join(import.meta.dirname, '../load.ts'), { execArgv: ['--import', 'tsx'] });
+    const client = fork(path.join(import.meta.dirname, '../load/main.ts'), { execArgv: ['--import', 'tsx'] });
     let result: LoadResult | undefined;
     client.on('message', (message) => {
       result = message as LoadResult;

@@ -1,0 +1,18 @@
+/** The client process of the `api` suite: a process of its own, so that it takes neither the server's nor the measurer's time. */
+import { SystemClock } from '#base/clock.js';
+import { type Load, type LoadRequest, Server } from './client.js';
+import { measureLists } from './lists.js';
+import { measureRequests } from './requests.js';
+import { measureFanOut, measureWatches } from './watches.js';
+
+const request = await new Promise<LoadRequest>((resolve) =>
+  process.once('message', (message) => resolve(message as LoadRequest)),
+);
+const figures: Parameters<Load['report']>[0][] = [];
+const load: Load = {
+  request: { ...request, server: new Server(request.pid) },
+  clock: new SystemClock(),
+  report: (figure) => figures.push(figure),
+};
+for (const part of [measureRequests, measureWatches, measureFanOut, measureLists]) await part(load);
+process.send!({ figures }, () => process.exit(0));
