@@ -18,9 +18,12 @@ interface Waiting {
   reject(error: Error): void;
   /** For a body without end: its lines as they come. */
   onLine?: (line: string) => void;
+  /** Or its bytes. */
+  onChunk?: (chunk: Buffer) => void;
 }
 
 const headEnd = Buffer.from('\r\n\r\n');
+const lineFeed = 0x0a;
 const lineEnd = Buffer.from('\r\n');
 
 /** One request at a time; a watch takes the connection for itself. */
@@ -68,7 +71,10 @@ export class Connection {
 
   /** As `watch`, but tells of each event only that it came: the client must not be what is measured. */
   count(path: string, onEvent: () => void): Promise<Reply> {
-    return new Promise((resolve, reject) => this.#send({ method: 'GET', path }, { resolve, reject, onLine: onEvent }));
+    const onChunk = (chunk: Buffer) => {
+      for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, end + 1)) onEvent();
+    };
+    return new Promise((resolve, reject) => this.#send({ method: 'GET', path }, { resolve, reject, onChunk }));
   }
 
   /** Calls with every event, until the server ends it; resolves then. Rejects when the connection breaks. */
@@ -131,6 +137,7 @@ export class Connection {
     const chunk = this.#take(size);
     this.#take(2);
     if (size === 0) this.#finish({ code, body: Buffer.concat(this.#chunks) });
+    else if (this.#waiting?.onChunk && code === 200) this.#waiting.onChunk(chunk);
     else if (this.#waiting?.onLine && code === 200) this.#readLines(chunk, this.#waiting.onLine);
     else this.#chunks.push(chunk);
     return true;

@@ -1,6 +1,7 @@
 /**
  * Writes a watch to an exchange, one frame an event. A frame is made once for all watchers that want it in the same
- * form. A client that does not read is cut off: its connection holds no more than one event beyond its buffer.
+ * form. A client that does not read is cut off: its connection holds no more
+ * than one write beyond its buffer.
  */
 import type { Writable } from 'node:stream';
 import { type Status, StatusError } from '#apimachinery/errors.js';
@@ -50,9 +51,9 @@ export async function streamWatch(
   if ('flushHeaders' in out) (out as Writable & { flushHeaders(): void }).flushHeaders();
   try {
     for await (const batch of answer.events)
-      for (const event of batch) {
+      for (const frames of framesOf(batch, encode)) {
         if (exchange.gone.aborted) return;
-        if (!out.write(encode(event)) && !(await drained(out, exchange.gone.signal, clock))) {
+        if (!out.write(frames) && !(await drained(out, exchange.gone.signal, clock))) {
           log.info('watch closed: the client does not read', { target: exchange.target });
           exchange.destroy();
           return;
@@ -63,6 +64,29 @@ export async function streamWatch(
     out.write(frame('ERROR', statusOf(error)));
   }
   out.end();
+}
+
+/** Written at once: a write for each event of a busy resource costs more than the events. */
+const writtenBytesMax = 64 * 1024;
+
+function* framesOf(
+  events: readonly ResourceEvent[],
+  encode: (event: ResourceEvent) => Uint8Array,
+): Iterable<Uint8Array> {
+  let frames: Uint8Array[] = [];
+  let bytes = 0;
+  for (const event of events) {
+    const frame = encode(event);
+    if (frames.length > 0 && bytes + frame.length > writtenBytesMax) {
+      yield Buffer.concat(frames, bytes);
+      frames = [];
+      bytes = 0;
+    }
+    frames.push(frame);
+    bytes += frame.length;
+  }
+  if (frames.length === 1) yield frames[0]!;
+  else if (frames.length > 1) yield Buffer.concat(frames, bytes);
 }
 
 function statusOf(error: unknown): Status {
