@@ -1,6 +1,6 @@
-/** A text of the API's small languages (quantities, selectors, patches) that cannot be read. */
+/** A text of the API's small languages (quantities, selectors, patches, CEL) that cannot be read. */
 
-export type ParseReason = 'Quantity' | 'LabelSelector' | 'FieldSelector' | 'FieldsV1' | 'JSONPath';
+export type ParseReason = 'Quantity' | 'LabelSelector' | 'FieldSelector' | 'FieldsV1' | 'JSONPath' | 'CEL';
 
 /** Whoever knows where the text came from turns it into a Status, a field error or a warning. */
 export class ParseError extends Error {

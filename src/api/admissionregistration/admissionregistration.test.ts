@@ -27,7 +27,7 @@ const change = (more: object) => ({
   spec: {
     matchConstraints,
     reinvocationPolicy: 'Never',
-    mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }],
+    mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "remove", path: "/spec"}]' } }],
     ...more,
   },
 });
@@ -264,6 +264,37 @@ describe('a policy', () => {
         'spec.mutations[0].jsonPatch: Invalid value: "{jsonPatch}": must not be specified when patchType is ApplyConfiguration',
         'spec.mutations[1].patchType: Required value',
         'spec.mutations[2].patchType: Unsupported value: "Merge": supported values: "ApplyConfiguration", "JSONPatch"',
+      ],
+    ],
+    [
+      'has expressions that compile',
+      policies,
+      policy({
+        matchConditions: [{ name: 'a', expression: 'request.nam == "b"' }],
+        variables: [
+          { name: 'names', expression: '[request.name]' },
+          { name: 'wrong', expression: 'authorizer.' },
+        ],
+        validations: [
+          { expression: 'variables.names.all(n, n + 1)' },
+          { expression: 'object.spec.replicas > 1 && variables.wrong == 1 && variables.none == 1' },
+          { expression: 'size(params)' },
+        ],
+      }),
+      [
+        `spec.matchConditions[0].expression: Invalid value: "request.nam == \\"b\\"": compilation failed: ERROR: <input>:1:8: undefined field 'nam'\n | request.nam == "b"\n | .......^`,
+        `spec.variables[1].expression: Invalid value: "authorizer.": compilation failed: ERROR: <input>:1:12: Syntax error: no viable alternative at input '.'\n | authorizer.\n | ...........^`,
+        `spec.validations[0].expression: Invalid value: "variables.names.all(n, n + 1)": compilation failed: ERROR: <input>:1:26: found no matching overload for '_+_' applied to '(string, int)'\n | variables.names.all(n, n + 1)\n | .........................^`,
+        `spec.validations[1].expression: Invalid value: "object.spec.replicas > 1 && variables.wrong == 1 && variables.none == 1": compilation failed: ERROR: <input>:1:62: undefined field 'none'\n | object.spec.replicas > 1 && variables.wrong == 1 && variables.none == 1\n | .............................................................^`,
+        `spec.validations[2].expression: Invalid value: "size(params)": compilation failed: ERROR: <input>:1:6: undeclared reference to 'params' (in container '')\n | size(params)\n | .....^`,
+      ],
+    ],
+    [
+      'of changes makes patches',
+      changes,
+      change({ mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }] }),
+      [
+        'spec.mutations[0].jsonPatch.expression: Invalid value: "[]": must evaluate to list(JSONPatch) but got list(dyn)',
       ],
     ],
     [

@@ -3,6 +3,22 @@
  * which type its result must be (https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/).
  */
 import type { Variable } from '#api/gen/admissionregistration-v1.js';
+import {
+  boolType,
+  CompileError,
+  compile,
+  dynType,
+  jsonPatchType,
+  listType,
+  nullType,
+  objectType,
+  type PolicyEnvironmentOptions,
+  policyEnvironment,
+  stringType,
+  type Type,
+  variableType,
+} from '#apimachinery/cel/index.js';
+import { invalidValue } from '#apimachinery/field-error.js';
 import type { FieldErrors } from '../meta/check.js';
 
 export interface ExpressionRules {
@@ -16,5 +32,41 @@ export interface ExpressionRules {
   variables: readonly Variable[];
 }
 
+const resultTypes: Record<ExpressionRules['gives'], readonly Type[]> = {
+  bool: [boolType],
+  string: [stringType],
+  'string or null': [stringType, nullType],
+  anything: [],
+  'apply configuration': [objectType],
+  'JSON patch': [listType(jsonPatchType)],
+};
+
 /** The one place through which expressions of this group are checked when they are written. */
-export function* checkExpression(_path: string, _expression: string, _rules: ExpressionRules): FieldErrors {}
+export function* checkExpression(path: string, expression: string, rules: ExpressionRules): FieldErrors {
+  const { gives, hasParams, hasAuthorizer, variables } = rules;
+  const hasPatchTypes = gives === 'apply configuration' || gives === 'JSON patch';
+  // Without variables, not even the name `variables` is known.
+  const known = variables.length > 0 || gives === 'anything' ? { variables: typesOf(variables, hasParams) } : {};
+  const environment = policyEnvironment({ hasParams, hasAuthorizer, hasPatchTypes, ...known });
+  try {
+    compile(expression, environment, resultTypes[gives]);
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    yield invalidValue(path, expression, error.detail);
+  }
+}
+
+/** The types of variables, each of which may use those before it. One that does not compile may be anything. */
+function typesOf(variables: readonly Variable[], hasParams: boolean): ReadonlyMap<string, Type> {
+  const types = new Map<string, Type>();
+  const options: PolicyEnvironmentOptions = { hasParams, hasAuthorizer: true, variables: types };
+  for (const { name = '', expression = '' } of variables) {
+    try {
+      types.set(name, variableType(compile(expression, policyEnvironment(options)).type));
+    } catch (error) {
+      if (!(error instanceof CompileError)) throw error;
+      types.set(name, dynType);
+    }
+  }
+  return types;
+}
