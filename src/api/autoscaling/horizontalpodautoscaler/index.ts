@@ -1,0 +1,40 @@
+/** HorizontalPodAutoscaler: how many replicas something has, by what its pods are measured to do. */
+import type { HorizontalPodAutoscaler } from '#api/gen/autoscaling-v2.js';
+import { checkNonNegative } from '../../meta/check.js';
+import { ageColumn, nameColumn } from '../../meta/columns.js';
+import { defineResource } from '../../resource.js';
+import { targetsCell } from './columns.js';
+import { convertAutoscalers } from './convert.js';
+import { defaultAutoscaler } from './defaults.js';
+import { validateAutoscaler } from './validate.js';
+
+export default defineResource<HorizontalPodAutoscaler>({
+  group: 'autoscaling',
+  versions: ['v2', 'v1'],
+  convert: convertAutoscalers,
+  kind: 'HorizontalPodAutoscaler',
+  shortNames: ['hpa'],
+  categories: ['all'],
+  namespaced: true,
+  subresources: { status: true },
+  storageVersionHash: 'qwQve8ut294=',
+  default: defaultAutoscaler,
+  validate: validateAutoscaler,
+  validateStatusUpdate: ({ status }) => [
+    ...checkNonNegative('status.currentReplicas', status?.currentReplicas),
+    ...checkNonNegative('status.desiredReplicas', status?.desiredReplicas),
+  ],
+  columns: [
+    nameColumn,
+    {
+      name: 'Reference',
+      type: 'string',
+      cell: ({ spec }) => `${spec.scaleTargetRef?.kind ?? ''}/${spec.scaleTargetRef?.name ?? ''}`,
+    },
+    { name: 'Targets', type: 'string', cell: targetsCell },
+    { name: 'MinPods', type: 'string', cell: ({ spec }) => String(spec.minReplicas ?? '<unset>') },
+    { name: 'MaxPods', type: 'string', cell: ({ spec }) => spec.maxReplicas ?? 0 },
+    { name: 'Replicas', type: 'string', cell: ({ status }) => status?.currentReplicas ?? 0 },
+    ageColumn,
+  ],
+});
