@@ -33,6 +33,7 @@ export default defineResource<ValidatingAdmissionPolicy>({
   categories: ['api-extensions'],
   namespaced: false,
   subresources: { status: true },
+  statusKeeps: 'metadata',
   storageVersionHash: '6OxvlMmQ6is=',
   bumpsGeneration: ['spec'],
   allowUnconditionalUpdate: false,

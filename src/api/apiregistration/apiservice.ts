@@ -17,6 +17,7 @@ export default defineResource<APIService>({
   categories: ['api-extensions'],
   namespaced: false,
   subresources: { status: true },
+  statusKeeps: 'metadata',
   storageVersionHash: 'InPBPD7+PqM=',
   storagePrefix: 'apiregistration.k8s.io/apiservices',
   allowUnconditionalUpdate: false,
@@ -26,11 +27,6 @@ export default defineResource<APIService>({
   },
   prepareForCreate(service) {
     if (!service.spec?.service) service.status = { conditions: [localCondition(service)] };
-  },
-  prepareForStatusUpdate(service, old) {
-    const { labels, annotations, finalizers } = old.metadata;
-    for (const [field, value] of Object.entries({ labels, annotations, finalizers }))
-      Object.assign(service.metadata, { [field]: value });
   },
   validate: ({ metadata, spec }) => [...checkName(metadata.name ?? '', spec), ...checkSpec(spec)],
   validateStatusUpdate: (service) => [...checkStatus(service)],

@@ -12,6 +12,7 @@ export default defineResource<ResourceClaim>({
   kind: 'ResourceClaim',
   namespaced: true,
   subresources: { status: true },
+  statusKeeps: 'metadata',
   storageVersionHash: 'wgAZaHcZxUg=',
   default({ spec, status }) {
     defaultDeviceClaim(spec?.devices);

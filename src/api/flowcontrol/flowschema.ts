@@ -25,6 +25,7 @@ export default defineResource<FlowSchema>({
   kind: 'FlowSchema',
   namespaced: false,
   subresources: { status: true },
+  statusKeeps: 'metadata',
   storageVersionHash: 'GJVAJZSZBIw=',
   bumpsGeneration: ['spec'],
   default(schema) {

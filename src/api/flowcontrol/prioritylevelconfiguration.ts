@@ -24,6 +24,7 @@ export default defineResource<PriorityLevelConfiguration>({
   kind: 'PriorityLevelConfiguration',
   namespaced: false,
   subresources: { status: true },
+  statusKeeps: 'metadata',
   storageVersionHash: 'Kir5PVfvNeI=',
   bumpsGeneration: ['spec'],
   default: setDefaults,

@@ -117,6 +117,25 @@ test.each<[string, AnyResource, object, string[]]>([
     ['spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName'],
   ],
   [
+    'a volume that is told in place has a driver, and nothing of claims',
+    attachments,
+    {
+      spec: {
+        ...attachment.spec,
+        source: {
+          inlineVolumeSpec: { capacity: { storage: '1' }, storageClassName: 'a', nfs: { server: 'a', path: '/b' } },
+        },
+      },
+    },
+    [
+      'spec.source.inlineVolumeSpec.capacity: Forbidden: may not be specified in the context of inline volumes',
+      'spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the context of inline volumes',
+      'spec.source.inlineVolumeSpec.accessModes: Required value',
+      'spec.source.inlineVolumeSpec.persistentVolumeReclaimPolicy: Forbidden: may only be Retain in the context of inline volumes',
+      'spec.source.inlineVolumeSpec.storageClassName: Forbidden: may not be specified in the context of inline volumes',
+    ],
+  ],
+  [
     'an attacher is a driver',
     attachments,
     { spec: { ...attachment.spec, attacher: `csi.${'a'.repeat(60)}` } },

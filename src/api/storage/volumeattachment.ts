@@ -7,6 +7,7 @@ import type {
 } from '#api/gen/storage-v1.js';
 import { forbiddenField, invalidValue, required, tooLong } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
+import { checkInlineVolume } from '../core/persistentvolume/validate.js';
 import { checkDriverName, checkSubdomain, type FieldErrors, int32Max, rangeMessage } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -20,6 +21,7 @@ export default defineResource<VolumeAttachment>({
   kind: 'VolumeAttachment',
   namespaced: false,
   subresources: { status: true },
+  statusKeeps: 'metadata',
   storageVersionHash: 'tJx/ezt6UDU=',
   allowUnconditionalUpdate: false,
   validate: (attachment) => [...checkSpec(attachment.spec), ...checkStatus(attachment)],
@@ -48,7 +50,8 @@ function* checkSource(path: string, source: VolumeAttachmentSource): FieldErrors
   if (inlineVolumeSpec && persistentVolumeName !== undefined) yield forbiddenField(path, oneOf);
   else if (persistentVolumeName === '')
     yield required(`${path}.persistentVolumeName`, 'must specify non empty persistentVolumeName');
-  else if (!inlineVolumeSpec && persistentVolumeName === undefined) yield required(path, oneOf);
+  else if (inlineVolumeSpec) yield* checkInlineVolume(`${path}.inlineVolumeSpec`, inlineVolumeSpec);
+  else if (persistentVolumeName === undefined) yield required(path, oneOf);
 }
 
 /** Beyond `checkSpec`, of new ones only. */

@@ -4,7 +4,7 @@ import { type FieldError, forbiddenField, invalidValue, notSupported, required }
 import { immutableMessage, validateImmutable } from '#apimachinery/metadata-validation.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { equal } from '#base/json.js';
-import { checkOptionalEnum, checkReference, checkSubdomain, type FieldErrors } from '../../meta/check.js';
+import { checkOptionalEnum, checkReference, checkSubdomain, type FieldErrors, forbidSet } from '../../meta/check.js';
 import { describeChanges } from '../../meta/diff.js';
 import { checkModes } from '../claim-spec.js';
 import { checkNodeSelector } from '../pod/validate-scheduling.js';
@@ -12,6 +12,25 @@ import { checkVolumeSource, sourceNames } from './validate-source.js';
 
 export function validateVolume({ metadata, spec }: PersistentVolume): FieldError[] {
   return [...checkSpec('spec', spec ?? {}, { name: metadata.name ?? '' })];
+}
+
+const inline = 'in the context of inline volumes';
+
+/** Of a VolumeAttachment, in place of a PersistentVolume: a volume of a CSI driver, and nothing about claims. */
+export function* checkInlineVolume(path: string, spec: PersistentVolumeSpec): FieldErrors {
+  const { capacity = {}, claimRef, csi, nodeAffinity, storageClassName, volumeMode } = spec;
+  const forbidden = { claimRef, capacity: Object.keys(capacity).length > 0 };
+  yield* forbidSet(path, forbidden, { why: `may not be specified ${inline}` });
+  if (!csi) yield required(`${path}.csi`, `has to be specified ${inline}`);
+  if (!spec.accessModes?.length) yield required(`${path}.accessModes`);
+  yield* checkModes(`${path}.accessModes`, spec.accessModes ?? []);
+  const policy = spec.persistentVolumeReclaimPolicy ?? '';
+  if (policy !== 'Retain')
+    yield forbiddenField(`${path}.persistentVolumeReclaimPolicy`, `may only be Retain ${inline}`);
+  yield* checkVolumeSource(path, spec, { name: '' });
+  yield* forbidSet(path, { nodeAffinity, storageClassName }, { why: `may not be specified ${inline}` });
+  if (volumeMode !== undefined && volumeMode !== 'Filesystem')
+    yield forbiddenField(`${path}.volumeMode`, `may not specify volumeMode other than Filesystem ${inline}`);
 }
 
 function* checkSpec(path: string, spec: PersistentVolumeSpec, { name }: { name: string }): FieldErrors {
