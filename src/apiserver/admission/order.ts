@@ -22,6 +22,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
 import { type PodSecurityOptions, podSecurity } from './pod-security/index.js';
 import { podTopologyLabels } from './pod-topology-labels.js';
+import { policyParams } from './policy-params.js';
 import { priority } from './priority.js';
 import { rbacEscalation } from './rbac-escalation.js';
 import { resourceQuota } from './resource-quota/index.js';
@@ -67,6 +68,7 @@ export function admissionPlugins(dependencies: AdmissionDependencies): Admission
     dependencies.webhooks.validating,
     resourceQuota(dependencies),
     rbacEscalation(dependencies),
+    policyParams(dependencies),
     certificateRequester,
     adminDevices(dependencies),
     deviceTaintTimes(dependencies),
