@@ -72,6 +72,9 @@ function addStoredVersion({ spec, status }: CustomResourceDefinition): void {
 
 /** The first deletion marks only: instances go first. */
 function beginDeletion({ metadata, status }: CustomResourceDefinition): void {
+  // As upstream, it has no grace period, nor is it another generation.
+  delete metadata.deletionGracePeriodSeconds;
+  if (metadata.generation) metadata.generation -= 1;
   if (!metadata.finalizers?.includes(cleanupFinalizer))
     metadata.finalizers = [...(metadata.finalizers ?? []), cleanupFinalizer];
   if (!status) return;

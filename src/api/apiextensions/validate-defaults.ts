@@ -1,32 +1,78 @@
 /** That the defaults of a schema satisfy it, and have nothing that would be pruned. */
 import type { JSONSchemaProps } from '#api/gen/apiextensions-v1.js';
+import { SchemaError } from '#apimachinery/codec/schema-error.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
-import { isObject } from '#apimachinery/patch.js';
-import { validateEmbedded } from '#apimachinery/structural/embedded.js';
+import { isObject, type JsonObject } from '#apimachinery/patch.js';
+import { coerceEmbedded, metadataPlan, validateEmbedded } from '#apimachinery/structural/embedded.js';
 import { recentPatterns } from '#apimachinery/structural/patterns.js';
 import { prune } from '#apimachinery/structural/prune.js';
 import { itemsOf, metaFields, type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { validateValue } from '#apimachinery/structural/validate.js';
 import { copy, type Json } from '#base/json.js';
 import type { FieldErrors } from '../meta/check.js';
+import { builtinSchemas } from '../schema-table.js';
 
 export function defaultErrors(schema: Schema, { path, pruned }: { path: string; pruned: boolean }): FieldErrors {
-  return errorsBelow({ ...schema, 'x-kubernetes-embedded-resource': true }, { path, pruned, insideMeta: false });
+  const root = { ...schema, 'x-kubernetes-embedded-resource': true };
+  return errorsBelow(root, { path, pruned, insideMeta: false, root, around: whole });
+}
+
+/** Builds the object that has a value where a default stands; `root` is its schema. */
+type Around = (value: Json) => Json;
+
+const whole: Around = (value) => value;
+
+interface Walk {
+  path: string;
+  pruned: boolean;
+  /** Within apiVersion, kind and metadata of an object. */
+  insideMeta: boolean;
+  root: Schema;
+  around: Around;
 }
 
 /** Defaults of the values of maps are not followed: they are not allowed. */
-function* errorsBelow(
-  schema: Schema,
-  { path, pruned, insideMeta }: { path: string; pruned: boolean; insideMeta: boolean },
-): FieldErrors {
+function* errorsBelow(schema: Schema, walk: Walk): FieldErrors {
+  const { path, pruned } = walk;
+  const isEmbedded = schema['x-kubernetes-embedded-resource'] === true;
+  const { insideMeta, root, around } = isEmbedded ? { insideMeta: false, root: schema, around: whole } : walk;
   if (schema.default !== undefined && schema.default !== null)
-    yield* errorsOf(schema.default, schema, { path: `${path}.default`, pruned: pruned && !insideMeta });
+    yield* insideMeta
+      ? metadataErrors(schema.default, schema, { path: `${path}.default`, root, around })
+      : errorsOf(schema.default, schema, { path: `${path}.default`, pruned });
   const items = itemsOf(schema);
-  if (items) yield* errorsBelow(items, { path: `${path}.items`, pruned, insideMeta });
+  if (items)
+    yield* errorsBelow(items, { path: `${path}.items`, pruned, insideMeta, root, around: (value) => around([value]) });
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    const isMeta = schema['x-kubernetes-embedded-resource'] === true && metaFields.has(name);
-    yield* errorsBelow(property, { path: `${path}.properties[${name}]`, pruned, insideMeta: insideMeta || isMeta });
+    const isMeta = insideMeta || (isEmbedded && metaFields.has(name));
+    const inner: Around = (value) => around({ [name]: value });
+    yield* errorsBelow(property, {
+      path: `${path}.properties[${name}]`,
+      pruned,
+      insideMeta: isMeta,
+      root,
+      around: inner,
+    });
   }
+}
+
+/** A default of metadata must make an object that may be. */
+function metadataErrors(
+  value: Json,
+  schema: Schema,
+  { path, root, around }: { path: string; root: Schema; around: Around },
+): FieldError[] {
+  const object = { kind: 'Validation', apiVersion: 'validation/v1', ...(around(copy(value)) as JsonObject) };
+  const refuse = (why: string) => [invalidValue(path, value, `must result in valid metadata: ${why}`)];
+  try {
+    coerceEmbedded(object, root, { plan: metadataPlan(builtinSchemas) });
+  } catch (error) {
+    if (error instanceof SchemaError) return refuse(error.message);
+    throw error;
+  }
+  const errors = validateEmbedded(object, root).map(({ message }) => message.replace(/^\./, ''));
+  if (errors.length > 0) return refuse(errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]`);
+  return validateValue(value, schema, { patterns: recentPatterns, base: path });
 }
 
 function errorsOf(value: Json, schema: Schema, { path, pruned }: { path: string; pruned: boolean }): FieldError[] {

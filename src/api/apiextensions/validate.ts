@@ -1,5 +1,9 @@
 /** What a CustomResourceDefinition must satisfy (k8s.io/apiextensions-apiserver `validation`), in upstream's words. */
-import type { CustomResourceDefinition, CustomResourceDefinitionSpec } from '#api/gen/apiextensions-v1.js';
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionSpec,
+  CustomResourceDefinitionVersion,
+} from '#api/gen/apiextensions-v1.js';
 import { type FieldError, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { dns1035LabelProblems, subdomainProblems } from '#apimachinery/names.js';
@@ -82,12 +86,29 @@ function* versionErrors(spec: CustomResourceDefinitionSpec, strict: Strictness):
     yield* validateVersion(version, { path, strict, shared });
   }
   const names = new Set(versions.map(({ name }) => name));
-  if (names.size < versions.length) yield invalidValue('spec.versions', versions, 'must contain unique version names');
+  const told = shared.size === 4 ? versions.map(bareVersion) : versions;
+  if (names.size < versions.length) yield invalidValue('spec.versions', told, 'must contain unique version names');
   if (versions.filter(({ storage }) => storage).length !== 1)
-    yield invalidValue('spec.versions', versions, 'must have exactly one version marked as storage version');
+    yield invalidValue('spec.versions', told, 'must have exactly one version marked as storage version');
   const [first] = versions;
   const problems = first ? dns1035LabelProblems(first.name) : [];
   if (problems.length > 0) yield invalidValue('spec.version', first!.name, problems.join(','));
+}
+
+/** A version as messages show it when it says nothing that others do not say alike. */
+function bareVersion(version: CustomResourceDefinitionVersion): object {
+  const { name, served, storage, deprecated = false, deprecationWarning = null } = version;
+  return {
+    Name: name,
+    Served: served,
+    Storage: storage,
+    Deprecated: deprecated,
+    DeprecationWarning: deprecationWarning,
+    Schema: null,
+    Subresources: null,
+    AdditionalPrinterColumns: null,
+    SelectableFields: null,
+  };
 }
 
 function* sharedErrors({ versions }: CustomResourceDefinitionSpec, strict: Strictness): FieldErrors {
@@ -109,14 +130,16 @@ function* storedVersionErrors({ spec, status }: CustomResourceDefinition): Field
   const path = 'status.storedVersions';
   const stored = status?.storedVersions ?? [];
   if (stored.length === 0) {
-    yield invalidValue(path, stored, 'must have at least one stored version');
+    yield invalidValue(path, null, 'must have at least one stored version');
     return;
   }
-  const names = new Set(spec.versions.map(({ name }) => name));
-  for (const { name, storage } of spec.versions)
-    if (storage && !stored.includes(name)) yield invalidValue(path, stored, `must have the storage version ${name}`);
+  const left = new Set(stored);
+  for (const { name, storage } of spec.versions) {
+    if (storage && !left.has(name)) yield invalidValue(path, stored, `must have the storage version ${name}`);
+    left.delete(name);
+  }
   for (const [index, name] of stored.entries())
-    if (!names.has(name))
+    if (left.has(name))
       yield invalidValue(
         `${path}[${index}]`,
         name,

@@ -37,6 +37,16 @@ const flag: Write = (writer, number, value) => {
   writer.tag(number, wireType.varint);
 };
 
+const count: Write = (writer, number, value) => {
+  writer.varint(value as number);
+  writer.tag(number, wireType.varint);
+};
+
+const double: Write = (writer, number, value) => {
+  writer.double(value as number);
+  writer.tag(number, wireType.fixed64);
+};
+
 /** A JSON value as YAML text, of which JSON is a part. */
 const any: Write = (writer, number, value) => {
   const mark = writer.length;
@@ -94,8 +104,19 @@ const schemaSpec: Spec = [
   [3, 'title', text],
   [4, 'description', text],
   [5, 'default', any],
+  [6, 'multipleOf', double],
+  [7, 'maximum', double],
+  [8, 'exclusiveMaximum', flag],
+  [9, 'minimum', double],
+  [10, 'exclusiveMinimum', flag],
+  [11, 'maxLength', count],
+  [12, 'minLength', count],
   [13, 'pattern', text],
+  [14, 'maxItems', count],
+  [15, 'minItems', count],
   [16, 'uniqueItems', flag],
+  [17, 'maxProperties', count],
+  [18, 'minProperties', count],
   [19, 'required', list(text)],
   [20, 'enum', list(any)],
   [
@@ -108,7 +129,14 @@ const schemaSpec: Spec = [
   [23, 'items', inside(1, schema)],
   [24, 'allOf', list(schema)],
   [25, 'properties', inside(1, named(schema))],
+  [29, 'externalDocs', message(() => documentationSpec)],
+  [30, 'example', any],
   [31, extensions, any],
+];
+
+const documentationSpec: Spec = [
+  [1, 'description', text],
+  [2, 'url', text],
 ];
 
 const bodyParameterSpec: Spec = [

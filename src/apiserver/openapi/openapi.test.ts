@@ -6,6 +6,8 @@ import { builtinSchemas as table } from '#api/schema-table.js';
 import { Scheme } from '#api/scheme.js';
 import { StatusError } from '#apimachinery/errors.js';
 import { Reader } from '#apimachinery/protobuf/wire.js';
+import type { Schema } from '#apimachinery/structural/schema.js';
+import { shapeFor } from '#apimachinery/structural/shape.js';
 import type { DocumentRequest } from '../document.js';
 import { OpenApi } from './openapi.js';
 
@@ -134,21 +136,57 @@ function fieldsOf(reader: Reader): Map<number, Buffer[]> {
 
 test('custom resources are described as their definitions say, and go when they go', async () => {
   const scheme = new Scheme(resources as AnyResource[]);
-  const schema = { type: 'object', properties: { spec: { type: 'object' } } };
-  const openApi = new OpenApi({ scheme, table, version: 'v1.36.0', customSchema: () => schema });
-  const widget = defineResource({ group: 'example.com', versions: ['v1'], kind: 'Widget', namespaced: true });
+  const schema: Schema = {
+    type: 'object',
+    description: 'A widget.',
+    properties: {
+      spec: {
+        type: 'object',
+        properties: {
+          size: { 'x-kubernetes-int-or-string': true },
+          name: { type: 'string', nullable: true, maxLength: 3 },
+        },
+      },
+    },
+  };
+  const openApi = new OpenApi({ scheme, table, version: 'v1.36.0' });
+  const shape = shapeFor(schema, { table, keepsUnknown: false });
+  const widget = defineResource({ group: 'example.com', versions: ['v1'], kind: 'Widget', namespaced: true, shape });
   expect(await openApi.respond({ path: '/openapi/v3/apis/example.com/v1' })).toBeUndefined();
   const before = (await openApi.respond({ path: '/openapi/v3' }))!.headers['etag'];
   scheme.add(widget);
   expect((await openApi.respond({ path: '/openapi/v3' }))!.headers['etag']).not.toBe(before);
   const { body } = (await openApi.respond({ path: '/openapi/v3/apis/example.com/v1' }))!;
-  const { components } = JSON.parse(Buffer.from(body).toString());
-  expect(components.schemas['com.example.v1.Widget']).toEqual({
-    ...schema,
+  const { components, paths } = JSON.parse(Buffer.from(body).toString());
+  expect(components.schemas['com.example.v1.Widget']).toMatchObject({
+    type: 'object',
+    description: 'A widget.',
+    properties: {
+      apiVersion: { type: 'string' },
+      kind: { type: 'string' },
+      metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] },
+      spec: {
+        properties: {
+          size: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] },
+          name: { type: 'string', nullable: true, maxLength: 3 },
+        },
+      },
+    },
     'x-kubernetes-group-version-kind': [{ group: 'example.com', kind: 'Widget', version: 'v1' }],
   });
+  const patch = paths['/apis/example.com/v1/namespaces/{namespace}/widgets/{name}'].patch;
+  expect(Object.keys(patch.requestBody.content)).toEqual([
+    'application/apply-patch+yaml',
+    'application/json-patch+json',
+    'application/merge-patch+json',
+  ]);
   expect(components.schemas['com.example.v1.WidgetList'].properties.items.items).toEqual({
     $ref: '#/components/schemas/com.example.v1.Widget',
+  });
+  const v2 = JSON.parse(Buffer.from((await openApi.respond({ path: '/openapi/v2' }))!.body).toString());
+  expect(v2.definitions['com.example.v1.Widget'].properties.spec.properties).toEqual({
+    size: { 'x-kubernetes-int-or-string': true },
+    name: { maxLength: 3 },
   });
   scheme.remove(widget);
   expect((await openApi.respond({ path: '/openapi/v3' }))!.headers['etag']).toBe(before);

@@ -1,5 +1,4 @@
 /** Answers `/openapi/v2`, `/openapi/v3` and below. Documents are made when first asked for, and kept. */
-import type { AnyResource } from '#api/resource.js';
 import type { Scheme } from '#api/scheme.js';
 import { notAcceptable } from '#apimachinery/errors.js';
 import { formatApiVersion, type GroupVersionKind } from '#apimachinery/object.js';
@@ -7,6 +6,7 @@ import type { SchemaTable } from '#apimachinery/schema.js';
 import { type ServedGroup, type ServedVersion, servedGroups } from '../discovery/groups.js';
 import { Document, type DocumentRequest, type DocumentResponse, hashOf } from '../document.js';
 import { accepts, type MediaType, parseAccept } from '../media-type.js';
+import { customSchema } from './custom-schema.js';
 import { encodeGnostic } from './gnostic.js';
 import type { Descriptions, Dialect, JsonSchema } from './json-schema.js';
 import { listSchema, Models } from './models.js';
@@ -17,8 +17,6 @@ export interface OpenApiOptions {
   table: SchemaTable;
   /** As in `/version`: `v1.36.0`. */
   version: string;
-  /** The OpenAPI v3 schema of a custom resource. Default: any object. */
-  customSchema?: (definition: AnyResource, version: string) => JsonSchema | undefined;
   /** Default: the generated file, read when first needed. */
   loadDescriptions?: () => Promise<Descriptions>;
 }
@@ -122,7 +120,7 @@ export class OpenApi {
     let hash = this.#hashes.get(key);
     if (!hash) {
       const { table, version: server } = this.#options;
-      const models = new Models({ table, dialect: 'v3', descriptions: {}, customOf: this.#customOf });
+      const models = new Models({ table, dialect: 'v3', descriptions: {}, customOf: this.#customOf('v3') });
       const value = renderV3(group, version, { models, version: server, served: [] });
       hash = hashOf(Buffer.from(JSON.stringify(value)));
       this.#hashes.set(key, hash);
@@ -133,17 +131,19 @@ export class OpenApi {
   async #renderOptions(dialect: Dialect) {
     const { table, version } = this.#options;
     const descriptions = await (this.#descriptions ??= (this.#options.loadDescriptions ?? loadGenerated)());
-    return { models: new Models({ table, dialect, descriptions, customOf: this.#customOf }), version };
+    return { models: new Models({ table, dialect, descriptions, customOf: this.#customOf(dialect) }), version };
   }
 
-  readonly #customOf = (kind: GroupVersionKind, models: Models): JsonSchema | undefined => {
-    for (const definition of this.#options.scheme.resources()) {
-      if (definition.group !== kind.group || !definition.versions.includes(kind.version)) continue;
-      if (definition.kind === kind.kind) return this.#options.customSchema?.(definition, kind.version);
-      if (definition.listKind === kind.kind) return listSchema({ ...kind, kind: definition.kind }, models);
-    }
-    return undefined;
-  };
+  readonly #customOf =
+    (dialect: Dialect) =>
+    (kind: GroupVersionKind, models: Models): JsonSchema | undefined => {
+      for (const definition of this.#options.scheme.resources()) {
+        if (definition.group !== kind.group || !definition.versions.includes(kind.version)) continue;
+        if (definition.kind === kind.kind) return customSchema(definition, kind.version, { dialect, models });
+        if (definition.listKind === kind.kind) return listSchema({ ...kind, kind: definition.kind }, models);
+      }
+      return undefined;
+    };
 
   #served(): ServedGroup[] {
     return (this.#groups ??= servedGroups(this.#options.scheme.resources()));

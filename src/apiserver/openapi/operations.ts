@@ -9,6 +9,8 @@ export interface Operation {
   action: Action;
   description: string;
   kind: GroupVersionKind;
+  /** Of a custom resource, which has no protobuf form and no strategies to merge by. */
+  isCustom: boolean;
   query: Parameter[];
   /** The kind of the body; 'Patch' stands for any patch. */
   takes?: GroupVersionKind | 'Patch';
@@ -156,7 +158,7 @@ class ResourcePaths {
     gives?: GroupVersionKind;
   }): Operation {
     const { action, verb, subresource = '', everywhere = false, kind = this.#kind } = given;
-    const { namespaced, kind: name } = this.#resource.definition;
+    const { namespaced, kind: name, shape } = this.#resource.definition;
     const [start, end] = verb === 'deleteCollection' ? ['delete', 'Collection'] : splitConnect(verb);
     const scope = namespaced && !everywhere ? 'Namespaced' : '';
     const tail = `${subresource.split('/').map(capitalize).join('')}${everywhere ? 'ForAllNamespaces' : ''}`;
@@ -166,6 +168,7 @@ class ResourcePaths {
       action,
       description: `${verb} ${subresource ? `${subresource} of the ` : ''}${name}`,
       kind,
+      isCustom: shape !== undefined,
       query: parametersOf(action),
       takes: given.takes,
       gives: given.gives,

@@ -12,13 +12,15 @@ export interface RenderOptions {
   served: readonly { group: string; version: string }[];
 }
 
-const mediaTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+const textMediaTypes = ['application/json', 'application/yaml'];
+const mediaTypes = [...textMediaTypes, 'application/vnd.kubernetes.protobuf'];
 const watchMediaTypes = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
+const strategicType = 'application/strategic-merge-patch+json';
 const patchMediaTypes = [
   'application/apply-patch+yaml',
   'application/json-patch+json',
   'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
+  strategicType,
 ];
 
 export function renderV3(group: ServedGroup, version: ServedVersion, options: RenderOptions): unknown {
@@ -57,7 +59,7 @@ function operationV3(operation: Operation, { method, models }: { method: string;
   const answer = { description: 'OK', content: contentOf(types, schema) };
   const body = takes && {
     required: takes === 'Patch' || operation.action === 'post' || operation.action === 'put' ? true : undefined,
-    content: contentOf(takes === 'Patch' ? patchMediaTypes : ['*/*'], models.ref(takes)),
+    content: contentOf(consumedTypes(operation), models.ref(takes)),
   };
   return {
     tags: [operation.tag],
@@ -118,7 +120,7 @@ function operationV2(operation: Operation, { method, models }: { method: string;
   const parameters = [...(body ? [body] : []), ...operation.query.map(parameterV2)];
   return {
     description: operation.description,
-    consumes: takes === 'Patch' ? patchMediaTypes : ['*/*'],
+    consumes: consumedTypes(operation),
     produces: producedTypes(operation),
     schemes: ['https'],
     tags: [operation.tag],
@@ -136,7 +138,14 @@ function parameterV2({ name, in: place, type, description }: Parameter): unknown
   return { uniqueItems: true, type, description, name, in: place, required: place === 'path' ? true : undefined };
 }
 
-function producedTypes({ action, gives }: Operation): string[] {
+/** kubectl looks here for how a kind can be patched. */
+function consumedTypes({ takes, isCustom }: Operation): string[] {
+  if (takes === 'Patch') return isCustom ? patchMediaTypes.filter((type) => type !== strategicType) : patchMediaTypes;
+  return isCustom && takes ? textMediaTypes : ['*/*'];
+}
+
+function producedTypes({ action, gives, isCustom }: Operation): string[] {
+  if (isCustom) return textMediaTypes;
   if (!gives) return action === 'connect' ? ['*/*'] : ['text/plain', ...mediaTypes];
   return action === 'list' ? [...mediaTypes, ...watchMediaTypes] : mediaTypes;
 }
