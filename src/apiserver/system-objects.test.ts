@@ -21,6 +21,7 @@ const start = () =>
   ensureSystemObjects(server.client, {
     advertiseAddress: '10.0.0.1',
     advertisePort: 6443,
+    nowMs: 0,
     serviceAddress: '10.96.0.1',
     serviceRange: '10.96.0.0/12',
     clock: server.clock,

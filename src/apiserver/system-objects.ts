@@ -45,6 +45,7 @@ export interface SystemObjectOptions {
   /** PEM, for the ConfigMap extension-apiserver-authentication. */
   clientCa: string;
   frontProxy: FrontProxyOptions;
+  nowMs: number;
   signal?: AbortSignal;
 }
 
@@ -64,6 +65,7 @@ export async function ensureSystemObjects(client: Client, options: SystemObjectO
     ...priorityClasses.map((wanted) => ensure(client, priorityClassResource, wanted, { signal })),
     ensure(client, configMapResource, extensionAuthentication(options), { signal, keep: keepData }),
     reconcileKubernetesService(client, options),
+    ensure(client, configMapResource, legacyTokenTracking(options), { signal }),
     reconcileFlowControl(client, signal),
     bringObjects(client, {
       ref: apiServiceResource,
@@ -214,6 +216,16 @@ function extensionAuthentication({ clientCa, frontProxy }: SystemObjectOptions):
       'requestheader-uid-headers': list(frontProxy.uidHeaders),
       'requestheader-username-headers': list(frontProxy.usernameHeaders),
     },
+  };
+}
+
+/** Since when the last use of tokens in secrets is noted: those never seen since may be taken for unused. */
+function legacyTokenTracking({ nowMs }: SystemObjectOptions): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'kube-apiserver-legacy-service-account-token-tracking', namespace: 'kube-system' },
+    data: { since: formatTime(nowMs).slice(0, 10) },
   };
 }
 

@@ -181,6 +181,7 @@ export class ControlPlane {
       clock,
       clientCa: pki.ca,
       frontProxy: this.#frontProxy,
+      nowMs: clock.now(),
     });
     this.#stages = 2;
     const { signal } = this.#stop;

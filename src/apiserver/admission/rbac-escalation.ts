@@ -7,6 +7,7 @@ import clusterRoleResource from '#api/rbac/clusterrole.js';
 import clusterRoleBindingResource from '#api/rbac/clusterrolebinding.js';
 import roleResource from '#api/rbac/role.js';
 import roleBindingResource from '#api/rbac/rolebinding.js';
+import type { KubeObject } from '#apimachinery/object.js';
 import { equal } from '#base/json.js';
 import type { Authorizer } from '../authorization/authorizer.js';
 import type { RbacAuthorizer } from '../authorization/rbac/rbac.js';
@@ -49,17 +50,28 @@ export function rbacEscalation(dependencies: Dependencies): AdmissionPlugin {
 async function judgeRole(request: AdmissionRequest, { authorizer, rbac }: Dependencies): Promise<void> {
   const role = request.object as Role & ClusterRole;
   const old = request.old as (Role & ClusterRole) | undefined;
-  if (old && equal(old.rules ?? [], role.rules ?? []) && equal(old.aggregationRule, role.aggregationRule)) return;
+  if (old && changesOnlyForCollection(role, old)) return;
   if (await mayDo(request, { authorizer, verb: 'escalate', resource: request.resource.plural, name: nameOf(request) }))
     return;
-  const aggregates = role.aggregationRule && !equal(old?.aggregationRule, role.aggregationRule);
-  confirmHeld(request, rbac, aggregates ? everything : (role.rules ?? []));
+  confirmHeld(request, rbac, role.rules ?? []);
+  const aggregates = [role, old].some((one) => one?.aggregationRule?.clusterRoleSelectors?.length);
+  if (aggregates && missingRules(rbac.rulesFor(request.user, '').rules, everything).length > 0)
+    throw refuse(request, 'must have cluster-admin privileges to use the aggregationRule');
+}
+
+/** What the garbage collector and finalizers need to change, so that the object can go. */
+function changesOnlyForCollection(object: KubeObject, old: KubeObject): boolean {
+  const without = ({ metadata, ...rest }: KubeObject) => {
+    const { ownerReferences: _, finalizers: __, managedFields: ___, resourceVersion: ____, ...kept } = metadata;
+    return { ...rest, metadata: kept };
+  };
+  return equal(without(object), without(old));
 }
 
 async function judgeBinding(request: AdmissionRequest, { registry, authorizer, rbac }: Dependencies): Promise<void> {
   const binding = request.object as RoleBinding;
   const old = request.old as RoleBinding | undefined;
-  if (old && equal(old.subjects ?? [], binding.subjects ?? []) && equal(old.roleRef, binding.roleRef)) return;
+  if (old && changesOnlyForCollection(binding, old)) return;
   const { kind, name } = binding.roleRef;
   const clusterWide = kind === 'ClusterRole';
   const resource = clusterWide ? clusterRoleResource : roleResource;

@@ -365,7 +365,7 @@ it('remembers answers, and keeps tokens to the audiences of the server', async (
 });
 
 it('says what is wrong with a configuration of issuers', () => {
-  const compile = { claims: () => () => true, user: () => () => true };
+  const compile = { claims: () => () => true, claimsRule: () => () => true, user: () => () => true };
   const options = { compile, disallowedIssuers: ['https://own'] };
   const messages = (jwt: JWTAuthenticator) => validateJwt(jwt, 'jwt[0]', options).map(({ message }) => message);
   const good: JWTAuthenticator = {

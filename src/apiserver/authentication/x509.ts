@@ -13,6 +13,9 @@ import { rejected } from './union.js';
 /** Certificates remembered, so that a connection's requests do not each verify one. */
 export const certificatesMax = 1024;
 
+/** Kubernetes' own attribute of a subject, for the uid of a user. */
+const uidAttribute = '1.3.6.1.4.1.57683.2';
+
 interface Known {
   authenticated: Authenticated;
   notBeforeMs: number;
@@ -64,11 +67,13 @@ export class X509Authenticator implements Authenticator {
     const subject = certificate.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
     const name = [subject['CN'] ?? []].flat()[0];
     if (!name) return undefined;
+    const uid = uidOf([subject[uidAttribute] ?? []].flat());
     const fingerprint = createHash('sha256').update(der).digest('hex');
     return {
       authenticated: {
         user: freeze({
           name,
+          ...(uid && { uid }),
           groups: [subject['O'] ?? []].flat(),
           extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] },
         }),
@@ -77,6 +82,13 @@ export class X509Authenticator implements Authenticator {
       notAfterMs: Date.parse(certificate.validTo),
     };
   }
+}
+
+/** At most one, and no empty one. */
+function uidOf(uids: readonly string[]): string | undefined {
+  if (uids.length > 1) throw rejected(`expected 1 UID, but found multiple: [${uids.join(' ')}]`);
+  if (uids[0] === '') throw rejected('UID cannot be an empty string');
+  return uids[0];
 }
 
 function splitPem(bundle: string): string[] {

@@ -16,6 +16,8 @@ export type Expression = (value: object) => unknown;
 /** Compiles an expression over `claims` or `user`. Throws Error with the reason when it does not compile. */
 export interface ExpressionCompiler {
   claims(text: string): Expression;
+  /** One that must be true. */
+  claimsRule(text: string): Expression;
   user(text: string): Expression;
 }
 
@@ -37,7 +39,9 @@ export function claimRules(
   const ofClaims = (text: string | undefined) => (text ? compile!.claims(text) : undefined);
   const [ofUsername, ofGroups, ofUid] = [username, groups, uid].map((one) => ofClaims(one?.expression));
   const ofExtra = extra.map(({ key = '', valueExpression = '' }) => ({ key, expression: ofClaims(valueExpression)! }));
-  const validateClaims = claimValidationRules.map((rule) => claimCheck(rule, ofClaims(rule.expression)));
+  const validateClaims = claimValidationRules.map((rule) =>
+    claimCheck(rule, rule.expression ? compile!.claimsRule(rule.expression) : undefined),
+  );
   const validateUser = userValidationRules.map((rule) => userCheck(rule, compile!.user(rule.expression ?? '')));
   return {
     username: (claims) => {
@@ -70,7 +74,7 @@ export function claimRules(
     },
     validate: (claims, user) => {
       for (const check of validateClaims) check(claims);
-      const described = describeUser(user);
+      const described = { uid: '', groups: [], extra: {}, ...describeUser(user) };
       for (const check of validateUser) check(described);
     },
   };

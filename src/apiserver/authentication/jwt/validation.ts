@@ -129,7 +129,7 @@ function validateClaimRules(
       ? [invalidValue(`${at}.requiredValue`, requiredValue, 'may not be specified when expression is set')]
       : [];
     if (expressions.has(index)) return [...wrong, duplicate(`${at}.expression`, expression)];
-    return [...wrong, ...problems(() => compile.claims(expression), `${at}.expression`, expression)];
+    return [...wrong, ...problems(() => compile.claimsRule(expression), `${at}.expression`, expression)];
   });
 }
 
