@@ -111,7 +111,8 @@ function statusFromV1(
   return defined({
     observedGeneration,
     lastScaleTime,
-    currentReplicas,
+    // The newer type leaves nought out.
+    currentReplicas: currentReplicas || undefined,
     desiredReplicas,
     currentMetrics: read?.map(metricStatusFromV1) ?? ofCpu,
     conditions,
