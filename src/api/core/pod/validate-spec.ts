@@ -26,7 +26,7 @@ import {
   contextOf,
 } from './validate-container.js';
 import { checkOs } from './validate-os.js';
-import { checkPodResources, checkQuantity, checkResourceName } from './validate-resources.js';
+import { checkContainerResources, checkPodResources } from './validate-resources.js';
 import { checkAffinity, checkSchedulingGates, checkSpread, checkTolerations } from './validate-scheduling.js';
 import { checkHostUsers, checkPodSecurityContext } from './validate-security.js';
 import { checkVolumes } from './validate-volume.js';
@@ -60,7 +60,7 @@ export function* checkPodSpec(
   yield* checkNames(path, spec);
   yield* checkTolerations(`${path}.tolerations`, spec.tolerations);
   yield* checkHostAliases(`${path}.hostAliases`, spec);
-  yield* checkOverhead(`${path}.overhead`, spec.overhead);
+  if (spec.overhead) yield* checkContainerResources(`${path}.overhead`, { limits: spec.overhead }, { claimNames: [] });
   yield* checkOs(path, spec);
 }
 
@@ -158,12 +158,5 @@ function* checkHostAliases(path: string, { hostAliases }: PodSpec): FieldErrors 
   for (const { path: at, value: alias } of each(path, hostAliases)) {
     yield* checkIp(`${at}.ip`, alias.ip ?? '');
     for (const name of each(`${at}.hostnames`, alias.hostnames)) yield* checkSubdomain(name.path, name.value);
-  }
-}
-
-function* checkOverhead(path: string, overhead: Record<string, string> | undefined): FieldErrors {
-  for (const [name, amount] of Object.entries(overhead ?? {})) {
-    yield* checkResourceName(`${path}[${name}]`, name);
-    yield* checkQuantity(`${path}[${name}]`, amount, name);
   }
 }
