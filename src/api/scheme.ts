@@ -58,6 +58,13 @@ export class Scheme {
     return this.#kinds.get(`${group}/${version}/${kind}`);
   }
 
+  /** Whether built-in kinds are served in this version of a group. */
+  hasBuiltins({ group, version }: { group: string; version: string }): boolean {
+    for (const resource of this.#resources.values())
+      if (resource.group === group && !resource.shape && resource.versions.includes(version)) return true;
+    return false;
+  }
+
   /** In the order they were added. */
   resources(): Iterable<AnyResource> {
     return this.#resources.values();

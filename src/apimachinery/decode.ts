@@ -6,6 +6,7 @@
  * Numbers are doubles. Whole numbers of typed fields beyond ±(2^53 - 1) are refused, never rounded; in free-form
  * values (custom resources, RawExtension) they are rounded as JSON.parse does.
  */
+import { quote } from '#base/go-text.js';
 import { type Json, sortKeys } from '#base/json.js';
 import { canonicalize, copyFree } from './codec/canonical.js';
 import { hasUnknownField, mayHaveFaults } from './codec/census.js';
@@ -216,14 +217,21 @@ function refusal(actual: GroupVersionKind, { kind: expected, refuse }: DecodeTar
 /** The schema to read the body by: that of the kind it names, since its own mistakes come before a mismatch. */
 function planFor(actual: GroupVersionKind, { table, kind: expected, typeName }: DecodeTarget, refuse: Refuse) {
   if (typeName && actual.kind === expected.kind) return planOf(table, typeName);
+  if (typeName) throw refuse(notRegistered(actual, metaScheme));
   const type = table.kind(actual);
   if (type) return planOf(table, type.name);
   if (isSame(actual, expected)) return undefined;
-  const gv = JSON.stringify(formatApiVersion(actual));
-  throw refuse(`no kind ${JSON.stringify(actual.kind)} is registered for version ${gv} in scheme ${scheme}`);
+  throw refuse(notRegistered(actual, scheme));
 }
 
-const scheme = '"pkg/api/legacyscheme/scheme.go:30"';
+function notRegistered({ kind, ...gv }: GroupVersionKind, registry: string): string {
+  const version = quote(formatApiVersion(gv));
+  return `no kind ${quote(kind)} is registered for version ${version} in scheme ${quote(registry)}`;
+}
+
+/** Where upstream keeps the kinds of its groups, and those of all groups. */
+const scheme = 'pkg/api/legacyscheme/scheme.go:30';
+const metaScheme = 'pkg/apis/meta/internalversion/scheme/register.go:27';
 
 function isSame(a: GroupVersionKind, b: GroupVersionKind): boolean {
   return a.group === b.group && a.version === b.version && a.kind === b.kind;
@@ -274,6 +282,7 @@ function unrecognized(
   { target, body, prefix = "couldn't get version/kind; json parse error: " }: Unrecognized,
 ): Error {
   if (!(error instanceof SchemaError)) return error as Error;
+  if (target.refuse) return target.refuse(`${prefix}${error.message}`);
   return unreadable(`${prefix}${error.message}`, { target, body });
 }
 

@@ -15,7 +15,8 @@ export interface Status {
   message?: string;
   reason?: Reason;
   details?: StatusDetails;
-  code: number;
+  /** Left out of what is no failure. */
+  code?: number;
 }
 
 export interface StatusDetails {
@@ -65,7 +66,7 @@ export class StatusError extends Error {
   }
 
   get code(): number {
-    return this.status.code;
+    return this.status.code ?? 500;
   }
 }
 

@@ -1,6 +1,7 @@
 /** What is answered to bodies with faults, as callers over HTTP see it. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Outcome } from './call.js';
+import { call, statusOf } from './test-call.js';
 import { startTestServer } from './test-server.js';
 
 let test: ReturnType<typeof startTestServer>;
@@ -19,23 +20,8 @@ const deployment = JSON.stringify({
   },
 });
 
-function send(method: string, target: string, { body, type }: { body: string; type: string }): Promise<Outcome> {
-  return test.server.pipeline.handle({
-    method,
-    target,
-    headers: { 'content-type': type },
-    rawHeaders: [],
-    credentials: { bearerToken: 'jane' },
-    source: '',
-    readBody: async () => ({ bytes: Buffer.from(body) }),
-    signal: new AbortController().signal,
-  });
-}
-
-const statusOf = ({ error }: Outcome) => ({
-  code: error?.code,
-  message: error?.message ?? '',
-});
+const send = (method: string, target: string, sent: { body: string; type: string }) =>
+  call(test.server, method, target, sent);
 
 const yaml = (body: string) => ({ body, type: 'application/yaml' });
 const twice = 'metadata:\n  name: a\ndata:\n  x: "1"\n  x: "2"\nfoo: 1\n';

@@ -2,15 +2,16 @@
  * In which form a client wants its answer: the media type, and whether as the object, as a Table or as metadata alone.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-representations
  */
-import { notAcceptable } from '#apimachinery/errors.js';
-import type { MetaVersion } from '#apimachinery/table.js';
+import { badRequest, notAcceptable, StatusError } from '#apimachinery/errors.js';
+import { validateTableOptions } from '#apimachinery/options-validation.js';
+import type { IncludeObject, MetaVersion } from '#apimachinery/table.js';
 import { parseAccept } from './media-type.js';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
 
 export interface Media {
   format: Format;
-  as?: { kind: 'Table' | 'PartialObjectMetadata'; version: MetaVersion };
+  as?: { kind: 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'; version: MetaVersion };
   pretty: boolean;
 }
 
@@ -29,7 +30,7 @@ const formats: Record<string, Format> = {
 };
 
 const accepted = Object.values(contentTypes);
-const acceptedStreams = [contentTypes.json, `${contentTypes.protobuf};stream=watch`];
+const routedStreams = [`${contentTypes.json};stream=watch`, `${contentTypes.protobuf};stream=watch`];
 
 export interface Negotiation {
   accept: string | undefined;
@@ -37,8 +38,12 @@ export interface Negotiation {
   query: URLSearchParams;
   /** Whether the answer is a stream of events, for which YAML will not do. */
   streams?: boolean;
+  /** Whether upstream's router looks at the types first: for all kinds but custom ones. Default: no. */
+  routed?: boolean;
   /** Whether the kind has a protobuf form; custom resources have none. */
   protobuf: boolean;
+  /** Whether the answer may be a list: upstream's router offers streams for the same path. */
+  lists?: boolean;
   /** Whether the kind can be shown as a Table; what is only created, such as a review, cannot. Default: true. */
   tables?: boolean;
 }
@@ -47,14 +52,24 @@ export interface Negotiation {
 export function negotiate(wanted: Negotiation): Media {
   const { accept, userAgent, query, streams = false, protobuf, tables = true } = wanted;
   const pretty = isPretty(query, userAgent);
+  if (wanted.routed) checkRouted(wanted);
   for (const { type, params } of parseAccept(accept)) {
     const format = formats[type];
     if (!format || (streams && format === 'yaml') || (format === 'protobuf' && !protobuf)) continue;
     const as = transformOf(params, format);
     if (as !== 'unknown' && (tables || as?.kind !== 'Table')) return { format, as, pretty };
   }
-  const offered = streams ? acceptedStreams : accepted;
+  const offered = streams ? routedStreams : accepted;
   throw notAcceptable(offered);
+}
+
+/** Throws the 406 of upstream's router, which compares types as they are written and knows no `application/*`. */
+function checkRouted({ accept = '', lists = false, streams = false }: Negotiation): void {
+  const types = accept.split(',').map((clause) => clause.split(';', 1)[0]!.trim());
+  if (accept.trim() === '' || types.some((type) => type === '*/*' || accepted.includes(type))) return;
+  const offered = lists || streams ? [...accepted, ...routedStreams] : accepted;
+  const message = `406: Not Acceptable\n\nAvailable representations: ${offered.join(', ')}`;
+  throw new StatusError({ reason: 'NotAcceptable', message, details: {} });
 }
 
 function transformOf(params: Record<string, string>, format: Format): Media['as'] | 'unknown' {
@@ -63,8 +78,7 @@ function transformOf(params: Record<string, string>, format: Format): Media['as'
   const version = params['v'];
   if (params['g'] !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return 'unknown';
   if (kind === 'Table') return format === 'protobuf' ? 'unknown' : { kind, version };
-  if (kind === 'PartialObjectMetadata' || kind === 'PartialObjectMetadataList')
-    return { kind: 'PartialObjectMetadata', version };
+  if (kind === 'PartialObjectMetadata' || kind === 'PartialObjectMetadataList') return { kind, version };
   return 'unknown';
 }
 
@@ -73,4 +87,27 @@ export function isPretty(query: URLSearchParams, userAgent = ''): boolean {
   const asked = query.get('pretty');
   if (asked !== null) return asked !== 'false' && asked !== '0';
   return /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);
+}
+
+/** Throws StatusError when the answer cannot be shown as asked for. `goType` gives upstream's name of the kind's type. */
+export function checkShown(
+  { as }: Media,
+  { answer, goType, query }: { answer: 'list' | 'object' | 'events'; goType: () => string; query: URLSearchParams },
+): void {
+  if (!as) return;
+  if (as.kind === 'Table') {
+    const errors = validateTableOptions({ includeObject: query.get('includeObject') ?? undefined });
+    if (errors.length > 0) throw badRequest(`Unable to convert to Table as requested: ${errors[0]!.message}`);
+  } else if (answer === 'list' && as.kind === 'PartialObjectMetadata')
+    throw notShown(`you requested PartialObjectMetadata, but the requested object is a list (${goType()}List)`);
+  else if (answer === 'object' && as.kind === 'PartialObjectMetadataList')
+    throw notShown(`you requested PartialObjectMetadataList, but the requested object is not a list (${goType()})`);
+}
+
+function notShown(message: string): StatusError {
+  return new StatusError({ reason: 'NotAcceptable', message });
+}
+
+export function includeObjectOf(query: URLSearchParams): IncludeObject | undefined {
+  return (query.get('includeObject') || undefined) as IncludeObject | undefined;
 }

@@ -19,11 +19,12 @@ import { forbiddenError } from './authorization/union.js';
 import { type Answer, type Call, type Outcome, plainText } from './call.js';
 import type { Classification } from './flow-control/classification.js';
 import { FlowControl, Shed } from './flow-control/flow-control.js';
+import type { HandlerContext } from './handlers/context.js';
 import { route, unknownResource } from './handlers/route.js';
 import { methodNotAllowed } from './handlers/subresource.js';
 import { servesProtobuf } from './http/protobuf.js';
 import { shownObject } from './http/respond.js';
-import { isPretty, type Media, negotiate } from './media.js';
+import { checkShown, isPretty, type Media, negotiate } from './media.js';
 import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { ObjectRegistry } from './registry/store.js';
 import { isLongRunning, parseRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.js';
@@ -234,7 +235,11 @@ export class Pipeline {
   ): Promise<Answer> {
     const { registry, schemas, clock, prng } = this.#options;
     const definition = registry.scheme.byResource(info.resource);
-    if (!definition) throw unknownResource();
+    if (!definition) {
+      // Clients make the Status of such a page themselves.
+      if (!call.user && !registry.scheme.hasBuiltins(info.resource)) return pageNotFound();
+      throw unknownResource();
+    }
     const store = registry.storeOf(definition, info.resource.version);
     const { resource } = store;
     progress.isServed = hasSubresource(resource, info.resource);
@@ -245,7 +250,8 @@ export class Pipeline {
       const protobuf = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
       const streams = info.verb === 'watch';
       const tables = hasTable(resource, info.resource);
-      const wanted = { accept, userAgent, query: info.query, streams, tables };
+      const lists = info.verb === 'list';
+      const wanted = { accept, userAgent, query: info.query, routed: protobuf, streams, lists, tables };
       // A refusal is of a built-in kind, whatever it is about.
       if (!protobuf) progress.media = negotiate({ ...wanted, protobuf: true });
       progress.media = negotiate({ ...wanted, protobuf });
@@ -260,8 +266,10 @@ export class Pipeline {
       annotate('k8s.io/deprecated', 'true');
     }
     const subject = { call, info, user, resource, store, registry, schemas, handler };
-    const answer = route({ ...subject, clock, prng, warn, annotate, record });
-    return isLongRunning(info) ? answer : this.#inTime(answer);
+    const answering = route({ ...subject, clock, prng, warn, annotate, record });
+    const answer = await (isLongRunning(info) ? answering : this.#inTime(answering));
+    checkShown(progress.media, { answer: formOf(answer), goType: () => goTypeOf(subject), query: info.query });
+    return answer;
   }
 
   #handlerOf({ group, resource, subresource }: ResourceRequest, definition: { subresources?: { scale?: unknown } }) {
@@ -300,6 +308,17 @@ function hasSubresource({ subresources = {} }: AnyResource, { subresource }: Res
   if (subresource === '') return true;
   if (subresource === 'status' || subresource === 'scale') return Boolean(subresources[subresource]);
   return subresources.others?.some(({ name }) => name === subresource) ?? false;
+}
+
+function formOf(answer: Answer): 'list' | 'object' | 'events' {
+  if (answer.type === 'watch') return 'events';
+  return answer.type === 'list' || (answer.type === 'value' && 'items' in answer.value) ? 'list' : 'object';
+}
+
+/** As upstream's messages name the type of an object: `*apps.Deployment`. */
+function goTypeOf({ info, resource, schemas }: Pick<HandlerContext, 'info' | 'resource' | 'schemas'>): string {
+  if (!servesProtobuf(schemas, { ...info.resource, kind: resource.kind })) return '*unstructured.Unstructured';
+  return `*${resource.group.split('.', 1)[0] || 'core'}.${resource.kind}`;
 }
 
 /** Objects that can be read have columns; what is only created, a review or a binding, has none. */

@@ -76,6 +76,7 @@ export function readEnvelope(body: Uint8Array): Envelope {
       'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]',
     );
   }
+  if (bytes.length === magic.length) throw new SchemaError('Protobuf', 'empty body');
   const envelope: Envelope = { apiVersion: '', kind: '', raw: Buffer.alloc(0), contentType: '' };
   const reader = new Reader(bytes, magic.length);
   while (!reader.done) {

@@ -23,6 +23,9 @@ export interface BodyTarget {
   kind: GroupVersionKind;
   typeName?: string;
   shape?: Shape | undefined;
+  /** Default: what the request asks for. */
+  fieldValidation?: FieldValidation;
+  refuse?: DecodeTarget['refuse'];
 }
 
 /** Of the resource itself, in the version of the request. */
@@ -48,7 +51,7 @@ async function decodeBody(
   { context, ...target }: BodyTarget & { context: HandlerContext },
 ): Promise<KubeObject> {
   const { schemas, call, warn } = context;
-  const decodeTarget = { ...target, table: schemas, fieldValidation: fieldValidationOf(context) };
+  const decodeTarget = { fieldValidation: fieldValidationOf(context), ...target, table: schemas };
   let decoded: Decoded;
   if ('value' in body) decoded = decodeValue(body.value, decodeTarget);
   else {

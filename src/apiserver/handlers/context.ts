@@ -1,8 +1,11 @@
 /** What a handler of a verb is given: the request as the pipeline has understood it, and where to read and write. */
 import type { AnyResource } from '#api/resource.js';
+import { badRequest } from '#apimachinery/errors.js';
+import { pathSegmentProblems } from '#apimachinery/names.js';
 import { formatApiVersion } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
+import { quote } from '#base/go-text.js';
 import type { Prng } from '#base/prng.js';
 import type { Annotate } from '../audit/audit.js';
 import type { AuditRecord } from '../audit/record.js';
@@ -31,7 +34,11 @@ export interface HandlerContext {
   record?: AuditRecord;
 }
 
+/** Throws StatusError (400) for a name that no object can have. */
 export function keyOf({ info, resource }: HandlerContext): ObjectKey {
+  const { name } = info.resource;
+  const problems = pathSegmentProblems(name);
+  if (problems.length > 0) throw badRequest(`Name parameter invalid: ${quote(name)}: ${problems.join(';')}`);
   return { namespace: resource.namespaced ? info.resource.namespace : '', name: info.resource.name };
 }
 

@@ -1,13 +1,14 @@
 /** The parameters of requests: read from the query (or a DeleteOptions body), checked, in upstream's words. */
-import { badRequest, invalid } from '#apimachinery/errors.js';
+import { badRequest, invalid, StatusError } from '#apimachinery/errors.js';
 import { type FieldError, forbiddenField, invalidValue, notSupported } from '#apimachinery/field-error.js';
 import { fieldManagerName } from '#apimachinery/managed-fields/request.js';
 import { validateDeleteOptions, validatePatchOptions, validateWriteOptions } from '#apimachinery/options-validation.js';
 import { isVersion, versionProblem } from '#apimachinery/resource-version.js';
+import { quote } from '#base/go-text.js';
 import type { ListRequest } from '../registry/list.js';
 import type { DeleteOptions, Write } from '../registry/registry.js';
 import { selectionOf } from '../registry/selection.js';
-import { isTrue } from '../request-info.js';
+import { isTrue, type RequestInfo } from '../request-info.js';
 import type { HandlerContext } from './context.js';
 
 export type WriteKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
@@ -15,7 +16,7 @@ export type WriteKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
 /** Throws StatusError (422) for options that are not valid. */
 export function readWrite(context: HandlerContext, kind: WriteKind, { isApply = false } = {}): Write {
   const { query } = context.info;
-  const dryRun = query.getAll('dryRun').filter((value) => value !== '');
+  const dryRun = query.getAll('dryRun');
   const fieldManager = query.get('fieldManager') ?? undefined;
   const fieldValidation = query.get('fieldValidation') ?? undefined;
   const given = { dryRun, fieldManager, fieldValidation };
@@ -55,7 +56,7 @@ export interface ReadDelete {
 
 /** From the body, or else from the query. Throws StatusError for options that are not valid. */
 export function readDelete(context: HandlerContext, body: Record<string, unknown> | undefined): ReadDelete {
-  const given = body ?? deleteOptionsOfQuery(context.info.query);
+  const given = body ?? deleteOptionsOfQuery(context.info);
   const { dryRun = [], orphanDependents, gracePeriodSeconds, preconditions } = given as DeleteBody;
   let { propagationPolicy } = given as DeleteBody;
   throwInvalid('DeleteOptions', validateDeleteOptions({ dryRun, orphanDependents, propagationPolicy }));
@@ -79,16 +80,18 @@ interface DeleteBody {
   preconditions?: { uid?: string; resourceVersion?: string };
 }
 
-function deleteOptionsOfQuery(query: URLSearchParams): Record<string, unknown> {
+function deleteOptionsOfQuery({ query }: RequestInfo): Record<string, unknown> {
   const options: Record<string, unknown> = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1' };
-  const dryRun = query.getAll('dryRun').filter((value) => value !== '');
+  const dryRun = query.getAll('dryRun');
   if (dryRun.length > 0) options['dryRun'] = dryRun;
   const grace = query.get('gracePeriodSeconds');
-  if (grace) options['gracePeriodSeconds'] = wholeNumber(grace);
+  if (grace !== null) options['gracePeriodSeconds'] = wholeNumber(grace);
   const policy = query.get('propagationPolicy');
-  if (policy) options['propagationPolicy'] = policy;
+  if (policy !== null) options['propagationPolicy'] = policy;
   const orphan = query.get('orphanDependents');
-  if (orphan) options['orphanDependents'] = isTrue(orphan);
+  if (orphan !== null) options['orphanDependents'] = isTrue(orphan);
+  const [uid, resourceVersion] = [query.get('uid') ?? undefined, query.get('resourceVersion') ?? undefined];
+  if (uid !== undefined || resourceVersion !== undefined) options['preconditions'] = { uid, resourceVersion };
   return options;
 }
 
@@ -103,12 +106,19 @@ export function readList(context: HandlerContext, { watch }: { watch: boolean })
   const { info, resource } = context;
   const { query } = info;
   const resourceVersion = query.get('resourceVersion') ?? '';
-  const match = query.get('resourceVersionMatch') ?? '';
-  const sendInitialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
+  let match = query.get('resourceVersionMatch') ?? '';
+  let sendInitialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
+  const startsAnywhere = resourceVersion === '' || resourceVersion === '0';
+  if (watch && startsAnywhere && match === '' && sendInitialEvents === undefined) {
+    // The older way to ask for what is there first.
+    match = 'NotOlderThan';
+    sendInitialEvents = true;
+  }
   const token = query.get('continue') ?? '';
   const timeout = query.get('timeoutSeconds');
-  throwInvalid('ListOptions', validateListOptions({ resourceVersion, match, token, sendInitialEvents, watch, query }));
-  checkVersion(resourceVersion);
+  const given = { resourceVersion, match, token, sendInitialEvents };
+  throwInvalid('ListOptions', watch ? validateWatchOptions(given) : validateListOptions(given));
+  checkVersion(resourceVersion, { list: !watch });
   return {
     namespace: resource.namespaced ? info.resource.namespace : '',
     selection: selectionOf(resource, {
@@ -125,50 +135,60 @@ export function readList(context: HandlerContext, { watch }: { watch: boolean })
   };
 }
 
-function validateListOptions(options: {
+interface ListOptions {
   resourceVersion: string;
   match: string;
   token: string;
   sendInitialEvents: boolean | undefined;
-  watch: boolean;
-  query: URLSearchParams;
-}): FieldError[] {
-  const { resourceVersion, match, token, sendInitialEvents, watch, query } = options;
+}
+
+const matchPath = 'resourceVersionMatch';
+
+function validateListOptions({ resourceVersion, match, token, sendInitialEvents }: ListOptions): FieldError[] {
   const errors: FieldError[] = [];
-  const forbid = (path: string, detail: string) => errors.push(forbiddenField(path, detail));
-  if (sendInitialEvents !== undefined && !watch) forbid('sendInitialEvents', 'sendInitialEvents is forbidden for list');
-  if (watch && sendInitialEvents !== undefined) {
-    if (match !== 'NotOlderThan')
-      forbid('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
-    if (sendInitialEvents && !isTrue(query.get('allowWatchBookmarks')))
-      forbid('allowWatchBookmarks', 'sendInitialEvents requires setting allowWatchBookmarks to true');
-    return errors;
+  const forbid = (detail: string) => errors.push(forbiddenField(matchPath, detail));
+  if (match !== '') {
+    if (resourceVersion === '') forbid('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    if (token) forbid('resourceVersionMatch is forbidden when continue is provided');
+    if (match !== 'Exact' && match !== 'NotOlderThan')
+      errors.push(notSupported(matchPath, match, ['Exact', 'NotOlderThan', '']));
+    if (match === 'Exact' && resourceVersion === '0')
+      forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
   }
-  if (match === '') return errors;
-  if (watch)
-    forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
-  if (resourceVersion === '')
-    forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided');
-  if (token) forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided');
-  if (match !== 'Exact' && match !== 'NotOlderThan')
-    errors.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']));
-  if (match === 'Exact' && resourceVersion === '0')
-    forbid('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  if (sendInitialEvents !== undefined)
+    errors.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
   return errors;
 }
 
-/** Throws StatusError (422) for a resourceVersion that is no number. */
-export function checkVersion(version: string): void {
+function validateWatchOptions({ match, token, sendInitialEvents }: ListOptions): FieldError[] {
+  const errors: FieldError[] = [];
+  const forbid = (detail: string) => errors.push(forbiddenField(matchPath, detail));
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
+    forbid('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  if (match === '') return errors;
+  if (sendInitialEvents === undefined)
+    forbid('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+  if (match !== 'NotOlderThan') errors.push(notSupported(matchPath, match, ['NotOlderThan']));
+  if (token) forbid('resourceVersionMatch is forbidden when continue is provided');
+  return errors;
+}
+
+/**
+ * Throws StatusError for a resourceVersion that is no number: lists call it a bad request (400), other reads fail without
+ * a reason (500), as upstream.
+ */
+export function checkVersion(version: string, { list }: { list: boolean }): void {
   if (version === '' || isVersion(version)) return;
-  const error = invalidValue('resourceVersion', version, versionProblem(version));
-  throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions', name: '' }, [error]);
+  const { message } = invalidValue('resourceVersion', version, versionProblem(version));
+  throw list ? badRequest(`invalid resource version: ${message}`) : new StatusError({ message, code: 500 });
 }
 
 function wholeNumber(text: string): number {
+  const isNumber = /^[-+]?\d+$/.test(text);
   const value = Number(text);
-  if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return value;
+  if (isNumber && Math.abs(value) < 2 ** 63) return value;
+  const why = isNumber ? 'value out of range' : 'invalid syntax';
+  throw badRequest(`strconv.ParseInt: parsing ${quote(text)}: ${why}`);
 }
 
 function throwInvalid(kind: string, errors: FieldError[]): void {

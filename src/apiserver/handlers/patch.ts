@@ -3,7 +3,7 @@
  * to the object as it shall be. https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
  */
 import { type Decoded, type DecodeTarget, decodeValue } from '#apimachinery/decode.js';
-import { badRequest, invalid, isReason, StatusError, unsupportedMediaType } from '#apimachinery/errors.js';
+import { badRequest, conflict, invalid, isReason, StatusError, unsupportedMediaType } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
 import { applyPatch, describeApplied } from '#apimachinery/managed-fields/apply.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
@@ -13,6 +13,7 @@ import type { Shape } from '#apimachinery/structural/shape.js';
 import { plain } from '#base/go-text.js';
 import { equal, type Json, sortKeys } from '#base/json.js';
 import type { Answer } from '../call.js';
+import { servesProtobuf } from '../http/protobuf.js';
 import { parseMediaType } from '../media-type.js';
 import { fieldWriteOf } from '../registry/managed-fields.js';
 import type { Change, Write } from '../registry/registry.js';
@@ -42,16 +43,25 @@ export async function patch(context: HandlerContext): Promise<Answer> {
   } catch (error) {
     if (!isReason(error, 'NotFound') || !request.isApply || write.subresource) throw error;
     const object = await request.patched(undefined, kind);
+    checkUid(context, object);
     delete object.metadata.resourceVersion;
     return { type: 'stored', code: 201, resource, stored: await createNamed(context, { object, key, write }) };
   }
+}
+
+/** Who applies with a uid means the object that has it. */
+function checkUid({ resource, info }: HandlerContext, { metadata: { uid } }: KubeObject): void {
+  if (!uid) return;
+  const { group, plural } = resource;
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  throw conflict({ group, resource: plural, name: info.resource.name }, why);
 }
 
 /** Reads the patch; what it does is told by `patched`, which is also where a malformed one fails. Throws StatusError. */
 export async function readPatch(context: HandlerContext): Promise<PatchRequest> {
   const { call, resource, info, schemas } = context;
   const { type } = parseMediaType(call.headers['content-type'] ?? '');
-  const isTyped = schemas.kind({ ...info.resource, kind: resource.kind }) !== undefined;
+  const isTyped = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
   if (!isPatchType(type) || (resource.shape && type === patchTypes.strategic)) throw unknownPatchType(isTyped);
   const isApply = type === patchTypes.apply;
   const write = readWrite(context, 'PatchOptions', { isApply });

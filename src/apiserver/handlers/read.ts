@@ -10,7 +10,7 @@ const watchSecondsMin = 1800;
 export async function getOne(context: HandlerContext): Promise<Answer> {
   const { store, resource, info } = context;
   const version = info.query.get('resourceVersion') ?? '';
-  checkVersion(version);
+  checkVersion(version, { list: false });
   return { type: 'stored', code: 200, resource, stored: await store.read(keyOf(context), version) };
 }
 

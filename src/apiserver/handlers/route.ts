@@ -1,6 +1,7 @@
 /** From what a request asks for to the handler of its verb. */
 import { notFound, StatusError } from '#apimachinery/errors.js';
 import type { Answer } from '../call.js';
+import { servesProtobuf } from '../http/protobuf.js';
 import type { HandlerContext } from './context.js';
 import { patch } from './patch.js';
 import { getOne, list, watch } from './read.js';
@@ -18,6 +19,8 @@ export function route(context: HandlerContext): Promise<Answer> {
   const { info, resource, handler } = context;
   const { subresource, named, namespace } = info.resource;
   const { verb } = info;
+  if (verb === 'proxy') throw unknownResource();
+  if (!isServed(context)) throw methodNotAllowed();
   if (handler) return serveSubresource(context, handler);
   if (subresource === 'status' && resource.subresources?.status) return call(context, onStatus[verb]);
   if (subresource === 'finalize' && resource.kind === 'Namespace' && verb === 'update') return update(context);
@@ -29,8 +32,15 @@ export function route(context: HandlerContext): Promise<Answer> {
     throw methodNotAllowed();
   if (named && resource.namespaced && namespace === '') throw unknownResource();
   if (!(resource.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
-  if (verb === 'create' && resource.namespaced && namespace === '') throw methodNotAllowed();
+  const isWide = resource.namespaced && namespace === '';
+  if (isWide && (verb === 'create' || verb === 'deletecollection')) throw methodNotAllowed();
   return call(context, named ? onOne[verb] : onCollection[verb]);
+}
+
+/** Reads are by GET: upstream's router for kinds with a Go type knows no HEAD. */
+function isServed({ call: { method }, info, schemas, resource }: HandlerContext): boolean {
+  if (info.verb === 'watch' && method !== 'GET') return false;
+  return method !== 'HEAD' || !servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
 }
 
 function call(context: HandlerContext, handler: Handler | undefined): Promise<Answer> {

@@ -1,5 +1,5 @@
 /** POST, PUT and DELETE. PATCH is in `patch.ts`. */
-import { isReason } from '#apimachinery/errors.js';
+import { badRequest, isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { Answer } from '../call.js';
 import { dropRepeatedOwners } from '../registry/owner-references.js';
@@ -70,7 +70,8 @@ const deleteOptionsType = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
 
 async function readDeleteBody(context: HandlerContext): Promise<Record<string, unknown> | undefined> {
   const kind = { group: 'meta.k8s.io', version: 'v1', kind: 'DeleteOptions' };
-  const body = await readOptionalObject(context, { kind, typeName: deleteOptionsType });
+  const target = { kind, typeName: deleteOptionsType, fieldValidation: 'Ignore' as const, refuse: badRequest };
+  const body = await readOptionalObject(context, target);
   if (!body) return undefined;
   const { metadata: _, ...options } = body;
   return options;
@@ -81,7 +82,7 @@ export async function remove(context: HandlerContext): Promise<Answer> {
   const { options, write } = readDelete(context, await readDeleteBody(context));
   const deleted = await store.remove(keyOf(context), options, write);
   if (!deleted.gone) {
-    const cascades = options.propagationPolicy === 'Foreground' || write.options['orphanDependents'] === false;
+    const cascades = write.options['orphanDependents'] === false;
     return { type: 'stored', code: cascades ? 202 : 200, resource, stored: deleted.stored };
   }
   if (resource.deletion?.returnsObject) return { type: 'stored', code: 200, resource, stored: deleted.stored };
@@ -91,7 +92,7 @@ export async function remove(context: HandlerContext): Promise<Answer> {
 export async function removeCollection(context: HandlerContext): Promise<Answer> {
   const { store, resource } = context;
   const { options, write } = readDelete(context, await readDeleteBody(context));
-  const { namespace, selection } = readList(context, { watch: false });
-  const { items, ...metadata } = await store.removeAll({ namespace, selection }, options, write);
+  const request = readList(context, { watch: false });
+  const { items, ...metadata } = await store.removeAll(request, options, write);
   return { type: 'list', resource, version: apiVersionOf(context), items, metadata };
 }

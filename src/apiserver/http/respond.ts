@@ -7,14 +7,12 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { AnyResource } from '#api/resource.js';
-import { invalid } from '#apimachinery/errors.js';
 import { type KubeObject, type ListMeta, parseApiVersion } from '#apimachinery/object.js';
-import { validateTableOptions } from '#apimachinery/options-validation.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
-import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
+import { partialObjectMetadata, tableOf } from '#apimachinery/table.js';
 import type { Answer, Outcome } from '../call.js';
 import { classificationHeaders } from '../flow-control/classification.js';
-import { contentTypes, type Media } from '../media.js';
+import { contentTypes, includeObjectOf, type Media } from '../media.js';
 import { objectsOf } from '../registry/stored.js';
 import type { Exchange } from './exchange.js';
 import { encodeBody, encodeList, encodeStoredBody, servesProtobuf } from './protobuf.js';
@@ -168,21 +166,15 @@ function transformed(
   }
   const partial = objects.map((object) => partialObjectMetadata(object, as.version));
   if (!isList) return partial[0]!;
-  return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${as.version}`, metadata, items: partial };
+  // Upstream's list of nothing has no items.
+  const items = partial.length > 0 ? partial : null;
+  return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${as.version}`, metadata, items };
 }
 
 function shown(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): KubeObject[] {
   if (answer.type === 'stored') return [answer.stored.object];
   if (answer.type === 'list') return answer.items.map(({ object }) => object);
   return 'items' in answer.value ? (answer.value.items as KubeObject[]) : [answer.value as KubeObject];
-}
-
-/** Throws StatusError (422). */
-export function includeObjectOf(query: URLSearchParams): IncludeObject | undefined {
-  const includeObject = query.get('includeObject') ?? undefined;
-  const errors = validateTableOptions({ includeObject });
-  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'TableOptions', name: '' }, errors);
-  return (includeObject || undefined) as IncludeObject | undefined;
 }
 
 async function encodeValue(value: object, { format, pretty }: Media, { schemas }: RespondOptions): Promise<Uint8Array> {

@@ -13,12 +13,12 @@ import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Answer, Outcome } from '../call.js';
 import { bookmarkObject } from '../events.js';
-import type { Media } from '../media.js';
+import { includeObjectOf, type Media } from '../media.js';
 import type { Stored } from '../registry/stored.js';
 import type { ResourceEvent } from '../registry/watch.js';
 import type { Exchange } from './exchange.js';
 import { encodeBody } from './protobuf.js';
-import { commonHeaders, includeObjectOf } from './respond.js';
+import { commonHeaders } from './respond.js';
 
 /** A watcher whose connection takes nothing for so long is closed; it watches again from where it was. */
 export const stalledWatchMs = 30_000;
@@ -124,7 +124,7 @@ function frameEncoder(
   let first = true;
   const transform = (object: KubeObject): object => {
     if (!as) return object;
-    if (as.kind === 'PartialObjectMetadata') return partialObjectMetadata(object, as.version);
+    if (as.kind !== 'Table') return partialObjectMetadata(object, as.version);
     const { includeObject } = options;
     const metadata = { resourceVersion: object.metadata.resourceVersion };
     const { columns } = answer.resource;

@@ -1,6 +1,6 @@
 /** Creation: default, admit, name, fill, validate, commit. */
 
-import { alreadyExists, badRequest, invalid, StatusError } from '#apimachinery/errors.js';
+import { alreadyExists, invalid, StatusError } from '#apimachinery/errors.js';
 import type { FieldError } from '#apimachinery/field-error.js';
 import { validateObjectMeta } from '#apimachinery/metadata-validation.js';
 import { generateName, subdomainProblems } from '#apimachinery/names.js';
@@ -34,7 +34,7 @@ export async function createObject(
   object: KubeObject,
   write: CreateRequest,
 ): Promise<Stored> {
-  if (object.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
+  wipe(object);
   const generated = !object.metadata.name && object.metadata.generateName;
   for (let attempt = 1; ; attempt++) {
     const last = !generated || attempt === generatedNamesMax;
@@ -76,6 +76,7 @@ async function finishCreate(
 ): Promise<Stored | string> {
   const { resource, admission } = context;
   const { metadata } = given;
+  const { resourceVersion } = metadata;
   prepare(context, given);
   const object = canonical(context, given);
   const name = metadata.name ?? '';
@@ -87,8 +88,18 @@ async function finishCreate(
 
   const key = storageKey(context, { namespace: metadata.namespace ?? '', name });
   if (write.dryRun) return (await context.store.get(key)) ? name : pretend(context, key, object);
+  // Upstream's store, which is the one to notice, gives no reason.
+  if (resourceVersion)
+    throw new StatusError({ message: 'resourceVersion should not be set on objects to be created', code: 500 });
   const result = await commit(context, { key, object, expected: undefined });
   return result.ok ? result.stored : name;
+}
+
+/** What no creator has a say in, and so nobody owns. */
+function wipe({ metadata }: KubeObject): void {
+  delete metadata.selfLink;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
 }
 
 /** What the server alone decides of a new object. */
@@ -98,9 +109,6 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
   metadata.uid = uuid(prng);
   metadata.creationTimestamp = formatTime(clock.now());
   delete metadata.resourceVersion;
-  delete metadata.selfLink;
-  delete metadata.deletionTimestamp;
-  delete metadata.deletionGracePeriodSeconds;
   delete metadata.generation;
   if (resource.bumpsGeneration) metadata.generation = 1;
   if (resource.subresources?.status && !resource.keepsStatusOnCreate && 'status' in object) object.status = {};
@@ -120,5 +128,5 @@ function taken(context: ResourceContext, { name, generated }: { name: string; ge
   const error = alreadyExists(subjectOf(context, name));
   if (!generated) return error;
   const message = `${error.message}, the server was not able to generate a unique name for the object`;
-  return new StatusError({ ...error.status, message });
+  return new StatusError({ ...error.status, message, details: { ...error.status.details, retryAfterSeconds: 1 } });
 }

@@ -98,7 +98,7 @@ export function planDeletion(
 ): DeletionPlan {
   const object = copy(old);
   const { metadata } = object;
-  const grace = planGrace(object, { asked: options.gracePeriodSeconds, nowMs, deletion });
+  const grace = planGrace(object, { asked: secondsOf(options.gracePeriodSeconds), nowMs, deletion });
   if (grace === 'pending') return { marked: undefined, remove: false };
 
   const finalizers = propagationFinalizers(object, { policy: options.propagationPolicy, deletion });
@@ -134,13 +134,20 @@ function planGrace(
     raiseGeneration(object);
     return 'graceful';
   }
-  const current = metadata.deletionGracePeriodSeconds ?? 0;
+  const current = secondsOf(metadata.deletionGracePeriodSeconds) ?? 0;
   // Whoever marked it was stopped before removing it.
   if (current === 0) return 'none';
   if (asked === undefined || asked >= current) return 'pending';
-  metadata.deletionTimestamp = formatTime(Date.parse(metadata.deletionTimestamp) + (asked - current) * 1000);
-  metadata.deletionGracePeriodSeconds = asked;
+  const endMs = Date.parse(metadata.deletionTimestamp) + (asked - current) * 1000;
+  metadata.deletionTimestamp = formatTime(Math.max(endMs, nowMs));
+  // When the shorter period is over already, whoever ends the object is still given a moment.
+  metadata.deletionGracePeriodSeconds = endMs < nowMs && asked > 0 ? 1 : asked;
   return 'graceful';
+}
+
+/** A period below zero is taken for a second. */
+function secondsOf(period: number | undefined): number | undefined {
+  return period !== undefined && period < 0 ? 1 : period;
 }
 
 /** The finalizers by which the garbage collector learns what becomes of dependents. */

@@ -2,8 +2,9 @@
  * Lists: of the newest state, of a given revision, or page by page. What `resourceVersion`, `resourceVersionMatch`,
  * `limit` and `continue` mean together: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
  */
-import { badRequest, StatusError } from '#apimachinery/errors.js';
+import { StatusError } from '#apimachinery/errors.js';
 import { type Entry, StoreError } from '#storage/store.js';
+import { decodeToken, encodeToken, type PageStart } from './continue-token.js';
 import { type ResourceContext, readCurrent, statusOfStoreError } from './resource-context.js';
 import type { Selection } from './selection.js';
 import { openStored, type Stored } from './stored.js';
@@ -55,17 +56,19 @@ export async function reachVersion(context: ResourceContext, version: string): P
   const wanted = Number(version || 0);
   if (wanted <= cache.revision) return;
   const current = await store.revision();
-  if (wanted > current) throw tooLargeVersion(wanted, current);
+  if (wanted > current) throw tooLargeVersion(wanted, { current, retryAfterSeconds: 1 });
 }
 
-export function tooLargeVersion(wanted: number, current: number): StatusError {
+/** `retryAfterSeconds`: only for a version that may yet come. */
+export function tooLargeVersion(
+  wanted: number,
+  { current, retryAfterSeconds }: { current: number; retryAfterSeconds?: number },
+): StatusError {
+  const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }];
   return new StatusError({
     reason: 'Timeout',
     message: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
-    details: {
-      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-      retryAfterSeconds: 1,
-    },
+    details: { causes, retryAfterSeconds },
   });
 }
 
@@ -97,13 +100,6 @@ async function chosen(all: Stored[], selection: Selection): Promise<Stored[]> {
     if (selection.matches(stored.object)) items.push(stored);
   }
   return items;
-}
-
-interface PageStart {
-  /** undefined: the newest. */
-  revision: number | undefined;
-  /** The last key of the page before, without the range's prefix. */
-  after: string | undefined;
 }
 
 /** From the store, which remembers the revision that the first page was of. */
@@ -153,7 +149,7 @@ async function readPage(
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     if (error.reason === 'compacted' && token) throw expiredToken(after!.slice(prefix.length));
-    if (error.reason === 'future') throw tooLargeVersion(revision!, await store.revision());
+    if (error.reason === 'future') throw tooLargeVersion(revision!, { current: await store.revision() });
     throw statusOfStoreError(error);
   }
 }
@@ -170,29 +166,4 @@ function expiredToken(after: string): StatusError {
   });
   error.status.metadata.continue = encodeToken({ revision: -1, after });
   return error;
-}
-
-/** Upstream's form of the token, with the first key not yet given: the one right after the last. */
-function encodeToken({ revision, after }: { revision: number; after: string }): string {
-  const token = { v: 'meta.k8s.io/v1', rv: revision, start: `${after}\0` };
-  return Buffer.from(JSON.stringify(token)).toString('base64url');
-}
-
-function decodeToken(text: string, version: string): PageStart {
-  if (version !== '' && version !== '0')
-    throw badRequest('specifying resource version is not allowed when using continue');
-  let token: { v?: unknown; rv?: unknown; start?: unknown };
-  try {
-    token = JSON.parse(Buffer.from(text, 'base64url').toString()) as typeof token;
-  } catch {
-    throw badRequest('continue key is not valid: it is not the base64 of a token');
-  }
-  const { v, rv, start } = token ?? {};
-  if (v !== 'meta.k8s.io/v1')
-    throw badRequest(`continue key is not valid: server does not recognize this encoded version ${JSON.stringify(v)}`);
-  if (!Number.isInteger(rv) || rv === 0)
-    throw badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
-  if (typeof start !== 'string' || start === '')
-    throw badRequest('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)');
-  return { revision: (rv as number) < 0 ? undefined : (rv as number), after: start.replace(/\0$/, '') };
 }

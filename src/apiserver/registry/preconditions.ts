@@ -20,12 +20,15 @@ export function checkUpdatePreconditions(context: ResourceContext, current: Stor
 export function checkDeletePreconditions(context: ResourceContext, current: Stored, conditions: Preconditions): void {
   const { uid = '', name } = current.object.metadata;
   const rv = current.resourceVersion;
+  const { group, kind } = context.resource;
+  // Upstream names the kind here, where other conflicts name the resource.
+  const subject = { group, resource: kind, name };
   if (conditions.uid !== undefined && conditions.uid !== uid) {
     const why = `the UID in the precondition (${conditions.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`;
-    throw conflict(subjectOf(context, name), why);
+    throw conflict(subject, why);
   }
   if (conditions.resourceVersion !== undefined && conditions.resourceVersion !== rv) {
     const why = `the ResourceVersion in the precondition (${conditions.resourceVersion}) does not match the ResourceVersion in record (${rv}). The object might have been modified`;
-    throw conflict(subjectOf(context, name), why);
+    throw conflict(subject, why);
   }
 }

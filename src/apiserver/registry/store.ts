@@ -273,13 +273,12 @@ export class ObjectStore implements ResourceStore {
 
   /** Deletes what a list gives; what is gone meanwhile is no error. Gives the objects as they were listed. */
   async removeAll(
-    list: Pick<ListRequest, 'namespace' | 'selection'>,
+    list: Pick<ListRequest, 'namespace' | 'selection'> & Partial<ListRequest>,
     options: DeleteOptions,
     write: Write,
   ): Promise<ListResult> {
-    await reachVersion(this.#context, '');
-    const { items, revision } = await listCache(this.#context, list);
-    for (const { object } of items) {
+    const page = await this.page({ resourceVersion: '', limit: 0, continue: '', ...list });
+    for (const { object } of page.items) {
       const { name = '', namespace = '' } = object.metadata;
       try {
         await this.remove({ name, namespace }, options, { ...write, isCollective: true });
@@ -287,7 +286,7 @@ export class ObjectStore implements ResourceStore {
         if (!isReason(error, 'NotFound')) throw error;
       }
     }
-    return { items, resourceVersion: String(revision) };
+    return page;
   }
 
   /** The object while it is there, or where the kind says so; else a Status that it is gone. */
@@ -296,6 +295,6 @@ export class ObjectStore implements ResourceStore {
     if (!gone || resource.deletion?.returnsObject) return stored.object;
     const { name, uid } = stored.object.metadata;
     const details = { name, group: resource.group || undefined, kind: resource.plural, uid };
-    return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details, code: 200 };
+    return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
   }
 }

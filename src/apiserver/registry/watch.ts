@@ -46,9 +46,9 @@ export async function* watchObjects(context: ResourceContext, request: WatchRequ
       for (let index = 0; index < items.length; index += initialEventsBatch)
         yield items.slice(index, index + initialEventsBatch).map((stored) => ({ type: 'ADDED', stored }));
       if (initial && request.bookmarks) yield [{ type: 'BOOKMARK', revision, initialEventsEnd: true }];
-    } else {
+    } else if (since === 0) {
       await reachVersion(context, version);
-      if (since === 0) since = cache.revision;
+      since = cache.revision;
     }
     yield* follow(context, request, since);
   } catch (error) {
@@ -72,6 +72,8 @@ async function* follow(context: ResourceContext, request: WatchRequest, since: n
   for await (const { events, revision } of cache.watch({ since, signal, idleMs })) {
     const out: ResourceEvent[] = [];
     for (const event of context.view ? await context.view.events(events) : events) {
+      // A version from the future is waited for in silence.
+      if (event.revision <= since) continue;
       const selected = isAll || event.key.startsWith(prefix) ? select(event, selection) : undefined;
       if (selected) out.push(selected);
     }
