@@ -118,7 +118,7 @@ export function createPolicy(options: PolicyOptions): Policy {
   const nodes = new NodeAuthorizer();
   const row = new AuthorizerRow({ Node: nodes, RBAC: rbac }, options.authorizers);
   const authorizer = row.authorizer;
-  const webhooks = admissionWebhooks(options);
+  const webhooks = admissionWebhooks({ ...options, authorizer });
   return {
     tokens,
     authenticator,

@@ -327,9 +327,9 @@ describe('the order', () => {
     const rbac = new RbacAuthorizer();
     const { registry } = new Shelf();
     const clock = new VirtualClock();
-    const shared = { registry, clock, prng: new SeededPrng(1) };
+    const shared = { registry, clock, prng: new SeededPrng(1), authorizer: rbac };
     const webhooks = admissionWebhooks({ ...shared, log: silentLog, schemas: builtinSchemas });
-    const names = admissionPlugins({ ...shared, authorizer: rbac, rbac, webhooks }).map(({ name }) => name);
+    const names = admissionPlugins({ ...shared, rbac, webhooks }).map(({ name }) => name);
     expect(names[0]).toBe('NamespaceLifecycle');
     expect(new Set(names).size).toBe(names.length);
   });

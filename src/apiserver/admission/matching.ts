@@ -5,7 +5,7 @@
 import namespaceResource from '#api/core/namespace.js';
 import type { Namespace } from '#api/gen/core-v1.js';
 import type { AnyResource } from '#api/resource.js';
-import { internalError } from '#apimachinery/errors.js';
+import { internalError, StatusError } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { ParseError } from '#apimachinery/parse-error.js';
 import { type LabelSelector, type LabelSelectorObject, labelSelectorFrom } from '#apimachinery/selectors.js';
@@ -40,7 +40,7 @@ function isNamespace({ group, plural }: AnyResource): boolean {
   return group === '' && plural === 'namespaces';
 }
 
-export function matchesRule(rule: Rule, request: AdmissionRequest, { group, version, resource }: ResourceId): boolean {
+function matchesRule(rule: Rule, request: AdmissionRequest, { group, version, resource }: ResourceId): boolean {
   const { operation, subresource } = request;
   return (
     matchesScope(rule.scope, request) &&
@@ -70,7 +70,7 @@ function matchesScope(scope: string | undefined, request: AdmissionRequest): boo
 }
 
 /** The resource as the first matching rule names it; with `Equivalent`, also in a version the request did not come in. */
-export function matchRules(
+function matchRules(
   rules: readonly Rule[],
   request: AdmissionRequest,
   { matchPolicy, matches = matchesRule }: { matchPolicy: string | undefined; matches?: typeof matchesRule },
@@ -92,8 +92,52 @@ function equivalentsOf({ resource, version }: AdmissionRequest): ResourceId[] {
     .map((other) => ({ group: resource.group, version: other, resource: resource.plural }));
 }
 
+export interface Criteria {
+  rules?: readonly Rule[];
+  excludeRules?: readonly Rule[];
+  matchPolicy?: string;
+  namespaceSelector?: LabelSelectorObject;
+  objectSelector?: LabelSelectorObject;
+}
+
+/** Names of objects narrow a rule, where it gives some. */
+function matchesNamedRule(rule: Rule, request: AdmissionRequest, id: ResourceId): boolean {
+  if (!matchesRule(rule, request, id)) return false;
+  return !rule.resourceNames?.length || rule.resourceNames.includes(request.name);
+}
+
+/** Of one webhook, policy or binding. */
+export class RequestMatcher {
+  readonly #criteria: Criteria;
+  readonly #namespaces: Selector;
+  readonly #objects: Selector;
+
+  constructor(criteria: Criteria) {
+    this.#criteria = criteria;
+    this.#namespaces = new Selector(criteria.namespaceSelector);
+    this.#objects = new Selector(criteria.objectSelector);
+  }
+
+  /** The resource as it was asked for; undefined for a request of no concern. Throws StatusError. */
+  async match(request: AdmissionRequest, registry: () => Registry): Promise<ResourceId | undefined> {
+    const { rules, excludeRules = [], matchPolicy } = this.#criteria;
+    const options = { matchPolicy, matches: matchesNamedRule };
+    const found = rules ? matchRules(rules, request, options) : resourceIdOf(request);
+    if (!found) return undefined;
+    let problem: unknown;
+    const matches = await this.#namespaces.matchesNamespace(request, registry).catch((error) => {
+      problem = error;
+      return true;
+    });
+    if (!matches || !this.#objects.matchesObjects(request)) return undefined;
+    if (matchRules(excludeRules, request, options)) return undefined;
+    if (problem) throw problem instanceof StatusError ? problem : internalError(String(problem), { cause: problem });
+    return found;
+  }
+}
+
 /** Parsed once. An invalid one is an error of each request that it decides about. */
-export class Selector {
+class Selector {
   readonly #selector: LabelSelector | undefined;
   readonly #problem: string | undefined;
 
@@ -152,4 +196,11 @@ const configurationKinds = [
 /** What decides about requests must not be able to lock itself in. */
 export function isExempt({ group, kind }: AnyResource): boolean {
   return group === 'admissionregistration.k8s.io' && configurationKinds.includes(kind);
+}
+
+const reviewGroups = ['authentication.k8s.io', 'authorization.k8s.io'];
+
+/** Reviews are asked by the server's own parts; a policy about them could lock everybody out. */
+export function isReview({ group }: AnyResource): boolean {
+  return reviewGroups.includes(group);
 }

@@ -3,10 +3,11 @@ import { badRequest, internalError, type Reason, type Status, StatusError } from
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { type Prng, uuid } from '#base/prng.js';
+import type { Authorizer } from '../../authorization/authorizer.js';
 import type { Registry } from '../../registry/registry.js';
 import { WebhookCallError, type WebhookClient } from '../../webhook/client.js';
 import type { AdmissionRequest } from '../admission.js';
-import { matchRules } from '../matching.js';
+import { refuse } from '../refuse.js';
 import { type Seen, seenAs } from '../seen.js';
 import { codecProblem, type ReviewAnswer, ReviewError, readAnswer, reviewOf, reviewVersionOf } from './review.js';
 import type { Webhook } from './source.js';
@@ -27,6 +28,7 @@ export interface CallObservation {
 
 export interface CallDependencies {
   registry: () => Registry;
+  authorizer: Authorizer;
   client: WebhookClient;
   clock: Clock;
   prng: Prng;
@@ -51,19 +53,19 @@ const timeoutSecondsDefault = 10;
 export async function concernOf(
   webhook: Webhook,
   request: AdmissionRequest,
-  { registry }: Pick<CallDependencies, 'registry'>,
+  { registry, authorizer }: Pick<CallDependencies, 'registry' | 'authorizer'>,
 ): Promise<Seen | undefined> {
-  const { spec, namespaces, objects } = webhook;
-  const resource = matchRules(spec.rules ?? [], request, { matchPolicy: spec.matchPolicy });
+  const resource = await webhook.matcher.match(request, registry);
   if (!resource) return undefined;
-  let problem: unknown;
-  const matches = await namespaces.matchesNamespace(request, registry).catch((error) => {
-    problem = error;
-    return true;
-  });
-  if (!matches || !objects.matchesObjects(request)) return undefined;
-  if (problem) throw problem instanceof StatusError ? problem : internalError(String(problem), { cause: problem });
-  return seenAs(request, resource);
+  const seen = await seenAs(request, resource);
+  const { matchConditions = [], failurePolicy } = webhook.spec;
+  if (matchConditions.length === 0) return seen;
+  const { compileWebhookConditions, matchAll } = await import('../expression/webhook-conditions.js');
+  webhook.conditions ??= compileWebhookConditions(matchConditions);
+  const subject = { request, seen, authorizer };
+  const { matches, problem } = await matchAll(webhook.conditions, subject, { failsOpen: failurePolicy === 'Ignore' });
+  if (problem !== undefined) throw refuse(request, problem);
+  return matches ? seen : undefined;
 }
 
 /** The answer of a webhook that allows the request. Throws StatusError when it does not, and CallFailure. */

@@ -3,7 +3,8 @@ import type { RuleWithOperations } from '#api/gen/admissionregistration-v1.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { LabelSelectorObject } from '#apimachinery/selectors.js';
 import type { WebhookClientConfig } from '../../webhook/client.js';
-import { Selector } from '../matching.js';
+import type { CompiledCondition } from '../expression/conditions.js';
+import { RequestMatcher } from '../matching.js';
 
 /** What mutating and validating webhooks have in common. */
 export interface WebhookSpec {
@@ -31,8 +32,9 @@ export interface Webhook {
   id: string;
   configuration: string;
   spec: WebhookSpec;
-  namespaces: Selector;
-  objects: Selector;
+  matcher: RequestMatcher;
+  /** Compiled when they are first needed. */
+  conditions?: readonly CompiledCondition[];
 }
 
 /** Holds the configurations of one type, and what is derived from them. */
@@ -69,8 +71,7 @@ function webhooksOf({ metadata: { name = '' }, webhooks = [] }: WebhookConfigura
       id: `${name}/${spec.name}/${nth}`,
       configuration: name,
       spec,
-      namespaces: new Selector(spec.namespaceSelector),
-      objects: new Selector(spec.objectSelector),
+      matcher: new RequestMatcher({ ...spec, rules: spec.rules ?? [] }),
     };
   });
 }

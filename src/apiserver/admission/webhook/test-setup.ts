@@ -7,6 +7,7 @@ import { StatusError } from '#apimachinery/errors.js';
 import { type Clock, SystemClock } from '#base/clock.js';
 import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
+import type { Attributes, Decision } from '../../authorization/authorizer.js';
 import { startTestServer } from '../../test-server.js';
 import { WebhookClient } from '../../webhook/client.js';
 import { type Answering, reviewed, startTestWebhook, type TestWebhook } from '../../webhook/test-webhook.js';
@@ -40,6 +41,10 @@ export function setUp({ clock = new SystemClock() as Clock, around = [] as Admis
   });
   const dependencies = {
     registry: () => test.registry,
+    authorizer: {
+      authorize: ({ verb }: Attributes) =>
+        ({ decision: verb === 'get' ? 'allow' : 'no opinion', reason: '' }) as Decision,
+    },
     client,
     clock,
     prng: new SeededPrng(7),

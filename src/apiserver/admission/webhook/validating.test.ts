@@ -250,6 +250,25 @@ describe('which requests are shown', () => {
     ).toBe(false);
   });
 
+  it.each<[string, string, boolean | string]>([
+    ['true', 'false', false],
+    ["object.metadata.name.startsWith('x')", 'request.operation == "CREATE"', true],
+    ["authorizer.group('').resource('configmaps').namespace('ns').check('get').allowed()", 'true', true],
+    ["authorizer.requestResource.check('delete').allowed()", 'true', false],
+    ['object.nothing == 1', 'false', false],
+    ['object.nothing == 1', 'true', "expression 'object.nothing == 1' resulted in error: no such key: nothing"],
+  ])('goes by conditions: %s, %s', async (first, second, expected) => {
+    const { configs, validating } = setUp();
+    const target = await hook(allow);
+    const matchConditions = [first, second].map((expression, index) => ({ name: `c${index}`, expression }));
+    validating.put(configuration('c', one(target, { matchConditions })));
+    const created = configs.create(config('x'));
+    if (typeof expected === 'string')
+      expect((await failure(created)).message).toBe(`configmaps "x" is forbidden: ${expected}`);
+    else await created;
+    expect(target.asked.length > 0).toBe(expected === true);
+  });
+
   it('shows a subresource with the kind of its body', async () => {
     const { test, validating } = setUp();
     const target = await hook(allow);
