@@ -9,10 +9,10 @@ import { equal } from '#base/json.js';
 import { controllerReference } from '../claim.js';
 import { isNamespaceTerminating } from '../pod-writes.js';
 import type { ControllerContext } from '../runtime.js';
+import { hashLabel, sameTemplate, templateHash } from '../template-hash.js';
 import { newestAnnotations, revisionAnnotation, revisionOf } from './revision.js';
 import { byAge, newestSize, type ReplicaSets, sizeOf } from './scaling.js';
 import { type ConditionText, conditionOf, hasProgressDeadline, withCondition } from './status.js';
-import { hashLabel, sameTemplate, templateHash } from './template.js';
 
 interface Request {
   deployment: Deployment;

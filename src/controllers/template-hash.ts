@@ -1,4 +1,4 @@
-/** Telling pod templates apart, and naming the ReplicaSet of each. */
+/** Telling pod templates apart, and naming what is made of each. */
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
 
 export const hashLabel = 'pod-template-hash';
@@ -13,7 +13,21 @@ export function sameTemplate(a: PodTemplateSpec | undefined, b: PodTemplateSpec 
  * on it being the same for the same template. `collisions` makes another name when one is taken.
  */
 export function templateHash(template: PodTemplateSpec, collisions: number): string {
-  const text = JSON.stringify(canonical(withoutHash(template))) + (collisions > 0 ? `#${collisions}` : '');
+  return nameOf(JSON.stringify(canonical(withoutHash(template))), collisions);
+}
+
+/** The same for any JSON value. */
+export function valueHash(value: unknown, collisions: number): string {
+  return nameOf(JSON.stringify(canonical(value)) ?? '', collisions);
+}
+
+/** Whether two JSON values say the same, whatever the order of their keys. */
+export function sameValue(a: unknown, b: unknown): boolean {
+  return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
+}
+
+function nameOf(value: string, collisions: number): string {
+  const text = value + (collisions > 0 ? `#${collisions}` : '');
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return safeEncode(String(hash));

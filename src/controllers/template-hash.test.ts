@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
-import { sameTemplate, templateHash } from './template.js';
+import { sameTemplate, templateHash } from './template-hash.js';
 
 const template = (extra: object = {}, labels: Record<string, string> = { app: 'web' }): PodTemplateSpec => ({
   metadata: { labels },
