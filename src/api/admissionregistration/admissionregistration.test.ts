@@ -1,12 +1,15 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { AnyResource } from '../resource.js';
 import { cells, createErrors, made, statusErrors } from '../test-kind.js';
+import { loadExpressions } from './expressions.js';
 import changes from './mutatingadmissionpolicy.js';
 import changeBindings from './mutatingadmissionpolicybinding.js';
 import changers from './mutatingwebhookconfiguration.js';
 import policies from './validatingadmissionpolicy.js';
 import bindings from './validatingadmissionpolicybinding.js';
 import judges from './validatingwebhookconfiguration.js';
+
+beforeAll(loadExpressions);
 
 const rule = { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] };
 const webhook = {

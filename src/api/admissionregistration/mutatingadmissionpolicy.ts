@@ -9,7 +9,7 @@ import { checkEnum, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { paramKindColumn } from './columns.js';
-import { checkExpression, type ExpressionRules } from './expressions.js';
+import { checkExpression, type ExpressionRules, loadExpressions } from './expressions.js';
 import {
   checkMatchConditions,
   checkMatchConstraints,
@@ -36,6 +36,7 @@ export default defineResource<MutatingAdmissionPolicy>({
     policy.spec.failurePolicy ??= 'Fail';
     defaultMatchResources(policy.spec.matchConstraints);
   },
+  load: loadExpressions,
   validate: ({ spec }) => [...checkSpec(spec ?? {})],
   columns: [
     nameColumn,

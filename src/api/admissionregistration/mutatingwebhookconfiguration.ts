@@ -3,7 +3,7 @@ import type { MutatingWebhookConfiguration } from '#api/gen/admissionregistratio
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { group } from './rules.js';
-import { checkWebhooks, defaultWebhook } from './webhooks.js';
+import { checkWebhooks, defaultWebhook, loadForWebhooks } from './webhooks.js';
 
 export default defineResource<MutatingWebhookConfiguration>({
   group,
@@ -20,6 +20,7 @@ export default defineResource<MutatingWebhookConfiguration>({
       webhook.reinvocationPolicy ??= 'Never';
     }
   },
+  load: loadForWebhooks,
   validate: ({ webhooks }) => [...checkWebhooks(webhooks)],
   columns: [
     nameColumn,

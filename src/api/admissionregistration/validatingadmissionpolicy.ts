@@ -11,7 +11,7 @@ import { checkEnum, checkOptionalEnum, checkQualifiedName, each, type FieldError
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { paramKindColumn } from './columns.js';
-import { checkExpression, type ExpressionRules } from './expressions.js';
+import { checkExpression, type ExpressionRules, loadExpressions } from './expressions.js';
 import {
   checkMatchConditions,
   checkMatchConstraints,
@@ -42,6 +42,7 @@ export default defineResource<ValidatingAdmissionPolicy>({
     policy.spec.failurePolicy ??= 'Fail';
     defaultMatchResources(policy.spec.matchConstraints);
   },
+  load: loadExpressions,
   validate: ({ metadata, spec }) => [...checkSpec(spec ?? {}, metadata.name ?? '')],
   validateStatusUpdate: (policy) => [...checkStatus(policy)],
   columns: [

@@ -3,7 +3,7 @@ import type { ValidatingWebhookConfiguration } from '#api/gen/admissionregistrat
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { group } from './rules.js';
-import { checkWebhooks, defaultWebhook } from './webhooks.js';
+import { checkWebhooks, defaultWebhook, loadForWebhooks } from './webhooks.js';
 
 export default defineResource<ValidatingWebhookConfiguration>({
   group,
@@ -19,6 +19,7 @@ export default defineResource<ValidatingWebhookConfiguration>({
       defaultWebhook(webhook);
     }
   },
+  load: loadForWebhooks,
   validate: ({ webhooks }) => [...checkWebhooks(webhooks)],
   columns: [
     nameColumn,

@@ -5,6 +5,7 @@ import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { dns1035LabelProblems, subdomainProblems } from '#apimachinery/names.js';
 import { check, checkOptionalEnum, each, type FieldErrors } from '../meta/check.js';
 import { checkWebhookClient } from '../meta/webhook-client.js';
+import { loadExpressions } from './expressions.js';
 import { checkMatchConditions, checkRule, defaultRules, failurePolicies, matchPolicies } from './rules.js';
 
 export type Webhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
@@ -23,6 +24,11 @@ export function defaultWebhook(webhook: Webhook): void {
   webhook.timeoutSeconds ??= timeoutSecondsDefault;
   defaultRules(webhook.rules);
   if (webhook.clientConfig?.service) webhook.clientConfig.service.port ??= portDefault;
+}
+
+/** Few webhooks have conditions. */
+export async function loadForWebhooks({ webhooks }: { webhooks?: readonly Webhook[] }): Promise<void> {
+  if (webhooks?.some(({ matchConditions }) => matchConditions?.length)) await loadExpressions();
 }
 
 export function* checkWebhooks(webhooks: readonly Webhook[] | undefined): FieldErrors {

@@ -6,6 +6,7 @@ import type { FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { checkConfiguration, checkSelectors, claimListMax } from './claim-rules.js';
+import { loadForSelectors } from './expressions.js';
 import { checkList } from './names.js';
 
 export default defineResource<DeviceClass>({
@@ -15,6 +16,7 @@ export default defineResource<DeviceClass>({
   namespaced: false,
   storageVersionHash: 'Yk2PTc1Ybxk=',
   bumpsGeneration: ['spec'],
+  load: ({ spec }) => loadForSelectors(spec?.selectors),
   validate: ({ spec }) => [...checkSpec(spec ?? {})],
   columns: [nameColumn, ageColumn],
 });

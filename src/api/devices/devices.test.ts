@@ -1,11 +1,14 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { AnyResource } from '../resource.js';
 import { cells, createErrors, made, statusErrors, updateErrors } from '../test-kind.js';
 import classes from './deviceclass.js';
+import { loadForSelectors } from './expressions.js';
 import claims from './resourceclaim.js';
 import templates from './resourceclaimtemplate.js';
 import slices from './resourceslice.js';
+
+beforeAll(() => loadForSelectors([{ cel: { expression: 'true' } }]));
 
 const request = { name: 'gpu', exactly: { deviceClassName: 'gpu.example.com' } };
 const claim = (more: object) => ({ spec: { devices: { requests: [request], ...more } } });

@@ -5,6 +5,7 @@ import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { checkClaimStatus } from './allocation-rules.js';
 import { checkDeviceClaim, defaultDeviceClaim } from './claim-rules.js';
+import { loadForClaim } from './expressions.js';
 
 export default defineResource<ResourceClaim>({
   group: 'resource.k8s.io',
@@ -19,6 +20,7 @@ export default defineResource<ResourceClaim>({
     for (const { tolerations } of status?.allocation?.devices?.results ?? [])
       for (const toleration of tolerations ?? []) toleration.operator ||= 'Equal';
   },
+  load: ({ spec }) => loadForClaim(spec?.devices),
   validateCreate: ({ spec }) => [...checkDeviceClaim('spec.devices', spec?.devices ?? {})],
   validateUpdate: (claim, old) => validateImmutable('spec', { value: claim.spec, old: old.spec }),
   validateStatusUpdate: (claim, old) => [...checkClaimStatus(claim, old)],

@@ -10,6 +10,7 @@ import type { FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { checkDeviceClaim, defaultDeviceClaim } from './claim-rules.js';
+import { loadForClaim } from './expressions.js';
 
 export default defineResource<ResourceClaimTemplate>({
   group: 'resource.k8s.io',
@@ -18,6 +19,7 @@ export default defineResource<ResourceClaimTemplate>({
   namespaced: true,
   storageVersionHash: 'TuzjC49aUfM=',
   default: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),
+  load: ({ spec }) => loadForClaim(spec?.spec?.devices),
   validateCreate: (template) => [...checkTemplate(template)],
   validateUpdate: (template, old) => validateImmutable('spec', { value: template.spec, old: old.spec }),
   columns: [nameColumn, ageColumn],
