@@ -4,8 +4,8 @@ import { forbiddenField, invalidValue, notSupported, required } from '#apimachin
 import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { checkLabel, checkOptionalEnum, checkReference, checkSubdomain, type FieldErrors } from '../meta/check.js';
+import { byteWarnings } from './pod/byte-warnings.js';
 import { roundResources, roundUpToMilli } from './pod/defaults.js';
-import { byteWarnings } from './pod/warnings.js';
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 

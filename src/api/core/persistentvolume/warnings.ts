@@ -1,7 +1,8 @@
 /** What is allowed in a PersistentVolume and yet on its way out (kubernetes/kubernetes pkg/api/persistentvolume). */
 import type { PersistentVolume, PersistentVolumeSource } from '#api/gen/core-v1.js';
 import { each } from '../../meta/check.js';
-import { byteWarnings, termWarnings } from '../pod/warnings.js';
+import { byteWarnings } from '../pod/byte-warnings.js';
+import { termWarnings } from '../pod/warnings.js';
 import { betaClassWarnings } from '../storage-texts.js';
 
 const mountOptionsAnnotation = 'volume.beta.kubernetes.io/mount-options';

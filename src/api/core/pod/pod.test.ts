@@ -282,3 +282,37 @@ test('warnings name what was most likely not meant', () => {
   ]);
   expect(pods.warnings!(pod, pod)).toEqual([]);
 });
+
+test('warnings name ports, files and selectors that stand in each other’s way or reach nothing', () => {
+  const port = (more: object) => ({ containerPort: 80, protocol: 'TCP', ...more });
+  const items = [
+    { key: 'a', path: 'x' },
+    { key: 'b', path: 'x/y' },
+  ];
+  const pod = podOf({
+    containers: [
+      { name: 'web', image: 'nginx', ports: [port({ hostPort: 80 }), port({ hostPort: 80, hostIP: '10.0.0.1' })] },
+      { name: 'other', image: 'nginx', ports: [port({ containerPort: 81, hostIP: '10.0.0.1' })] },
+    ],
+    volumes: [
+      { name: 'files', configMap: { name: 'c', items } },
+      {
+        name: 'all',
+        projected: { sources: [{ secret: { name: 's', items } }, { serviceAccountToken: { path: 'x' } }] },
+      },
+    ],
+    affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'zone' }] } },
+    hostAliases: [{ ip: '2001:DB8::1' }],
+  });
+  expect(pods.warnings!(pod, undefined)).toEqual([
+    'volume "files" (ConfigMap "c"): overlapping paths: "x/y" with "x"',
+    'volume "all" (Projected Secret "s"): overlapping paths: "x/y" with "x"',
+    'volume "all" (Projected Secret "s"): overlapping paths: "x/y" with "x"',
+    'volume "all" (Projected ServiceAccountToken): overlapping paths: "x" with "x"',
+    'volume "all" (Projected ServiceAccountToken): overlapping paths: "x/y" with "x"',
+    'spec.containers[0].ports[1]: dangerously ambiguous port definition with spec.containers[0].ports[0]',
+    'spec.containers[1].ports[0]: hostIP set without hostPort: {Name: HostPort:0 ContainerPort:81 Protocol:TCP HostIP:10.0.0.1}',
+    'spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector: a null labelSelector results in matching no pod',
+    'spec.hostAliases[0].ip: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")',
+  ]);
+});

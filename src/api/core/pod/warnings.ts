@@ -8,14 +8,16 @@ import type {
   Pod,
   PodSpec,
   PodTemplateSpec,
-  Volume,
 } from '#api/gen/core-v1.js';
 import { labelProblems } from '#apimachinery/names.js';
 import type { ObjectMeta } from '#apimachinery/object.js';
-import { Quantity } from '#apimachinery/quantity.js';
+import { addressWarnings } from '../../meta/address-warnings.js';
 import { each } from '../../meta/check.js';
 import { deprecatedNodeLabels } from '../../meta/node-labels.js';
+import { byteWarnings } from './byte-warnings.js';
+import { appArmorPrefix } from './validate.js';
 import { allContainers } from './validate-os.js';
+import { volumeWarnings } from './volume-warnings.js';
 
 type Warnings = Generator<string, void, undefined>;
 
@@ -37,18 +39,41 @@ function* specWarnings(prefix: string, { metadata, spec }: { metadata?: ObjectMe
   if (!spec) return;
   const path = `${prefix}spec`;
   yield* nodeLabelWarnings(path, spec);
-  yield* annotationWarnings(`${prefix}metadata.annotations`, { metadata, spec });
-  for (const volume of each(`${path}.volumes`, spec.volumes)) yield* volumeWarnings(volume.path, volume.value);
+  for (const [key, message] of Object.entries(deprecatedAnnotations))
+    if (metadata?.annotations?.[key] !== undefined) yield `${prefix}metadata.annotations[${key}]: ${message}`;
+  yield* volumeWarnings(`${path}.volumes`, spec.volumes);
   yield* duplicateWarnings(path, spec);
+  yield* amountWarnings(`${path}.overhead`, spec.overhead);
+  yield* profileWarnings(`${prefix}metadata.annotations`, { metadata, spec });
   for (const { path: at, value: container } of allContainers(path, spec)) {
-    yield* amountWarnings(`${at}.resources.limits`, container.resources?.limits);
-    yield* amountWarnings(`${at}.resources.requests`, container.resources?.requests);
+    for (const name of ['memory', 'ephemeral-storage'])
+      for (const list of ['limits', 'requests'] as const)
+        yield* byteWarnings(`${at}.resources.${list}`, name, container.resources?.[list]);
     yield* envWarnings(`${at}.env`, container.env ?? []);
   }
-  yield* amountWarnings(`${path}.overhead`, spec.overhead);
   yield* portWarnings(allContainers(path, spec));
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
     yield `${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`;
+  yield* affinityWarnings(`${path}.affinity`, spec);
+  for (const { path: at, value } of each(`${path}.dnsConfig.nameservers`, spec.dnsConfig?.nameservers))
+    yield* addressWarnings(at, value);
+  for (const { path: at, value } of each(`${path}.hostAliases`, spec.hostAliases))
+    yield* addressWarnings(`${at}.ip`, value.ip ?? '');
+}
+
+const noPod = 'a null labelSelector results in matching no pod';
+
+function* affinityWarnings(path: string, { affinity }: PodSpec): Warnings {
+  const [required, preferred] = [
+    'requiredDuringSchedulingIgnoredDuringExecution',
+    'preferredDuringSchedulingIgnoredDuringExecution',
+  ] as const;
+  for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
+    for (const { path: at, value } of each(`${path}.${kind}.${required}`, affinity?.[kind]?.[required]))
+      if (!value.labelSelector) yield `${at}.labelSelector: ${noPod}`;
+    for (const { path: at, value } of each(`${path}.${kind}.${preferred}`, affinity?.[kind]?.[preferred]))
+      if (!value.podAffinityTerm?.labelSelector) yield `${at}.podAffinityTerm.labelSelector: ${noPod}`;
+  }
 }
 
 function* nodeLabelWarnings(path: string, spec: PodSpec): Warnings {
@@ -65,7 +90,7 @@ function* nodeLabelWarnings(path: string, spec: PodSpec): Warnings {
   for (const { path: here, value } of each(`${path}.topologySpreadConstraints`, spec.topologySpreadConstraints)) {
     const message = deprecatedNodeLabels[value.topologyKey];
     if (message) yield `${here}.topologyKey: ${value.topologyKey} is ${message}`;
-    if (!value.labelSelector) yield `${here}.labelSelector: a null labelSelector results in matching no pod`;
+    if (!value.labelSelector) yield `${here}.labelSelector: ${noPod}`;
   }
 }
 
@@ -82,39 +107,24 @@ const deprecatedAnnotations: Record<string, string> = {
   'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
 };
 
-function* annotationWarnings(
+function* profileWarnings(
   path: string,
   { metadata, spec }: { metadata: ObjectMeta | undefined; spec: PodSpec },
 ): Warnings {
   const annotations = metadata?.annotations ?? {};
-  for (const [key, message] of Object.entries(deprecatedAnnotations))
-    if (annotations[key] !== undefined) yield `${path}[${key}]: ${message}`;
   const seccomp = 'non-functional in v1.27+; use the "seccompProfile" field instead';
   const podKey = 'seccomp.security.alpha.kubernetes.io/pod';
   if (annotations[podKey] !== undefined && !spec.securityContext?.seccompProfile)
     yield `${path}[${podKey}]: ${seccomp}`;
   for (const { value: container } of allContainers('spec', spec)) {
+    const own = container.securityContext;
     const key = `container.seccomp.security.alpha.kubernetes.io/${container.name}`;
-    if (annotations[key] !== undefined && !container.securityContext?.seccompProfile)
-      yield `${path}[${key}]: ${seccomp}`;
+    if (annotations[key] !== undefined && !own?.seccompProfile) yield `${path}[${key}]: ${seccomp}`;
+    const appArmorKey = `${appArmorPrefix}${container.name}`;
+    const hasProfile = own?.appArmorProfile ?? spec.securityContext?.appArmorProfile;
+    if (annotations[appArmorKey] !== undefined && !hasProfile)
+      yield `${path}[${appArmorKey}]: deprecated since v1.30; use the "appArmorProfile" field instead`;
   }
-}
-
-const deprecatedVolumes: Partial<Record<keyof Volume, string>> = {
-  photonPersistentDisk: 'deprecated in v1.11, non-functional in v1.16+',
-  gitRepo: 'deprecated in v1.11',
-  scaleIO: 'deprecated in v1.16, non-functional in v1.22+',
-  flocker: 'deprecated in v1.22, non-functional in v1.25+',
-  storageos: 'deprecated in v1.22, non-functional in v1.25+',
-  quobyte: 'deprecated in v1.22, non-functional in v1.25+',
-  glusterfs: 'deprecated in v1.25, non-functional in v1.26+',
-  cephfs: 'deprecated in v1.28, non-functional in v1.31+',
-  rbd: 'deprecated in v1.28, non-functional in v1.31+',
-};
-
-function* volumeWarnings(path: string, volume: Volume): Warnings {
-  for (const [source, message] of Object.entries(deprecatedVolumes))
-    if (volume[source as keyof Volume] !== undefined) yield `${path}.${source}: ${message}`;
 }
 
 function* duplicateWarnings(path: string, { hostAliases = [], imagePullSecrets = [] }: PodSpec): Warnings {
@@ -136,13 +146,6 @@ function* amountWarnings(path: string, amounts: Record<string, string> | undefin
   for (const name of ['memory', 'ephemeral-storage']) yield* byteWarnings(path, name, amounts);
 }
 
-/** There is no half of a byte. */
-export function* byteWarnings(path: string, name: string, amounts: Record<string, string> | undefined): Warnings {
-  const quantity = Quantity.tryParse(amounts?.[name]);
-  if (quantity && quantity.milli() % 1000n !== 0n)
-    yield `${path}[${name}]: fractional byte value ${JSON.stringify(quantity.toString())} is invalid, must be an integer`;
-}
-
 /** A later variable may build on an earlier one of its name: `X=$(X):/more`. */
 function* envWarnings(path: string, env: readonly EnvVar[]): Warnings {
   const names = new Set<string>();
@@ -160,6 +163,7 @@ function* portWarnings(containers: Iterable<{ path: string; value: Container | E
   const seen = new Map<string, { path: string; port: ContainerPort }[]>();
   for (const { path, value: container } of containers) {
     for (const { path: at, value: port } of each(`${path}.ports`, container.ports)) {
+      if (port.hostIP && !port.hostPort) yield `${at}: hostIP set without hostPort: ${goPort(port)}`;
       const key = `${port.containerPort}/${port.protocol}`;
       const others = seen.get(key) ?? [];
       for (const other of others) {
@@ -171,11 +175,19 @@ function* portWarnings(containers: Iterable<{ path: string; value: Container | E
   }
 }
 
-function portRelation(one: ContainerPort, other: ContainerPort): 'duplicate' | 'overlapping' | undefined {
+/** As Go prints it. */
+function goPort({ name = '', hostPort = 0, containerPort, protocol = '', hostIP = '' }: ContainerPort): string {
+  const fields = { Name: name, HostPort: hostPort, ContainerPort: containerPort, Protocol: protocol, HostIP: hostIP };
+  return `{${Object.entries(fields)
+    .map(([key, value]) => `${key}:${value}`)
+    .join(' ')}}`;
+}
+
+function portRelation(one: ContainerPort, other: ContainerPort): string | undefined {
   const [hostPort = 0, otherHostPort = 0] = [one.hostPort, other.hostPort];
   const [hostIp = '', otherHostIp = ''] = [one.hostIP, other.hostIP];
   if (hostIp === otherHostIp && hostPort === otherHostPort) return 'duplicate';
   if (hostPort === 0 || otherHostPort === 0) return 'overlapping';
   const isAnyAddress = hostIp === '' || otherHostIp === '';
-  return isAnyAddress && hostPort === otherHostPort ? 'overlapping' : undefined;
+  return isAnyAddress && hostPort === otherHostPort ? 'dangerously ambiguous' : undefined;
 }
