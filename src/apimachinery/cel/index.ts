@@ -43,7 +43,6 @@ export {
 export { cardinalityMax, type DeclaredType, declareType, sizesOf, structsOf } from './schema/declare.js';
 export { escapeName, unescapeName } from './schema/escape.js';
 export { plainValue, type Reader, readerOf, resourceReaderOf } from './schema/json-values.js';
-export type { JsonSchema } from './schema/schema.js';
 export * from './types.js';
 export {
   ArrayList,

@@ -302,8 +302,11 @@ class Checker {
     const name = expr.typeName.replace(/^\./, '');
     const struct = this.#environment.struct(name);
     const type = struct?.type ?? this.#environment.type(name);
-    if (!type) this.#undeclared(expr, expr.typeName);
-    else if (!struct) this.#issues.add(expr.offset, `'${type.name}' is not a message type`);
+    if (!type) {
+      this.#undeclared(expr, expr.typeName);
+      return errorType;
+    }
+    if (!struct) this.#issues.add(expr.offset, `'${type.name}' is not a message type`);
     expr.typeName = name;
     for (const { name: field, value, isOptional, offset } of expr.fields) {
       this.#check(value);

@@ -43,3 +43,11 @@ export function constant(value: Value): Plan {
 }
 
 export const isConstant = (plan: Plan): plan is Plan & { constant: Value } => plan.constant !== undefined;
+
+/** Longer texts are not made: no object that they could come from is nearly as large. */
+const textLengthMax = 1 << 25;
+
+/** To be asked before a text is made whose length grows faster than what it costs. */
+export function checkTextLength(length: number): void {
+  if (length > textLengthMax) throw new CostExceeded();
+}

@@ -2,6 +2,7 @@
  * `'%s is %d'.format([a, b])`, as it is evaluated, and as what is literal in it is checked beforehand.
  * https://pkg.go.dev/github.com/google/cel-go/ext#Strings
  */
+import { checkTextLength } from '../evaluate/frame.js';
 import type { Expr } from '../syntax/ast.js';
 import type { SourceIssues } from '../syntax/source.js';
 import type { TypeKind } from '../types.js';
@@ -37,6 +38,7 @@ function parseFormat(
     const segment = readClause({ point, digits, letter }, clauses++);
     const written = segment instanceof CelError ? segment : onClause(segment);
     if (written instanceof CelError) return written;
+    checkTextLength(text.length + written.length);
     text += written;
   }
   return { text: text + format.slice(last), clauses };

@@ -14,7 +14,7 @@ import {
   prefixContains,
 } from '../net/address.js';
 import { boolType, intType, opaqueType, stringType, type Type } from '../types.js';
-import { CelError, Opaque, type Result, type Value } from '../values.js';
+import { CelError, noSuchOverload, Opaque, type Result, type Value } from '../values.js';
 
 const ipType = opaqueType('net.IP');
 const cidrType = opaqueType('net.CIDR');
@@ -119,7 +119,8 @@ function addressTest(name: string, id: string, test: (address: Address) => boole
 
 function containsIp(cidr: Value, ip: Value): Result {
   const inner = typeof ip === 'string' ? toIp(ip) : (ip as Ip);
-  return inner instanceof CelError ? inner : prefixContains((cidr as Cidr).prefix, inner.address);
+  // Upstream does not say why the text is no address.
+  return inner instanceof CelError ? noSuchOverload : prefixContains((cidr as Cidr).prefix, inner.address);
 }
 
 function containsCidr(cidr: Value, other: Value): Result {

@@ -1,5 +1,6 @@
 /** Functions on texts. Positions count Unicode characters. https://pkg.go.dev/github.com/google/cel-go/ext#Strings */
 import { type FunctionDeclaration, type Library, member, overload } from '../declarations.js';
+import { checkTextLength } from '../evaluate/frame.js';
 import { codePointCount } from '../syntax/source.js';
 import { dynType, intType, listType, stringType, type Type } from '../types.js';
 import { ArrayList, CelError, type List, type Result, type Value } from '../values.js';
@@ -63,14 +64,15 @@ const position = (text: string, units: number): number => (units < 0 ? -1 : code
 
 function replace(text: string, options: { old: string; fresh: string; countMax: number }): string {
   const { old, fresh, countMax } = options;
-  if (countMax < 0) return old === '' ? spread(text, fresh, Number.POSITIVE_INFINITY) : text.split(old).join(fresh);
-  if (old === '') return spread(text, fresh, countMax);
-  const parts = splitUpTo(text, old, countMax + 1);
+  if (old === '') return spread(text, fresh, countMax < 0 ? Number.POSITIVE_INFINITY : countMax);
+  const parts = splitUpTo(text, old, countMax < 0 ? -1 : countMax + 1);
+  checkTextLength(text.length + parts.length * fresh.length);
   return parts.join(fresh);
 }
 
 /** Replacing nothing puts the new text before every character, and behind the last. */
 function spread(text: string, fresh: string, countMax: number): string {
+  checkTextLength(text.length * (fresh.length + 1));
   const points = [...text];
   let count = 0;
   const before = points.map((point) => (count++ < countMax ? fresh + point : point));
@@ -118,8 +120,10 @@ function quote(text: string): string {
 
 function join(list: Value, separator: string): Result {
   const parts: string[] = [];
+  let length = 0;
   for (const element of list as List) {
     if (typeof element !== 'string') return element instanceof CelError ? element : new CelError('join: invalid input');
+    checkTextLength((length += element.length + separator.length));
     parts.push(element);
   }
   return parts.join(separator);

@@ -18,8 +18,8 @@ import {
   type Type,
   timestampType,
 } from '../types.js';
-import { escapeName } from './escape.js';
-import { isEmbedded, type JsonSchema, valueSchema, withTypeAndObjectMeta } from './schema.js';
+import { escapeName, isReserved } from './escape.js';
+import { isEmbedded, itemsOf, type Schema, valuesOf, withTypeAndObjectMeta } from './schema.js';
 
 export interface DeclaredType {
   type: Type;
@@ -50,14 +50,14 @@ const simple = (type: Type, bytesMin: number, elementsMax = 0): DeclaredType => 
 const anyText = simple(stringType, 2);
 
 /** Undefined for data that expressions cannot see, since nothing is known of it. */
-export function declareType(schema: JsonSchema, options: { name: string; isRoot?: boolean }): DeclaredType | undefined {
+export function declareType(schema: Schema, options: { name: string; isRoot?: boolean }): DeclaredType | undefined {
   if (schema['x-kubernetes-int-or-string']) return simple(dynType, 1, textLengthMax(schema));
   const resource = options.isRoot ? withTypeAndObjectMeta(schema) : schema;
   switch (resource.type) {
     case 'array':
       return declareList(resource, options.name);
     case 'object':
-      return valueSchema(resource) ? declareMap(resource, options.name) : declareObject(resource, options.name);
+      return valuesOf(resource) ? declareMap(resource, options.name) : declareObject(resource, options.name);
     case 'string':
       return declareText(resource);
     case 'boolean':
@@ -71,22 +71,23 @@ export function declareType(schema: JsonSchema, options: { name: string; isRoot?
   }
 }
 
-function declareList({ items, maxItems }: JsonSchema, name: string): DeclaredType | undefined {
+function declareList(schema: Schema, name: string): DeclaredType | undefined {
+  const items = itemsOf(schema);
   const element = items && declareType(items, { name: `${name}.@idx`, isRoot: isEmbedded(items) });
   if (!element) return undefined;
-  const elementsMax = atLeastZero(maxItems) ?? Math.floor((requestBytesMax - 2) / (element.bytesMin + 1));
+  const elementsMax = atLeastZero(schema.maxItems) ?? Math.floor((requestBytesMax - 2) / (element.bytesMin + 1));
   return { type: listType(element.type), element, elementsMax, bytesMin: 2 };
 }
 
-function declareMap(schema: JsonSchema, name: string): DeclaredType | undefined {
-  const values = valueSchema(schema)!;
+function declareMap(schema: Schema, name: string): DeclaredType | undefined {
+  const values = valuesOf(schema)!;
   const element = declareType(values, { name: `${name}.@elem`, isRoot: isEmbedded(values) });
   if (!element) return undefined;
   const elementsMax = atLeastZero(schema.maxProperties) ?? Math.floor((requestBytesMax - 2) / (element.bytesMin + 6));
   return { type: mapType(stringType, element.type), key: anyText, element, elementsMax, bytesMin: 2 };
 }
 
-function declareObject({ properties = {}, required = [] }: JsonSchema, name: string): DeclaredType {
+function declareObject({ properties = {}, required = [] }: Schema, name: string): DeclaredType {
   const fields = new Map<string, DeclaredType>();
   let bytesMin = 2;
   for (const [property, schema] of Object.entries(properties)) {
@@ -101,7 +102,7 @@ function declareObject({ properties = {}, required = [] }: JsonSchema, name: str
   return { type: structType(name), fields, elementsMax: 0, bytesMin };
 }
 
-function declareText(schema: JsonSchema): DeclaredType {
+function declareText(schema: Schema): DeclaredType {
   switch (schema.format) {
     case 'byte':
       return simple(bytesType, 2, atLeastZero(schema.maxLength) ?? requestBytesMax - 2);
@@ -116,7 +117,7 @@ function declareText(schema: JsonSchema): DeclaredType {
   }
 }
 
-function textLengthMax(schema: JsonSchema): number {
+function textLengthMax(schema: Schema): number {
   const length = atLeastZero(schema.maxLength);
   if (length !== undefined) return length * characterBytesMax;
   if (!schema.enum?.length || schema['x-kubernetes-int-or-string']) return requestBytesMax - 2;
@@ -126,13 +127,17 @@ function textLengthMax(schema: JsonSchema): number {
 const atLeastZero = (limit: number | undefined): number | undefined =>
   limit === undefined ? undefined : Math.max(limit, 0);
 
+function fieldOf(fields: ReadonlyMap<string, DeclaredType>, name: string): DeclaredType | undefined {
+  return fields.get(name) ?? (isReserved(name) ? fields.get(`__${name}__`) : undefined);
+}
+
 /** Finds the types of objects within the given types, by their names. */
 export function structsOf(...roots: readonly DeclaredType[]): StructFinder {
   const structs = new Map<string, StructDeclaration>();
   const visit = (declared: DeclaredType): void => {
     const { type, fields, element } = declared;
     if (fields) {
-      structs.set(type.name, { type, fieldType: (name) => fields.get(name)?.type });
+      structs.set(type.name, { type, fieldType: (name) => fieldOf(fields, name)?.type });
       for (const field of fields.values()) visit(field);
     }
     if (element) visit(element);

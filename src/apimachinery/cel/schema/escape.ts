@@ -39,3 +39,6 @@ export function unescapeName(name: string): string | undefined {
   });
   return isWrong ? undefined : plain;
 }
+
+/** Words that the language keeps for itself may all the same be read as fields, with their escapes or as they are. */
+export const isReserved = (name: string): boolean => reserved.has(name);

@@ -22,38 +22,38 @@ import {
 } from '../values.js';
 import { escapeName, unescapeName } from './escape.js';
 import { formatted } from './formats.js';
-import { isEmbedded, type JsonSchema, valueSchema, withTypeAndObjectMeta } from './schema.js';
+import { isEmbedded, itemsOf, type Schema, valuesOf, withTypeAndObjectMeta } from './schema.js';
 
 /** Makes values of the data of one schema. */
 export type Reader = (json: unknown) => Result;
 
-const readers = new WeakMap<JsonSchema, Reader>();
+const readers = new WeakMap<Schema, Reader>();
 
 /** The reader of a schema, made once. */
-export function readerOf(schema: JsonSchema): Reader {
+export function readerOf(schema: Schema): Reader {
   let reader = readers.get(schema);
   if (!reader) readers.set(schema, (reader = nullable(schema)));
   return reader;
 }
 
 /** For the root of a resource. */
-export function resourceReaderOf(schema: JsonSchema): Reader {
+export function resourceReaderOf(schema: Schema): Reader {
   let complete = resourceSchemas.get(schema);
   if (!complete) resourceSchemas.set(schema, (complete = withTypeAndObjectMeta(schema)));
   return readerOf(complete);
 }
 
-const resourceSchemas = new WeakMap<JsonSchema, JsonSchema>();
+const resourceSchemas = new WeakMap<Schema, Schema>();
 
 const invalid = (text: string): CelError => new CelError(`invalid data, ${text}`);
 
-function nullable(schema: JsonSchema): Reader {
+function nullable(schema: Schema): Reader {
   const read = readerFor(schema);
   const onNull = schema.nullable ? null : invalid('got null for schema with nullable=false');
   return (json) => (json === null || json === undefined ? onNull : read(json));
 }
 
-function readerFor(schema: JsonSchema): Reader {
+function readerFor(schema: Schema): Reader {
   if (schema['x-kubernetes-int-or-string']) return intOrString;
   switch (schema.type) {
     case 'object':
@@ -96,9 +96,9 @@ function goType(json: unknown): string {
   return Array.isArray(json) ? '[]interface {}' : 'map[string]interface {}';
 }
 
-function objectReader(schema: JsonSchema): Reader {
+function objectReader(schema: Schema): Reader {
   const complete = isEmbedded(schema) ? withTypeAndObjectMeta(schema) : schema;
-  const values = valueSchema(complete);
+  const values = valuesOf(complete);
   const { properties } = complete;
   const shape: ObjectShape = properties
     ? {
@@ -172,8 +172,8 @@ class JsonObject extends CelMap implements OwnEquality {
   }
 }
 
-function arrayReader(schema: JsonSchema): Reader {
-  const { items } = schema;
+function arrayReader(schema: Schema): Reader {
+  const items = itemsOf(schema);
   if (!items) return () => new CelError('invalid array type, expected Items with a non-empty Schema');
   const kind = schema['x-kubernetes-list-type'] ?? 'atomic';
   const keys = (schema['x-kubernetes-list-map-keys'] ?? []).map((key) => escapeName(key) ?? key);

@@ -100,19 +100,31 @@ export class TokenStream {
     throw this.#mismatch([kind]);
   }
 
-  /** Makes sure that one of several tokens is next; one superfluous token is passed over. */
-  sync(kinds: readonly TokenKind[]): void {
-    if (kinds.includes(this.peek().kind)) return;
+  /** Makes sure that one of several tokens is next. False where one superfluous token was passed over. */
+  sync(kinds: readonly TokenKind[]): boolean {
+    if (kinds.includes(this.peek().kind)) return true;
     if (!kinds.includes(this.peek(1).kind)) throw this.#mismatch(kinds);
     this.#countRecovery();
     this.#complainUnwanted(kinds);
     this.#position++;
     this.#isRecovering = false;
+    return false;
+  }
+
+  /** For a token that no repetition can go on with: all tokens are passed over up to one that it can. */
+  skipSuperfluous(kinds: readonly TokenKind[]): void {
+    if (kinds.includes(this.peek().kind)) return;
+    this.#complainUnwanted(kinds);
+    this.recover(kinds);
+    if (!kinds.includes(this.peek().kind)) throw new SyntaxFailure();
   }
 
   /** After tokens that begin several constructs and continue none. */
   noViableAlternative(start: Token, offending: Token): SyntaxFailure {
-    const text = this.source.slice(start.offset, offending.kind === '<EOF>' ? this.source.length : endOf(offending));
+    const between = this.source.slice(start.offset + start.text.length, offending.offset);
+    const blanks = between.match(/[\t \r\n\f]+|\/\/[^\n]*/g)?.join('') ?? '';
+    const text =
+      start === offending ? start.text : start.text + blanks + (offending.kind === '<EOF>' ? '' : offending.text);
     const reserved = /^.(true|false|null)$/s.exec(text);
     this.#complain(
       offending,
@@ -123,11 +135,11 @@ export class TokenStream {
     return new SyntaxFailure();
   }
 
-  /** Skips to a token with which some open construct can go on. */
-  recover(): void {
+  /** Skips to a token with which some open construct can go on, or to one of `also`. */
+  recover(also: readonly TokenKind[] = []): void {
     this.#countRecovery();
     this.#isRecovering = true;
-    const open = new Set<TokenKind>([...afterOperand, '<EOF>', ...this.#closers.flat()]);
+    const open = new Set<TokenKind>([...afterOperand, '<EOF>', ...also, ...this.#closers.flat()]);
     while (!open.has(this.peek().kind)) this.#position++;
   }
 
@@ -154,8 +166,6 @@ export class TokenStream {
     throw new ParseAbort();
   }
 }
-
-const endOf = (token: Token): number => token.offset + token.text.length;
 
 const shown = (text: string): string => text.replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t');
 
