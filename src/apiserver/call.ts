@@ -2,8 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { AnyResource } from '#api/resource.js';
-import type { Status, StatusError } from '#apimachinery/errors.js';
+import { type Status, StatusError } from '#apimachinery/errors.js';
 import type { KubeObject, ListMeta } from '#apimachinery/object.js';
+import type { WatchEvent } from '#client/transport.js';
 import type { Credentials, UserInfo } from './authentication/authenticator.js';
 import type { Classification } from './flow-control/classification.js';
 import type { Media } from './media.js';
@@ -46,8 +47,8 @@ export type Answer =
   | { type: 'list'; resource: AnyResource; version: string; items: Stored[]; metadata: ListMeta }
   | { type: 'watch'; resource: AnyResource; version: string; events: AsyncIterable<ResourceEvent[]> }
   | { type: 'bytes'; code: number; contentType: string; body: Uint8Array | string; headers?: Record<string, string> }
-  /** A handler has answered by itself. */
-  | { type: 'taken' };
+  /** A handler has answered by itself; a caller in this process is given the events of another server's watch. */
+  | { type: 'taken'; events?: AsyncIterable<WatchEvent> };
 
 export interface Outcome {
   auditId: string;
@@ -66,4 +67,19 @@ export interface Outcome {
 export function plainText(code: number, body: string, headers: Record<string, string> = {}): Answer {
   const contentType = 'text/plain; charset=utf-8';
   return { type: 'bytes', code, contentType, body, headers: { 'x-content-type-options': 'nosniff', ...headers } };
+}
+
+/** A failure that is told in plain text, as upstream's filters and its proxy do it: they know of no objects. */
+export class PlainError extends StatusError {
+  readonly answer: Answer;
+
+  /** `status` is what a caller in this process is told. */
+  constructor(
+    status: Partial<Status>,
+    message: string,
+    options: ErrorOptions & { headers?: Record<string, string> } = {},
+  ) {
+    super({ message, ...status }, options);
+    this.answer = plainText(this.code, `${message}\n`, options.headers);
+  }
 }

@@ -55,6 +55,10 @@ export class LoopbackTransport implements Transport {
     const abort = this.#signals.open(request.signal);
     try {
       const answer = await this.#answer(request, abort);
+      if (answer.type === 'taken' && answer.events) {
+        yield* answer.events;
+        return;
+      }
       if (answer.type !== 'watch') throw new TypeError('the request is no watch');
       for await (const batch of answer.events)
         for (const event of batch) {

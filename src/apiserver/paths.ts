@@ -29,7 +29,16 @@ export function versionPath(info: VersionInfo): PathHandler {
 }
 
 /** `/`: the paths that there are, resources aside; `others` are those that no group or version has. */
-export function indexPath({ scheme, others }: { scheme: Scheme; others: readonly string[] }): PathHandler {
+export function indexPath({
+  scheme,
+  others,
+  remote,
+}: {
+  scheme: Scheme;
+  others: readonly string[];
+  /** What other servers serve. */
+  remote: { readonly versions: Iterable<{ group: string; version: string }> };
+}): PathHandler {
   return (_, { path }) => {
     if (path !== '/') return undefined;
     const paths = new Set([...others, '/api', '/apis', '/apis/']);
@@ -38,6 +47,7 @@ export function indexPath({ scheme, others }: { scheme: Scheme; others: readonly
       paths.add(root);
       for (const version of versions) paths.add(`${root}/${version}`);
     }
+    for (const { group, version } of remote.versions) paths.add(`/apis/${group}`).add(`/apis/${group}/${version}`);
     const body = JSON.stringify({ paths: [...paths].sort() }, undefined, 2);
     return { type: 'bytes', code: 200, contentType: 'application/json', body };
   };

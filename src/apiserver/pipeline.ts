@@ -9,6 +9,7 @@ import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { type Prng, uuid } from '#base/prng.js';
+import type { Aggregator } from './aggregation/aggregator.js';
 import type { Annotate } from './audit/audit.js';
 import type { Auditor, AuditRecord } from './audit/record.js';
 import type { Authenticator, UserInfo } from './authentication/authenticator.js';
@@ -16,7 +17,7 @@ import type { Attributes, Authorizer } from './authorization/authorizer.js';
 import { Impersonation } from './authorization/impersonation.js';
 import { type WantedUser, wantedUserOf } from './authorization/impersonation-request.js';
 import { forbiddenError } from './authorization/union.js';
-import { type Answer, type Call, type Outcome, plainText } from './call.js';
+import { type Answer, type Call, type Outcome, PlainError, plainText } from './call.js';
 import type { Classification } from './flow-control/classification.js';
 import { FlowControl, Shed } from './flow-control/flow-control.js';
 import type { HandlerContext } from './handlers/context.js';
@@ -44,6 +45,8 @@ export interface PipelineOptions {
   /** Default: one that knows the mandatory levels only. */
   flow?: FlowControl;
   metrics?: RequestMetrics;
+  /** Knows of groups that other servers serve. Default: there are none. */
+  aggregator?: Aggregator;
   /** Left out: nothing is recorded. */
   audit?: Auditor;
   clock: Clock;
@@ -109,7 +112,8 @@ export class Pipeline {
       const error = this.#statusOf(thrown, call);
       if (error !== thrown) bug = thrown;
       const isShed = thrown instanceof Shed;
-      const answer: Answer = isShed ? shedAnswer(thrown) : { type: 'value', code: error.code, value: error.status };
+      const answer: Answer =
+        thrown instanceof PlainError ? thrown.answer : { type: 'value', code: error.code, value: error.status };
       const media: Media = { format: progress.media.format, pretty: progress.media.pretty };
       const classification = isShed ? thrown.classification : progress.classification;
       const query = progress.info?.query;
@@ -166,8 +170,12 @@ export class Pipeline {
     progress.classification = admitted.classification;
     try {
       await this.#authorize(info, user, progress.record);
+      const remote = this.#options.aggregator?.remoteOf(info);
       const { resource } = info;
       const recorded = progress.record && call.connection ? recordedCall(call, progress.record) : call;
+      if (remote) {
+        return await this.#options.aggregator!.relay({ call: recorded, info, user, auditId: progress.auditId }, remote);
+      }
       if (!resource) return await this.#answerPath(recorded, info, progress);
       return await this.#answerResource(recorded, { ...info, resource }, { user, progress });
     } finally {
@@ -334,11 +342,6 @@ function recordedCall(call: Call, record: AuditRecord): Call {
 
 function attributesOf({ verb, path, resource }: RequestInfo, user: UserInfo): Attributes {
   return resource ? { user, verb, resource } : { user, verb, path };
-}
-
-/** Upstream refuses before it knows of objects, and so in plain text. */
-function shedAnswer({ message, retryAfterSeconds }: Shed): Answer {
-  return plainText(429, `${message}\n`, { 'retry-after': String(retryAfterSeconds) });
 }
 
 export function pageNotFound(): Answer {

@@ -1,5 +1,6 @@
 /** Reaches an API server over HTTPS: one HTTP/2 connection for many requests and watches, opened again when it breaks. */
 import * as http2 from 'node:http2';
+import type { Readable } from 'node:stream';
 import { type Reason, type Status, StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import { freeze } from '#base/json.js';
@@ -85,7 +86,7 @@ export class HttpTransport implements Transport {
       const { stream, headers, status } = await this.#open(request);
       if (status >= 400) throw failure({ status, body: decode(await readAll(stream, signal), headers), request });
       try {
-        for await (const line of linesOf(stream)) yield eventOf(line);
+        yield* eventsOf(stream);
       } finally {
         stream.close(http2.constants.NGHTTP2_CANCEL);
       }
@@ -228,7 +229,12 @@ async function readAll(stream: http2.ClientHttp2Stream, signal: AbortSignal | un
   return Buffer.concat(chunks).toString();
 }
 
-async function* linesOf(stream: http2.ClientHttp2Stream): AsyncIterable<string> {
+/** The events of a watch as it travels, one a line. Throws StatusError for one that is an error, or TransportError. */
+export async function* eventsOf(stream: Readable): AsyncIterable<WatchEvent> {
+  for await (const line of linesOf(stream)) yield eventOf(line);
+}
+
+async function* linesOf(stream: Readable): AsyncIterable<string> {
   stream.setEncoding('utf8');
   let rest = '';
   for await (const chunk of stream) {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import builtins from '#api/index.gen.js';
 import { builtinSchemas } from '#api/schema-table.js';
 import { Scheme } from '#api/scheme.js';
+import { Aggregation } from '#apiserver/aggregation/aggregation.js';
 import type { UserInfo } from '#apiserver/authentication/authenticator.js';
 import { componentUsers, programOf } from '#apiserver/authentication/component-users.js';
 import { defaultFrontProxy, type FrontProxyOptions } from '#apiserver/authentication/front-proxy.js';
@@ -69,6 +70,7 @@ export class ControlPlane {
   readonly registry: ObjectRegistry;
   readonly policy: Policy;
   readonly flow: FlowControl;
+  readonly aggregation: Aggregation;
   readonly metrics: ServerMetrics;
   readonly #options: ControlPlaneOptions;
   readonly #stop = new AbortController();
@@ -110,8 +112,18 @@ export class ControlPlane {
       build: { ...versionInfo },
     });
     this.flow = new FlowControl({ clock, loadOf, metrics: this.metrics.flow });
+    this.aggregation = new Aggregation({
+      ...shared,
+      scheme,
+      resolve: clusterAddresses({ registry: () => this.registry }),
+      identity: async () => {
+        const { certificate: cert, key } = await pki.frontProxyClientCertificate();
+        return { cert, key };
+      },
+    });
     this.server = createApiServer({
       ...shared,
+      aggregator: this.aggregation.aggregator,
       flow: this.flow,
       metrics: this.metrics.requests,
       onHealthCheck: (...told) => this.metrics.checked(...told),
@@ -128,7 +140,7 @@ export class ControlPlane {
       paths: [
         this.metrics.answer,
         (_, info) => dumpFlowControl(info, { levels: this.flow.levels.all, clock }),
-        ...pathHandlers({ ...options, scheme, policy: this.policy }),
+        ...pathHandlers({ ...options, scheme, policy: this.policy, aggregation: this.aggregation }),
       ],
       tls: {
         cert: pki.server.certificate,
@@ -186,7 +198,8 @@ export class ControlPlane {
     this.#stages = 2;
     const { signal } = this.#stop;
     const following = { flow: this.flow, client, informers, clock, log };
-    await Promise.all([
+    const [{ run }] = await Promise.all([
+      this.aggregation.start({ client, informers }, signal),
       this.policy.follow(informers),
       followFlowControl(following, signal),
       this.#followCustomResources(client, informers),
@@ -196,6 +209,7 @@ export class ControlPlane {
     this.#running.push(
       informers.stopped(),
       this.flow.run(signal),
+      run,
       ips.catch((error: unknown) => log.error('the keeping of service addresses ended by a bug', { err: error })),
     );
   }
@@ -286,13 +300,16 @@ const servedPaths = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/
 function pathHandlers(options: {
   scheme: Scheme;
   policy: Policy;
+  aggregation: Aggregation;
   advertiseAddress: string;
   advertisePort?: number;
 }): PathHandler[] {
-  const { scheme, policy, advertiseAddress, advertisePort = 443 } = options;
+  const { scheme, policy, aggregation, advertiseAddress, advertisePort = 443 } = options;
+  const { discovery: remote } = aggregation;
   const serverAddress = `${advertiseAddress}:${advertisePort}`;
-  const discovery = new Discovery({ scheme, serverAddress });
-  const openApi = new OpenApi({ scheme, table: builtinSchemas, version: versionInfo.gitVersion });
+  const discovery = new Discovery({ scheme, serverAddress, remote });
+  const { gitVersion: version } = versionInfo;
+  const openApi = new OpenApi({ scheme, table: builtinSchemas, version, remote: aggregation.openApi });
   const documents = new Map(policy.documents(`https://${serverAddress}`).map((document) => [document.path, document]));
   return [
     versionPath(versionInfo),
@@ -302,7 +319,7 @@ function pathHandlers(options: {
       const document = documents.get(path);
       return document && { status: 200, headers: document.headers, body: Buffer.from(document.body) };
     }),
-    indexPath({ scheme, others: [...documents.keys(), ...servedPaths] }),
+    indexPath({ scheme, remote, others: [...documents.keys(), ...servedPaths] }),
   ];
 }
 

@@ -3,12 +3,19 @@ import type { Scheme } from '#api/scheme.js';
 import { notAcceptable } from '#apimachinery/errors.js';
 import { Document, type DocumentRequest, type DocumentResponse } from '../document.js';
 import { accepts, type MediaType, parseAccept } from '../media-type.js';
-import { type ServedGroup, servedGroups } from './groups.js';
+import { type RemoteVersion, type ServedGroup, servedGroups } from './groups.js';
 import { renderAggregated, renderApiVersions, renderGroup, renderGroupList, renderResourceList } from './render.js';
 
 type Form = 'plain' | 'v2' | 'v2beta1';
 
+/** What other servers serve. */
+export interface RemoteVersions {
+  readonly versions: Iterable<RemoteVersion>;
+  onChange(listener: () => void): void;
+}
+
 export class Discovery {
+  readonly #remote: RemoteVersions | undefined;
   readonly #scheme: Scheme;
   readonly #serverAddress: string;
   /** By form and path; as many as there are groups and versions. */
@@ -16,13 +23,16 @@ export class Discovery {
   #groups: ServedGroup[] | undefined;
 
   /** `serverAddress`: `host:port`, as `/api` shows it. */
-  constructor({ scheme, serverAddress }: { scheme: Scheme; serverAddress: string }) {
+  constructor({ scheme, serverAddress, remote }: { scheme: Scheme; serverAddress: string; remote?: RemoteVersions }) {
     this.#scheme = scheme;
     this.#serverAddress = serverAddress;
-    scheme.onChange(() => {
+    this.#remote = remote;
+    const forget = () => {
       this.#groups = undefined;
       this.#documents.clear();
-    });
+    };
+    scheme.onChange(forget);
+    remote?.onChange(forget);
   }
 
   /** Undefined when the path is none of discovery's. Throws NotAcceptable. */
@@ -44,7 +54,7 @@ export class Discovery {
   }
 
   #render(path: string, form: Form): unknown {
-    const groups = (this.#groups ??= servedGroups(this.#scheme.resources()));
+    const groups = (this.#groups ??= servedGroups(this.#scheme.resources(), this.#remote?.versions));
     const named = groups.filter(({ name }) => name !== '');
     const [, root, ...rest] = path.split('/') as [string, string, ...string[]];
     if (rest.length === 0) {

@@ -17,6 +17,18 @@ export interface ServedVersion {
   version: string;
   /** By name. */
   resources: ServedResource[];
+  /** Set for what another server serves. */
+  remote?: RemoteVersion;
+}
+
+/** A version that another server serves, in the form of aggregated discovery, as it says it. */
+export interface RemoteVersion {
+  group: string;
+  version: string;
+  groupPriority: number;
+  versionPriority: number;
+  resources: unknown[];
+  freshness: 'Current' | 'Stale';
 }
 
 export interface ServedResource {
@@ -33,10 +45,17 @@ export interface ServedSubresource {
   verbs: string[];
 }
 
-/** The built-in groups by the priority of their APIServices; others follow by name. */
-const groupOrder = Object.keys(builtInPriorities);
+/** Before all others, which have 20,000 at most: nobody's APIService may come before the kind itself. */
+const aggregatorPriority = 20_001;
+/** The core group stands at a path of its own. */
+const corePriority = 20_002;
+const aggregatorGroup = 'apiregistration.k8s.io';
+/** Of the APIServices of custom resources. */
+const customPriority = { group: 1000, version: 100 };
+const versionPriorityDefault = 15;
 
-export function servedGroups(definitions: Iterable<AnyResource>): ServedGroup[] {
+/** By the priorities of APIServices, those of this server and those of others. */
+export function servedGroups(definitions: Iterable<AnyResource>, remotes: Iterable<RemoteVersion> = []): ServedGroup[] {
   const groups = new Map<string, Map<string, ServedResource[]>>();
   for (const definition of definitions) {
     let versions = groups.get(definition.group);
@@ -47,19 +66,34 @@ export function servedGroups(definitions: Iterable<AnyResource>): ServedGroup[] 
       resources.push(servedResource(definition, version));
     }
   }
+  const elsewhere = new Map<string, RemoteVersion>();
+  for (const remote of remotes) {
+    elsewhere.set(`${remote.group}/${remote.version}`, remote);
+    if (!groups.has(remote.group)) groups.set(remote.group, new Map());
+    groups.get(remote.group)!.set(remote.version, []);
+  }
+  const remoteOf = (group: string, version: string) => elsewhere.get(`${group}/${version}`);
   return [...groups]
-    .sort(([a], [b]) => compareGroups(a, b))
-    .map(([name, versions]) => ({
-      name,
-      versions: [...versions]
-        .sort(([a], [b]) => compareVersions(a, b))
-        .map(([version, resources]) => ({ version, resources: resources.sort(byPlural) })),
-    }));
+    .map(([name, versions]) => {
+      const prioritized = [...versions].map(([version, resources]) => {
+        const remote = remoteOf(name, version);
+        const served: ServedVersion = { version, resources: resources.sort(byPlural), ...(remote && { remote }) };
+        return { served, ...priorityOf(name, served) };
+      });
+      prioritized.sort((a, b) => b.version - a.version || compareVersions(a.served.version, b.served.version));
+      const priority = Math.max(...prioritized.map(({ group }) => group));
+      return { priority, group: { name, versions: prioritized.map(({ served }) => served) } };
+    })
+    .sort((a, b) => b.priority - a.priority || (a.group.name < b.group.name ? -1 : 1))
+    .map(({ group }) => group);
 }
 
-function compareGroups(a: string, b: string): number {
-  const [left, right] = [a, b].map((name) => groupOrder.indexOf(name) + 1 || groupOrder.length + 1) as [number, number];
-  return left - right || (a < b ? -1 : 1);
+function priorityOf(group: string, { version, remote }: ServedVersion): { group: number; version: number } {
+  if (remote) return { group: remote.groupPriority, version: remote.versionPriority };
+  const known = builtInPriorities[group];
+  if (!known) return customPriority;
+  const priority = group === '' ? corePriority : group === aggregatorGroup ? aggregatorPriority : known.group;
+  return { group: priority, version: known.versions?.[version] ?? versionPriorityDefault };
 }
 
 function byPlural(a: ServedResource, b: ServedResource): number {

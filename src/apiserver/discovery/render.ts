@@ -79,8 +79,8 @@ export function renderAggregated(groups: readonly ServedGroup[], version: 'v2' |
       metadata: name ? { name } : {},
       versions: versions.map((one) => ({
         version: one.version,
-        resources: one.resources.map((resource) => aggregatedResource(resource, one.version)),
-        freshness: 'Current',
+        resources: one.remote?.resources ?? one.resources.map((resource) => aggregatedResource(resource, one.version)),
+        freshness: one.remote?.freshness ?? 'Current',
       })),
     })),
   };

@@ -5,9 +5,10 @@
  * https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
  */
 import type { FlowSchema, PriorityLevelConfiguration } from '#api/gen/flowcontrol-v1.js';
-import { StatusError, tooManyRequests } from '#apimachinery/errors.js';
+import { tooManyRequests } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import type { UserInfo } from '../authentication/authenticator.js';
+import { PlainError } from '../call.js';
 import { isLongRunning, type RequestInfo } from '../request-info.js';
 import type { Classification } from './classification.js';
 import type { FlowMetrics } from './flow-metrics.js';
@@ -40,12 +41,13 @@ export interface Admitted {
 }
 
 /** A refusal, with what its answer's headers tell. */
-export class Shed extends StatusError {
+export class Shed extends PlainError {
   readonly classification: Classification;
   readonly retryAfterSeconds: number;
 
   constructor(classification: Classification, retryAfterSeconds: number) {
-    super(tooManyRequests('Too many requests, please try again later.', retryAfterSeconds).status);
+    const { status, message } = tooManyRequests('Too many requests, please try again later.', retryAfterSeconds);
+    super(status, message, { headers: { 'retry-after': String(retryAfterSeconds) } });
     this.classification = classification;
     this.retryAfterSeconds = retryAfterSeconds;
   }

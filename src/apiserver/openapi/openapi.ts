@@ -9,6 +9,7 @@ import { accepts, type MediaType, parseAccept } from '../media-type.js';
 import { customSchema } from './custom-schema.js';
 import { encodeGnostic } from './gnostic.js';
 import type { Descriptions, Dialect, JsonSchema } from './json-schema.js';
+import { mergeSpec, type RemoteSpec } from './merge.js';
 import { listSchema, Models } from './models.js';
 import { renderV2, renderV3 } from './render.js';
 
@@ -17,8 +18,17 @@ export interface OpenApiOptions {
   table: SchemaTable;
   /** As in `/version`: `v1.36.0`. */
   version: string;
+  /** Of other servers. */
+  remote?: RemoteDocuments;
   /** Default: the generated file, read when first needed. */
   loadDescriptions?: () => Promise<Descriptions>;
+}
+
+export interface RemoteDocuments {
+  urls(): Iterable<[path: string, url: string]>;
+  specs(): Iterable<RemoteSpec>;
+  respond(groupVersion: string, request: DocumentRequest): Promise<DocumentResponse | undefined>;
+  onChange(listener: () => void): void;
 }
 
 const json = 'application/json';
@@ -39,11 +49,13 @@ export class OpenApi {
 
   constructor(options: OpenApiOptions) {
     this.#options = options;
-    options.scheme.onChange(() => {
+    const forget = () => {
       this.#groups = undefined;
       this.#documents.clear();
       this.#hashes.clear();
-    });
+    };
+    options.scheme.onChange(forget);
+    options.remote?.onChange(forget);
   }
 
   /** Undefined when the path is none of OpenAPI's. Throws NotAcceptable. */
@@ -61,6 +73,8 @@ export class OpenApi {
   }
 
   async #respondV3(gv: { group: string; version: string }, request: DocumentRequest) {
+    const elsewhere = await this.#options.remote?.respond(`${gv.group}/${gv.version}`, request);
+    if (elsewhere) return elsewhere;
     const group = this.#served().find(({ name }) => name === gv.group);
     const version = group?.versions.find((one) => one.version === gv.version);
     if (!group || !version) return undefined;
@@ -88,7 +102,10 @@ export class OpenApi {
   async #renderV2(): Promise<unknown> {
     const groups = this.#served();
     const served = groups.flatMap(({ name, versions }) => versions.map(({ version }) => ({ group: name, version })));
-    return renderV2(groups, { ...(await this.#renderOptions('v2')), served });
+    const document = renderV2(groups, { ...(await this.#renderOptions('v2')), served });
+    for (const spec of this.#options.remote?.specs() ?? [])
+      mergeSpec(document as Parameters<typeof mergeSpec>[0], spec);
+    return document;
   }
 
   async #document(key: string, render: () => Promise<unknown> | unknown, contentType = json): Promise<Document> {
@@ -111,6 +128,7 @@ export class OpenApi {
         paths[root] = { serverRelativeURL: `/openapi/v3/${root}?hash=${this.#hashOf(group, version)}` };
       }
     }
+    for (const [path, serverRelativeURL] of this.#options.remote?.urls() ?? []) paths[path] = { serverRelativeURL };
     return { paths };
   }
 

@@ -28,7 +28,7 @@ export async function startTestWebhook(
   answer: Answering,
   { names = ['hook.ns.svc'] }: { names?: string[] } = {},
 ): Promise<TestWebhook> {
-  const { cert, key } = certificate(names);
+  const { cert, key } = testCertificate(names);
   const asked: Asked[] = [];
   const server = createServer({ cert, key }, (request, response) => {
     const chunks: Buffer[] = [];
@@ -71,7 +71,8 @@ export function jsonPatch(...operations: object[]): object {
   return { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(operations)).toString('base64') };
 }
 
-function certificate(names: string[]): { cert: string; key: string } {
+/** Signed by itself. */
+export function testCertificate(names: string[]): { cert: string; key: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const der = issueCertificate({
     subject: { commonName: 'webhook' },

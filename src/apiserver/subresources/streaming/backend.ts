@@ -19,7 +19,12 @@ export interface Backend {
   host: string;
   port: number;
   /** Absent: plain HTTP. Without `ca` any certificate will do, as upstream has it for pods and services. */
-  tls?: Partial<KubeletClient>;
+  tls?: Partial<KubeletClient> & {
+    /** The name that its certificate must hold, where it is not the host's. */
+    servername?: string;
+    /** Default: when there is a `ca`. */
+    rejectUnauthorized?: boolean;
+  };
 }
 
 const dialTimeoutMs = 30_000;
@@ -54,12 +59,10 @@ export function tlsOptions({ tls }: Backend): {
   cert?: string | Buffer;
   key?: string | Buffer;
   ca?: string | Buffer;
-} & {
+  servername?: string;
   rejectUnauthorized?: boolean;
 } {
-  if (!tls) return {};
-  const { cert, key, ca } = tls;
-  return { cert, key, ca, rejectUnauthorized: ca !== undefined };
+  return tls ? { rejectUnauthorized: tls.ca !== undefined, ...tls } : {};
 }
 
 /** Rejects with the system's error, or a timeout. */

@@ -1,12 +1,12 @@
 /** Passes a request on to an HTTP server and its answer back, as nodes/proxy, pods/proxy and services/proxy do. */
-import http, { type IncomingMessage } from 'node:http';
+import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import { StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import type { ConnectCall } from '../subresource.js';
 import { authority, type Backend, dialText, tlsOptions } from './backend.js';
-import { tunnel, withheldHeaders } from './tunnel.js';
+import { isWithheld, tunnel } from './tunnel.js';
 
 /** Of one connection only, never handed on. */
 const hopHeaders = new Set([
@@ -54,33 +54,35 @@ export async function reverseProxy(
     throw new StatusError({ reason: 'ServiceUnavailable', message }, { cause: error });
   }
   const prefix = info.path.slice(0, info.path.length - tail.length);
-  const body = call.respond(response.statusCode ?? 502, answerHeaders(response, { prefix, backend }));
+  const headers = answerHeaders(response.headers);
+  if (headers['location']) headers['location'] = relocated(headers['location'], { prefix, backend });
+  const body = call.respond(response.statusCode ?? 502, headers);
   await pipeline(response, body).catch((error) => {
     if (!call.signal.aborted) throw error;
   });
 }
 
+/** Headers that belong to one connection, or say who the client is, are not passed on. */
+export function isHandedOn(name: string): boolean {
+  return !hopHeaders.has(name) && !isWithheld(name) && !name.startsWith(':');
+}
+
 function forwardHeaders({ headers, info }: ConnectCall): Record<string, string | string[]> {
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || hopHeaders.has(name) || withheldHeaders.has(name) || name.startsWith(':')) continue;
-    kept[name] = value;
+    if (value !== undefined && isHandedOn(name)) kept[name] = value;
   }
   const host = headers['host'] ?? headers[':authority'];
   if (host) kept['x-forwarded-host'] = host;
   return { ...kept, 'x-forwarded-uri': info.path, 'x-forwarded-proto': 'https' };
 }
 
-function answerHeaders(
-  { headers }: IncomingMessage,
-  { prefix, backend }: { prefix: string; backend: Backend },
-): Record<string, string> {
+export function answerHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || hopHeaders.has(name)) continue;
     kept[name] = Array.isArray(value) ? value.join(', ') : value;
   }
-  if (kept['location']) kept['location'] = relocated(kept['location'], { prefix, backend });
   return kept;
 }
 

@@ -6,16 +6,28 @@ import type { ConnectCall } from '../subresource.js';
 import { authority, type Backend, dial, dialText } from './backend.js';
 
 /** Who the client is was decided here; the backend must neither see nor trust it. */
-export const withheldHeaders = new Set(['authorization', 'host', 'x-remote-user', 'x-remote-group', 'x-remote-uid']);
+const withheldHeaders = new Set(['authorization', 'host', 'x-remote-user', 'x-remote-group', 'x-remote-uid']);
 const tokenProtocol = 'base64url.bearer.authorization.k8s.io.';
+
+export function isWithheld(name: string): boolean {
+  return withheldHeaders.has(name) || name.startsWith('impersonate-') || name.startsWith('x-remote-extra-');
+}
+
+export interface TunnelOptions {
+  backend: Backend;
+  target: string;
+  clock: Clock;
+  /** Said by this server besides what the client said. */
+  headers?: Readonly<Record<string, string | readonly string[]>>;
+}
 
 /**
  * Resolves when the connection has ended. `target` is path and query. Throws StatusError while nothing has been
  * answered: 400 for a request that asks for no upgrade, 500 when the backend cannot be reached.
  */
 export async function tunnel(
-  call: ConnectCall,
-  { backend, target, clock }: { backend: Backend; target: string; clock: Clock },
+  call: Pick<ConnectCall, 'method' | 'signal' | 'upgrade'>,
+  { backend, target, clock, headers = {} }: TunnelOptions,
 ): Promise<void> {
   if (!call.upgrade) throw badRequest('Upgrade request required');
   const { socket, head, request } = call.upgrade;
@@ -28,7 +40,9 @@ export async function tunnel(
       { cause: error },
     );
   }
-  const lines = [`${call.method} ${target} HTTP/1.1`, `Host: ${authority(backend)}`, ...handedOn(request.rawHeaders)];
+  const own = Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => `${name}: ${value}`));
+  const first = [`${call.method} ${target} HTTP/1.1`, `Host: ${authority(backend)}`];
+  const lines = [...first, ...own, ...handedOn(request.rawHeaders)];
   remote.write(`${lines.join('\r\n')}\r\n\r\n`);
   if (head.length > 0) remote.write(head);
   await splice(socket, remote, call.signal);
@@ -41,7 +55,7 @@ export function handedOn(rawHeaders: readonly string[]): string[] {
     const name = rawHeaders[index]!;
     let value = rawHeaders[index + 1]!;
     const lower = name.toLowerCase();
-    if (withheldHeaders.has(lower) || lower.startsWith('impersonate-') || lower.startsWith('x-remote-extra-')) continue;
+    if (isWithheld(lower)) continue;
     if (lower === 'sec-websocket-protocol') {
       const kept = value.split(',').filter((one) => !one.trim().startsWith(tokenProtocol));
       if (kept.length === 0) continue;

@@ -1,0 +1,98 @@
+/** Which groups and versions other servers serve, by the APIService objects; the pipeline hands their requests over here. */
+import apiServices from '#api/apiregistration/apiservice.js';
+import type { APIService } from '#api/gen/apiregistration-v1.js';
+import type { Clock } from '#base/clock.js';
+import type { InformerFactory } from '#client/informer.js';
+import type { Answer } from '../call.js';
+import type { RequestInfo } from '../request-info.js';
+import type { ResolveService } from '../webhook/client.js';
+import { type RelayRequest, relay } from './relay.js';
+import { type ProxyIdentity, RemoteApi } from './remote-api.js';
+
+export interface AggregatorOptions {
+  clock: Clock;
+  resolve: ResolveService;
+  /** Asked for when the first of them is there. */
+  identity: () => Promise<ProxyIdentity>;
+}
+
+/** Told of each change of what is served elsewhere; `undefined`: it no longer is. */
+export type RemoteListener = (groupVersion: string, remote: RemoteApi | undefined) => void;
+
+export class Aggregator {
+  readonly #options: AggregatorOptions;
+  /** By group and version: `metrics.k8s.io/v1beta1`. */
+  readonly #remotes = new Map<string, RemoteApi>();
+  readonly #listeners = new Set<RemoteListener>();
+  #identity: Promise<ProxyIdentity> | undefined;
+
+  constructor(options: AggregatorOptions) {
+    this.#options = options;
+  }
+
+  get remotes(): ReadonlyMap<string, RemoteApi> {
+    return this.#remotes;
+  }
+
+  onChange(listener: RemoteListener): void {
+    this.#listeners.add(listener);
+  }
+
+  /** The server of a resource, or of the list of what is in its group and version; undefined where that is this one. */
+  remoteOf({ resource, path }: RequestInfo): RemoteApi | undefined {
+    if (this.#remotes.size === 0) return undefined;
+    if (resource) return this.#remotes.get(`${resource.group}/${resource.version}`);
+    const [, root, group, version, ...rest] = path.split('/');
+    if (root !== 'apis' || !version || rest.some((part) => part !== '')) return undefined;
+    return this.#remotes.get(`${group}/${version}`);
+  }
+
+  relay(request: RelayRequest, remote: RemoteApi): Promise<Answer> {
+    return relay(request, { remote, clock: this.#options.clock });
+  }
+
+  /** Resolves when those that there are have been read; goes on with the informer. */
+  async follow(informers: InformerFactory): Promise<void> {
+    const informer = informers.of(apiServices);
+    const changed = (service: APIService) => void this.#update(service);
+    informer.onEvent({ added: changed, updated: changed, deleted: (service) => this.#remove(service) });
+    await informer.synced;
+    await this.#identity;
+  }
+
+  close(): void {
+    for (const remote of this.#remotes.values()) remote.close();
+  }
+
+  async #update(service: APIService): Promise<void> {
+    if (!service.spec.service) {
+      this.#remove(service);
+      return;
+    }
+    const key = groupVersionOf(service);
+    const known = this.#remotes.get(key);
+    if (known) known.update(service);
+    else {
+      const identity = await (this.#identity ??= this.#options.identity());
+      const newer = this.#remotes.get(key);
+      if (newer) newer.update(service);
+      else this.#remotes.set(key, new RemoteApi({ service, identity, resolve: this.#options.resolve }));
+    }
+    this.#tell(key);
+  }
+
+  #remove(service: APIService): void {
+    const key = groupVersionOf(service);
+    this.#remotes.get(key)?.close();
+    if (this.#remotes.delete(key)) this.#tell(key);
+  }
+
+  #tell(key: string): void {
+    const remote = this.#remotes.get(key);
+    for (const listener of this.#listeners) listener(key, remote);
+  }
+}
+
+function groupVersionOf({ spec }: APIService): string {
+  return `${spec.group ?? ''}/${spec.version ?? ''}`;
+}
