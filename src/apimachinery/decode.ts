@@ -187,7 +187,7 @@ function decodeShaped<T>(
   }
   try {
     const object = copyFree(given);
-    const unknown = shape.take(object);
+    const unknown = shape.take(object, { keepsNulls: target.words === 'converter' });
     if (fieldValidation === 'Ignore') return { object: object as T, warnings: [] };
     const repeated =
       origin.faults ?? (text === undefined ? [] : faultsOf(given, { plan: undefined, text, words: undefined }));

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { plain, quote, typeName } from './go-text.js';
+import { goSyntax, plain, quote, typeName } from './go-text.js';
 
 it('quotes as %q does', () => {
   expect(quote('plain "text" \\ ü')).toBe('"plain \\"text\\" \\\\ ü"');
@@ -10,6 +10,12 @@ it('quotes as %q does', () => {
 
 it('prints values as %v does', () => {
   expect(plain({ b: [1, 'x', null], a: { c: true } })).toBe('map[a:map[c:true] b:[1 x <nil>]]');
+});
+
+it('writes values as %#v does', () => {
+  expect(goSyntax({ b: [1, 'x'], a: null })).toBe(
+    'map[string]interface {}{"a":interface {}(nil), "b":[]interface {}{1, "x"}}',
+  );
 });
 
 it('names types as Go does', () => {

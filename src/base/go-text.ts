@@ -31,6 +31,16 @@ export function plain(value: Json | undefined): string {
   return `map[${keys.map((key) => `${key}:${plain(value[key])}`).join(' ')}]`;
 }
 
+/** `%#v` of a decoded JSON value. */
+export function goSyntax(value: Json): string {
+  if (value === null) return 'interface {}(nil)';
+  if (typeof value === 'string') return quote(value);
+  if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(', ')}}`;
+  if (typeof value !== 'object') return String(value);
+  const keys = Object.keys(value).sort();
+  return `map[string]interface {}{${keys.map((key) => `${quote(key)}:${goSyntax(value[key]!)}`).join(', ')}}`;
+}
+
 /** The Go type that JSON is decoded to when nothing is known of it. */
 export function typeName(value: Json | undefined): string {
   if (value === null || value === undefined) return '<nil>';

@@ -13,7 +13,7 @@ import { type Conflict, conflictError, conflictsOf } from './conflict.js';
 import { FieldSet } from './field-set.js';
 import { allowedByLastApplied, writeLastApplied } from './last-applied.js';
 import { decodeManagers, encodeManagers, type Manager, type Managers, managerId } from './managers.js';
-import { mergeApplied, withAppliedNulls } from './merge.js';
+import { mergeApplied } from './merge.js';
 import { type MapModel, modelOf } from './model.js';
 import { fieldsOf, withNamedFields, withoutFields } from './own-fields.js';
 import { comparable, comparisonsOf, type FieldWrite, neverOwned, trackChange } from './update.js';
@@ -88,8 +88,7 @@ async function attempt(apply: Apply, { model, managers, before }: Setting): Prom
   next.set(id, { ...self, time: last?.time, fields: applied });
 
   const merged = mergeApplied(before ?? {}, apply.applied, model);
-  const pruned = last ? await prune(merged, { last, managers: next, apply, model }) : merged;
-  const object = withAppliedNulls(pruned, apply.applied, model);
+  const object = last ? await prune(merged, { last, managers: next, apply, model }) : merged;
   const change = { before: before ?? {}, after: object, comparison: compare(before ?? {}, object, model) };
   const comparisons = await comparisonsOf(next.values(), change, apply);
   const held: { manager: Manager; fields: FieldSet }[] = [];

@@ -1,4 +1,5 @@
 /** Whether an applied configuration fits the schema, and names every list element once. */
+import { goSyntax, plain, typeName } from '#base/go-text.js';
 import type { Json } from '#base/json.js';
 import { isObject, type JsonObject } from '../patch.js';
 import { ElementProblem, listElement } from './list-element.js';
@@ -30,15 +31,18 @@ function check(value: Json, model: Model, place: Place): void {
 
 function checkScalar(value: Json, { scalar }: ScalarModel, place: Place): void {
   const type = typeof value;
-  if (scalar === 'numeric' && type !== 'number') report(place, `expected numeric (int or float), got ${goType(value)}`);
-  else if (scalar === 'string' && type !== 'string') report(place, `expected string, got ${brief(value)}`);
-  else if (scalar === 'boolean' && type !== 'boolean') report(place, `expected boolean, got ${brief(value)}`);
-  else if (scalar === 'untyped' && type === 'object') report(place, `expected any scalar, got ${brief(value)}`);
+  if (scalar === 'numeric' && type !== 'number')
+    report(place, `expected numeric (int or float), got ${typeName(value)}`);
+  else if (scalar === 'string' && type !== 'string')
+    report(place, `expected string, got &value.valueUnstructured{Value:${brief(value, goSyntax)}}`);
+  else if (scalar === 'boolean' && type !== 'boolean') report(place, `expected boolean, got &{${brief(value, plain)}}`);
+  else if (scalar === 'untyped' && type === 'object')
+    report(place, `expected any scalar, got &{${brief(value, plain)}}`);
 }
 
 function checkMap(value: Json, map: MapModel, place: Place): void {
   if (!isObject(value)) {
-    report(place, `expected map, got ${brief(value)}`);
+    report(place, `expected map, got &{${brief(value, plain)}}`);
     return;
   }
   for (const name of Object.keys(value)) {
@@ -51,7 +55,7 @@ function checkMap(value: Json, map: MapModel, place: Place): void {
 
 function checkList(value: Json, list: ListModel, place: Place): void {
   if (!Array.isArray(value)) {
-    report(place, `expected list, got ${brief(value)}`);
+    report(place, `expected list, got &{${brief(value, plain)}}`);
     return;
   }
   const seen = new Set<PathElement>();
@@ -85,13 +89,7 @@ function report({ prefix, problems }: Place, message: string): void {
   problems.push(prefix === '' ? message : `${prefix}: ${message}`);
 }
 
-function goType(value: Json): string {
-  if (Array.isArray(value)) return '[]interface {}';
-  if (typeof value === 'object') return 'map[string]interface {}';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
-}
-
-function brief(value: Json): string {
-  const text = JSON.stringify(value);
+function brief(value: Json, print: (value: Json) => string): string {
+  const text = print(value);
   return text.length > 100 ? `${text.slice(0, 100)}...` : text;
 }

@@ -11,41 +11,6 @@ export function mergeApplied(live: JsonObject, applied: JsonObject, model: Model
   return (merge(live, applied, model) ?? {}) as JsonObject;
 }
 
-/**
- * What was applied as null, and of whose fields none is left, is null rather than empty. Gives `object` when there is
- * no such thing.
- */
-export function withAppliedNulls(object: JsonObject, applied: JsonObject, model: Model): JsonObject {
-  return nullEmptied(object, applied, model) as JsonObject;
-}
-
-function nullEmptied(value: Json, applied: Json, model: Model): Json {
-  if (applied === null) return isEmpty(value) ? null : value;
-  const shape = shapeOf(model, value);
-  if (shape.kind === 'map' && isObject(value) && isObject(applied) && !shape.atomic) {
-    let changed: JsonObject | undefined;
-    for (const name of Object.keys(applied)) {
-      if (!Object.hasOwn(value, name)) continue;
-      const child = nullEmptied(value[name]!, applied[name]!, childModel(shape, name));
-      if (child === value[name]) continue;
-      changed ??= { ...value };
-      setKey(changed, name, child);
-    }
-    return changed ?? value;
-  }
-  if (shape.kind !== 'list' || shape.relation !== 'map' || !Array.isArray(value) || !Array.isArray(applied))
-    return value;
-  const wanted = indexElements(shape, applied);
-  return value.map((one) => {
-    const [match] = wanted.get(listElement(shape, one)) ?? [];
-    return match === undefined ? one : nullEmptied(one, match, shape.element);
-  });
-}
-
-function isEmpty(value: Json): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-}
-
 function merge(live: Json | undefined, applied: Json | undefined, model: Model): Json | undefined {
   const shape = shapeOf(model, applied ?? live);
   if (shape.kind === 'scalar') return applied === undefined ? live : applied;

@@ -67,40 +67,38 @@ function descend(model: Model | undefined, element: PathElement): Model | undefi
   return model.kind === 'list' ? model.element : undefined;
 }
 
-/** Without what the set names. What becomes empty by that stays, empty: somebody manages it, or it would be named. */
+/** Without what the set names. A map or list that loses all it has by that is null, as upstream has it. */
 export function withoutFields(value: JsonObject, set: FieldSet, model: Model): JsonObject {
   return (remove(value, set, model) ?? {}) as JsonObject;
 }
 
-function remove(value: Json, set: FieldSet, model: Model): Json | undefined {
+function remove(value: Json, set: FieldSet, model: Model): Json {
   const shape = shapeOf(model, value);
   if (shape.kind === 'list') return removeFromList(value, set, shape);
   if (shape.kind === 'map') return removeFromMap(value, set, shape);
   return value;
 }
 
-function removeFromMap(value: Json, set: FieldSet, map: MapModel): Json | undefined {
-  if (!isObject(value) || map.atomic) return undefined;
+function removeFromMap(value: Json, set: FieldSet, map: MapModel): Json {
+  if (!isObject(value) || map.atomic) return null;
   const kept: JsonObject = {};
   for (const name of Object.keys(value)) {
     const element = fieldElement(name);
     if (set.hasElement(element)) continue;
     const below = set.below(element);
-    const child = below.isEmpty ? value[name] : remove(value[name]!, below, childModel(map, name));
-    if (child !== undefined) setKey(kept, name, child);
+    setKey(kept, name, below.isEmpty ? value[name]! : remove(value[name]!, below, childModel(map, name)));
   }
-  return kept;
+  return Object.keys(kept).length > 0 ? kept : null;
 }
 
-function removeFromList(value: Json, set: FieldSet, list: ListModel): Json | undefined {
-  if (!Array.isArray(value) || list.relation === 'atomic') return undefined;
+function removeFromList(value: Json, set: FieldSet, list: ListModel): Json {
+  if (!Array.isArray(value) || list.relation === 'atomic') return null;
   const kept: Json[] = [];
   for (const one of value) {
     const element = listElement(list, one);
     if (set.hasElement(element)) continue;
     const below = set.below(element);
-    const child = below.isEmpty ? one : remove(one, below, list.element);
-    if (child !== undefined) kept.push(child);
+    kept.push(below.isEmpty ? one : remove(one, below, list.element));
   }
-  return kept;
+  return kept.length > 0 ? kept : null;
 }

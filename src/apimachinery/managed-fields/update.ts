@@ -89,8 +89,10 @@ export async function trackChange(
   const { manager: name, apiVersion, subresource = '', nowMs } = write;
   const entry: Omit<Manager, 'fields' | 'time'> = { name, operation: 'Update', apiVersion, subresource };
   const id = managerId(entry);
-  const previous = managers.get(id)?.fields ?? FieldSet.empty;
-  managers.set(id, { ...entry, time: formatTime(nowMs), fields: fields.union(previous) });
+  const previous = managers.get(id);
+  // Upstream brings over what a Scale's manager holds, and not when.
+  const time = subresource === 'scale' ? previous?.time : formatTime(nowMs);
+  managers.set(id, { ...entry, time, fields: fields.union(previous?.fields ?? FieldSet.empty) });
 }
 
 /** An object before and after, in the version of the request. */

@@ -19,9 +19,9 @@ export interface Shape {
   readonly model: MapModel | undefined;
   /**
    * Brings an object of a client into the shape, in place; gives the paths of the fields that are not part of it. Throws
-   * SchemaError for metadata that cannot be read.
+   * SchemaError for metadata that cannot be read. `keepsNulls` is for what an apply has made, whose nulls are judged.
    */
-  take(object: JsonObject): string[];
+  take(object: JsonObject, options?: { keepsNulls?: boolean }): string[];
   /** Fills in defaults, in place. */
   fill(object: JsonObject): void;
   /**
@@ -36,12 +36,12 @@ export function shapeFor(
   { table, keepsUnknown }: { table: SchemaTable; keepsUnknown: boolean },
 ): Shape {
   const plan = metadataPlan(table);
-  const bring = (object: JsonObject, lenient: boolean): string[] => {
+  const bring = (object: JsonObject, { lenient = false, keepsNulls = false }): string[] => {
     const metadata = coerceMetadata(object['metadata'] ?? {}, { plan, path: 'metadata', lenient });
     const unknown = metadata.unknown;
     if (!keepsUnknown) {
       unknown.push(...prune(object, schema ?? {}));
-      dropForbiddenNulls(object, schema);
+      if (!keepsNulls) dropForbiddenNulls(object, schema);
     }
     if (schema)
       unknown.push(
@@ -56,13 +56,13 @@ export function shapeFor(
     get model() {
       return schema && (model ??= structuralModel(schema, table));
     },
-    take: (object) => bring(object, false),
+    take: (object, options = {}) => bring(object, options),
     fill: (object) => {
       if (schema) applyDefaults(object, schema);
     },
     restore<T extends object>(object: T): T {
       const restored = copy(object) as unknown as JsonObject;
-      bring(restored, true);
+      bring(restored, { lenient: true });
       const metadata = restored['metadata'] as { generation?: number };
       metadata.generation ||= 1;
       if (schema) applyDefaults(restored, schema);
