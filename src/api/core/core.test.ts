@@ -157,7 +157,7 @@ describe('a Node', () => {
   test('has each taint once', () => {
     const taint = { key: 'a', effect: 'NoSchedule' };
     expect(texts(nodes.validate!(of({ spec: { taints: [taint, taint] } })))).toEqual([
-      'metadata.taints[1]: Duplicate value: {"key":"a","effect":"NoSchedule"}: taints must be unique by key and effect pair',
+      'metadata.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair',
     ]);
     expect(texts(nodes.validate!(of({ spec: { taints: [{ key: 'a', effect: 'x' }] } })))).toEqual([
       'metadata.taints[0].effect: Unsupported value: "x": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',

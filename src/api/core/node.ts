@@ -72,11 +72,16 @@ function* checkTaints(path: string, taints: readonly Taint[] | undefined): Field
     else yield* checkEnum(`${at}.effect`, taint.effect, taintEffects);
     const id = `${taint.key}:${taint.effect}`;
     if (seen.has(id)) {
-      const { type, body } = duplicate(at, taint);
+      const { type, body } = duplicate(at, goTaint(taint));
       yield new FieldError({ type, path: at, body: `${body}: taints must be unique by key and effect pair` });
     }
     seen.add(id);
   }
+}
+
+/** As upstream's own type shows itself, whose fields have Go's names. */
+function goTaint({ key = '', value = '', effect = '', timeAdded }: Taint) {
+  return { Key: key, Value: value, Effect: effect, TimeAdded: timeAdded ?? null };
 }
 
 function* checkAmounts({ status }: Node): FieldErrors {
@@ -114,7 +119,7 @@ function* checkNodeAddresses({ status }: Node): FieldErrors {
   const seen = new Set<string>();
   for (const { path, value } of each('status.addresses', status?.addresses)) {
     const id = `${value.type}/${value.address}`;
-    if (seen.has(id)) yield duplicate(path, value);
+    if (seen.has(id)) yield duplicate(path, { Type: value.type, Address: value.address });
     seen.add(id);
   }
 }

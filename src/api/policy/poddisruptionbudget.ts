@@ -35,7 +35,7 @@ export default defineResource<PodDisruptionBudget>({
 function* checkSpec(spec: PodDisruptionBudgetSpec): FieldErrors {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = spec;
   if (minAvailable !== undefined && maxUnavailable !== undefined)
-    yield invalidValue('spec', spec, 'minAvailable and maxUnavailable cannot be both set');
+    yield invalidValue('spec', goSpec(spec), 'minAvailable and maxUnavailable cannot be both set');
   for (const [path, value] of Object.entries({
     'spec.minAvailable': minAvailable,
     'spec.maxUnavailable': maxUnavailable,
@@ -46,6 +46,16 @@ function* checkSpec(spec: PodDisruptionBudgetSpec): FieldErrors {
   yield* validateLabelSelector(selector, 'spec.selector');
   const policies = ['AlwaysAllow', 'IfHealthyBudget'];
   yield* checkOptionalEnum('spec.unhealthyPodEvictionPolicy', unhealthyPodEvictionPolicy, policies);
+}
+
+/** As upstream's own type shows itself, whose fields have Go's names. */
+function goSpec({ minAvailable, selector, maxUnavailable, unhealthyPodEvictionPolicy }: PodDisruptionBudgetSpec) {
+  return {
+    MinAvailable: minAvailable,
+    Selector: selector ?? null,
+    MaxUnavailable: maxUnavailable,
+    UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy ?? null,
+  };
 }
 
 function* checkStatus({ status }: PodDisruptionBudget): FieldErrors {

@@ -85,14 +85,19 @@ function* checkClaimStatuses(path: string, { spec, status }: Pod): FieldErrors {
   }
 }
 
+/** As upstream's own type shows itself, whose fields have Go's names. */
+function goAddress({ ip }: { ip: string }) {
+  return { IP: ip };
+}
+
 function* checkAddresses(path: string, addresses: readonly { ip: string }[] = []): FieldErrors {
   for (const one of each(path, addresses)) yield* checkIp(one.path, one.value.ip ?? '');
   if (addresses.length < 2) return;
   if (!isDualStack(addresses.map(({ ip }) => ip)))
-    yield invalidValue(path, addresses, 'may specify no more than one IP for each IP family');
+    yield invalidValue(path, addresses.map(goAddress), 'may specify no more than one IP for each IP family');
   const seen = new Set<string>();
   for (const one of each(path, addresses)) {
-    if (seen.has(one.value.ip)) yield duplicate(one.path, one.value);
+    if (seen.has(one.value.ip)) yield duplicate(one.path, goAddress(one.value));
     seen.add(one.value.ip);
   }
 }
