@@ -14,6 +14,7 @@ import { deletionOrder } from './pod-deletion-order.js';
 import { availableInMs, isActive, isReady, isTerminating } from './pod-state.js';
 import { createPod, deletePod } from './pod-writes.js';
 import { type ControllerContext, defineController, type Requeue, watch } from './runtime.js';
+import { slowStart } from './slow-start.js';
 import { UnseenWrites } from './unseen-writes.js';
 
 /** How many pods one reconciliation creates or deletes at most. */
@@ -78,20 +79,6 @@ async function manage(replicaSet: ReplicaSet, active: Pod[], context: Context): 
     });
     const failure = (await Promise.allSettled(deletions)).find((result) => result.status === 'rejected');
     if (failure) throw failure.reason;
-  }
-}
-
-/**
- * Calls in batches of 1, 2, 4, ..., and stops at a batch with a failure: a template that the server refuses (a quota,
- * say) then costs one refused request rather than hundreds.
- */
-async function slowStart(count: number, call: () => Promise<void>): Promise<void> {
-  for (let left = count, batch = 1; left > 0; batch *= 2) {
-    const size = Math.min(batch, left);
-    const results = await Promise.allSettled(Array.from({ length: size }, call));
-    const failure = results.find((result) => result.status === 'rejected');
-    if (failure) throw failure.reason;
-    left -= size;
   }
 }
 

@@ -14,9 +14,8 @@ import type { Informer } from '#client/informer.js';
 import { candidatesOf, claim, controllerReference } from './claim.js';
 import { sameValue, valueHash } from './template-hash.js';
 
-/** On revisions and on the pods of them: the name of the revision on pods, its hash on revisions. */
+/** On pods: of which revision they are. A StatefulSet's have its name, a DaemonSet's its hash. */
 export const revisionLabel = 'controller-revision-hash';
-const hashLabel = 'controller.kubernetes.io/hash';
 
 /** An owner that has a template, and a history of it. */
 export interface Versioned extends KubeObject {
@@ -29,6 +28,8 @@ export interface HistoryContext<O extends Versioned> {
   owner: O;
   ownerResource: ResourceRef<O>;
   revisions: Informer<ControllerRevision>;
+  /** The label by which a revision says its hash: every kind has its own. */
+  hashLabel: string;
 }
 
 /** The owner's revisions, oldest first; orphans that its selector matches are adopted. */
@@ -87,7 +88,7 @@ export async function newestRevision<O extends Versioned>(
 }
 
 async function createRevision<O extends Versioned>(
-  { client, owner, ownerResource }: HistoryContext<O>,
+  { client, owner, ownerResource, hashLabel }: HistoryContext<O>,
   { revision, collisionCount }: NewestRevisionNumber,
 ): Promise<NewestRevision> {
   const { name: ownerName = '', namespace, annotations } = owner.metadata;

@@ -14,6 +14,12 @@ import * as testing from '#testing/index.js';
 
 export const nodeName = 'n1';
 
+/** The node that a daemon's pod names in its affinity. */
+function nodeMeantFor({ spec }: Pod): string | undefined {
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return required?.nodeSelectorTerms[0]?.matchFields?.[0]?.values?.[0];
+}
+
 export interface TestClusterOptions {
   /** How long a pod takes to be Ready once it exists; undefined: it never is. Default: 2 s. */
   readyAfterMs?: (pod: Pod) => number | undefined;
@@ -29,10 +35,11 @@ export class TestCluster {
   readonly errors: unknown[] = [];
   readonly #cluster: testing.TestCluster;
   readonly #stop = new AbortController();
+  readonly #nodes: string[] = [];
 
   static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
     const cluster = new TestCluster(await testing.startTestCluster({ nodes: 0, scheduler: false }));
-    await cluster.#addNode();
+    await cluster.addNode(nodeName);
     cluster.#runPods(options);
     void cluster.#heartbeats();
     await cluster.until(() => cluster.informers.of(pods).isSynced);
@@ -95,10 +102,12 @@ export class TestCluster {
     if (bugs.length > 0) throw new Error('a controller failed', { cause: bugs });
   }
 
-  async #addNode(): Promise<void> {
-    const metadata = { name: nodeName, labels: { 'topology.kubernetes.io/zone': 'z' } };
+  /** A node that is ready and stays so. */
+  async addNode(name: string, labels: Record<string, string> = {}): Promise<void> {
+    const metadata = { name, labels: { 'topology.kubernetes.io/zone': 'z', ...labels } };
     await this.client.of(nodes).create({ apiVersion: 'v1', kind: 'Node', metadata, spec: {} });
-    await this.#beat();
+    this.#nodes.push(name);
+    await this.#beat(name);
   }
 
   /** Set to true, the node's kubelet falls silent. */
@@ -107,13 +116,14 @@ export class TestCluster {
   async #heartbeats(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       await this.clock.sleep(10_000, this.#stop.signal).catch(() => {});
-      if (!this.#stop.signal.aborted && !this.isNodeSilent) await this.#unlessGone(() => this.#beat());
+      if (this.#stop.signal.aborted || this.isNodeSilent) continue;
+      for (const name of this.#nodes) await this.#unlessGone(() => this.#beat(name));
     }
   }
 
-  async #beat(): Promise<void> {
+  async #beat(name: string): Promise<void> {
     const patch = { status: { conditions: [this.#ready('True')] } };
-    await this.client.of(nodes).patch(nodeName, patch, { type: 'strategic', subresource: 'status' });
+    await this.client.of(nodes).patch(name, patch, { type: 'strategic', subresource: 'status' });
   }
 
   #ready(status: string) {
@@ -142,12 +152,13 @@ export class TestCluster {
     this.informers.of(pods).onEvent({ added: step, updated: step });
   }
 
-  async #bind({ metadata: { name = '', namespace } }: Pod): Promise<void> {
+  async #bind(pod: Pod): Promise<void> {
+    const { name = '', namespace } = pod.metadata;
     const body = {
       apiVersion: 'v1',
       kind: 'Binding',
       metadata: { name, namespace },
-      target: { kind: 'Node', name: nodeName },
+      target: { kind: 'Node', name: nodeMeantFor(pod) ?? nodeName },
     };
     await this.#unlessGone(() =>
       this.client.of(pods).subresource({ method: 'POST', name, namespace, subresource: 'binding', body }),

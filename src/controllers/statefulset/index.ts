@@ -72,7 +72,13 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
   const selector = labelSelectorFrom(set.spec.selector);
   const candidates = candidatesOf(informers.of(pods), set).filter((pod) => ordinalOf(set, pod) !== undefined);
   const mine = await claim({ client, owner: set, ownerResource: statefulSets, selector, resource: pods, candidates });
-  const history = { client, owner: set, ownerResource: statefulSets, revisions: informers.of(controllerRevisions) };
+  const history = {
+    client,
+    owner: set,
+    ownerResource: statefulSets,
+    revisions: informers.of(controllerRevisions),
+    hashLabel: 'controller.kubernetes.io/hash',
+  };
   const revisions = await revisionsOf(history);
   const { newest, current, collisionCount } = await currentAndNewest(history, revisions, state.revisions);
   const names = { current: current.metadata.name ?? '', update: newest.metadata.name ?? '' };

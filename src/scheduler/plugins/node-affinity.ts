@@ -1,8 +1,9 @@
 /** NodeAffinity: nodeSelector and required node affinity filter, preferred node affinity scores. */
+
+import { matchesNodeSelector, matchesTerm } from '#api/core/node-selector.js';
 import type { NodeSelectorTerm } from '#api/gen/core-v1.js';
 import { definePlugin } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
-import { matchesNodeSelector, matchesTerm } from '../node-selector.js';
 
 export default definePlugin<Required>({
   name: 'NodeAffinity',

@@ -4,12 +4,12 @@
  * https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
  */
 
+import { matchesNodeSelector } from '#api/core/node-selector.js';
 import { anyTolerates } from '#api/core/tolerations.js';
 import type { Pod, TopologySpreadConstraint } from '#api/gen/core-v1.js';
 import { type LabelSelector, labelSelectorFrom } from '#apimachinery/selectors.js';
 import { definePlugin, type Snapshot } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
-import { matchesNodeSelector } from '../node-selector.js';
 
 export interface Constraint {
   key: string;
