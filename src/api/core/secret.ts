@@ -7,6 +7,7 @@ import { check, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { checkFrozen } from './configmap.js';
+import { keyPairProblem } from './tls-pair.js';
 
 const bytesMax = 1024 * 1024;
 const accountNameAnnotation = 'kubernetes.io/service-account.name';
@@ -24,6 +25,7 @@ export default defineResource<Secret>({
     ...validateImmutable('type', { value: secret.type, old: old.type }),
     ...checkFrozen(secret, old, ['data']),
   ],
+  warnings,
   columns: [
     nameColumn,
     { name: 'Type', type: 'string', cell: ({ type }) => type ?? '' },
@@ -40,6 +42,14 @@ function setDefaults(secret: Secret): void {
     secret.data[key] = Buffer.from(text, 'utf8').toString('base64');
   }
   delete secret.stringData;
+}
+
+/** A server that finds no pair in such a secret serves nothing; say so early. */
+function warnings({ type, data = {} }: Secret): string[] {
+  if (type !== 'kubernetes.io/tls') return [];
+  const text = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString('latin1');
+  const problem = keyPairProblem({ certificates: text('tls.crt'), key: text('tls.key') });
+  return problem ? [problem] : [];
 }
 
 function* checkContents({ data = {} }: Secret): FieldErrors {
