@@ -1,6 +1,5 @@
 /** What is answered to bodies with faults, as callers over HTTP see it. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Outcome } from './call.js';
 import { call, statusOf } from './test-call.js';
 import { startTestServer } from './test-server.js';
 

@@ -237,7 +237,13 @@ class Http implements ApiServer {
       target,
       headers,
       rawHeaders,
-      credentials: { certificate: certificateOf(socket), bearerToken: bearerTokenOf(headers), rawHeaders, target },
+      credentials: {
+        certificate: certificateOf(socket),
+        bearerToken: bearerTokenOf(headers),
+        headers,
+        rawHeaders,
+        target,
+      },
       source: socket?.remoteAddress ?? '',
       readBody: async () => ({ bytes: await readBody(exchange, this.#options.clock) }),
       get signal() {

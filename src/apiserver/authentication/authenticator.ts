@@ -15,7 +15,9 @@ export interface Credentials {
   certificate?: Uint8Array;
   /** The token of an `Authorization: Bearer` header, or of the WebSocket protocol base64url.bearer.authorization.k8s.io. */
   bearerToken?: string;
-  /** Header names and values in turn, as sent: a proxy in front tells its caller by them. */
+  /** By these a proxy in front tells its caller; names in lower case. */
+  headers?: Readonly<Record<string, string | undefined>>;
+  /** The same, names and values in turn, as sent. */
   rawHeaders?: readonly string[];
   /** Path and query, for anonymous callers, who may be let in on some paths only. */
   target?: string;
