@@ -99,7 +99,10 @@ const splitting: Estimate = (call) => {
   if (!call.target) return undefined;
   const size = sizeOf(call.target, call);
   const limit = literalInt(call.args[1]);
-  return { cost: scaled(size, 2 * textFactor), size: { min: 0, max: limit ?? size.max } };
+  return {
+    cost: scaled(size, 2 * textFactor),
+    size: { min: 0, max: limit === undefined ? size.max : limit < 0 ? unlimited : limit },
+  };
 };
 
 const joining: Estimate = (call) => {
@@ -194,7 +197,7 @@ const kubernetes = new Map<string, Estimate>([
 
 function literalInt(part: EstimatedPart | undefined): number | undefined {
   const value = part?.expr?.kind === 'literal' ? part.expr.value : undefined;
-  return typeof value === 'number' ? value : undefined;
+  return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : undefined;
 }
 
 const nonNegative = (value: number | undefined): number | undefined =>

@@ -37,15 +37,11 @@ export const isConversion = (name: string): boolean => conversions.has(name);
 export function implementation(plan: CallPlan): Step {
   const { expr, steps, cost } = plan;
   const call = choose(plan);
-  checkPattern(plan);
-  switch (steps.length) {
-    case 1:
-      return unary(call, steps[0]!, cost);
-    case 2:
-      if (expr.overloads?.[0] !== 'string_format') return binary(call, steps[0]!, steps[1]!, cost);
-      break;
-  }
-  return variadic(call, steps, cost);
+  const [first, second] = steps;
+  if (steps.length === 1) return unary(call, first!, cost);
+  // What upstream compiles beforehand becomes a call like those with three arguments, which stop at the first error.
+  const isCompiled = expr.overloads?.[0] === 'string_format' || hasConstantPattern(plan);
+  return steps.length === 2 && !isCompiled ? binary(call, first!, second!, cost) : variadic(call, steps, cost);
 }
 
 function choose({ expr, environment, operands }: CallPlan): Implementation {
@@ -76,13 +72,14 @@ function isCertain(actual: Type, declared: Type): boolean {
 
 const hasDyn = (type: Type): boolean => type.kind === 'dyn' || type.kind === 'error' || type.parameters.some(hasDyn);
 
-/** A constant pattern that is none is told before any evaluation. */
-function checkPattern({ expr, plans }: CallPlan): void {
-  if (!['matches', 'find', 'findAll'].includes(expr.name)) return;
+/** Throws a PlanError for a constant pattern that is none. */
+function hasConstantPattern({ expr, plans }: CallPlan): boolean {
+  if (!['matches', 'find', 'findAll'].includes(expr.name)) return false;
   const pattern = plans[1];
-  if (!pattern || !isConstant(pattern) || typeof pattern.constant !== 'string') return;
+  if (!pattern || !isConstant(pattern) || typeof pattern.constant !== 'string') return false;
   const compiled = compilePattern(pattern.constant);
   if (compiled instanceof CelError) throw new PlanError(compiled.message);
+  return true;
 }
 
 /**

@@ -342,11 +342,12 @@ function computedSelection({ operand, key, isOptional }: { operand: Step; key: S
     const value = operand(frame);
     if (value instanceof CelError) return value;
     const wanted = key(frame);
-    if (wanted instanceof CelError) return wanted;
-    if (isOptional || value instanceof Optional)
+    if (isOptional || value instanceof Optional) {
+      if (wanted instanceof CelError) return wanted;
       return throughOptional(value, (held) => qualifyCharged(frame, held, wanted));
+    }
     charge(frame, 1);
-    return qualify(value, wanted);
+    return wanted instanceof CelError ? wanted : qualify(value, wanted);
   };
 }
 

@@ -44,7 +44,7 @@ function unitOffset(text: string, index: number): number {
 function indexOf(text: string, part: string, offset: number): Result {
   if (offset < 0) return outOfRange(offset);
   const length = codePointCount(text);
-  if (part === '') return Math.min(offset, length);
+  if (part === '') return offset > length ? length : offset;
   if (offset >= length) return -1;
   return position(text, text.indexOf(part, unitOffset(text, offset)));
 }
@@ -56,14 +56,15 @@ function lastIndexOf(text: string, part: string, offset?: number): Result {
     return length === 0 ? -1 : position(text, text.lastIndexOf(part));
   }
   if (offset < 0) return outOfRange(offset);
-  if (part === '') return Math.min(offset, length);
+  if (part === '') return offset > length ? length : offset;
   return offset >= length ? -1 : position(text, text.lastIndexOf(part, unitOffset(text, offset)));
 }
 
 const position = (text: string, units: number): number => (units < 0 ? -1 : codePointCount(text.slice(0, units)));
 
 function replace(text: string, options: { old: string; fresh: string; countMax: number }): string {
-  const { old, fresh, countMax } = options;
+  const { old, fresh } = options;
+  const countMax = Number(options.countMax);
   if (old === '') return spread(text, fresh, countMax < 0 ? Number.POSITIVE_INFINITY : countMax);
   const parts = splitUpTo(text, old, countMax < 0 ? -1 : countMax + 1);
   checkTextLength(text.length + parts.length * fresh.length);
@@ -133,11 +134,7 @@ type Text = (text: string, a: never, b: never, c: never) => Result;
 
 /** An overload whose receiver is a text. The types of the arguments are looked at before the call. */
 function onText(id: string, args: readonly Type[], result: Type, call: Text) {
-  const untyped = call as (...args: Value[]) => Result;
-  // No text is so long that the exact value of a huge position mattered.
-  return member(id, [stringType, ...args], result, (...values) =>
-    untyped(...values.map((value) => (typeof value === 'bigint' ? Number(value) : value))),
-  );
+  return member(id, [stringType, ...args], result, call as (...args: Value[]) => Result);
 }
 
 function textFunction(name: string, id: string, call: (text: string) => string): FunctionDeclaration {
