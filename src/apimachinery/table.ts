@@ -87,10 +87,19 @@ export function tableOf<T extends KubeObject>(options: TableOptions<T>): Table {
     apiVersion: `meta.k8s.io/${version}`,
     metadata,
     columnDefinitions: headers ? columns.map(definitionOf) : null,
-    rows: objects.map((object) => ({
-      cells: columns.map((column) => column.cell(object, { nowMs }) ?? null),
-      object: rowObject(object, { includeObject, version }),
-    })),
+    rows: objects.map((object) => tableRow(object, { columns, nowMs, includeObject, version })),
+  };
+}
+
+export function tableRow<T extends KubeObject>(
+  object: T,
+  options: Pick<TableOptions<T>, 'columns' | 'nowMs' | 'includeObject' | 'version'>,
+): TableRow {
+  const { nowMs, includeObject = 'Metadata', version = 'v1' } = options;
+  const columns: readonly TableColumn<T>[] = options.columns ?? defaultColumns;
+  return {
+    cells: columns.map((column) => column.cell(object, { nowMs }) ?? null),
+    object: rowObject(object, { includeObject, version }),
   };
 }
 

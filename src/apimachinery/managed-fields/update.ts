@@ -75,6 +75,7 @@ export async function trackChange(
   write: Omit<FieldWrite, 'schema'>,
 ): Promise<void> {
   const comparisons = await comparisonsOf(managers.values(), change, write);
+  const held = [...managers.values()];
   for (const [id, manager] of managers) {
     const comparison = comparisons.get(manager.apiVersion);
     const fields = comparison
@@ -87,6 +88,8 @@ export async function trackChange(
   const fields = modified.union(added).difference(neverOwned);
   if (fields.isEmpty) return;
   const { manager: name, apiVersion, subresource = '', nowMs } = write;
+  // Upstream tracks a Scale by itself, and what nobody manages of an object it does not begin to track by an update.
+  if (subresource === 'scale' && held.every((one) => one.fields.intersection(fields).isEmpty)) return;
   const entry: Omit<Manager, 'fields' | 'time'> = { name, operation: 'Update', apiVersion, subresource };
   const id = managerId(entry);
   const previous = managers.get(id);

@@ -4,18 +4,18 @@
  */
 import type { KubeObject, ListMeta } from '#apimachinery/object.js';
 import { encodeProtobuf, hasProtobuf } from '#apimachinery/protobuf/envelope.js';
-import { messagePlanOf } from '#apimachinery/protobuf/message-plan.js';
+import { type MessagePlan, messagePlanOf } from '#apimachinery/protobuf/message-plan.js';
 import { BackwardWriter, wireType } from '#apimachinery/protobuf/wire.js';
 import { writeMessage } from '#apimachinery/protobuf/write-message.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
+import type { MetaVersion } from '#apimachinery/table.js';
+import { Turns } from '#base/turns.js';
 import type { Answer } from '../call.js';
 import type { Stored } from '../registry/stored.js';
 
 const metaPackage = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 /** Kinds of the machinery, whose apiVersion does not name their package. */
 const metaKinds = new Set(['Status', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
-/** Objects encoded before other requests get a turn. */
-const encodedInARow = 100;
 
 export function servesProtobuf(schemas: SchemaTable, kind: { group: string; version: string; kind: string }): boolean {
   const type = schemas.kind(kind);
@@ -40,29 +40,56 @@ export function encodeStoredBody(schemas: SchemaTable, stored: Stored): Uint8Arr
 const messages = new WeakMap<Stored, Uint8Array>();
 
 /** Parts of one body: the envelope, the list's metadata (field 1) and its items (field 2 each). */
-export async function encodeList(
-  schemas: SchemaTable,
-  { resource, version, items, metadata }: Extract<Answer, { type: 'list' }>,
-): Promise<Uint8Array[]> {
+export function encodeList(schemas: SchemaTable, answer: Extract<Answer, { type: 'list' }>): Promise<Uint8Array[]> {
+  const { resource, version, items, metadata } = answer;
   const { group } = resource;
   const type = schemas.kind({ group, version: version.slice(version.indexOf('/') + 1), kind: resource.kind });
   const plan = type && messagePlanOf(schemas, type.name);
   if (!plan) throw new TypeError(`${version} ${resource.kind} has no protobuf form`);
+  const itemAt = (index: number) => {
+    const stored = items[index]!;
+    let message = messages.get(stored);
+    if (!message) messages.set(stored, (message = itemOf(plan, stored.object)));
+    return message;
+  };
+  const list = { apiVersion: version, kind: resource.listKind, metadata, length: items.length };
+  return encodeItems(schemas, list, itemAt);
+}
+
+/** A PartialObjectMetadataList. */
+export function encodePartialList(
+  schemas: SchemaTable,
+  { items, metadata }: Extract<Answer, { type: 'list' }>,
+  version: MetaVersion,
+): Promise<Uint8Array[]> {
+  const plan = messagePlanOf(schemas, `${metaPackage}.PartialObjectMetadata`)!;
+  const apiVersion = `meta.k8s.io/${version}`;
+  const list = { apiVersion, kind: 'PartialObjectMetadataList', metadata, length: items.length };
+  return encodeItems(schemas, list, (index) => itemOf(plan, { metadata: items[index]!.object.metadata }));
+}
+
+function itemOf(plan: MessagePlan, object: object): Uint8Array {
+  const writer = new BackwardWriter();
+  writeMessage(writer, plan, object);
+  writer.close(2, 0);
+  return Buffer.from(writer.finish());
+}
+
+async function encodeItems(
+  schemas: SchemaTable,
+  { apiVersion, kind, metadata, length }: { apiVersion: string; kind: string; metadata: ListMeta; length: number },
+  itemAt: (index: number) => Uint8Array,
+): Promise<Uint8Array[]> {
   const parts: Uint8Array[] = [encodeListMeta(schemas, metadata)];
   let bytes = parts[0]!.length;
-  for (const [index, stored] of items.entries()) {
-    if (index % encodedInARow === encodedInARow - 1) await new Promise<void>((resolve) => setImmediate(resolve));
-    let message = messages.get(stored);
-    if (!message) {
-      const writer = new BackwardWriter();
-      writeMessage(writer, plan, stored.object);
-      writer.close(2, 0);
-      messages.set(stored, (message = Buffer.from(writer.finish())));
-    }
+  const turns = new Turns();
+  for (let index = 0; index < length; index++) {
+    const message = itemAt(index);
     parts.push(message);
     bytes += message.length;
+    if (turns.isOver) await turns.next();
   }
-  return [envelopeHead({ apiVersion: version, kind: resource.listKind, bytes }), ...parts];
+  return [envelopeHead({ apiVersion, kind, bytes }), ...parts];
 }
 
 function encodeListMeta(schemas: SchemaTable, metadata: ListMeta): Uint8Array {

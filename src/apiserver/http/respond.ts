@@ -9,13 +9,15 @@ import { createGzip } from 'node:zlib';
 import type { AnyResource } from '#api/resource.js';
 import { type KubeObject, type ListMeta, parseApiVersion } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
-import { partialObjectMetadata, tableOf } from '#apimachinery/table.js';
+import { partialObjectMetadata, tableOf, tableRow } from '#apimachinery/table.js';
+import { formatYaml } from '#base/yaml.js';
 import type { Answer, Outcome } from '../call.js';
 import { classificationHeaders } from '../flow-control/classification.js';
 import { contentTypes, includeObjectOf, type Media } from '../media.js';
 import { objectsOf } from '../registry/stored.js';
 import type { Exchange } from './exchange.js';
-import { encodeBody, encodeList, encodeStoredBody, servesProtobuf } from './protobuf.js';
+import { encodeListDocument, type ListDocument } from './list-document.js';
+import { encodeBody, encodeList, encodePartialList, encodeStoredBody, servesProtobuf } from './protobuf.js';
 
 /** Shorter answers are not worth compressing (upstream's threshold). */
 const gzipBytesMin = 128 * 1024;
@@ -82,18 +84,49 @@ async function encode(
   media: Media,
   options: RespondOptions,
 ): Promise<Uint8Array[]> {
-  if (answer.type === 'list' && (media.as || media.format !== 'json')) await objectsOf(answer.items);
-  if (media.as && !isFailure(answer))
-    return [await encodeValue(transformed(answer, media.as, options), media, options)];
+  if (answer.type === 'list') return encodeListed(answer, media, options);
+  if (media.as && !isFailure(answer)) return [encodeValue(transformed(answer, media.as, options), media, options)];
   if (media.format === 'json' && !media.pretty) {
     if (answer.type === 'stored') return [answer.stored.line];
-    if (answer.type === 'list') return listParts(answer, isTyped(answer, options));
   }
-  if (media.format === 'protobuf') {
-    if (answer.type === 'stored') return [encodeStoredBody(options.schemas, answer.stored)];
-    if (answer.type === 'list') return encodeList(options.schemas, answer);
+  if (media.format === 'protobuf' && answer.type === 'stored')
+    return [encodeStoredBody(options.schemas, answer.stored)];
+  return [encodeValue(plainOf(answer, options), media, options)];
+}
+
+/** Stored bytes where they are what is wanted; else one element after the other, so that others have their turn. */
+async function encodeListed(answer: Listed, media: Media, options: RespondOptions): Promise<Uint8Array[]> {
+  const { as, format } = media;
+  if (as && answer.items.length === 0) return [encodeValue(transformed(answer, as, options), media, options)];
+  if (format === 'protobuf')
+    return as ? encodePartialList(options.schemas, answer, as.version) : encodeList(options.schemas, answer);
+  if (!as && format === 'json' && !media.pretty) return listParts(answer, isTyped(answer, options));
+  return encodeListDocument(documentOf(answer, as, options), media);
+}
+
+function documentOf(answer: Listed, as: Media['as'], options: RespondOptions): ListDocument {
+  const { resource, version, metadata, items } = answer;
+  const { length } = items;
+  const objectAt = (index: number) => items[index]!.object;
+  if (!as) {
+    const typed = isTyped(answer, options);
+    const head = { kind: resource.listKind, apiVersion: version, metadata: listMeta(resource, metadata) };
+    const element = (index: number) => (typed ? withoutType(objectAt(index)) : objectAt(index));
+    return { head, key: 'items', length, element };
   }
-  return [await encodeValue(plainOf(answer, options), media, options)];
+  const apiVersion = `meta.k8s.io/${as.version}`;
+  if (as.kind === 'Table') {
+    const { columns } = resource;
+    const row = { columns, nowMs: options.nowMs, includeObject: includeObjectOf(options.query), version: as.version };
+    const { rows: _, ...head } = tableOf({ ...row, objects: [], metadata });
+    return { head, key: 'rows', length, element: (index) => tableRow(objectAt(index), row) };
+  }
+  const head = { kind: 'PartialObjectMetadataList', apiVersion, metadata };
+  return { head, key: 'items', length, element: (index) => partialObjectMetadata(objectAt(index), as.version) };
+}
+
+function withoutType({ kind: _, apiVersion: __, ...object }: KubeObject): object {
+  return object;
 }
 
 const comma = Buffer.from(',');
@@ -128,10 +161,8 @@ function afterType(json: Buffer): Uint8Array {
 function plainOf(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>, options: RespondOptions): object {
   if (answer.type === 'stored') return answer.stored.object;
   if (answer.type === 'value') return answer.value;
-  const { resource, version, metadata, items } = answer;
-  const typed = isTyped(answer, options);
-  const plain = items.map(({ object }) => (typed ? { ...object, kind: undefined, apiVersion: undefined } : object));
-  return { kind: resource.listKind, apiVersion: version, metadata: listMeta(resource, metadata), items: plain };
+  const { head, element } = documentOf(answer, undefined, options);
+  return { ...head, items: answer.items.map((_, index) => element(index)) };
 }
 
 /** Lists of custom resources tell that nothing follows. */
@@ -177,12 +208,9 @@ function shown(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): 
   return 'items' in answer.value ? (answer.value.items as KubeObject[]) : [answer.value as KubeObject];
 }
 
-async function encodeValue(value: object, { format, pretty }: Media, { schemas }: RespondOptions): Promise<Uint8Array> {
+function encodeValue(value: object, { format, pretty }: Media, { schemas }: RespondOptions): Uint8Array {
   if (format === 'protobuf') return encodeBody(schemas, value as KubeObject);
-  if (format === 'yaml') {
-    const { formatYaml } = await import('#base/yaml.js');
-    return Buffer.from(formatYaml(value));
-  }
+  if (format === 'yaml') return Buffer.from(formatYaml(value));
   return Buffer.from(`${JSON.stringify(value, undefined, pretty ? 2 : undefined)}\n`);
 }
 
@@ -195,7 +223,7 @@ async function send(
   let bytes = 0;
   for (const part of parts) bytes += part.length;
   const compress =
-    bytes > gzipBytesMin && !headers['content-encoding'] && /\bgzip\b/.test(exchange.headers['accept-encoding'] ?? '');
+    bytes > gzipBytesMin && !headers['content-encoding'] && takesGzip(exchange.headers['accept-encoding'] ?? '');
   if (compress) {
     headers['content-encoding'] = 'gzip';
     headers['vary'] = 'Accept-Encoding';
@@ -213,6 +241,11 @@ async function send(
   }
   if (parts.length === 1) out.end(parts[0]);
   else await writeParts(out, parts, exchange);
+}
+
+/** Upstream knows the word alone, without a quality. */
+function takesGzip(encodings: string): boolean {
+  return encodings.split(',').some((one) => one.trim() === 'gzip');
 }
 
 /** In slices, each after the one before has been taken. */

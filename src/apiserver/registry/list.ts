@@ -3,6 +3,7 @@
  * `limit` and `continue` mean together: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
  */
 import { StatusError } from '#apimachinery/errors.js';
+import { Turns } from '#base/turns.js';
 import { type Entry, StoreError } from '#storage/store.js';
 import { decodeToken, encodeToken, type PageStart } from './continue-token.js';
 import { type ResourceContext, readCurrent, statusOfStoreError } from './resource-context.js';
@@ -29,8 +30,6 @@ export interface ListResult {
   remainingItemCount?: number;
 }
 
-/** Objects decoded, to see whether they are wanted, before other requests get a turn. */
-const decodedInARow = 200;
 /** Entries that one read of the store asks for when it is not known how many of them are wanted. */
 const pageEntriesMin = 500;
 
@@ -95,9 +94,10 @@ export function rangePrefix({ prefix, resource }: ResourceContext, namespace: st
 async function chosen(all: Stored[], selection: Selection): Promise<Stored[]> {
   if (selection.isEverything) return all;
   const items: Stored[] = [];
-  for (const [index, stored] of all.entries()) {
-    if (index % decodedInARow === decodedInARow - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+  const turns = new Turns();
+  for (const stored of all) {
     if (selection.matches(stored.object)) items.push(stored);
+    if (turns.isOver) await turns.next();
   }
   return items;
 }
@@ -107,6 +107,7 @@ async function listPage(context: ResourceContext, request: ListRequest, start: P
   const { namespace, selection, limit } = request;
   const prefix = rangePrefix(context, namespace);
   const items: Stored[] = [];
+  const turns = new Turns();
   let { revision } = start;
   let after = start.after === undefined ? undefined : `${prefix}${start.after}`;
   for (;;) {
@@ -120,6 +121,7 @@ async function listPage(context: ResourceContext, request: ListRequest, start: P
       const stored = opened[index]!;
       if (selection.isEverything || selection.matches(stored.object)) items.push(stored);
       after = entry.key;
+      if (turns.isOver) await turns.next();
       const remaining = page.remaining + page.entries.length - index - 1;
       if (items.length !== limit || remaining === 0) continue;
       const token = encodeToken({ revision, after: after.slice(prefix.length) });

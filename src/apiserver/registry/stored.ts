@@ -6,6 +6,7 @@
 
 import type { KubeObject } from '#apimachinery/object.js';
 import { freeze } from '#base/json.js';
+import { Turns } from '#base/turns.js';
 import type { Entry } from '#storage/store.js';
 
 /** How a resource's objects differ from their stored form, when they do (`storedAs` of a definition). */
@@ -155,15 +156,13 @@ function inOrder({ kind, apiVersion, metadata, ...rest }: KubeObject): KubeObjec
   return { kind, apiVersion, metadata: { ...metadata }, ...rest };
 }
 
-/** Objects decoded before other requests get a turn. */
-const decodedInARow = 200;
-
 /** The objects of a list that may be long. */
 export async function objectsOf(items: readonly Stored[]): Promise<KubeObject[]> {
   const objects: KubeObject[] = [];
-  for (const [index, stored] of items.entries()) {
-    if (index % decodedInARow === decodedInARow - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+  const turns = new Turns();
+  for (const stored of items) {
     objects.push(stored.object);
+    if (turns.isOver) await turns.next();
   }
   return objects;
 }
