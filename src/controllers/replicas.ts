@@ -1,0 +1,179 @@
+/**
+ * Keeps the declared number of pods of one template, creating, deleting, adopting and letting go: the work of ReplicaSets
+ * and of the older ReplicationControllers, which say their selector in another form.
+ */
+
+import pods from '#api/core/pod/index.js';
+import type { ReplicaSetStatus } from '#api/gen/apps-v1.js';
+import type { Pod, PodTemplateSpec } from '#api/gen/core-v1.js';
+import type { ResourceRef } from '#api/resource.js';
+import { isReason } from '#apimachinery/errors.js';
+import { controllerOf, formatTime, type KubeObject } from '#apimachinery/object.js';
+import { type LabelSelector, labelSelectorFromMap } from '#apimachinery/selectors.js';
+import { equal } from '#base/json.js';
+import { keyOf } from '#client/informer.js';
+import { candidatesOf, claim, controlledBy } from './claim.js';
+import { deletionOrder } from './pod-deletion-order.js';
+import { availableInMs, isActive, isReady, isTerminating } from './pod-state.js';
+import { createPod, deletePod } from './pod-writes.js';
+import { type ControllerContext, type ControllerSpec, type Requeue, watch } from './runtime.js';
+import { slowStart } from './slow-start.js';
+import { UnseenWrites } from './unseen-writes.js';
+
+/** How many pods one reconciliation creates or deletes at most. */
+const burstMax = 500;
+
+export interface ReplicaOwner extends KubeObject {
+  spec: { replicas?: number; minReadySeconds?: number; template?: PodTemplateSpec };
+  status?: ReplicaSetStatus;
+}
+
+export interface ReplicaKind<O extends ReplicaOwner> {
+  resource: ResourceRef<O>;
+  selectorOf: (owner: O) => LabelSelector;
+  /** Whether the status says how many pods are going. */
+  countsTerminating: boolean;
+}
+
+interface Context<O extends ReplicaOwner> extends ControllerContext<UnseenWrites<Pod>>, ReplicaKind<O> {}
+
+export function keepReplicas<O extends ReplicaOwner>(
+  kind: ReplicaKind<O>,
+): Omit<ControllerSpec<O, UnseenWrites<Pod>>, 'name'> {
+  const { resource, selectorOf } = kind;
+  return {
+    for: resource,
+    owns: [pods],
+    state: ({ clock, informers }) => new UnseenWrites({ clock, informer: informers.of(pods) }),
+    watches: ({ informers }) => [
+      // A pod without a controller may be one to adopt.
+      watch(pods, (pod, { type }) => {
+        if (type === 'deleted' || controllerOf(pod)) return [];
+        const candidates = informers.of(resource).inNamespace(pod.metadata.namespace ?? '');
+        return candidates.filter((one) => selectorOf(one).matches(pod.metadata.labels)).map(keyOf);
+      }),
+    ],
+    reconcile: ({ key }, context) => reconcile(key, { ...context, ...kind }),
+  };
+}
+
+async function reconcile<O extends ReplicaOwner>(key: string, context: Context<O>): Promise<Requeue | undefined> {
+  const { informers, client, clock, state, resource } = context;
+  const owner = informers.of(resource).get(key);
+  if (!owner) return undefined;
+  const { uid = '', deletionTimestamp } = owner.metadata;
+  const pendingMs = state.pendingMs(uid);
+  const candidates = candidatesOf(informers.of(pods), owner);
+  const selector = context.selectorOf(owner);
+  const request = { client, owner, ownerResource: resource, selector, resource: pods };
+  const active = await claim({ ...request, candidates: candidates.filter(isActive) });
+  const terminating = candidates.filter((pod) => isTerminating(pod) && controllerOf(pod)?.uid === uid);
+
+  let failure: unknown;
+  if (pendingMs === undefined && !deletionTimestamp) {
+    failure = await manage(owner, active, context).catch((error) => error);
+  }
+  const status = nextStatus(owner, { active, terminating, failure, nowMs: clock.now() });
+  if (!context.countsTerminating) delete status.terminatingReplicas;
+  await writeStatus(owner, status, context);
+  if (failure) throw failure;
+  return pendingMs === undefined ? nextAvailability(owner, active, clock.now()) : { afterMs: pendingMs };
+}
+
+/** Creates what is missing, deletes what is too many. Throws the first failure after trying. */
+async function manage<O extends ReplicaOwner>(owner: O, active: Pod[], context: Context<O>): Promise<void> {
+  const missing = (owner.spec.replicas ?? 1) - active.length;
+  const { state } = context;
+  const ownerUid = owner.metadata.uid ?? '';
+  if (missing > 0) {
+    await slowStart(Math.min(missing, burstMax), async () => {
+      const template = owner.spec.template!;
+      const pod = await createPod({ owner, ownerResource: context.resource, template, context });
+      if (pod) state.wrote(ownerUid, pod);
+    });
+  } else if (missing < 0) {
+    const related = relatedPods(owner, context);
+    const order = deletionOrder(active, { related, nowMs: context.clock.now() });
+    const deletions = order.slice(0, Math.min(-missing, burstMax)).map(async (pod) => {
+      if (await deletePod({ owner, pod, context })) state.deleted(ownerUid, pod);
+    });
+    const failure = (await Promise.allSettled(deletions)).find((result) => result.status === 'rejected');
+    if (failure) throw failure.reason;
+  }
+}
+
+/** The active pods of all siblings under the same owner: of crowded nodes, pods go first. */
+function relatedPods<O extends ReplicaOwner>(owner: O, { informers, resource }: Context<O>): Pod[] {
+  const parent = controllerOf(owner);
+  const siblings = parent ? controlledBy(informers.of(resource), parent.uid) : [owner];
+  return siblings.flatMap((one) => controlledBy(informers.of(pods), one.metadata.uid ?? '')).filter(isActive);
+}
+
+function nextStatus(
+  owner: ReplicaOwner,
+  { active, terminating, failure, nowMs }: { active: Pod[]; terminating: Pod[]; failure: unknown; nowMs: number },
+): ReplicaSetStatus {
+  const { spec, status, metadata } = owner;
+  const template = labelSelectorFromMap(spec.template?.metadata?.labels);
+  const minReadySeconds = spec.minReadySeconds ?? 0;
+  const ready = active.filter(isReady);
+  return {
+    ...status,
+    replicas: active.length,
+    fullyLabeledReplicas: active.filter((pod) => template.matches(pod.metadata.labels)).length,
+    readyReplicas: ready.length,
+    availableReplicas: ready.filter((pod) => availableInMs(pod, { minReadySeconds, nowMs }) === 0).length,
+    terminatingReplicas: terminating.length,
+    observedGeneration: metadata.generation,
+    conditions: nextConditions(owner, { missing: (spec.replicas ?? 1) - active.length, failure, nowMs }),
+  };
+}
+
+function nextConditions(
+  { status }: ReplicaOwner,
+  { missing, failure, nowMs }: { missing: number; failure: unknown; nowMs: number },
+): ReplicaSetStatus['conditions'] {
+  const before = status?.conditions ?? [];
+  const had = before.some(({ type }) => type === 'ReplicaFailure');
+  if (!failure) return had ? before.filter(({ type }) => type !== 'ReplicaFailure') : status?.conditions;
+  if (had) return before;
+  const reason = missing > 0 ? 'FailedCreate' : 'FailedDelete';
+  const message = failure instanceof Error ? failure.message : String(failure);
+  const lastTransitionTime = formatTime(nowMs);
+  return [...before, { type: 'ReplicaFailure', status: 'True', lastTransitionTime, reason, message }];
+}
+
+async function writeStatus<O extends ReplicaOwner>(
+  owner: O,
+  status: ReplicaSetStatus,
+  { client, resource }: Context<O>,
+): Promise<void> {
+  if (sameStatus(owner.status, status)) return;
+  try {
+    await client.of(resource).updateStatus({ ...owner, status });
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
+  }
+}
+
+/** The server leaves zero counts out, so a missing count is 0. */
+function sameStatus(a: ReplicaSetStatus | undefined, b: ReplicaSetStatus): boolean {
+  const counts = [
+    'replicas',
+    'fullyLabeledReplicas',
+    'readyReplicas',
+    'availableReplicas',
+    'terminatingReplicas',
+    'observedGeneration',
+  ] as const;
+  return (
+    counts.every((count) => (a?.[count] ?? 0) === (b[count] ?? 0)) && equal(a?.conditions ?? [], b.conditions ?? [])
+  );
+}
+
+/** Time alone makes a ready pod available. */
+function nextAvailability({ spec }: ReplicaOwner, active: Pod[], nowMs: number): Requeue | undefined {
+  const { minReadySeconds = 0 } = spec;
+  const delays = active.map((pod) => availableInMs(pod, { minReadySeconds, nowMs }) ?? 0).filter((delay) => delay > 0);
+  return delays.length > 0 ? { afterMs: Math.min(...delays) } : undefined;
+}
