@@ -96,9 +96,9 @@ export interface ResourceSpec<T extends KubeObject> {
   validate?: (object: T) => FieldError[];
   /** Beyond `validate`, for what only a new object must satisfy. */
   validateCreate?: (object: T) => FieldError[];
-  /** `validate` runs on updates as well, before this. */
-  validateUpdate?: (object: T, old: T) => FieldError[];
-  validateStatusUpdate?: (object: T, old: T) => FieldError[];
+  /** `validate` runs on updates as well, before this. `warn` is for what is wrong, but was before. */
+  validateUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
+  validateStatusUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
   /** Said in the Warning header of every answer about this resource. */
   deprecation?: string;
   /** Texts for the Warning header. */
@@ -210,6 +210,9 @@ export type ResourceDefinition<T extends KubeObject = KubeObject> = ResourceRef<
   Required<
     Pick<ResourceSpec<T>, 'storageVersion' | 'listKind' | 'plural' | 'singular' | 'verbs' | 'shortNames' | 'categories'>
   >;
+
+/** Says something in a Warning header of the answer. */
+export type Warn = (text: string) => void;
 
 /**
  * The type parameter is gone from the result of a list of definitions: the registry treats all alike. A function that

@@ -3,7 +3,7 @@
  * https://kubernetes.io/docs/reference/using-api/#api-versioning
  */
 import { formatApiVersion, type KubeObject } from '#apimachinery/object.js';
-import type { AnyResource, Column, PureRule, RewritingRule } from './resource.js';
+import type { AnyResource, Column, PureRule, RewritingRule, Warn } from './resource.js';
 
 const known = new WeakMap<AnyResource, Map<string, AnyResource>>();
 
@@ -49,7 +49,7 @@ export function convertAll(
   return results instanceof Promise ? results.then(merge) : merge(results);
 }
 
-type Rule = (...objects: (KubeObject | undefined)[]) => unknown;
+type Rule = (...args: (KubeObject | Warn | undefined)[]) => unknown;
 
 const pureRules: readonly PureRule[] = [
   'validate',
@@ -73,7 +73,10 @@ function converted(resource: AnyResource, version: string): AnyResource {
   const toStored = (object: KubeObject | undefined) => object && convertOne(resource, object, resource.storageVersion);
   for (const name of pureRules) {
     const rule = given[name];
-    if (rule) rules[name] = (...objects: KubeObject[]) => rule(...objects.map(toStored));
+    if (!rule) continue;
+    // What takes warnings comes last, as it is.
+    rules[name] = (...args: (KubeObject | Warn | undefined)[]) =>
+      rule(...args.map((one) => (typeof one === 'function' ? one : toStored(one))));
   }
   for (const name of rewritingRules) {
     const rule = given[name];

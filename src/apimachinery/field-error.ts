@@ -80,12 +80,21 @@ export function tooMany(path: string, actual: number, itemsMax: number): FieldEr
   return make('FieldValueTooMany', path, ['Too many', String(actual), `must have at most ${itemsMax} items`]);
 }
 
+export function internalError(path: string, detail: string): FieldError {
+  return make('InternalError', path, ['Internal error', detail]);
+}
+
 function make(type: FieldErrorType, path: string, parts: string[]): FieldError {
   return new FieldError({ type, path, body: parts.filter((part, index) => index === 0 || part !== '').join(': ') });
 }
 
-/** Strings quoted, numbers and booleans plain, the rest as JSON. */
+/** Strings quoted, numbers and booleans plain, the rest as JSON in Go's spelling. */
 function formatValue(value: unknown): string {
   if (typeof value === 'string') return quote(value);
-  return value === undefined ? 'null' : JSON.stringify(value);
+  if (value === undefined) return 'null';
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, goEscape);
+}
+
+function goEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -5,6 +5,7 @@
 import type { CustomResourceDefinition, CustomResourceDefinitionStatus } from '#api/gen/apiextensions-v1.js';
 import { subdomainProblems } from '#apimachinery/names.js';
 import { compilePatterns } from '#apimachinery/structural/patterns.js';
+import { hasRules, loadRules } from '#apimachinery/structural/rules-loader.js';
 import { type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { createdColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -87,13 +88,15 @@ function beginDeletion({ metadata, status }: CustomResourceDefinition): void {
   });
 }
 
-/** The engine of regular expressions, for definitions that have some. */
+/** The engine of regular expressions and that of rules, for definitions that have some. */
 async function load({ spec }: CustomResourceDefinition): Promise<void> {
   const patterns: string[] = [];
-  for (const { schema } of spec.versions)
-    if (schema?.openAPIV3Schema)
-      visitSchemas(schema.openAPIV3Schema as Schema, ({ pattern }) => {
-        if (pattern) patterns.push(pattern);
-      });
+  for (const { schema } of spec.versions) {
+    if (!schema?.openAPIV3Schema) continue;
+    if (hasRules(schema.openAPIV3Schema as Schema)) await loadRules();
+    visitSchemas(schema.openAPIV3Schema as Schema, ({ pattern }) => {
+      if (pattern) patterns.push(pattern);
+    });
+  }
   await compilePatterns(patterns);
 }

@@ -1,9 +1,9 @@
 /** What each part of a schema must satisfy by itself: types, and what Kubernetes' extensions go together with. */
 import type { JSONSchemaProps } from '#api/gen/apiextensions-v1.js';
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { schemaAtPath } from '#apimachinery/structural/field-path.js';
 import { itemsOf, type Rule, type Schema } from '#apimachinery/structural/schema.js';
 import type { FieldErrors } from '../meta/check.js';
-import { schemaAtPath } from './field-path.js';
 import { unsupportedField } from './structural.js';
 
 export const schemaTypes = ['array', 'boolean', 'integer', 'number', 'object', 'string'];

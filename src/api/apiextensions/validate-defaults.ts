@@ -6,6 +6,8 @@ import { isObject, type JsonObject } from '#apimachinery/patch.js';
 import { coerceEmbedded, metadataPlan, validateEmbedded } from '#apimachinery/structural/embedded.js';
 import { recentPatterns } from '#apimachinery/structural/patterns.js';
 import { prune } from '#apimachinery/structural/prune.js';
+import type { RuleRun } from '#apimachinery/structural/rules/evaluate.js';
+import { hasRules, loadedRules } from '#apimachinery/structural/rules-loader.js';
 import { itemsOf, metaFields, type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { validateValue } from '#apimachinery/structural/validate.js';
 import { copy, type Json } from '#base/json.js';
@@ -14,8 +16,11 @@ import { builtinSchemas } from '../schema-table.js';
 
 export function defaultErrors(schema: Schema, { path, pruned }: { path: string; pruned: boolean }): FieldErrors {
   const root = { ...schema, 'x-kubernetes-embedded-resource': true };
-  return errorsBelow(root, { path, pruned, insideMeta: false, root, around: whole });
+  const run = hasRules(schema) ? new (loadedRules().RuleRun)(loadedRules().costBudget) : undefined;
+  return errorsBelow(root, { path, pruned, insideMeta: false, root, around: whole, run });
 }
+
+const unknownFields = 'must not have unknown fields';
 
 /** Builds the object that has a value where a default stands; `root` is its schema. */
 type Around = (value: Json) => Json;
@@ -29,28 +34,35 @@ interface Walk {
   insideMeta: boolean;
   root: Schema;
   around: Around;
+  /** Where some schema has rules: what may still be spent on them. */
+  run: RuleRun | undefined;
 }
 
 /** Defaults of the values of maps are not followed: they are not allowed. */
 function* errorsBelow(schema: Schema, walk: Walk): FieldErrors {
-  const { path, pruned } = walk;
+  const { path, pruned, run } = walk;
   const isEmbedded = schema['x-kubernetes-embedded-resource'] === true;
   const { insideMeta, root, around } = isEmbedded ? { insideMeta: false, root: schema, around: whole } : walk;
-  if (schema.default !== undefined && schema.default !== null)
-    yield* insideMeta
-      ? metadataErrors(schema.default, schema, { path: `${path}.default`, root, around })
-      : errorsOf(schema.default, schema, { path: `${path}.default`, pruned });
+  if (schema.default !== undefined && schema.default !== null) {
+    const at = `${path}.default`;
+    const found = insideMeta
+      ? metadataErrors(schema.default, schema, { path: at, root, around })
+      : errorsOf(schema.default, schema, { path: at, pruned });
+    yield* found;
+    const isSound = found.every(({ body }) => body.endsWith(unknownFields));
+    if (run && isSound) yield* ruleErrors(schema.default, schema, { path: at, run });
+    if (run?.isSpent) return;
+  }
   const items = itemsOf(schema);
-  if (items)
-    yield* errorsBelow(items, { path: `${path}.items`, pruned, insideMeta, root, around: (value) => around([value]) });
+  const within = { pruned, insideMeta, root, run };
+  if (items) yield* errorsBelow(items, { ...within, path: `${path}.items`, around: (value) => around([value]) });
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     const isMeta = insideMeta || (isEmbedded && metaFields.has(name));
     const inner: Around = (value) => around({ [name]: value });
     yield* errorsBelow(property, {
+      ...within,
       path: `${path}.properties[${name}]`,
-      pruned,
       insideMeta: isMeta,
-      root,
       around: inner,
     });
   }
@@ -77,10 +89,32 @@ function metadataErrors(
 
 function errorsOf(value: Json, schema: Schema, { path, pruned }: { path: string; pruned: boolean }): FieldError[] {
   const errors: FieldError[] = [];
-  if (pruned && loses(value, schema)) errors.push(invalidValue(path, value, 'must not have unknown fields'));
+  if (pruned && loses(value, schema)) errors.push(invalidValue(path, value, unknownFields));
   const embedded = validateEmbedded(value, schema, path);
   if (embedded.length > 0) return [...errors, ...embedded];
   return [...errors, ...validateValue(value, schema, { patterns: recentPatterns, base: path })];
+}
+
+/** A default is held against the rules as a value that stays, and as one that comes. */
+function ruleErrors(value: Json, schema: Schema, { path, run }: { path: string; run: RuleRun }): FieldError[] {
+  const { RuleRun, RuleTree, Ratchet } = loadedRules();
+  const tree = RuleTree.of(schema, { isResource: schema['x-kubernetes-embedded-resource'] === true });
+  if (!tree) return [];
+  const check = (old: Json | undefined) => {
+    const one = new RuleRun(run.budget);
+    tree.check({ path, value, old, ratchet: Ratchet.none }, one);
+    return one;
+  };
+  let worst = check(value);
+  const errors = [...worst.errors];
+  if (errors.length === 0) {
+    const fresh = check(undefined);
+    errors.push(...fresh.errors);
+    if (fresh.budget < worst.budget) worst = fresh;
+  }
+  if (worst.isSpent) run.stop();
+  else run.spend(run.budget - worst.budget);
+  return errors;
 }
 
 function loses(value: Json, schema: Schema): boolean {

@@ -1,12 +1,14 @@
 /** What the schema of a version must satisfy. */
 import type { CustomResourceValidation, JSONSchemaProps } from '#api/gen/apiextensions-v1.js';
 import { type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
+import { hasRules } from '#apimachinery/structural/rules-loader.js';
 import { metaFields, type Schema } from '#apimachinery/structural/schema.js';
 import type { FieldErrors } from '../meta/check.js';
 import { extensionErrors, plainErrors, ruleErrors } from './schema-rules.js';
 import type { Strictness } from './strictness.js';
 import { structuralErrors, unsupportedField } from './structural.js';
 import { defaultErrors } from './validate-defaults.js';
+import { rulesErrors } from './validate-rules.js';
 
 export interface SchemaOptions {
   /** `spec.validation`, or `spec.versions[0].schema`. */
@@ -30,12 +32,22 @@ export function* validateSchema(validation: CustomResourceValidation | undefined
   const errors: FieldError[] = options.hasStatus ? [...statusRootErrors(schema, path)] : [];
   if (schema.nullable) errors.push(forbiddenField(`${path}.nullable`, 'nullable cannot be true at the root'));
   const unreadable = strict.structural ? unsupportedField(schema) : undefined;
+  let isSound = false;
   if (strict.structural && !unreadable) {
     const structural = structuralErrors(schema, path);
-    if (structural.length > 0) errors.push(...structural);
-    else errors.push(...defaultErrors(schema as Schema, { path, pruned: strict.prunedDefaults }));
+    const found =
+      structural.length > 0
+        ? structural
+        : [...defaultErrors(schema as Schema, { path, pruned: strict.prunedDefaults })];
+    errors.push(...found);
+    isSound = found.length === 0;
   }
-  errors.push(...schemaErrors(schema, { path, strict, noDefaults: undefined, insideMeta: false, isRoot: true }));
+  const inSchema = [...schemaErrors(schema, { path, strict, noDefaults: undefined, insideMeta: false, isRoot: true })];
+  errors.push(...inSchema);
+  if (isSound && hasRules(schema as Schema)) {
+    const isBroken = (at: string) => inSchema.some((error) => `${error.path}.`.startsWith(`${at}.`));
+    errors.push(...rulesErrors(schema as Schema, { path, suppressed: options.suppressed, isBroken }));
+  }
   if (errors.length === 0 && unreadable) errors.push(invalidValue(path, '', unreadable));
   yield* errors;
 }

@@ -1,9 +1,9 @@
 /** Fields of custom resources that lists and watches may select by. (KEP-4358) */
 import type { CustomResourceDefinitionVersion } from '#api/gen/apiextensions-v1.js';
 import { duplicate, invalidValue, required, tooMany } from '#apimachinery/field-error.js';
+import { schemaAtPath } from '#apimachinery/structural/field-path.js';
 import type { Schema } from '#apimachinery/structural/schema.js';
 import { each, type FieldErrors } from '../meta/check.js';
-import { schemaAtPath } from './field-path.js';
 import { type Strictness, selectableFieldsMax } from './strictness.js';
 
 const selectableTypes = ['string', 'boolean', 'integer'];

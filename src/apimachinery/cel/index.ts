@@ -12,6 +12,7 @@
  *     const { value, cost } = program.evaluate((name) => (name === 'self' ? read(object) : undefined), { costMax });
  *     if (value instanceof CelError) ... // value.message is upstream's
  */
+export { refersTo } from './check/references.js';
 export { estimateCost } from './cost/estimate.js';
 export type { Range, SizeFinder } from './cost/range.js';
 export { type FunctionDeclaration, type Library, member, type Overload, overload } from './declarations.js';

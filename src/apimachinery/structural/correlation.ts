@@ -12,7 +12,7 @@ export class Correlation {
   readonly old: Json;
   readonly #schema: Schema;
   #equal: boolean | undefined;
-  #elements: Map<string, Json> | undefined;
+  #counterpart: ((element: Json) => Json | undefined) | undefined;
 
   constructor({ value, old, schema }: { value: Json; old: Json; schema: Schema }) {
     this.value = value;
@@ -36,15 +36,35 @@ export class Correlation {
   index(index: number): Correlation | undefined {
     const { value, old } = this;
     const schema = itemsOf(this.#schema);
-    const names = this.#schema['x-kubernetes-list-map-keys'] ?? [];
-    if (!schema || this.#schema['x-kubernetes-list-type'] !== 'map' || !Array.isArray(value) || !Array.isArray(old))
-      return undefined;
-    this.#elements ??= new Map(old.map((one) => [keyText(one, names), one]));
-    const counterpart = this.#elements.get(keyText(value[index]!, names));
+    if (!schema || !Array.isArray(value)) return undefined;
+    this.#counterpart ??= counterparts(old, this.#schema);
+    const counterpart = this.#counterpart(value[index]!);
     return counterpart === undefined ? undefined : new Correlation({ value: value[index]!, old: counterpart, schema });
   }
 }
 
-function keyText(value: Json, names: readonly string[]): string {
-  return JSON.stringify(isObject(value) ? names.map((name) => value[name] ?? null) : null);
+const none = (): undefined => undefined;
+
+/** Finds what elements of a list that is a map were before: the first with the same keys. */
+export function counterparts(old: Json | undefined, schema: Schema): (element: Json) => Json | undefined {
+  const names = schema['x-kubernetes-list-map-keys'] ?? [];
+  if (schema['x-kubernetes-list-type'] !== 'map' || names.length === 0 || !Array.isArray(old)) return none;
+  const elements = new Map<string, Json>();
+  for (const element of old) {
+    const key = keyText(element, names);
+    if (key !== undefined && !elements.has(key)) elements.set(key, element);
+  }
+  return (element) => {
+    const key = keyText(element, names);
+    return key === undefined ? undefined : elements.get(key);
+  };
+}
+
+/** Undefined for an element without all keys. */
+function keyText(element: Json, names: readonly string[]): string | undefined {
+  if (!isObject(element)) return undefined;
+  const keys = names.map((name) => (Object.hasOwn(element, name) ? element[name] : undefined));
+  return keys.every((key) => key !== null && ['string', 'number', 'boolean'].includes(typeof key))
+    ? JSON.stringify(keys)
+    : undefined;
 }

@@ -11,11 +11,12 @@ import { forbidden } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { compilePatterns } from '#apimachinery/structural/patterns.js';
+import { hasRules, loadRules } from '#apimachinery/structural/rules-loader.js';
 import { type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { shapeFor } from '#apimachinery/structural/shape.js';
 import { compareVersions } from '../discovery/version-order.js';
 import { columnsOf, selectableFieldsOf } from './columns.js';
-import { finalizerWarnings, rulesFor } from './rules.js';
+import { finalizerWarnings, rulesFor, type SchemaRules } from './rules.js';
 
 export interface DefinitionOptions {
   schemas: SchemaTable;
@@ -70,7 +71,8 @@ async function rulesOf(
   const schema = version.schema?.openAPIV3Schema as Schema | undefined;
   const { status, scale } = version.subresources ?? {};
   const shape = shapeFor(schema, { table: schemas, keepsUnknown: spec.preserveUnknownFields === true });
-  const rules = rulesFor({ schema, scale, patterns: await compilePatterns(patternsOf(schema)) });
+  const patterns = await compilePatterns(patternsOf(schema));
+  const rules = rulesFor({ schema, scale, patterns, rules: schema && (await rulesIn(schema)) });
   return {
     shape,
     default: (object: KubeObject) => shape.fill(object as never),
@@ -94,6 +96,13 @@ async function rulesOf(
       },
     },
   };
+}
+
+async function rulesIn(schema: Schema): Promise<SchemaRules | undefined> {
+  if (!hasRules(schema)) return undefined;
+  const room = await loadRules();
+  const tree = room.RuleTree.of(schema, { isResource: true });
+  return tree && { room, tree };
 }
 
 function patternsOf(schema: Schema | undefined): string[] {

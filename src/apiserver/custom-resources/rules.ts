@@ -1,5 +1,6 @@
 /** What objects of one version of a custom resource must satisfy: schema, scale, embedded objects, lists without repeats. */
 import type { CustomResourceSubresourceScale } from '#api/gen/apiextensions-v1.js';
+import type { Warn } from '#api/resource.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
 import { qualifiedNameProblems } from '#apimachinery/names.js';
 import type { KubeObject } from '#apimachinery/object.js';
@@ -8,6 +9,8 @@ import { Correlation } from '#apimachinery/structural/correlation.js';
 import { validateEmbedded } from '#apimachinery/structural/embedded.js';
 import { validateListTypes } from '#apimachinery/structural/list-types.js';
 import type { Patterns } from '#apimachinery/structural/patterns.js';
+import type { RuleTree } from '#apimachinery/structural/rules/rule-tree.js';
+import type { RulesRoom } from '#apimachinery/structural/rules-loader.js';
 import { propertyOf, type Schema } from '#apimachinery/structural/schema.js';
 import { validateValue } from '#apimachinery/structural/validate.js';
 import type { Json } from '#base/json.js';
@@ -16,17 +19,36 @@ export interface RuleOptions {
   schema: Schema | undefined;
   scale: CustomResourceSubresourceScale | undefined;
   patterns: Patterns;
+  /** In CEL; undefined where the schema has none. */
+  rules: SchemaRules | undefined;
+}
+
+export interface SchemaRules {
+  room: RulesRoom;
+  tree: RuleTree;
 }
 
 export interface Rules {
   create(object: KubeObject): FieldError[];
-  update(object: KubeObject, old: KubeObject): FieldError[];
-  status(object: KubeObject, old: KubeObject): FieldError[];
+  update(object: KubeObject, old: KubeObject, warn?: Warn): FieldError[];
+  status(object: KubeObject, old: KubeObject, warn?: Warn): FieldError[];
 }
+
+/** What makes an object none that rules could be held against. */
+const blocking: ReadonlySet<string> = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+
+const unchecked =
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
 
 const int32Max = 2 ** 31 - 1;
 
-export function rulesFor({ schema, scale, patterns }: RuleOptions): Rules {
+export function rulesFor({ schema, scale, patterns, rules }: RuleOptions): Rules {
   const scaleErrors = (object: KubeObject) => [...specErrors(object, scale), ...statusErrors(object, scale)];
   const listErrors = (object: KubeObject, old: KubeObject | undefined) => {
     // What has repeats already may keep them.
@@ -34,31 +56,54 @@ export function rulesFor({ schema, scale, patterns }: RuleOptions): Rules {
     return validateListTypes(asJson(object), schema);
   };
   const embeddedErrors = (object: KubeObject) => (schema ? validateEmbedded(asJson(object), unrooted(schema)) : []);
+  const withRules = (
+    errors: FieldError[],
+    {
+      object,
+      correlation,
+      warn,
+    }: { object: KubeObject; correlation?: Correlation | undefined; warn?: Warn | undefined },
+  ): FieldError[] => {
+    if (!rules) return errors;
+    if (errors.some(({ type }) => blocking.has(type))) return [...errors, invalidValue('<nil>', undefined, unchecked)];
+    const { RuleRun, Ratchet, costBudget } = rules.room;
+    const run = new RuleRun(costBudget);
+    const ratchet = correlation ? Ratchet.of(correlation) : Ratchet.none;
+    rules.tree.check({ path: '', value: asJson(object), old: correlation?.old, ratchet }, run);
+    for (const text of run.warnings) warn?.(text);
+    return [...errors, ...run.errors];
+  };
   return {
-    create: (object) => [
-      ...(schema ? validateValue(asJson(object), schema, { patterns }) : []),
-      ...scaleErrors(object),
-      ...embeddedErrors(object),
-      ...listErrors(object, undefined),
-    ],
-    update(object, old) {
+    create(object) {
+      const errors = [
+        ...(schema ? validateValue(asJson(object), schema, { patterns }) : []),
+        ...scaleErrors(object),
+        ...embeddedErrors(object),
+        ...listErrors(object, undefined),
+      ];
+      return withRules(errors, { object });
+    },
+    update(object, old, warn) {
       const correlation = schema && new Correlation({ value: asJson(object), old: asJson(old), schema });
-      return [
+      const errors = [
         ...(schema ? validateValue(asJson(object), schema, { patterns, correlation }) : []),
         ...scaleErrors(object),
         ...embeddedErrors(object),
         ...listErrors(object, old),
       ];
+      return withRules(errors, { object, correlation, warn });
     },
-    status(object, old) {
+    status(object, old, warn) {
       const { status } = object as unknown as JsonObject;
       const of = schema && propertyOf(schema, 'status');
-      const correlation = schema && new Correlation({ value: asJson(object), old: asJson(old), schema }).key('status');
-      return [
+      const whole = schema && new Correlation({ value: asJson(object), old: asJson(old), schema });
+      const correlation = whole?.key('status');
+      const errors = [
         ...(of && status !== undefined ? validateValue(status, of, { patterns, base: 'status', correlation }) : []),
         ...statusErrors(object, scale),
         ...listErrors(object, old),
       ];
+      return withRules(errors, { object, correlation: whole, warn });
     },
   };
 }

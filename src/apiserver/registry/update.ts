@@ -210,8 +210,9 @@ function validateChange(
   const errors = validateObjectMetaUpdate(object.metadata, old.metadata, {
     standardFinalizers: !resource.freeFinalizers,
   });
+  const warn = (text: string) => write.warn(text);
   if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];
-  if (write.subresource === 'status') return [...errors, ...(resource.validateStatusUpdate?.(object, old) ?? [])];
+  if (write.subresource === 'status') return [...errors, ...(resource.validateStatusUpdate?.(object, old, warn) ?? [])];
   if (write.subresource === 'finalize') return errors;
-  return [...errors, ...(resource.validate?.(object) ?? []), ...(resource.validateUpdate?.(object, old) ?? [])];
+  return [...errors, ...(resource.validate?.(object) ?? []), ...(resource.validateUpdate?.(object, old, warn) ?? [])];
 }

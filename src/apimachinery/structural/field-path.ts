@@ -1,5 +1,5 @@
 /** Paths of fields below a schema, as rules in CEL and selectable fields name them: `.spec.size`, `.spec['a.b']`. */
-import { propertyOf, type Schema, valuesOf } from '#apimachinery/structural/schema.js';
+import { propertyOf, type Schema, valuesOf } from './schema.js';
 
 /** `path` is as errors show it; `root` its first step. */
 export type Found = { schema: Schema; path: string; root: string } | { problem: string };
