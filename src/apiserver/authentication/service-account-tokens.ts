@@ -9,6 +9,7 @@ import { freeze } from '#base/json.js';
 import { JwsError, peekClaims, signToken, type VerificationKey, verificationKey, verifyToken } from '#base/jws.js';
 import { type Prng, uuid } from '#base/prng.js';
 import { RecentMap } from '#client/recent-map.js';
+import { quoteList } from '../authorization/rbac/rules.js';
 import type { Authenticated, Authenticator, Credentials, UserInfo } from './authenticator.js';
 import { rejected } from './union.js';
 
@@ -148,7 +149,7 @@ export class ServiceAccountTokens implements Authenticator {
     const given = [claims['aud'] ?? []].flat().map(String);
     const audiences = wanted.filter((audience) => given.includes(audience));
     if (audiences.length === 0)
-      throw rejected(`token audiences ${JSON.stringify(given)} is invalid for the target audiences`);
+      throw rejected(`token audiences ${quoteList(given)} is invalid for the target audiences ${quoteList(wanted)}`);
     const own = readPrivateClaims(claims);
     if (claims['sub'] !== serviceAccountUserName({ namespace: own.namespace, name: own.serviceaccount.name }))
       throw rejected('the token’s subject is not its service account');
@@ -182,12 +183,19 @@ export class ServiceAccountTokens implements Authenticator {
 
   async #require(kind: BoundKind, { namespace, name, uid }: Reference & { namespace: string }): Promise<void> {
     const object = await this.#options.objects.get(kind, { namespace, name });
-    if (!object || object.metadata.uid !== uid) throw rejected(`${kind} ${name} of the token is gone`);
-    const { deletionTimestamp } = object.metadata;
+    const isAccount = kind === 'ServiceAccount';
+    if (!object) throw rejected(isAccount ? `serviceaccounts "${name}" not found` : invalidated);
+    const { deletionTimestamp, uid: found } = object.metadata;
     if (deletionTimestamp && Date.parse(deletionTimestamp) < this.#options.clock.now() - deletionLeewayMs)
-      throw rejected(`${kind} ${name} of the token has been deleted`);
+      throw rejected(isAccount ? `ServiceAccount ${namespace}/${name} has been deleted` : invalidated);
+    if (found === uid) return;
+    if (isAccount) throw rejected(`ServiceAccount UID (${found}) does not match claim (${uid})`);
+    const what = kind.toLowerCase();
+    throw rejected(`${what} UID (${found}) does not match service account ${what} ref claim (${uid})`);
   }
 }
+
+const invalidated = 'service account token has been invalidated';
 
 function readPrivateClaims(claims: Record<string, unknown>): PrivateClaims {
   const own = claims['kubernetes.io'] as Partial<PrivateClaims> | undefined;

@@ -7,6 +7,7 @@ import type { JWTAuthenticator } from '#api/gen/apiserver-v1.js';
 import type { Clock } from '#base/clock.js';
 import { freeze } from '#base/json.js';
 import { peekClaims } from '#base/jws.js';
+import { quoteList } from '../../authorization/rbac/rules.js';
 import type { Authenticated, Authenticator, Credentials, UserInfo } from '../authenticator.js';
 import { rejected } from '../union.js';
 import type { ClaimRules } from './claims.js';
@@ -90,6 +91,5 @@ function requireTime({ exp, nbf }: Claims, nowSeconds: number): void {
 function requireAudience({ aud }: Claims, wanted: readonly string[]): void {
   const given = [aud ?? []].flat().map(String);
   if (wanted.some((audience) => given.includes(audience))) return;
-  const list = (values: readonly string[]) => `[${values.map((value) => JSON.stringify(value)).join(' ')}]`;
-  throw rejected(`oidc: verify token: oidc: expected audience in ${list(wanted)} got ${list(given)}`);
+  throw rejected(`oidc: verify token: oidc: expected audience in ${quoteList(wanted)} got ${quoteList(given)}`);
 }
