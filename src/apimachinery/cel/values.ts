@@ -188,6 +188,11 @@ export abstract class CelMap {
   abstract find(key: Value): Result | undefined;
 
   abstract keys(): Iterable<Value>;
+
+  /** What reading a key yields that is not there; undefined where that is an error. */
+  unset(_key: Value): Value | undefined {
+    return undefined;
+  }
 }
 
 /** What keys are compared by: numbers of different types that are equal are the same key. */

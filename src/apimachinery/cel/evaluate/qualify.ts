@@ -6,6 +6,8 @@ import { CelError, CelMap, Double, isInt, List, type Result, typeOfValue, Uint, 
 export function qualify(value: Value, key: Value): Result {
   const found = qualifyIfPresent(value, key);
   if (found !== undefined) return found;
+  const unset = value instanceof CelMap ? value.unset(key) : undefined;
+  if (unset !== undefined) return unset;
   return new CelError(`${value instanceof List ? 'index out of bounds' : 'no such key'}: ${shown(key)}`);
 }
 

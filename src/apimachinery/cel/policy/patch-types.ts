@@ -34,6 +34,11 @@ export class StructValue extends CelMap implements OwnEquality {
     return this.fields.keys();
   }
 
+  override unset(field: Value): Value | undefined {
+    if (this.struct !== jsonPatchType) return null;
+    return textFields.has(field as string) ? '' : undefined;
+  }
+
   equals(other: Value): boolean {
     if (!(other instanceof StructValue) || other.struct.name !== this.struct.name) return false;
     if (other.fields.size !== this.fields.size) return false;
@@ -50,11 +55,14 @@ const jsonPatch: StructDeclaration = {
   type: jsonPatchType,
   fieldType: (field) => (textFields.has(field) ? stringType : field === 'value' ? dynType : undefined),
   create(fields) {
+    const set = new Map<string, Value>();
     for (const [name, value] of fields) {
       if (textFields.has(name) && typeof value !== 'string')
         return new CelError(`unexpected type for JSONPatchType '${name}' field`);
+      // A text without characters is as good as none.
+      if (!textFields.has(name) || value !== '') set.set(name, value);
     }
-    return new StructValue(jsonPatchType, fields);
+    return new StructValue(jsonPatchType, set);
   },
 };
 
