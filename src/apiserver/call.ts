@@ -12,6 +12,8 @@ import type { Stored } from './registry/stored.js';
 import type { ResourceEvent } from './registry/watch.js';
 
 export interface Call {
+  /** Names the request in its answer and in the audit. Absent: the pipeline finds one. */
+  auditId?: string;
   method: string;
   /** Path and query as sent. */
   target: string;

@@ -1,11 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Event } from '#api/gen/audit-v1.js';
 import { forbidden, notFound } from '#apimachinery/errors.js';
 import { SystemClock } from '#base/clock.js';
 import { encodeName, issueCertificate, toPem } from '#base/x509.js';
 import type { AdmissionPlugin, AdmissionRequest } from './admission/admission.js';
+import type { AuditSink, Stage } from './audit/audit.js';
+import { type Auditor, AuditRecord } from './audit/record.js';
 import type { SubresourceHandler } from './subresources/subresource.js';
 import { startTestServer } from './test-server.js';
 
@@ -50,6 +53,10 @@ const log: SubresourceHandler = {
 };
 
 let admitted: AdmissionRequest[];
+let audited: Event[];
+
+const stages = () => audited.map(({ stage, responseStatus }) => `${stage} ${responseStatus?.code ?? '-'}`);
+
 const witness: AdmissionPlugin = {
   name: 'witness',
   handles: ({ operation }) => operation === 'CONNECT',
@@ -64,7 +71,15 @@ let port: number;
 
 beforeEach(async () => {
   admitted = [];
-  test = startTestServer({ tls, clock: new SystemClock(), subresources: [exec, log], admission: [witness] });
+  audited = [];
+  const clock = new SystemClock();
+  const verdict = { level: 'Metadata' as const, omitStages: new Set<Stage>(), omitManagedFields: false };
+  const sink: AuditSink = {
+    process: (event) => audited.push(event) > 0,
+    close: async () => {},
+  };
+  const audit: Auditor = { begin: (received) => new AuditRecord({ received, verdict, sink, clock }) };
+  test = startTestServer({ tls, clock, subresources: [exec, log], admission: [witness], audit });
   ({ port } = await test.server.listen({ host: '127.0.0.1', port: 0 }));
 });
 afterEach(() => test.close());
@@ -93,6 +108,8 @@ it('gives the connection to the handler, with what has come already', async () =
   const text = await converse('a', /HELLO/);
   expect(text).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
   expect(text).toContain('Upgrade: spdy/3.1');
+  await vi.waitUntil(() => stages().length === 3);
+  expect(stages()).toEqual(['RequestReceived -', 'ResponseStarted 101', 'ResponseComplete 101']);
   expect(admitted).toMatchObject([
     {
       operation: 'CONNECT',
@@ -116,9 +133,16 @@ it('streams bytes', async () => {
   const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: tls.cert, checkServerIdentity: () => undefined });
   const path = '/api/v1/namespaces/default/pods/a/log?container=web';
   const stream = session.request({ ':path': path, authorization: 'Bearer jane', accept: 'text/plain' });
+  let auditId: string | string[] | undefined;
+  stream.on('response', (headers) => {
+    auditId = headers['audit-id'];
+  });
   let text = '';
   for await (const chunk of stream) text += chunk;
   expect(text).toBe('web: one\ntwo\n');
+  await vi.waitUntil(() => stages().length === 3);
+  expect(stages()).toEqual(['RequestReceived -', 'ResponseStarted 200', 'ResponseComplete 200']);
+  expect(new Set([auditId, ...audited.map(({ auditID }) => auditID)]).size).toBe(1);
   session.close();
 });
 

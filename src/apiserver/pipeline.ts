@@ -100,7 +100,7 @@ export class Pipeline {
     const { clock, metrics } = this.#options;
     const receivedMs = clock.now();
     const startMs = metrics && clock.monotonic();
-    const auditId = call.headers['audit-id'] || uuid(this.#options.prng);
+    const auditId = call.auditId ?? (call.headers['audit-id'] || uuid(this.#options.prng));
     const progress: Progress = { auditId, receivedMs, media: { format: 'json', pretty: false }, warnings: [] };
     let outcome: Outcome;
     let bug: unknown;

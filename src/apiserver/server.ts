@@ -16,6 +16,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Log } from '#base/log.js';
+import { uuid } from '#base/prng.js';
 import type { Transport } from '#client/transport.js';
 import type { UserInfo } from './authentication/authenticator.js';
 import type { Call, Connection, Outcome } from './call.js';
@@ -227,12 +228,14 @@ class Http implements ApiServer {
 
   #callOf(exchange: Exchange, abort: CallSignal): Call {
     const { method, target, headers, rawHeaders, body, upgrade, socket } = exchange;
+    const auditId = headers['audit-id'] || uuid(this.#options.prng);
     const connection: Connection = {
       body,
       upgrade,
-      respond: (status, more) => exchange.open(status, { ...commonHeaders({ auditId: '', warnings: [] }), ...more }),
+      respond: (status, more) => exchange.open(status, { ...commonHeaders({ auditId, warnings: [] }), ...more }),
     };
     return {
+      auditId,
       method,
       target,
       headers,
