@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- suite ...] [--runs N] [--runtime simulated|containerd]`: measures what the project promises; prints a
- * table and writes JSON below `bench/results/`. Suites: start, pods, idle, api; all of them when none is named.
+ * table and writes JSON below `bench/results/`. Suites: start, pods, idle, api, rules; all of them when none is named.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,6 +13,7 @@ import { asJson, type Figure, machine, table } from './figures.js';
 import { api } from './suites/api.js';
 import { idle } from './suites/idle.js';
 import { pods } from './suites/pods.js';
+import { rules } from './suites/rules.js';
 import { start } from './suites/start.js';
 
 export interface Settings {
@@ -20,7 +21,13 @@ export interface Settings {
   runtimes: ('simulated' | 'containerd')[];
 }
 
-const suites: Record<string, (settings: Settings) => Promise<Figure[]>> = { start, pods, idle, api };
+const suites: Record<string, (settings: Settings) => Promise<Figure[]>> = {
+  start,
+  pods,
+  idle,
+  api,
+  rules,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -98,25 +98,46 @@ function goType(json: unknown): string {
 
 function objectReader(schema: Schema): Reader {
   const complete = isEmbedded(schema) ? withTypeAndObjectMeta(schema) : schema;
-  const values = valuesOf(complete);
-  const { properties } = complete;
-  const shape: ObjectShape = properties
-    ? {
-        hasFields: true,
-        readerFor: (key) => (Object.hasOwn(properties, key) ? readerOf(properties[key]!) : undefined),
-      }
-    : { hasFields: false, readerFor: () => values && readerOf(values) };
+  const shape = complete.properties ? shapeOfFields(complete.properties) : shapeOfEntries(valuesOf(complete));
   return (json) =>
     typeof json === 'object' && !Array.isArray(json)
       ? new JsonObject(json as Record<string, unknown>, shape)
       : invalid('expected a map for the provided schema with type=object');
 }
 
+interface Field {
+  /** In the JSON. */
+  name: string;
+  read: Reader;
+}
+
 interface ObjectShape {
   /** Whether it has fields with types of their own, rather than entries of one type. */
   hasFields: boolean;
-  /** Undefined for a key that the schema does not know. */
+  /** Undefined for a key in the JSON that the schema does not know. */
   readerFor(key: string): Reader | undefined;
+  /** By the name that expressions have for it. Undefined for one that the schema does not know. */
+  field(name: string): Field | undefined;
+}
+
+function shapeOfFields(properties: Readonly<Record<string, Schema>>): ObjectShape {
+  const known = new Map<string, Field>();
+  const readerFor = (key: string) => (Object.hasOwn(properties, key) ? readerOf(properties[key]!) : undefined);
+  const find = (escaped: string): Field | undefined => {
+    const name = unescapeName(escaped);
+    const read = name === undefined ? undefined : readerFor(name);
+    if (name === undefined || !read) return undefined;
+    const field = { name, read };
+    // A name can be written in many ways, of which one is usual.
+    if (escapeName(name) === escaped) known.set(escaped, field);
+    return field;
+  };
+  return { hasFields: true, readerFor, field: (name) => known.get(name) ?? find(name) };
+}
+
+function shapeOfEntries(values: Schema | undefined): ObjectShape {
+  const readerFor = () => values && readerOf(values);
+  return { hasFields: false, readerFor, field: (name) => (values ? { name, read: readerOf(values) } : undefined) };
 }
 
 class JsonObject extends CelMap implements OwnEquality {
@@ -135,12 +156,12 @@ class JsonObject extends CelMap implements OwnEquality {
 
   override find(key: Value): Result | undefined {
     if (typeof key !== 'string') return noSuchOverload;
-    const name = this.#shape.hasFields ? unescapeName(key) : key;
-    if (name === undefined || !Object.hasOwn(this.json, name)) return undefined;
-    const json = this.json[name];
+    const field = this.#shape.field(key);
+    if (!field || !Object.hasOwn(this.json, field.name)) return undefined;
+    const json = this.json[field.name];
     // A field that may be null counts as absent when it is.
     if (json === undefined || (json === null && this.#shape.hasFields)) return undefined;
-    return this.#shape.readerFor(name)?.(json);
+    return field.read(json);
   }
 
   override *keys(): Iterable<Value> {
