@@ -66,7 +66,16 @@ const plain = { writable: true, enumerable: true, configurable: true };
 
 /** The patch is right in form, and does not apply to this document. */
 class PatchFailure extends Error {
-  override readonly name = 'PatchFailure';
+  override readonly name: string = 'PatchFailure';
+}
+
+class TestFailure extends PatchFailure {
+  override readonly name = 'TestFailure';
+}
+
+/** Whether what `applyJsonPatch` threw is that a `test` operation failed, rather than any other. */
+export function isFailedTest(error: unknown): boolean {
+  return error instanceof StatusError && error.cause instanceof TestFailure;
 }
 
 class JsonPatch {
@@ -151,7 +160,7 @@ class JsonPatch {
     const value = place ? within(`error in test for path: '${path}'`, () => valueAt(place)) : this.#document;
     // A value that is not there passes as null.
     if (!equal(value ?? null, operation.value ?? null))
-      throw new PatchFailure(`testing value ${path} failed: test failed`);
+      throw new TestFailure(`testing value ${path} failed: test failed`);
   }
 
   #copy(operation: Operation): void {

@@ -20,6 +20,7 @@ import type { Prng } from '#base/prng.js';
 import type { InformerFactory } from '#client/informer.js';
 import type { AdmissionPlugin } from './admission/admission.js';
 import { type AdmissionDependencies, admissionPlugins } from './admission/order.js';
+import { admissionPolicies } from './admission/policy/index.js';
 import { admissionWebhooks } from './admission/webhook/index.js';
 import type { Authenticator } from './authentication/authenticator.js';
 import { bootstrapTokens } from './authentication/bootstrap-token.js';
@@ -85,8 +86,8 @@ export interface Policy {
   /** `url` is how clients outside reach the server: `https://192.0.2.1:6443`. */
   documents(url: string): DiscoveryDocument[];
   /**
-   * Follows roles, bindings, pods and admission webhooks. The informers' client must be of system:masters: until they are synced nobody
-   * else is allowed anything.
+   * Follows roles, bindings, pods, admission webhooks and admission policies. The informers' client must be of
+   * system:masters: until they are synced nobody else is allowed anything.
    */
   follow(informers: InformerFactory): Promise<void>;
 }
@@ -119,12 +120,13 @@ export function createPolicy(options: PolicyOptions): Policy {
   const row = new AuthorizerRow({ Node: nodes, RBAC: rbac }, options.authorizers);
   const authorizer = row.authorizer;
   const webhooks = admissionWebhooks({ ...options, authorizer });
+  const policies = admissionPolicies({ ...options, authorizer });
   return {
     tokens,
     authenticator,
     authorizer,
     rbac,
-    admission: admissionPlugins({ ...options, authorizer, rbac, webhooks }),
+    admission: admissionPlugins({ ...options, authorizer, rbac, webhooks, policies }),
     handlers: (components) =>
       policyHandlers({
         clock,
@@ -151,8 +153,9 @@ export function createPolicy(options: PolicyOptions): Policy {
       const { scheme } = registry();
       feedRbac(rbac, sources);
       const all = Object.values(sources).map(({ synced }) => synced);
-      const nodesKnown = feedNodeAuthorizer(nodes, { informers, scheme });
-      await Promise.all([...all, nodesKnown, webhooks.follow(informers, scheme)]);
+      const configured = { informers, scheme };
+      const nodesKnown = feedNodeAuthorizer(nodes, configured);
+      await Promise.all([...all, nodesKnown, webhooks.follow(configured), policies.follow(configured)]);
     },
   };
 }

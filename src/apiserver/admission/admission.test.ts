@@ -20,6 +20,7 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
 import { admissionPlugins } from './order.js';
+import { admissionPolicies } from './policy/index.js';
 import { priority } from './priority.js';
 import { rbacEscalation } from './rbac-escalation.js';
 import { serviceAccount } from './service-account.js';
@@ -329,7 +330,8 @@ describe('the order', () => {
     const clock = new VirtualClock();
     const shared = { registry, clock, prng: new SeededPrng(1), authorizer: rbac };
     const webhooks = admissionWebhooks({ ...shared, log: silentLog, schemas: builtinSchemas });
-    const names = admissionPlugins({ ...shared, rbac, webhooks }).map(({ name }) => name);
+    const policies = admissionPolicies({ ...shared, schemas: builtinSchemas });
+    const names = admissionPlugins({ ...shared, rbac, webhooks, policies }).map(({ name }) => name);
     expect(names[0]).toBe('NamespaceLifecycle');
     expect(new Set(names).size).toBe(names.length);
   });

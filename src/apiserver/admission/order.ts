@@ -22,6 +22,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
 import { type PodSecurityOptions, podSecurity } from './pod-security/index.js';
 import { podTopologyLabels } from './pod-topology-labels.js';
+import type { AdmissionPolicies } from './policy/index.js';
 import { policyParams } from './policy-params.js';
 import { priority } from './priority.js';
 import { rbacEscalation } from './rbac-escalation.js';
@@ -43,6 +44,7 @@ export interface AdmissionDependencies extends Pick<ServiceAddressOptions, 'serv
   prng: Prng;
   podSecurity?: PodSecurityOptions;
   webhooks: Pick<AdmissionWebhooks, 'mutating' | 'validating'>;
+  policies: Pick<AdmissionPolicies, 'mutating' | 'validating'>;
 }
 
 export function admissionPlugins(dependencies: AdmissionDependencies): AdmissionPlugin[] {
@@ -64,7 +66,9 @@ export function admissionPlugins(dependencies: AdmissionDependencies): Admission
     certificateSubjectRestriction,
     defaultIngressClass(dependencies),
     podTopologyLabels(dependencies),
+    dependencies.policies.mutating,
     dependencies.webhooks.mutating,
+    dependencies.policies.validating,
     dependencies.webhooks.validating,
     resourceQuota(dependencies),
     rbacEscalation(dependencies),

@@ -1,0 +1,71 @@
+/** The two policy plugins, and the watch by which they learn of policies and bindings. */
+import type { SchemaTable } from '#apimachinery/schema.js';
+import type { Authorizer } from '../../authorization/authorizer.js';
+import type { Registry } from '../../registry/registry.js';
+import type { AdmissionPlugin } from '../admission.js';
+import { type Followed, followKind } from '../follow.js';
+import { type MutatingSource, mutatingPolicies } from './mutating.js';
+import { type BindingObject, type PolicyObject, PolicySource } from './source.js';
+import { type ValidatingSource, validatingPolicies } from './validating.js';
+
+export interface AdmissionPolicies {
+  mutating: AdmissionPlugin;
+  validating: AdmissionPlugin;
+  /** Resolves when the policies and bindings that there are have been seen. */
+  follow(followed: Followed): Promise<void>;
+}
+
+export interface PolicyDependencies {
+  registry: () => Registry;
+  authorizer: Authorizer;
+  schemas: SchemaTable;
+}
+
+/** Policies are compiled when a request first meets them: the language is loaded when there is one. */
+export function policySources({ schemas }: Pick<PolicyDependencies, 'schemas'>): {
+  mutating: MutatingSource;
+  validating: ValidatingSource;
+} {
+  return {
+    mutating: new PolicySource(async (policy) => {
+      const { compileMutatingPolicy } = await import('./evaluate-mutating.js');
+      return compileMutatingPolicy(policy, { schemas });
+    }),
+    validating: new PolicySource(async (policy) => {
+      const { compileValidatingPolicy } = await import('./evaluate-validating.js');
+      return compileValidatingPolicy(policy);
+    }),
+  };
+}
+
+export function admissionPolicies(dependencies: PolicyDependencies): AdmissionPolicies {
+  const { mutating, validating } = policySources(dependencies);
+  return {
+    mutating: mutatingPolicies(mutating, dependencies),
+    validating: validatingPolicies(validating, dependencies),
+    async follow(followed) {
+      await Promise.all([
+        followSource(followed, 'mutatingadmissionpolicies', mutating),
+        followSource(followed, 'validatingadmissionpolicies', validating),
+      ]);
+    },
+  };
+}
+
+async function followSource<P extends PolicyObject, B extends BindingObject, C>(
+  followed: Followed,
+  plural: string,
+  source: PolicySource<P, B, C>,
+): Promise<void> {
+  const bindings = `${plural.slice(0, -'ies'.length)}ybindings`;
+  await Promise.all([
+    followKind<P>(followed, plural, {
+      put: (policy) => source.putPolicy(policy),
+      remove: (name) => source.removePolicy(name),
+    }),
+    followKind<B>(followed, bindings, {
+      put: (binding) => source.putBinding(binding),
+      remove: (name) => source.removeBinding(name),
+    }),
+  ]);
+}
