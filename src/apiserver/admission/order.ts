@@ -20,6 +20,7 @@ import { adminDevices, deviceTaintTimes } from './devices.js';
 import { limitRanger } from './limit-ranger.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
+import { podResize } from './pod-resize.js';
 import { type PodSecurityOptions, podSecurity } from './pod-security/index.js';
 import { podTopologyLabels } from './pod-topology-labels.js';
 import type { AdmissionPolicies } from './policy/index.js';
@@ -66,6 +67,7 @@ export function admissionPlugins(dependencies: AdmissionDependencies): Admission
     certificateSubjectRestriction,
     defaultIngressClass(dependencies),
     podTopologyLabels(dependencies),
+    podResize(dependencies),
     dependencies.policies.mutating,
     dependencies.webhooks.mutating,
     dependencies.policies.validating,
