@@ -4,17 +4,14 @@
  */
 import type { PersistentVolumeClaim } from '#api/gen/core-v1.js';
 import type { Ingress } from '#api/gen/networking-v1.js';
+import { defaultClass, storageClassDefaults } from '#api/meta/default-class.js';
 import type { Registry } from '../registry/registry.js';
 import type { AdmissionPlugin } from './admission.js';
-import { defaultClass, listAll } from './look.js';
+import { listAll } from './look.js';
 import { isOn } from './refuse.js';
 
 const claims = { group: '', plural: 'persistentvolumeclaims' };
 const storageClasses = { group: 'storage.k8s.io', plural: 'storageclasses' };
-const storageDefaults = [
-  'storageclass.kubernetes.io/is-default-class',
-  'storageclass.beta.kubernetes.io/is-default-class',
-];
 /** Before there was spec.storageClassName. */
 export const storageClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
 
@@ -31,7 +28,7 @@ export function defaultStorageClass({ registry }: { registry: () => Registry }):
       const claim = object as PersistentVolumeClaim;
       const { annotations } = claim.metadata;
       if (annotations?.[storageClassAnnotation] !== undefined || claim.spec?.storageClassName !== undefined) return;
-      const found = defaultClass(await listAll(registry(), storageClasses), storageDefaults);
+      const found = defaultClass(await listAll(registry(), storageClasses), storageClassDefaults);
       if (found) claim.spec = { ...claim.spec, storageClassName: found.metadata.name };
     },
   };

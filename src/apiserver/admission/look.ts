@@ -30,17 +30,3 @@ export async function listAll<T extends KubeObject>(
   if (!registry.scheme.byPlural(resource)) return [];
   return (await registry.of<T>(resource).list({ namespace })).items;
 }
-
-/** The class that an annotation marks as the default: of several the newest, and among equals the first by name. */
-export function defaultClass<T extends KubeObject>(
-  classes: readonly T[],
-  annotations: readonly string[],
-): T | undefined {
-  const marked = classes.filter(({ metadata }) => annotations.some((key) => metadata.annotations?.[key] === 'true'));
-  const newestFirst = ({ metadata: a }: T, { metadata: b }: T) => {
-    const [left = '', right = ''] = [a.creationTimestamp, b.creationTimestamp];
-    if (left !== right) return left > right ? -1 : 1;
-    return (a.name ?? '') < (b.name ?? '') ? -1 : 1;
-  };
-  return marked.sort(newestFirst)[0];
-}

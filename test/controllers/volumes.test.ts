@@ -1,0 +1,185 @@
+/** PersistentVolumes and their claims on the real API server: found, bound, waited for, released and lost. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import events from '#api/core/event.js';
+import volumes from '#api/core/persistentvolume/index.js';
+import claims from '#api/core/persistentvolumeclaim.js';
+import type { PersistentVolume, PersistentVolumeClaim } from '#api/gen/core-v1.js';
+import type { StorageClass } from '#api/gen/storage-v1.js';
+import storageClasses from '#api/storage/storageclass.js';
+import { TestCluster } from './test-cluster.js';
+
+let cluster: TestCluster;
+beforeEach(async () => {
+  cluster = await TestCluster.start();
+});
+afterEach(() => cluster.end());
+
+function volume(name: string, storage: string, spec: PersistentVolume['spec'] = {}): PersistentVolume {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name },
+    spec: { capacity: { storage }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/data' }, ...spec },
+  };
+}
+
+function claim(name: string, storage: string, spec: PersistentVolumeClaim['spec'] = {}): PersistentVolumeClaim {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, namespace: 'default' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage } }, storageClassName: '', ...spec },
+  };
+}
+
+function storageClass(name: string, more: Partial<StorageClass> = {}): StorageClass {
+  return { apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name }, provisioner: 'x.io/y', ...more };
+}
+
+const create = (...all: (PersistentVolume | PersistentVolumeClaim | StorageClass)[]) =>
+  Promise.all(
+    all.map((one) => {
+      if (one.kind === 'StorageClass') return cluster.client.of(storageClasses).create(one as StorageClass);
+      if (one.kind === 'PersistentVolume') return cluster.client.of(volumes).create(one as PersistentVolume);
+      return cluster.client.of(claims).create(one as PersistentVolumeClaim);
+    }),
+  );
+const phaseOf = async (name: string) => (await cluster.get(volumes, name)).status?.phase;
+const claimPhase = (name: string, phase: string) => async () =>
+  (await cluster.get(claims, name)).status?.phase === phase;
+const told = async (name: string) =>
+  (await cluster.list(events))
+    .filter(({ involvedObject }) => involvedObject.name === name)
+    .map(({ reason, message }) => `${reason}: ${message}`);
+
+test('a claim gets the smallest volume that is large enough', async () => {
+  await create(volume('small', '1Gi'), volume('large', '10Gi'), volume('middle', '5Gi'));
+  await cluster.until(async () => (await cluster.list(volumes)).every(({ status }) => status?.phase === 'Available'));
+  await create(claim('c', '2Gi'));
+  await cluster.until(claimPhase('c', 'Bound'));
+  const bound = await cluster.get(claims, 'c');
+  expect(bound.spec).toMatchObject({ volumeName: 'middle' });
+  expect(bound.status).toEqual({ phase: 'Bound', accessModes: ['ReadWriteOnce'], capacity: { storage: '5Gi' } });
+  expect(bound.metadata.annotations).toEqual({
+    'pv.kubernetes.io/bind-completed': 'yes',
+    'pv.kubernetes.io/bound-by-controller': 'yes',
+  });
+  const middle = await cluster.get(volumes, 'middle');
+  expect(middle.status?.phase).toBe('Bound');
+  expect(middle.metadata.annotations).toEqual({ 'pv.kubernetes.io/bound-by-controller': 'yes' });
+  expect(middle.spec?.claimRef).toMatchObject({ kind: 'PersistentVolumeClaim', name: 'c', uid: bound.metadata.uid });
+  expect(await phaseOf('small')).toBe('Available');
+});
+
+test('no volume that differs in class, mode, access or labels will do', async () => {
+  await create(
+    volume('class', '1Gi', { storageClassName: 'x' }),
+    volume('access', '1Gi', { accessModes: ['ReadOnlyMany'] }),
+    volume('block', '1Gi', { volumeMode: 'Block' }),
+    volume('labels', '1Gi'),
+    claim('c', '1Gi', { selector: { matchLabels: { a: 'b' } } }),
+  );
+  await cluster.advance(20_000);
+  expect((await cluster.get(claims, 'c')).status?.phase).toBe('Pending');
+  expect(await told('c')).toEqual([
+    'FailedBinding: no persistent volumes available for this claim and no storage class is set',
+  ]);
+  await create({ ...volume('fits', '1Gi'), metadata: { name: 'fits', labels: { a: 'b' } } });
+  await cluster.until(claimPhase('c', 'Bound'));
+});
+
+test('two claims for one volume: one is bound, the other waits for the next volume', async () => {
+  await create(volume('one', '1Gi'), claim('a', '1Gi'), claim('b', '1Gi'));
+  await cluster.until(async () => (await claimPhase('a', 'Bound')()) || (await claimPhase('b', 'Bound')()));
+  await cluster.advance(20_000);
+  const phases = (await cluster.list(claims)).map(({ status }) => status?.phase).sort();
+  expect(phases).toEqual(['Bound', 'Pending']);
+  await create(volume('two', '1Gi'));
+  await cluster.until(async () => (await claimPhase('a', 'Bound')()) && (await claimPhase('b', 'Bound')()));
+});
+
+test('a claim may name its volume, and a volume its claim', async () => {
+  await create(
+    volume('named', '5Gi'),
+    volume('other', '1Gi'),
+    volume('reserved', '9Gi', { claimRef: { namespace: 'default', name: 'b' } }),
+    claim('a', '1Gi', { volumeName: 'named' }),
+    claim('b', '1Gi'),
+  );
+  await cluster.until(async () => (await claimPhase('a', 'Bound')()) && (await claimPhase('b', 'Bound')()));
+  expect((await cluster.get(claims, 'a')).spec?.volumeName).toBe('named');
+  expect((await cluster.get(claims, 'b')).spec?.volumeName).toBe('reserved');
+  expect((await cluster.get(volumes, 'reserved')).metadata.annotations ?? {}).toEqual({});
+  await create(volume('small', '1Gi'), claim('c', '2Gi', { volumeName: 'small' }));
+  await cluster.until(async () => (await told('c')).length > 0);
+  expect(await told('c')).toEqual([
+    'VolumeMismatch: Cannot bind to requested volume "small": requested PV is too small',
+  ]);
+});
+
+test('a volume whose claim is gone is released, and kept or given up as its policy says', async () => {
+  await create(
+    volume('kept', '1Gi', { persistentVolumeReclaimPolicy: 'Retain', claimRef: { namespace: 'default', name: 'a' } }),
+    volume('gone', '1Gi', { persistentVolumeReclaimPolicy: 'Delete', claimRef: { namespace: 'default', name: 'b' } }),
+    claim('a', '1Gi'),
+    claim('b', '1Gi'),
+  );
+  await cluster.until(async () => (await claimPhase('a', 'Bound')()) && (await claimPhase('b', 'Bound')()));
+  await cluster.client.of(claims).delete('a', { namespace: 'default' });
+  await cluster.client.of(claims).delete('b', { namespace: 'default' });
+  await cluster.until(async () => (await phaseOf('kept')) === 'Released' && (await phaseOf('gone')) === 'Failed');
+  await create(claim('a', '1Gi'));
+  await cluster.advance(20_000);
+  expect((await cluster.get(claims, 'a')).status?.phase).toBe('Pending');
+});
+
+test('a claim whose volume is taken away is lost', async () => {
+  await create(volume('v', '1Gi'), claim('c', '1Gi'));
+  await cluster.until(claimPhase('c', 'Bound'));
+  await cluster.client.of(volumes).patch('v', { metadata: { finalizers: null } }, { type: 'merge' });
+  await cluster.client.of(volumes).delete('v');
+  await cluster.client
+    .of(volumes)
+    .patch('v', { metadata: { finalizers: null } }, { type: 'merge' })
+    .catch(() => {});
+  await cluster.until(claimPhase('c', 'Lost'));
+  expect(await told('c')).toContain(
+    'ClaimLost: Bound claim has lost its PersistentVolume. Data on the volume is lost!',
+  );
+});
+
+test('a class asks its provisioner for a volume, at once or when the first user has a node', async () => {
+  await create(
+    storageClass('now'),
+    storageClass('later', { volumeBindingMode: 'WaitForFirstConsumer' }),
+    claim('a', '1Gi', { storageClassName: 'now' }),
+    claim('b', '1Gi', { storageClassName: 'later' }),
+    claim('c', '1Gi', { storageClassName: 'missing' }),
+  );
+  const asked = async (name: string) =>
+    (await cluster.get(claims, name)).metadata.annotations?.['volume.kubernetes.io/storage-provisioner'];
+  await cluster.until(async () => (await asked('a')) === 'x.io/y');
+  await cluster.until(async () => (await told('c')).length > 0);
+  expect(await told('b')).toEqual(['WaitForFirstConsumer: waiting for first consumer to be created before binding']);
+  expect(await told('c')).toEqual(['ProvisioningFailed: storageclass.storage.k8s.io "missing" not found']);
+  expect(await asked('b')).toBeUndefined();
+  const annotations = { 'volume.kubernetes.io/selected-node': 'n1' };
+  await cluster.client.of(claims).patch('b', { metadata: { annotations } }, { type: 'merge', namespace: 'default' });
+  await cluster.until(async () => (await asked('b')) === 'x.io/y');
+  const made = volume('pvc-b', '1Gi', {
+    storageClassName: 'later',
+    persistentVolumeReclaimPolicy: 'Delete',
+    claimRef: { namespace: 'default', name: 'b', uid: (await cluster.get(claims, 'b')).metadata.uid },
+  });
+  await create({ ...made, metadata: { name: 'pvc-b', annotations: { 'pv.kubernetes.io/provisioned-by': 'x.io/y' } } });
+  await cluster.until(claimPhase('b', 'Bound'));
+});
+
+test('a claim without a class gets the default class when there is one', async () => {
+  const { storageClassName: _, ...spec } = claim('c', '1Gi').spec!;
+  await create({ ...claim('c', '1Gi'), spec });
+  await cluster.until(async () => (await told('c')).length > 0);
+  const metadata = { name: 'std', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } };
+  await create({ ...storageClass('std'), metadata });
+  await cluster.until(async () => (await cluster.get(claims, 'c')).spec?.storageClassName === 'std');
+});
