@@ -100,12 +100,11 @@ test('a claim stays while a pod on a node uses it, and a volume while it is boun
     spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/tmp/x' } },
   };
   await cluster.client.of(volumes).create(volume as PersistentVolume);
-  const setPhase = (phase: string) =>
-    cluster.client.of(volumes).patch('disk', { status: { phase } }, { type: 'merge', subresource: 'status' });
-  await setPhase('Bound');
+  await cluster.client.of(claims).create({ ...claim, metadata: metadata('user') } as PersistentVolumeClaim);
+  await cluster.until(async () => (await cluster.get(volumes, 'disk')).status?.phase === 'Bound');
   await cluster.client.of(volumes).delete('disk');
   await cluster.advance(5_000);
   expect(await cluster.exists(volumes, 'disk')).toBe(true);
-  await setPhase('Released');
+  await cluster.client.of(claims).delete('user', { namespace: 'default' });
   await cluster.until(async () => !(await cluster.exists(volumes, 'disk')));
 });
