@@ -17,6 +17,8 @@ export interface Claim<O extends KubeObject, T extends KubeObject> {
   resource: ResourceRef<T>;
   /** Of the owner's namespace: its own and those without a controller. Others are passed over. */
   candidates: readonly T[];
+  /** Is put on what is adopted, and taken off what is let go. */
+  finalizer?: string;
 }
 
 /** Gives the candidates that are the owner's. Throws StatusError when one could not be adopted or let go. */
@@ -85,21 +87,26 @@ async function adopt<O extends KubeObject, T extends KubeObject>(
 ): Promise<boolean> {
   if (!(await mayAdopt)) return false;
   const reference = controllerReference(request.owner, request.ownerResource);
-  return await patchOwners(request, candidate, reference);
+  const { finalizer } = request;
+  return await patchOwners(request, candidate, { reference, ...(finalizer && { finalizers: [finalizer] }) });
 }
 
 async function release<O extends KubeObject, T extends KubeObject>(request: Claim<O, T>, mine: T): Promise<void> {
-  await patchOwners(request, mine, { $patch: 'delete', uid: request.owner.metadata.uid });
+  const { finalizer } = request;
+  await patchOwners(request, mine, {
+    reference: { $patch: 'delete', uid: request.owner.metadata.uid },
+    ...(finalizer && { '$deleteFromPrimitiveList/finalizers': [finalizer] }),
+  });
 }
 
 /** The uid in the patch makes it miss an object that took the place of ours. Gives false when ours is gone. */
 async function patchOwners<O extends KubeObject, T extends KubeObject>(
   { client, resource }: Claim<O, T>,
   { metadata }: T,
-  reference: object,
+  { reference, ...more }: { reference: object },
 ): Promise<boolean> {
   const { name = '', namespace, uid } = metadata;
-  const patch = { metadata: { uid, ownerReferences: [reference] } };
+  const patch = { metadata: { uid, ownerReferences: [reference], ...more } };
   try {
     await client.of(resource).patch(name, patch, { type: 'strategic', namespace });
     return true;

@@ -19,11 +19,14 @@ export async function createPod({
   owner,
   ownerResource,
   template,
+  generateName,
   context,
 }: {
   owner: KubeObject;
   ownerResource: ResourceRef;
   template: PodTemplateSpec;
+  /** Default: the owner's name and a hyphen. */
+  generateName?: string;
   context: Means;
 }): Promise<Pod | undefined> {
   const { client, recorder } = context;
@@ -33,7 +36,7 @@ export async function createPod({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      generateName: `${name}-`,
+      generateName: generateName ?? `${name}-`,
       namespace,
       labels,
       annotations,

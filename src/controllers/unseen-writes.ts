@@ -14,6 +14,8 @@ interface Write {
   uid: string;
   /** Of the written object; undefined for a deletion. */
   resourceVersion?: string;
+  /** It is no longer there, not only asked to go. */
+  isGone?: boolean;
   atMs: number;
 }
 
@@ -37,6 +39,12 @@ export class UnseenWrites<T extends KubeObject> {
   deleted(ownerUid: string, { metadata }: T): void {
     const { namespace, name, uid = '' } = metadata;
     this.#remember(ownerUid, { key: `${namespace}/${name}`, uid, atMs: this.#clock.monotonic() });
+  }
+
+  /** It was found to be gone. */
+  gone(ownerUid: string, { metadata }: T): void {
+    const { namespace, name, uid = '' } = metadata;
+    this.#remember(ownerUid, { key: `${namespace}/${name}`, uid, isGone: true, atMs: this.#clock.monotonic() });
   }
 
   /** Milliseconds until the memory of this owner's writes runs out; undefined when the informer shows them all. */
@@ -64,9 +72,10 @@ export class UnseenWrites<T extends KubeObject> {
     else this.#writes.set(ownerUid, [write]);
   }
 
-  #isSeen({ key, uid, resourceVersion }: Write): boolean {
+  #isSeen({ key, uid, resourceVersion, isGone }: Write): boolean {
     const shown = this.#informer.get(key);
     const isShown = shown?.metadata.uid === uid;
+    if (isGone) return !isShown;
     if (resourceVersion === undefined) return !isShown || shown.metadata.deletionTimestamp !== undefined;
     // Revisions are ordered numbers since KEP-5504. The informer may be past an object that is gone again already.
     const seen = Number(isShown ? shown.metadata.resourceVersion : this.#informer.resourceVersion);
