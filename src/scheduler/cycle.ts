@@ -1,14 +1,20 @@
 /** The decision: where should this pod go? A pure function of the pod, the snapshot and the plugins. */
 import type { Pod } from '#api/gen/core-v1.js';
-import { below, type Prng } from '#base/prng.js';
-import type { Plugin, Rejection, Snapshot } from './framework.js';
+import type { Prng } from '#base/prng.js';
+import { explain, noNodes } from './diagnosis.js';
+import { type Feasible, findFeasible, type Prepared, prepare, reject } from './filtering.js';
+import type { Plugin, Snapshot } from './framework.js';
 import type { NodeInfo } from './node-info.js';
+import { type Preemption, preempt } from './preemption.js';
+import { best } from './scoring.js';
 
 export interface CycleOptions {
   plugins: readonly Plugin[];
   prng: Prng;
   /** Where in the node list to begin, so that large clusters are looked at in turn. */
   startIndex: number;
+  /** How much of a large cluster must pass before the best is chosen; 0: less the larger it is. Default: 0. */
+  percentageOfNodesToScore?: number;
 }
 
 export type Outcome =
@@ -20,170 +26,61 @@ export interface Failure {
   message: string;
   /** The plugins that rejected nodes; events that concern none of them do not requeue the pod. */
   rejectedBy: ReadonlySet<string>;
-  /** Nodes that evicting pods would not help. */
-  unresolvable: ReadonlySet<string>;
+  /** Pods to evict so that this one fits; or the pod's nomination, where it has one, is void. */
+  preemption?: Preemption;
 }
 
 const nodesAlwaysScored = 100;
 
-/** Decides for one pod. Ties between best nodes are broken by chance. */
 export function schedulePod(pod: Pod, snapshot: Snapshot, options: CycleOptions): Outcome {
-  const { nodes } = snapshot;
-  if (nodes.length === 0) {
-    const failure = {
-      message: 'no nodes available to schedule pods',
-      rejectedBy: new Set<string>(),
-      unresolvable: new Set<string>(),
-    };
-    return { failure, evaluated: 0, nextIndex: 0 };
+  const { startIndex, plugins, prng } = options;
+  const total = snapshot.nodes.length;
+  if (total === 0) return { failure: { message: noNodes, rejectedBy: new Set() }, evaluated: 0, nextIndex: 0 };
+  const prepared = prepare(pod, { snapshot, plugins });
+  if ('refused' in prepared) {
+    const { plugins: refusing, reasons } = prepared.refused;
+    const after = preempt(undefined, { pod, snapshot, rejections: new Map(), prng });
+    const message = explain({ total, refusal: reasons, after: after.message });
+    const failure = { message, rejectedBy: new Set(refusing), preemption: after.preemption };
+    return { failure, evaluated: 0, nextIndex: startIndex };
   }
-  const prepared = prepare(pod, snapshot, options.plugins);
-  if ('rejected' in prepared) {
-    const { plugin, rejected } = prepared;
-    const message = `0/${nodes.length} nodes are available: ${rejected.reasons.join(', ')}.`;
-    const unresolvable = new Set(nodes.map(({ name }) => name));
-    return {
-      failure: { message, rejectedBy: new Set([plugin.name]), unresolvable },
-      evaluated: 0,
-      nextIndex: options.startIndex,
-    };
+  const promised = promisedNode(prepared);
+  if (promised) return { node: promised, evaluated: 1, nextIndex: startIndex };
+  const wanted = (nodes: number) => feasibleWanted(nodes, options.percentageOfNodesToScore);
+  const found = findFeasible(prepared, { startIndex, wanted });
+  const nextIndex = (startIndex + found.evaluated) % total;
+  const { evaluated } = found;
+  if (found.nodes.length > 0) {
+    return { node: best(pod, found.nodes, { snapshot, plugins, prng }), evaluated, nextIndex };
   }
-  const found = findFeasible(pod, { nodes, prepared, startIndex: options.startIndex });
-  const { feasible, evaluated, nextIndex } = found;
-  if (feasible.length === 0) {
-    return { failure: explain(found.rejections, nodes.length), evaluated, nextIndex };
-  }
-  const node = feasible.length === 1 ? feasible[0]! : best(pod, feasible, { snapshot, ...options });
-  return { node, evaluated, nextIndex };
+  return { failure: failureOf(prepared, { found, prng }), evaluated, nextIndex };
 }
 
-interface Filter {
-  plugin: Plugin;
-  state: unknown;
+/** The node that victims were evicted from for this pod, when it takes the pod by now. */
+function promisedNode(prepared: Prepared): NodeInfo | undefined {
+  const { pod, snapshot, only } = prepared;
+  const name = snapshot.nominationOf(pod);
+  const node = name && (!only || only.nodes.has(name)) ? snapshot.node(name) : undefined;
+  return node && !reject(prepared, node) ? node : undefined;
 }
 
-interface Prepared {
-  filters: Filter[];
-  /** The only nodes worth a look, and the plugins that say so; undefined: all. */
-  only: { nodes: ReadonlySet<string>; plugins: string[] } | undefined;
-}
-
-function prepare(
-  pod: Pod,
-  snapshot: Snapshot,
-  plugins: readonly Plugin[],
-): Prepared | { plugin: Plugin; rejected: Rejection } {
-  const filters: Filter[] = [];
-  let only: Prepared['only'];
-  for (const plugin of plugins) {
-    let state: unknown;
-    if (plugin.preFilter) {
-      const answer = plugin.preFilter(pod, snapshot);
-      if (answer === 'skip') continue;
-      if ('rejected' in answer) return { plugin, rejected: answer.rejected };
-      state = answer.state;
-      const { nodes } = answer;
-      if (nodes) {
-        const both = only ? new Set([...only.nodes].filter((name) => nodes.has(name))) : nodes;
-        only = { nodes: both, plugins: [...(only?.plugins ?? []), plugin.name] };
-      }
-    }
-    if (plugin.filter) filters.push({ plugin, state });
-  }
-  return { filters, only };
-}
-
-interface NodeRejection extends Rejection {
-  node: string;
-  plugin: string;
-}
-
-function findFeasible(
-  pod: Pod,
-  { nodes, prepared, startIndex }: { nodes: readonly NodeInfo[]; prepared: Prepared; startIndex: number },
-): { feasible: NodeInfo[]; rejections: NodeRejection[]; evaluated: number; nextIndex: number } {
-  const wanted = feasibleWanted(nodes.length);
-  const feasible: NodeInfo[] = [];
-  const rejections: NodeRejection[] = [];
-  let evaluated = 0;
-  for (; evaluated < nodes.length && feasible.length < wanted; evaluated++) {
-    const node = nodes[(startIndex + evaluated) % nodes.length]!;
-    const rejection = reject(pod, { node, prepared });
-    if (rejection) rejections.push(rejection);
-    else feasible.push(node);
-  }
-  return { feasible, rejections, evaluated, nextIndex: (startIndex + evaluated) % nodes.length };
+function failureOf(prepared: Prepared, { found, prng }: { found: Feasible; prng: Prng }): Failure {
+  const { pod, snapshot, only } = prepared;
+  const { rejections } = found;
+  const after = preempt(prepared, { pod, snapshot, rejections, prng });
+  const message = explain({
+    total: snapshot.nodes.length,
+    rejections: rejections.values(),
+    others: only && `node(s) didn't satisfy plugin(s) [${only.plugins.join(' ')}]`,
+    after: after.message,
+  });
+  const rejectedBy = new Set([...(only?.plugins ?? []), ...[...rejections.values()].map(({ plugin }) => plugin)]);
+  return { message, rejectedBy, preemption: after.preemption };
 }
 
 /** Upstream's adaptive share: all of up to 100 nodes, then from 50 % falling by 1 % per 125 nodes to 5 %. */
-function feasibleWanted(nodes: number): number {
+function feasibleWanted(nodes: number, percentage = 0): number {
   if (nodes < nodesAlwaysScored) return nodes;
-  const percent = Math.max(5, 50 - Math.floor(nodes / 125));
+  const percent = percentage || Math.max(5, 50 - Math.floor(nodes / 125));
   return Math.max(nodesAlwaysScored, Math.floor((nodes * percent) / 100));
-}
-
-function reject(pod: Pod, { node, prepared }: { node: NodeInfo; prepared: Prepared }): NodeRejection | undefined {
-  const { only } = prepared;
-  if (only && !only.nodes.has(node.name)) {
-    const reasons = [`node(s) didn't satisfy plugin(s) [${only.plugins.join(' ')}]`];
-    return { node: node.name, plugin: only.plugins.at(-1)!, reasons, unresolvable: true };
-  }
-  for (const { plugin, state } of prepared.filters) {
-    const rejection = plugin.filter!({ pod, state }, node);
-    if (rejection) return { ...rejection, node: node.name, plugin: plugin.name };
-  }
-  return undefined;
-}
-
-/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.`, reasons in text order. */
-function explain(rejections: NodeRejection[], nodesTotal: number): Failure {
-  const counts = new Map<string, number>();
-  for (const { reasons } of rejections) {
-    for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  }
-  const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
-  return {
-    message: `0/${nodesTotal} nodes are available: ${parts.join(', ')}.`,
-    rejectedBy: new Set(rejections.map(({ plugin }) => plugin)),
-    unresolvable: new Set(rejections.filter(({ unresolvable }) => unresolvable).map(({ node }) => node)),
-  };
-}
-
-function best(
-  pod: Pod,
-  feasible: readonly NodeInfo[],
-  { snapshot, plugins, prng }: CycleOptions & { snapshot: Snapshot },
-): NodeInfo {
-  const totals = new Array<number>(feasible.length).fill(0);
-  for (const plugin of plugins) {
-    if (!plugin.score) continue;
-    const prepared = plugin.preScore ? plugin.preScore(pod, feasible, snapshot) : { state: undefined };
-    if (prepared === 'skip') continue;
-    const { state } = prepared;
-    const scores = feasible.map((node) => plugin.score!({ pod, state }, node));
-    normalize(scores, { how: plugin.normalize, state });
-    for (let index = 0; index < scores.length; index++) totals[index]! += scores[index]! * (plugin.weight ?? 1);
-  }
-  let bestIndex = 0;
-  let ties = 1;
-  for (let index = 1; index < totals.length; index++) {
-    if (totals[index]! > totals[bestIndex]!) {
-      bestIndex = index;
-      ties = 1;
-    } else if (totals[index] === totals[bestIndex] && below(prng, ++ties) === 0) bestIndex = index;
-  }
-  return feasible[bestIndex]!;
-}
-
-function normalize(scores: number[], { how, state }: { how: Plugin['normalize']; state: unknown }): void {
-  if (!how) return;
-  if (typeof how === 'function') {
-    how(scores, state);
-    return;
-  }
-  const max = Math.max(...scores);
-  for (let index = 0; index < scores.length; index++) {
-    const share = max === 0 ? 0 : Math.floor((scores[index]! * 100) / max);
-    scores[index] = how === 'up' ? share : 100 - share;
-  }
 }

@@ -2,14 +2,26 @@
  * What a scheduling plugin may say, under upstream's names for the extension points, as pure functions of a pod and a
  * snapshot (https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/).
  */
-import type { Pod } from '#api/gen/core-v1.js';
+import type { Node, Pod } from '#api/gen/core-v1.js';
+import type { PodDisruptionBudget } from '#api/gen/policy-v1.js';
 import type { LabelSelector } from '#apimachinery/selectors.js';
 import type { NodeInfo } from './node-info.js';
+import type { PodIndex } from './pod-index.js';
 
+/** The cluster as one decision sees it; nothing of it changes while the decision is made. */
 export interface Snapshot {
   nodes: readonly NodeInfo[];
+  node(name: string): NodeInfo | undefined;
+  /** Which pods of which sort are where. */
+  index: PodIndex;
   /** What selects the pod by default: the services and controllers that it belongs to. undefined: nothing does. */
   defaultSelector(pod: Pod): LabelSelector | undefined;
+  namespaceLabels(name: string): Record<string, string> | undefined;
+  /** Pods that were promised room on a node, and wait until their victims are gone. */
+  nominated(nodeName: string): readonly Pod[];
+  /** The node that the pod was promised room on. */
+  nominationOf(pod: Pod): string | undefined;
+  budgets(): readonly PodDisruptionBudget[];
 }
 
 /** Why a node, or all of them, cannot take the pod; `reasons` are counted over nodes in the message. */
@@ -19,25 +31,40 @@ export interface Rejection {
   unresolvable?: boolean;
 }
 
+/** A trial: what if the other pod came to the node, or left it? */
+export interface Adjustment {
+  pod: Pod;
+  other: Pod;
+  node: NodeInfo;
+  by: 1 | -1;
+  snapshot: Snapshot;
+}
+
 export interface PluginSpec<S = undefined> {
   name: string;
-  /** Before the pod may be queued; gives why it must wait. */
+  /** PreEnqueue: before the pod may be queued; gives why it must wait. */
   preEnqueue?: (pod: Pod) => string | undefined;
   /** Once per pod. Gives the state that filter reads, 'skip' when the plugin has nothing to filter, or a rejection. */
   preFilter?: (
     pod: Pod,
     snapshot: Snapshot,
   ) => { state: S; nodes?: ReadonlySet<string> } | 'skip' | { rejected: Rejection };
-  filter?: (context: { pod: Pod; state: S }, node: NodeInfo) => Rejection | undefined;
+  /** The state after a trial change; absent where pods elsewhere do not count. */
+  adjust?: (state: S, change: Adjustment) => S;
+  filter?: (context: { pod: Pod; state: S; snapshot: Snapshot }, node: NodeInfo) => Rejection | undefined;
   /** Once per pod, over the nodes that passed. 'skip' leaves the plugin's score out. */
   preScore?: (pod: Pod, feasible: readonly NodeInfo[], snapshot: Snapshot) => { state: unknown } | 'skip';
   /** Higher is better. Without `normalize`, from 0 to 100. */
   score?: (context: { pod: Pod; state: unknown }, node: NodeInfo) => number;
-  /** Brings raw scores to 0..100, in place: 'up' by the largest, 'down' too but turned around. */
+  /** NormalizeScore: brings raw scores to 0..100, in place: 'up' by the largest, 'down' too but turned around. */
   normalize?: 'up' | 'down' | ((scores: number[], state: unknown) => void);
   weight?: number;
   /** What may make a pod that this plugin rejected schedulable. */
   requeueOn?: readonly ClusterEvent[];
+  /** QueueingHint: whether a change of that kind can help this very pod. Absent: it may. */
+  hint?: (pod: Pod, change: ClusterChange) => boolean;
+  /** The same plugin with the arguments of a profile. */
+  configure?: (args: unknown) => PluginSpec<S>;
 }
 
 export type ClusterEvent =
@@ -47,8 +74,18 @@ export type ClusterEvent =
   | 'node taints'
   | 'node removed'
   | 'assigned pod added'
+  | 'assigned pod labels'
   | 'assigned pod removed'
   | 'pod updated';
+
+export interface ClusterChange {
+  event: ClusterEvent;
+  /** The pod or the node that it is about, and what it was before, where that is known. */
+  pod?: Pod;
+  oldPod?: Pod;
+  node?: Node;
+  oldNode?: Node;
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: each plugin's state is its own; the cycle only carries it
 export type Plugin = PluginSpec<any>;

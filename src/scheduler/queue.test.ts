@@ -6,8 +6,9 @@ import { defaultProfile } from './profile.js';
 import { SchedulingQueue } from './queue.js';
 
 function setUp() {
+  const plugins = defaultProfile();
   const clock = new VirtualClock();
-  return { clock, queue: new SchedulingQueue({ clock, plugins: defaultProfile() }) };
+  return { clock, queue: new SchedulingQueue({ clock, pluginsFor: () => plugins }) };
 }
 
 function pod(name: string, spec: Partial<Pod['spec']> = {}): Pod {
@@ -30,9 +31,9 @@ test('brings a rejected pod back when an event may help it, after 1, 2, 4, 8 and
   for (const waitMs of [1000, 2000, 4000, 8000, 10_000, 10_000]) {
     const queued = (await queue.pop())!;
     queue.putBack(queued, new Set(['NodeResourcesFit']));
-    queue.moveOn('node labels');
+    queue.moveOn({ event: 'node labels' });
     expect(queue.sizes).toMatchObject({ unschedulable: 1, backoff: 0 });
-    queue.moveOn('node allocatable');
+    queue.moveOn({ event: 'node allocatable' });
     expect(queue.sizes).toMatchObject({ unschedulable: 0, backoff: 1 });
     await clock.advance(waitMs - 1);
     expect(queue.sizes.active).toBe(0);
@@ -66,4 +67,33 @@ test('forgets a removed pod wherever it waits, and lets go of poppers when close
   const popped = queue.pop();
   queue.close();
   expect(await popped).toBeUndefined();
+});
+
+test('does not let a pod wait for its back-off while nobody else is ready, unless an error began it', async () => {
+  const { clock, queue } = setUp();
+  queue.add(pod('stuck'));
+  queue.putBack((await queue.pop())!, new Set(['NodeResourcesFit']));
+  const next = queue.pop();
+  queue.moveOn({ event: 'node allocatable' });
+  expect((await next)?.pod.metadata.name).toBe('stuck');
+  queue.add(pod('failed'));
+  queue.putBack((await queue.pop())!, new Set());
+  const later = queue.pop();
+  await clock.advance(999);
+  expect(queue.sizes.backoff).toBe(1);
+  await clock.advance(1);
+  expect((await later)?.pod.metadata.name).toBe('failed');
+});
+
+test('keeps a pod whose victims are being evicted until that is done, though something has helped it', async () => {
+  const { clock, queue } = setUp();
+  queue.add(pod('preemptor'));
+  queue.putBack((await queue.pop())!, new Set(['NodeResourcesFit']));
+  queue.hold('preemptor');
+  queue.moveOn({ event: 'assigned pod removed' });
+  expect(queue.sizes).toMatchObject({ unschedulable: 1 });
+  queue.release('preemptor', { failed: false });
+  expect(queue.sizes).toMatchObject({ unschedulable: 0, backoff: 1 });
+  await clock.advance(1000);
+  expect(queue.sizes.active).toBe(1);
 });

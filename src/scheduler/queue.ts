@@ -4,7 +4,8 @@
  */
 import type { Pod } from '#api/gen/core-v1.js';
 import type { Clock, Timer } from '#base/clock.js';
-import type { ClusterEvent, Plugin } from './framework.js';
+import type { ClusterChange, Plugin } from './framework.js';
+import { Heap } from './heap.js';
 
 export interface QueuedPod {
   pod: Pod;
@@ -17,180 +18,246 @@ export interface QueuedPod {
   rejectedBy: ReadonlySet<string>;
 }
 
-const initialBackoffMs = 1000;
-const maxBackoffMs = 10_000;
+export interface QueueOptions {
+  clock: Clock;
+  /** The plugins that decide about the pod: those of its profile. */
+  pluginsFor: (pod: Pod) => readonly Plugin[];
+  initialBackoffMs?: number;
+  maxBackoffMs?: number;
+}
+
+type Place = 'active' | 'backoff' | 'unschedulable' | 'gated';
+
+interface Entry extends QueuedPod {
+  place: Place | undefined;
+  /** Its place in a heap; another ticket of the same pod there is void. */
+  ticket: Ticket | undefined;
+  /** Its victims are being evicted; it must not be tried before that is done. */
+  held: 'no' | 'held' | 'held, and helped meanwhile';
+}
+
+interface Ticket {
+  entry: Entry;
+  priority: number;
+  /** When it became ready, or will be. */
+  atMs: number;
+  /** Of those ready at the same time, the one that came first. */
+  serial: number;
+}
+
 /** A pod is tried again after this long even when no event seems to help it: upstream's safety net. */
 const unschedulableMaxMs = 5 * 60_000;
 const flushIntervalMs = 30_000;
 
 export class SchedulingQueue {
-  readonly #clock: Clock;
-  readonly #plugins: readonly Plugin[];
-  /** Sorted so that the next pod stands last. */
-  readonly #active: QueuedPod[] = [];
-  readonly #backoff = new Map<string, { queued: QueuedPod; timer: Timer }>();
-  readonly #unschedulable = new Map<string, QueuedPod>();
-  readonly #gated = new Map<string, QueuedPod>();
-  #wake: (() => void) | undefined;
+  readonly #options: Required<QueueOptions>;
+  readonly #entries = new Map<string, Entry>();
+  readonly #active = new Heap<Ticket>(goesBefore);
+  readonly #backoff = new Heap<Ticket>((a, b) => a.atMs < b.atMs);
+  /** Back-offs that an error began; they are waited out. */
+  readonly #errors = new Heap<Ticket>((a, b) => a.atMs < b.atMs);
+  readonly #unschedulable = new Map<string, Entry>();
+  #backoffTimer: { atMs: number; timer: Timer } | undefined;
   #flush: Timer | undefined;
+  #wake: (() => void) | undefined;
   #closed = false;
+  #serial = 0;
 
-  constructor({ clock, plugins }: { clock: Clock; plugins: readonly Plugin[] }) {
-    this.#clock = clock;
-    this.#plugins = plugins;
+  constructor(options: QueueOptions) {
+    this.#options = { initialBackoffMs: 1000, maxBackoffMs: 10_000, ...options };
   }
 
   /** How many pods are ready, backing off, waiting for a change, and gated. */
-  get sizes(): { active: number; backoff: number; unschedulable: number; gated: number } {
-    return {
-      active: this.#active.length,
-      backoff: this.#backoff.size,
-      unschedulable: this.#unschedulable.size,
-      gated: this.#gated.size,
-    };
+  get sizes(): Record<Place, number> {
+    const sizes = { active: 0, backoff: 0, unschedulable: 0, gated: 0 };
+    for (const { place } of this.#entries.values()) if (place) sizes[place]++;
+    return sizes;
   }
 
   /** Queues a new pod, or gives the newer version of one that waits. */
   add(pod: Pod): void {
     const uid = pod.metadata.uid!;
-    const known = this.#take(uid);
-    const queued = known?.queued ?? {
-      pod,
-      attempts: 0,
-      readyAtMs: this.#clock.now(),
-      failedAtMs: 0,
-      rejectedBy: new Set<string>(),
-    };
-    queued.pod = pod;
-    if (this.#isGated(pod)) this.#gated.set(uid, queued);
-    else if (known?.place === 'unschedulable' && !this.#helps('pod updated', queued)) {
-      this.#unschedulable.set(uid, queued);
-      this.#armFlush();
-    } else this.#activateAfterBackoff(queued);
+    const known = this.#entries.get(uid);
+    const before = known?.place;
+    const entry = known ?? this.#entryOf({ pod, attempts: 0, failedAtMs: 0, rejectedBy: new Set() });
+    entry.pod = pod;
+    this.#entries.set(uid, entry);
+    this.#move(entry, undefined);
+    if (this.#isGated(pod)) this.#move(entry, 'gated');
+    else if (before === 'unschedulable') {
+      this.#move(entry, 'unschedulable');
+      if (this.#helps({ event: 'pod updated', pod }, entry)) this.#help(entry);
+    } else this.#activateAfterBackoff(entry);
+  }
+
+  /** A version of a waiting pod that is new, and changes nothing about where it can go. */
+  refresh(pod: Pod): void {
+    const entry = this.#entries.get(pod.metadata.uid!);
+    if (entry) entry.pod = pod;
+  }
+
+  /** Ready at once, whatever stood in its way. */
+  activate(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry && entry.place !== 'gated') this.#move(entry, 'active');
   }
 
   remove(uid: string): void {
-    this.#take(uid);
+    const entry = this.#entries.get(uid);
+    if (!entry) return;
+    this.#move(entry, undefined);
+    this.#entries.delete(uid);
   }
 
-  /** The next pod, when there is one; undefined once the queue is closed. */
+  /**
+   * The next pod, when there is one; undefined once the queue is closed. Where none is ready, one that backs off need
+   * not wait longer, unless an error held it up (KEP-5142).
+   */
   async pop(): Promise<QueuedPod | undefined> {
-    while (this.#active.length === 0 && !this.#closed) {
+    for (;;) {
+      if (this.#closed) return undefined;
+      const ticket = this.#active.first(isValid) ?? this.#backoff.first(isValid);
+      if (ticket) {
+        const { entry } = ticket;
+        this.#move(entry, undefined);
+        this.#entries.delete(entry.pod.metadata.uid!);
+        entry.attempts++;
+        return entry;
+      }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    if (this.#closed) return undefined;
-    const queued = this.#active.pop()!;
-    queued.attempts++;
-    return queued;
   }
 
   /** Takes back a pod that found no node. With no plugin to blame it is tried again after its back-off. */
   putBack(queued: QueuedPod, rejectedBy: ReadonlySet<string>): void {
-    queued.rejectedBy = rejectedBy;
-    queued.failedAtMs = this.#clock.now();
-    if (rejectedBy.size === 0) this.#activateAfterBackoff(queued);
-    else {
-      this.#unschedulable.set(queued.pod.metadata.uid!, queued);
-      this.#armFlush();
-    }
+    const uid = queued.pod.metadata.uid!;
+    const entry = this.#entryOf({ ...queued, rejectedBy, failedAtMs: this.#options.clock.now() });
+    this.#entries.set(uid, entry);
+    if (rejectedBy.size === 0) this.#activateAfterBackoff(entry);
+    else this.#move(entry, 'unschedulable');
+  }
+
+  /** Keeps a pod from being tried until what it has begun is done. */
+  hold(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry) entry.held = 'held';
+  }
+
+  /** With `failed`, the pod is ready at once: nothing may come that helps it. */
+  release(uid: string, { failed }: { failed: boolean }): void {
+    const entry = this.#entries.get(uid);
+    if (!entry) return;
+    const helped = failed || entry.held === 'held, and helped meanwhile';
+    entry.held = 'no';
+    if (helped && entry.place === 'unschedulable') this.#activateAfterBackoff(entry);
   }
 
   /** Something in the cluster changed: pods that it may help are ready again, after their back-off. */
-  moveOn(event: ClusterEvent): void {
-    for (const [uid, queued] of this.#unschedulable) {
-      if (!this.#helps(event, queued)) continue;
-      this.#unschedulable.delete(uid);
-      this.#activateAfterBackoff(queued);
-    }
+  moveOn(change: ClusterChange): void {
+    for (const entry of [...this.#unschedulable.values()]) if (this.#helps(change, entry)) this.#help(entry);
   }
 
   close(): void {
     this.#closed = true;
     this.#flush?.cancel();
-    for (const { timer } of this.#backoff.values()) timer.cancel();
+    this.#backoffTimer?.timer.cancel();
     this.#wake?.();
   }
 
+  #entryOf(queued: Omit<QueuedPod, 'readyAtMs'>): Entry {
+    const readyAtMs = this.#options.clock.now();
+    return { ...queued, readyAtMs, place: undefined, ticket: undefined, held: 'no' };
+  }
+
   #isGated(pod: Pod): boolean {
-    return this.#plugins.some((plugin) => plugin.preEnqueue?.(pod) !== undefined);
+    return this.#options.pluginsFor(pod).some((plugin) => plugin.preEnqueue?.(pod) !== undefined);
   }
 
   /** A plugin that does not say what helps is asked again after every event. */
-  #helps(event: ClusterEvent, { rejectedBy }: QueuedPod): boolean {
-    return this.#plugins.some(({ name, requeueOn }) => rejectedBy.has(name) && (requeueOn?.includes(event) ?? true));
+  #helps(change: ClusterChange, { pod, rejectedBy }: Entry): boolean {
+    return this.#options
+      .pluginsFor(pod)
+      .some(
+        ({ name, requeueOn, hint }) =>
+          rejectedBy.has(name) && (requeueOn?.includes(change.event) ?? true) && (hint?.(pod, change) ?? true),
+      );
   }
 
-  #activateAfterBackoff(queued: QueuedPod): void {
-    const waitMs = queued.attempts === 0 ? 0 : queued.failedAtMs + backoffMs(queued.attempts) - this.#clock.now();
-    if (waitMs <= 0) {
-      this.#activate(queued);
-      return;
-    }
-    const uid = queued.pod.metadata.uid!;
-    const timer = this.#clock.setTimer(waitMs, () => {
-      this.#backoff.delete(uid);
-      this.#activate(queued);
-    });
-    this.#backoff.set(uid, { queued, timer });
+  #help(entry: Entry): void {
+    if (entry.held === 'no') this.#activateAfterBackoff(entry);
+    else entry.held = 'held, and helped meanwhile';
   }
 
-  #activate(queued: QueuedPod): void {
-    queued.readyAtMs = this.#clock.now();
-    let low = 0;
-    let high = this.#active.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (goesBefore(queued, this.#active[middle]!)) low = middle + 1;
-      else high = middle;
+  #activateAfterBackoff(entry: Entry): void {
+    const { initialBackoffMs, maxBackoffMs, clock } = this.#options;
+    const waitMs = entry.attempts === 0 ? 0 : Math.min(initialBackoffMs * 2 ** (entry.attempts - 1), maxBackoffMs);
+    const endsMs = entry.failedAtMs + waitMs;
+    if (waitMs === 0 || endsMs <= clock.now()) this.#move(entry, 'active');
+    else this.#move(entry, 'backoff', endsMs);
+  }
+
+  /** Heaps forget the ticket of an entry that has moved on when they next come upon it. */
+  #move(entry: Entry, place: Place | undefined, atMs = this.#options.clock.now()): void {
+    const { pod } = entry;
+    if (entry.place === 'unschedulable') this.#unschedulable.delete(pod.metadata.uid!);
+    entry.place = place;
+    entry.ticket = undefined;
+    if (place === 'unschedulable') {
+      this.#unschedulable.set(pod.metadata.uid!, entry);
+      this.#armFlush();
     }
-    this.#active.splice(low, 0, queued);
+    if (place !== 'active' && place !== 'backoff') return;
+    entry.ticket = { entry, priority: pod.spec.priority ?? 0, atMs, serial: this.#serial++ };
+    if (place === 'active') {
+      entry.readyAtMs = atMs;
+      this.#active.push(entry.ticket);
+    } else {
+      (entry.rejectedBy.size > 0 ? this.#backoff : this.#errors).push(entry.ticket);
+      this.#armBackoff();
+    }
     this.#wake?.();
     this.#wake = undefined;
   }
 
-  #take(uid: string): { queued: QueuedPod; place: 'active' | 'backoff' | 'unschedulable' | 'gated' } | undefined {
-    const waiting = this.#backoff.get(uid);
-    if (waiting) {
-      waiting.timer.cancel();
-      this.#backoff.delete(uid);
-      return { queued: waiting.queued, place: 'backoff' };
-    }
-    for (const [place, map] of [
-      ['unschedulable', this.#unschedulable],
-      ['gated', this.#gated],
-    ] as const) {
-      const queued = map.get(uid);
-      if (!queued) continue;
-      map.delete(uid);
-      return { queued, place };
-    }
-    const index = this.#active.findIndex(({ pod }) => pod.metadata.uid === uid);
-    return index < 0 ? undefined : { queued: this.#active.splice(index, 1)[0]!, place: 'active' };
+  #armBackoff(): void {
+    const waiting = [this.#backoff, this.#errors];
+    const atMs = Math.min(...waiting.map((heap) => heap.first(isValid)?.atMs ?? Number.POSITIVE_INFINITY));
+    if (this.#backoffTimer && this.#backoffTimer.atMs <= atMs) return;
+    this.#backoffTimer?.timer.cancel();
+    this.#backoffTimer = undefined;
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    const { clock } = this.#options;
+    const timer = clock.setTimer(Math.max(0, atMs - clock.now()), () => {
+      this.#backoffTimer = undefined;
+      for (const heap of waiting) {
+        for (let due = heap.first(isValid); due && due.atMs <= clock.now(); due = heap.first(isValid))
+          this.#move(due.entry, 'active');
+      }
+      this.#armBackoff();
+    });
+    this.#backoffTimer = { atMs, timer };
   }
 
   #armFlush(): void {
-    this.#flush ??= this.#clock.setTimer(flushIntervalMs, () => {
+    const { clock } = this.#options;
+    this.#flush ??= clock.setTimer(flushIntervalMs, () => {
       this.#flush = undefined;
-      const now = this.#clock.now();
-      for (const [uid, queued] of this.#unschedulable) {
-        if (now - queued.failedAtMs < unschedulableMaxMs) continue;
-        this.#unschedulable.delete(uid);
-        this.#activateAfterBackoff(queued);
-      }
+      const now = clock.now();
+      for (const entry of [...this.#unschedulable.values()])
+        if (now - entry.failedAtMs >= unschedulableMaxMs) this.#help(entry);
       if (this.#unschedulable.size > 0) this.#armFlush();
     });
   }
 }
 
-/** 1 s, doubling with each attempt to 10 s. */
-function backoffMs(attempts: number): number {
-  return Math.min(initialBackoffMs * 2 ** (attempts - 1), maxBackoffMs);
+function isValid(ticket: Ticket): boolean {
+  return ticket.entry.ticket === ticket;
 }
 
 /** PrioritySort: higher priority first, then the one that waits longer. */
-function goesBefore(a: QueuedPod, b: QueuedPod): boolean {
-  const [left, right] = [a.pod.spec.priority ?? 0, b.pod.spec.priority ?? 0];
-  return left === right ? a.readyAtMs < b.readyAtMs : left > right;
+function goesBefore(a: Ticket, b: Ticket): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority;
+  return a.atMs === b.atMs ? a.serial < b.serial : a.atMs < b.atMs;
 }

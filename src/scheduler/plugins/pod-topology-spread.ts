@@ -8,8 +8,9 @@ import { matchesNodeSelector } from '#api/core/node-selector.js';
 import { anyTolerates } from '#api/core/tolerations.js';
 import type { Pod, TopologySpreadConstraint } from '#api/gen/core-v1.js';
 import { type LabelSelector, labelSelectorFrom } from '#apimachinery/selectors.js';
-import { definePlugin, type Snapshot } from '../framework.js';
+import { type Adjustment, definePlugin, type Snapshot } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
+import type { Tally } from '../tally.js';
 
 export interface Constraint {
   key: string;
@@ -27,6 +28,8 @@ export interface HardConstraint extends Constraint {
 }
 
 interface SoftConstraint extends Constraint {
+  /** The pods that count. */
+  like: Tally;
   counts: Map<string, number>;
   /** Grows with the number of domains, so that a spread over many is not drowned by one over few. */
   weight: number;
@@ -47,11 +50,12 @@ const defaults = [
 export default definePlugin<HardConstraint[]>({
   name: 'PodTopologySpread',
   weight: 2,
-  preFilter: (pod, { nodes }) => {
+  preFilter: (pod, snapshot) => {
     const constraints = constraintsOf(pod, 'DoNotSchedule');
     if (constraints.length === 0) return 'skip';
-    return { state: constraints.map((constraint) => countHard(constraint, { pod, nodes, all: constraints })) };
+    return { state: constraints.map((constraint) => countHard(constraint, { pod, snapshot, all: constraints })) };
   },
+  adjust: (state, change) => state.map((constraint) => adjusted(constraint, { ...change, all: state })),
   filter: ({ state }, node) => {
     for (const { key, maxSkew, counts, least, matchesSelf } of state) {
       const domain = node.labels[key];
@@ -72,16 +76,16 @@ export default definePlugin<HardConstraint[]>({
     if (constraints.length === 0) return 'skip';
     // A node without the zone label must still score under the default constraints: most clusters have no zones.
     const strict = explicit.length > 0;
-    return { state: countSoft(constraints, { pod, feasible, nodes: snapshot.nodes, strict }) };
+    return { state: countSoft(constraints, { pod, feasible, snapshot, strict }) };
   },
-  score: ({ state, pod }, node) => {
+  score: ({ state }, node) => {
     const { constraints, ignored } = state as SoftState;
     if (ignored.has(node.name)) return 0;
     let sum = 0;
-    for (const { key, counts, weight, maxSkew, selector } of constraints) {
+    for (const { key, counts, weight, maxSkew, like } of constraints) {
       const domain = node.labels[key];
       if (domain === undefined) continue;
-      const count = key === hostname ? countMatching(node, { pod, selector }) : (counts.get(domain) ?? 0);
+      const count = key === hostname ? like.on(node.name) : (counts.get(domain) ?? 0);
       sum += count * weight + (maxSkew - 1);
     }
     return Math.round(sum);
@@ -142,38 +146,68 @@ function defaultConstraints(pod: Pod, snapshot: Snapshot): Constraint[] {
 
 function countHard(
   constraint: Constraint,
-  { pod, nodes, all }: { pod: Pod; nodes: readonly NodeInfo[]; all: Constraint[] },
+  { pod, snapshot, all }: { pod: Pod; snapshot: Snapshot; all: readonly Constraint[] },
 ): HardConstraint {
+  const like = snapshot.index.living(pod.metadata.namespace ?? '', constraint.selector);
   const counts = new Map<string, number>();
-  for (const node of nodes) {
-    if (!all.every(({ key }) => key in node.labels) || !isCounted(node, { pod, constraint })) continue;
+  for (const node of snapshot.nodes) {
+    if (!hasAll(node, all) || !isCounted(node, { pod, constraint })) continue;
     const domain = node.labels[constraint.key]!;
-    counts.set(domain, (counts.get(domain) ?? 0) + countMatching(node, { pod, selector: constraint.selector }));
+    counts.set(domain, (counts.get(domain) ?? 0) + like.on(node.name));
   }
-  const least = counts.size < constraint.minDomains || counts.size === 0 ? 0 : Math.min(...counts.values());
-  return { ...constraint, counts, least, matchesSelf: constraint.selector.matches(pod.metadata.labels) };
+  const matchesSelf = constraint.selector.matches(pod.metadata.labels);
+  return { ...constraint, counts, least: leastOf(counts, constraint), matchesSelf };
+}
+
+/** With fewer domains than asked for, the least is that of the missing ones. */
+function leastOf(counts: ReadonlyMap<string, number>, { minDomains }: Constraint): number {
+  if (counts.size < minDomains || counts.size === 0) return 0;
+  let least = Number.POSITIVE_INFINITY;
+  for (const count of counts.values()) if (count < least) least = count;
+  return least;
+}
+
+/** As if the other pod came to the node, or left it. */
+function adjusted(
+  constraint: HardConstraint,
+  { pod, other, node, by, all }: Adjustment & { all: readonly Constraint[] },
+): HardConstraint {
+  const isLike =
+    other.metadata.namespace === pod.metadata.namespace &&
+    !other.metadata.deletionTimestamp &&
+    constraint.selector.matches(other.metadata.labels);
+  const domain = node.labels[constraint.key];
+  if (!isLike || domain === undefined || !hasAll(node, all) || !isCounted(node, { pod, constraint })) return constraint;
+  const counts = new Map(constraint.counts);
+  counts.set(domain, (counts.get(domain) ?? 0) + by);
+  return { ...constraint, counts, least: leastOf(counts, constraint) };
+}
+
+function hasAll({ labels }: NodeInfo, constraints: readonly Constraint[]): boolean {
+  return constraints.every(({ key }) => labels[key] !== undefined);
 }
 
 function countSoft(
   constraints: Constraint[],
-  scope: { pod: Pod; feasible: readonly NodeInfo[]; nodes: readonly NodeInfo[]; strict: boolean },
+  scope: { pod: Pod; feasible: readonly NodeInfo[]; snapshot: Snapshot; strict: boolean },
 ): SoftState {
-  const { pod, feasible, nodes, strict } = scope;
-  const hasKeys = ({ labels }: NodeInfo) => !strict || constraints.every(({ key }) => key in labels);
+  const { pod, feasible, snapshot, strict } = scope;
+  const hasKeys = (node: NodeInfo) => !strict || hasAll(node, constraints);
   const ignored = new Set(feasible.filter((node) => !hasKeys(node)).map(({ name }) => name));
   const counted = constraints.map((constraint) => {
     const { key, selector } = constraint;
     const counts = new Map<string, number>();
-    if (key === hostname) return { ...constraint, counts, weight: Math.log(feasible.length - ignored.size + 2) };
+    const like = snapshot.index.living(pod.metadata.namespace ?? '', selector);
+    if (key === hostname) return { ...constraint, like, counts, weight: Math.log(feasible.length - ignored.size + 2) };
     for (const { labels, name } of feasible)
       if (labels[key] !== undefined && !ignored.has(name)) counts.set(labels[key], 0);
-    for (const node of nodes) {
+    for (const node of snapshot.nodes) {
       const domain = node.labels[key];
       if (domain === undefined || !counts.has(domain) || !hasKeys(node) || !isCounted(node, { pod, constraint }))
         continue;
-      counts.set(domain, counts.get(domain)! + countMatching(node, { pod, selector }));
+      counts.set(domain, counts.get(domain)! + like.on(node.name));
     }
-    return { ...constraint, counts, weight: Math.log(counts.size + 2) };
+    return { ...constraint, like, counts, weight: Math.log(counts.size + 2) };
   });
   return { constraints: counted, ignored };
 }
@@ -191,17 +225,4 @@ function isCounted(
   }
   if (constraint.nodeTaintsPolicy !== 'Honor') return true;
   return taints.every((taint) => taint.effect === 'PreferNoSchedule' || anyTolerates(pod.spec.tolerations, taint));
-}
-
-function countMatching({ pods }: NodeInfo, { pod, selector }: { pod: Pod; selector: LabelSelector }): number {
-  let count = 0;
-  for (const { metadata } of pods) {
-    if (
-      metadata.namespace === pod.metadata.namespace &&
-      !metadata.deletionTimestamp &&
-      selector.matches(metadata.labels)
-    )
-      count++;
-  }
-  return count;
 }

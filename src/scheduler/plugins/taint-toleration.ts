@@ -13,8 +13,7 @@ export default definePlugin({
         (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !anyTolerates(pod.spec.tolerations, taint),
     );
     if (!untolerated) return undefined;
-    const { key, value = '' } = untolerated;
-    return { reasons: [`node(s) had untolerated taint {${key}: ${value}}`], unresolvable: true };
+    return { reasons: ['node(s) had untolerated taint(s)'], unresolvable: true };
   },
   preScore: (pod) => ({
     state: (pod.spec.tolerations ?? []).filter(({ effect }) => !effect || effect === 'PreferNoSchedule'),

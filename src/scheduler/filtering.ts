@@ -1,0 +1,129 @@
+/** Which nodes can take a pod, and why the others cannot: PreFilter once a pod, Filter once a node. */
+import type { Pod } from '#api/gen/core-v1.js';
+import type { Plugin, Rejection, Snapshot } from './framework.js';
+import type { NodeInfo } from './node-info.js';
+
+interface Filter {
+  plugin: Plugin;
+  state: unknown;
+}
+
+/** A pod and what its plugins have found out before they look at nodes. */
+export interface Prepared {
+  pod: Pod;
+  snapshot: Snapshot;
+  filters: readonly Filter[];
+  /** The only nodes worth a look, and the plugins that say so; undefined: all. */
+  only: { nodes: ReadonlySet<string>; plugins: readonly string[] } | undefined;
+}
+
+export interface NodeRejection extends Rejection {
+  plugin: string;
+}
+
+/** No node can take the pod, whatever the node. */
+export interface Refusal {
+  plugins: readonly string[];
+  reasons: readonly string[];
+}
+
+export function prepare(
+  pod: Pod,
+  { snapshot, plugins }: { snapshot: Snapshot; plugins: readonly Plugin[] },
+): Prepared | { refused: Refusal } {
+  const filters: Filter[] = [];
+  let only: Prepared['only'];
+  for (const plugin of plugins) {
+    let state: unknown;
+    if (plugin.preFilter) {
+      const answer = plugin.preFilter(pod, snapshot);
+      if (answer === 'skip') continue;
+      if ('rejected' in answer) return { refused: { plugins: [plugin.name], reasons: answer.rejected.reasons } };
+      state = answer.state;
+      const { nodes } = answer;
+      if (nodes) {
+        const both = only ? new Set([...only.nodes].filter((name) => nodes.has(name))) : nodes;
+        only = { nodes: both, plugins: [...(only?.plugins ?? []), plugin.name] };
+        if (both.size === 0) return { refused: { plugins: only.plugins, reasons: [noNodeFor(only.plugins)] } };
+      }
+    }
+    if (plugin.filter) filters.push({ plugin, state });
+  }
+  return { pod, snapshot, filters, only };
+}
+
+function noNodeFor(plugins: readonly string[]): string {
+  const [first, ...others] = plugins;
+  if (others.length === 0) return `node(s) didn't satisfy plugin ${first}`;
+  return `node(s) didn't satisfy plugin(s) [${plugins.join(' ')}] simultaneously`;
+}
+
+export interface Feasible {
+  nodes: NodeInfo[];
+  /** By node; those that no filter looked at are absent. */
+  rejections: Map<string, NodeRejection>;
+  evaluated: number;
+}
+
+/** Looks at nodes in turn from `startIndex` on, until `wanted` have passed. */
+export function findFeasible(
+  prepared: Prepared,
+  { startIndex, wanted }: { startIndex: number; wanted: (nodes: number) => number },
+): Feasible {
+  const { snapshot, only } = prepared;
+  const candidates = only ? [...only.nodes].flatMap((name) => snapshot.node(name) ?? []) : snapshot.nodes;
+  const nodes: NodeInfo[] = [];
+  const rejections = new Map<string, NodeRejection>();
+  const enough = wanted(candidates.length);
+  let evaluated = 0;
+  for (; evaluated < candidates.length && nodes.length < enough; evaluated++) {
+    const node = candidates[(startIndex + evaluated) % candidates.length]!;
+    const rejection = reject(prepared, node);
+    if (rejection) rejections.set(node.name, rejection);
+    else nodes.push(node);
+  }
+  return { nodes, rejections, evaluated };
+}
+
+/**
+ * Pods of like or higher priority that were promised room here count as if they ran here; and since they may not come,
+ * the pod must fit without them too.
+ */
+export function reject(prepared: Prepared, node: NodeInfo): NodeRejection | undefined {
+  const { pod, snapshot } = prepared;
+  const guests = snapshot.nominated(node.name);
+  if (guests.length > 0) {
+    let withGuests = prepared;
+    let crowded = node;
+    for (const guest of guests) {
+      if (priorityOf(guest) < priorityOf(pod) || guest.metadata.uid === pod.metadata.uid) continue;
+      crowded = crowded.withPod(guest);
+      withGuests = adjust(withGuests, { other: guest, node, by: 1 });
+    }
+    const rejection = crowded === node ? undefined : runFilters(withGuests, crowded);
+    if (rejection) return rejection;
+  }
+  return runFilters(prepared, node);
+}
+
+function runFilters({ pod, snapshot, filters }: Prepared, node: NodeInfo): NodeRejection | undefined {
+  for (const { plugin, state } of filters) {
+    const rejection = plugin.filter!({ pod, state, snapshot }, node);
+    if (rejection) return { ...rejection, plugin: plugin.name };
+  }
+  return undefined;
+}
+
+/** What the plugins would have found with the other pod on the node, or gone from it. */
+export function adjust(prepared: Prepared, change: { other: Pod; node: NodeInfo; by: 1 | -1 }): Prepared {
+  const { pod, snapshot, filters } = prepared;
+  if (!filters.some(({ plugin }) => plugin.adjust)) return prepared;
+  const adjusted = filters.map(({ plugin, state }) =>
+    plugin.adjust ? { plugin, state: plugin.adjust(state, { pod, snapshot, ...change }) } : { plugin, state },
+  );
+  return { ...prepared, filters: adjusted };
+}
+
+export function priorityOf({ spec }: Pod): number {
+  return spec.priority ?? 0;
+}

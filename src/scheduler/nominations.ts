@@ -1,0 +1,45 @@
+/** Pods that were promised room on a node and wait for it: what others must leave free. */
+import type { Pod } from '#api/gen/core-v1.js';
+
+const nobody: readonly Pod[] = [];
+
+export class Nominations {
+  readonly #byUid = new Map<string, { pod: Pod; nodeName: string }>();
+  readonly #byNode = new Map<string, Map<string, Pod>>();
+
+  /** undefined or '': the pod is promised nothing (any more). */
+  set(pod: Pod, nodeName: string | undefined): void {
+    const uid = pod.metadata.uid!;
+    this.delete(uid);
+    if (!nodeName) return;
+    this.#byUid.set(uid, { pod, nodeName });
+    const guests = this.#byNode.get(nodeName);
+    if (guests) guests.set(uid, pod);
+    else this.#byNode.set(nodeName, new Map([[uid, pod]]));
+  }
+
+  delete(uid: string): void {
+    const known = this.#byUid.get(uid);
+    if (!known) return;
+    this.#byUid.delete(uid);
+    const guests = this.#byNode.get(known.nodeName)!;
+    guests.delete(uid);
+    if (guests.size === 0) this.#byNode.delete(known.nodeName);
+  }
+
+  /** What the API says of a pod; a promise of ours that it has not heard of yet stands until it says otherwise. */
+  observe(pod: Pod, old?: Pod): void {
+    const said = pod.status?.nominatedNodeName;
+    const nodeName = said || said !== old?.status?.nominatedNodeName ? said : this.of(pod);
+    this.set(pod, nodeName);
+  }
+
+  of({ metadata }: Pod): string | undefined {
+    return this.#byUid.get(metadata.uid!)?.nodeName;
+  }
+
+  on(nodeName: string): readonly Pod[] {
+    const guests = this.#byNode.get(nodeName);
+    return guests ? [...guests.values()] : nobody;
+  }
+}

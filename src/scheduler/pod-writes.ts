@@ -1,0 +1,83 @@
+/** What the scheduler says to the API about pods: bound, cannot be placed, must go. */
+import pods from '#api/core/pod/index.js';
+import type { Pod, PodCondition } from '#api/gen/core-v1.js';
+import { formatTime } from '#apimachinery/object.js';
+import type { Clock } from '#base/clock.js';
+import type { Client } from '#client/client.js';
+
+export class PodWrites {
+  readonly #client: Client;
+  readonly #clock: Clock;
+
+  constructor({ client, clock }: { client: Client; clock: Clock }) {
+    this.#client = client;
+    this.#clock = clock;
+  }
+
+  async bind({ metadata: { name, namespace, uid } }: Pod, nodeName: string): Promise<void> {
+    await this.#client.of(pods).subresource({
+      method: 'POST',
+      name: name!,
+      namespace: namespace!,
+      subresource: 'binding',
+      body: {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { name, namespace, uid },
+        target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
+      },
+    });
+  }
+
+  /** Nothing is written that the pod says already. `nominatedNodeName` of undefined leaves what is there. */
+  async setUnschedulable(
+    pod: Pod,
+    { message, reason, nominatedNodeName }: { message: string; reason: string; nominatedNodeName?: string },
+  ): Promise<void> {
+    const known = conditionOf(pod, 'PodScheduled');
+    const isSaid = known?.status === 'False' && known.reason === reason && known.message === message;
+    const isNominated = nominatedNodeName === undefined || (pod.status?.nominatedNodeName ?? '') === nominatedNodeName;
+    if (isSaid && isNominated) return;
+    const condition = this.#condition(pod, { type: 'PodScheduled', status: 'False', reason, message });
+    await this.#patchStatus(pod, {
+      ...(!isSaid && { conditions: [{ ...condition, lastProbeTime: null }] }),
+      ...(!isNominated && { nominatedNodeName: nominatedNodeName || null }),
+    });
+  }
+
+  async clearNomination(pod: Pod): Promise<void> {
+    if (pod.status?.nominatedNodeName) await this.#patchStatus(pod, { nominatedNodeName: null });
+  }
+
+  /** Says first why it must go, which is how owners tell a disruption from a failure. */
+  async evict(victim: Pod, { schedulerName }: { schedulerName: string }): Promise<void> {
+    const { name, namespace, uid } = victim.metadata;
+    const condition = this.#condition(victim, {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'PreemptionByScheduler',
+      message: `${schedulerName}: preempting to accommodate a higher priority pod`,
+    });
+    await this.#patchStatus(victim, { conditions: [condition] });
+    await this.#client.of(pods).delete(name!, { namespace, preconditions: { uid } });
+  }
+
+  #condition(pod: Pod, parts: Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>): PodCondition {
+    const known = conditionOf(pod, parts.type);
+    const sinceBefore = known?.status === parts.status ? known.lastTransitionTime : undefined;
+    return {
+      ...parts,
+      observedGeneration: pod.metadata.generation,
+      lastTransitionTime: sinceBefore ?? formatTime(this.#clock.now()),
+    };
+  }
+
+  async #patchStatus({ metadata: { name, namespace, uid } }: Pod, status: object): Promise<void> {
+    const body = { metadata: { uid }, status };
+    await this.#client.of(pods).patch(name!, body, { namespace, type: 'strategic', subresource: 'status' });
+  }
+}
+
+function conditionOf({ status }: Pod, type: string): PodCondition | undefined {
+  return status?.conditions?.find((condition) => condition.type === type);
+}

@@ -1,0 +1,53 @@
+/** Which of the nodes that can take a pod is the best: Score and NormalizeScore, summed by weight. */
+import type { Pod } from '#api/gen/core-v1.js';
+import { below, type Prng } from '#base/prng.js';
+import type { Plugin, Snapshot } from './framework.js';
+import type { NodeInfo } from './node-info.js';
+
+export interface ScoreOptions {
+  snapshot: Snapshot;
+  plugins: readonly Plugin[];
+  prng: Prng;
+}
+
+/** Ties between best nodes are broken by chance. */
+export function best(pod: Pod, feasible: readonly NodeInfo[], options: ScoreOptions): NodeInfo {
+  if (feasible.length === 1) return feasible[0]!;
+  const totals = totalScores(pod, feasible, options);
+  let bestIndex = 0;
+  let ties = 1;
+  for (let index = 1; index < totals.length; index++) {
+    if (totals[index]! > totals[bestIndex]!) {
+      bestIndex = index;
+      ties = 1;
+    } else if (totals[index] === totals[bestIndex] && below(options.prng, ++ties) === 0) bestIndex = index;
+  }
+  return feasible[bestIndex]!;
+}
+
+function totalScores(pod: Pod, feasible: readonly NodeInfo[], { snapshot, plugins }: ScoreOptions): number[] {
+  const totals = new Array<number>(feasible.length).fill(0);
+  for (const plugin of plugins) {
+    if (!plugin.score) continue;
+    const prepared = plugin.preScore ? plugin.preScore(pod, feasible, snapshot) : { state: undefined };
+    if (prepared === 'skip') continue;
+    const { state } = prepared;
+    const scores = feasible.map((node) => plugin.score!({ pod, state }, node));
+    normalize(scores, { how: plugin.normalize, state });
+    for (let index = 0; index < scores.length; index++) totals[index]! += scores[index]! * (plugin.weight ?? 1);
+  }
+  return totals;
+}
+
+function normalize(scores: number[], { how, state }: { how: Plugin['normalize']; state: unknown }): void {
+  if (!how) return;
+  if (typeof how === 'function') {
+    how(scores, state);
+    return;
+  }
+  const max = Math.max(...scores);
+  for (let index = 0; index < scores.length; index++) {
+    const share = max === 0 ? 0 : Math.floor((scores[index]! * 100) / max);
+    scores[index] = how === 'up' ? share : 100 - share;
+  }
+}

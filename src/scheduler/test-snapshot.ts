@@ -1,0 +1,77 @@
+/** Small clusters for tests of decisions. */
+import type { Node, Pod, PodSpec } from '#api/gen/core-v1.js';
+import { SeededPrng } from '#base/prng.js';
+import { SchedulerCache } from './cache.js';
+import { type Outcome, schedulePod } from './cycle.js';
+import type { Snapshot } from './framework.js';
+import { NodeInfo } from './node-info.js';
+import { defaultProfile } from './profile.js';
+
+let serial = 0;
+
+export function node(
+  name: string,
+  parts: { labels?: Record<string, string>; spec?: Node['spec']; cpu?: string; status?: Node['status'] } = {},
+): NodeInfo {
+  const { labels = {}, spec = {}, cpu = '4', status = {} } = parts;
+  return NodeInfo.of({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { 'kubernetes.io/hostname': name, ...labels } },
+    spec,
+    status: { allocatable: { cpu, memory: '8Gi', pods: '110' }, ...status },
+  });
+}
+
+export function pod(
+  spec: Partial<PodSpec> = {},
+  labels: Record<string, string> = {},
+  parts: { namespace?: string; status?: Pod['status'] } = {},
+): Pod {
+  const uid = `uid-${serial++}`;
+  const { namespace = 'default', status } = parts;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: uid, namespace, uid, labels },
+    spec: { containers: [{ name: 'c', resources: {} }], ...spec },
+    status,
+  };
+}
+
+export const requesting = (cpu: string): Partial<PodSpec> => ({
+  containers: [{ name: 'c', resources: { requests: { cpu } } }],
+});
+
+/** A snapshot of nodes with the pods on them. */
+export function snapshotOf(nodes: readonly NodeInfo[], parts: Partial<Snapshot> = {}): Snapshot {
+  const namespaceLabels = parts.namespaceLabels ?? (() => undefined);
+  const cache = new SchedulerCache({ namespaceLabels });
+  for (const { node: one, name, pods } of nodes) {
+    cache.setNode(one);
+    for (const placed of pods) cache.place(placed, name);
+  }
+  return {
+    nodes: cache.nodes,
+    node: (name) => cache.node(name),
+    index: cache.index,
+    defaultSelector: () => undefined,
+    namespaceLabels,
+    nominated: () => [],
+    nominationOf: ({ status }) => status?.nominatedNodeName,
+    budgets: () => [],
+    ...parts,
+  };
+}
+
+export function outcomeOf(one: Pod, nodes: readonly NodeInfo[], parts: Partial<Snapshot> = {}): Outcome {
+  const options = { plugins: defaultProfile(), prng: new SeededPrng(1), startIndex: 0 };
+  return schedulePod(one, snapshotOf(nodes, parts), options);
+}
+
+/** The name of the node, or why there is none, without what preemption says. */
+export function decide(one: Pod, nodes: readonly NodeInfo[], parts: Partial<Snapshot> = {}): string {
+  const outcome = outcomeOf(one, nodes, parts);
+  if ('node' in outcome) return outcome.node.name;
+  return outcome.failure.message.replace(/ no new claims.*/, '');
+}
