@@ -55,21 +55,19 @@ async function convert(
   const version = webhook.conversionReviewVersions.find((one) => reviewVersions.includes(one));
   if (!version) throw new ConversionError('failed: no supported conversion review versions');
   const apiVersion = `apiextensions.k8s.io/${version}`;
-  const body = { kind: 'ConversionReview', apiVersion, request: { uid, desiredAPIVersion: desired, objects } };
+  const body = {
+    kind: 'ConversionReview',
+    apiVersion,
+    request: { uid, desiredAPIVersion: desired, objects },
+    // As upstream sends it, for webhooks that fill it in.
+    response: { uid: '', convertedObjects: null, result: { metadata: {} } },
+  };
   const config = webhook.clientConfig ?? {};
   const answer = (await client.post(config, { body, timeoutMs })) as Review;
   const converted = convertedOf(answer, { apiVersion, uid, isStrict: version === 'v1' });
   if (converted.length !== objects.length)
     throw new ConversionError(`returned ${converted.length} objects, expected ${objects.length}`);
-  return converted.map((object, index) => {
-    try {
-      return checked(object, objects[index]!, desired);
-    } catch (error) {
-      if (!(error instanceof ConversionError)) throw error;
-      const place = objects.length === 1 ? 'invalid object at index 0' : `invalid converted object at index ${index}`;
-      throw new ConversionError(`returned ${place}: ${error.message}`);
-    }
-  });
+  return converted.map((object, index) => checked(object, { original: objects[index]!, desired, index }));
 }
 
 interface Review {
@@ -87,6 +85,11 @@ function convertedOf(
   wanted: { apiVersion: string; uid: string; isStrict: boolean },
 ): unknown[] {
   const describe = (version = '', of = '') => `${version}, Kind=${of}`;
+  const isKnown = reviewVersions.some((version) => apiVersion === `apiextensions.k8s.io/${version}`);
+  if (kind !== 'ConversionReview' || !isKnown)
+    throw new ConversionError(
+      `failed: no kind "${kind ?? ''}" is registered for version "${apiVersion ?? ''}" in scheme "pkg/runtime/scheme.go:111"`,
+    );
   if (wanted.isStrict && (kind !== 'ConversionReview' || apiVersion !== wanted.apiVersion))
     throw new ConversionError(
       `failed: expected webhook response of ${describe(wanted.apiVersion, 'ConversionReview')}, got ${describe(apiVersion, kind)}`,
@@ -104,16 +107,18 @@ function convertedOf(
 }
 
 /** Of metadata, a webhook may change labels and annotations only. */
-function checked(value: unknown, original: KubeObject, desired: string): KubeObject {
-  if (!isObject(value)) throw new ConversionError('it is no object');
+function checked(
+  value: unknown,
+  { original, desired, index }: { original: KubeObject; desired: string; index: number },
+): KubeObject {
+  const at = `returned invalid object at index ${index}`;
+  if (!isObject(value)) throw new ConversionError(`${at}: it is no object`);
   const object = value as unknown as KubeObject;
   if (object.apiVersion !== desired)
-    throw new ConversionError(`invalid groupVersion (expected ${desired}, received ${object.apiVersion ?? ''})`);
+    throw new ConversionError(`${at}: invalid groupVersion (expected ${desired}, received ${object.apiVersion ?? ''})`);
   if (object.kind !== original.kind)
-    throw new ConversionError(`invalid kind (expected ${original.kind}, received ${object.kind ?? ''})`);
-  const { metadata } = value;
-  if (metadata === undefined) throw new ConversionError('missing metadata in converted object');
-  if (!isObject(metadata)) throw new ConversionError('invalid metadata in converted object');
+    throw new ConversionError(`${at}: invalid kind (expected ${original.kind}, received ${object.kind ?? ''})`);
+  const metadata = isObject(value['metadata']) ? value['metadata'] : {};
   const { metadata: before } = original;
   for (const [name, label] of [
     ['name', 'name'],
@@ -121,7 +126,7 @@ function checked(value: unknown, original: KubeObject, desired: string): KubeObj
     ['uid', 'UID'],
   ] as const) {
     const [was, is] = [before[name] ?? '', metadata[name] ?? ''];
-    if (was !== is) throw new ConversionError(`must have the same ${label}: ${was} != ${is}`);
+    if (was !== is) throw new ConversionError(`returned invalid object: must have the same ${label}: ${was} != ${is}`);
   }
   return { ...object, metadata: restored(before, metadata) };
 }
@@ -134,15 +139,21 @@ function restored(before: ObjectMeta, metadata: JsonObject): ObjectMeta {
       delete kept[name];
       continue;
     }
-    if (!isObject(given)) throw new ConversionError(`invalid metadata.${name} in converted object`);
+    if (!isObject(given))
+      throw new ConversionError(`returned invalid metadata: invalid metadata.${name} in converted object`);
     for (const [key, value] of Object.entries(given))
       if (typeof value !== 'string')
-        throw new ConversionError(`metadata.${name}[${key}] must be a string in converted object`);
+        throw new ConversionError(
+          `returned invalid metadata: metadata.${name}[${key}] must be a string in converted object`,
+        );
     const texts = given as Record<string, string>;
     if (!equal(texts, before[name])) {
       const validate = name === 'labels' ? validateLabels : validateAnnotations;
-      const [error] = validate(texts, `metadata.${name}`);
-      if (error) throw new ConversionError(error.message);
+      const messages = [...validate(texts, `metadata.${name}`)].map(({ message }) => message);
+      if (messages.length > 0)
+        throw new ConversionError(
+          `returned invalid metadata: ${messages.length === 1 ? messages[0] : `[${messages.join(', ')}]`}`,
+        );
     }
     kept[name] = texts;
   }
