@@ -3,6 +3,7 @@
  * the first time, and again when something goes or comes to use less.
  * https://kubernetes.io/docs/concepts/policy/resource-quotas/
  */
+import crds from '#api/apiextensions/customresourcedefinition.js';
 import { countName, countUsage, type Evaluator } from '#api/core/quota/evaluator.js';
 import { evaluatorOf } from '#api/core/quota/index.js';
 import resourceQuotas from '#api/core/resourcequota.js';
@@ -22,16 +23,23 @@ import { Quantity } from '#apimachinery/quantity.js';
 import { equal } from '#base/json.js';
 import type { Client } from '#client/client.js';
 import { type DiscoveredResource, discover } from '#client/discovery.js';
+import type { Informer } from '#client/informer.js';
 import { type ControllerContext, defineController, type Requeue, type Watch, watch } from './runtime.js';
 
 /** Upstream's --resource-quota-sync-period. */
 const resyncMs = 5 * 60_000;
+/** How long objects of a kind that has come to be served may go unseen; upstream looks as often what is served. */
+const customResyncMs = 30_000;
 /** What was created is charged already; it is counted once more when the rush is over. */
 const recountAfterCreateMs = 1_000;
 
 interface State {
   /** Quotas whose count may be too high; all others are left alone, since each charge changes them. */
   stale: Set<string>;
+  /** When quotas that count kinds of CustomResourceDefinitions were counted last. */
+  countedMs: Map<string, number>;
+  /** By the names of their counts. A kind that was gone for a while has another informer. */
+  customKinds: Map<string, Informer<KubeObject>>;
 }
 
 const countedKinds: readonly { resource: AnyResource; evaluator: Evaluator }[] = builtins.flatMap(
@@ -45,8 +53,11 @@ const countedKinds: readonly { resource: AnyResource; evaluator: Evaluator }[] =
 export default defineController<ResourceQuota, State>({
   name: 'resourcequota-controller',
   for: resourceQuotas,
-  state: () => ({ stale: new Set() }),
-  watches: (context) => countedKinds.map(({ resource, evaluator }) => watchUse(resource, evaluator, context)),
+  state: () => ({ stale: new Set(), countedMs: new Map(), customKinds: new Map() }),
+  watches: (context) => [
+    ...countedKinds.map(({ resource, evaluator }) => watchUse(resource, evaluator, context)),
+    watch(crds, ({ metadata }) => recountKind(`count/${metadata.name}`, context)),
+  ],
   reconcile: ({ key }, context) => recount(key, context),
 });
 
@@ -68,26 +79,41 @@ function watchUse(resource: AnyResource, evaluator: Evaluator, context: Controll
   });
 }
 
+/** Of a kind that comes to be served, some time after its definition changes. */
+function recountKind(name: string, { informers, state, enqueue }: ControllerContext<State>): string[] {
+  const quotas = informers.of(resourceQuotas).list();
+  const counting = quotas.filter(({ spec }) => spec?.hard?.[name] !== undefined);
+  const keys = counting.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+  for (const key of keys) {
+    state.stale.add(key);
+    enqueue(key, recountAfterCreateMs);
+  }
+  return keys;
+}
+
 function usesOther(evaluator: Evaluator, object: KubeObject, old: KubeObject, nowMs: number): boolean {
   const [after, before] = [evaluator.usage(object, { nowMs }), evaluator.usage(old, { nowMs })];
   return after !== before && !equalAmounts(after, before);
 }
 
-async function recount(
-  key: string,
-  { client, informers, state, clock }: ControllerContext<State>,
-): Promise<Requeue | undefined> {
+async function recount(key: string, context: ControllerContext<State>): Promise<Requeue | undefined> {
+  const { client, informers, state, clock } = context;
   // Of the copy's version: a charge that comes before the write below makes that a conflict, and all is counted anew.
   const quota = informers.of(resourceQuotas).get(key);
   if (!quota) {
     state.stale.delete(key);
+    state.countedMs.delete(key);
     return undefined;
   }
-  if (!state.stale.has(key) && isCounted(quota)) return { afterMs: resyncMs };
+  const hasCustom = Object.keys(quota.spec?.hard ?? {}).some(isCustom);
+  const isDue = hasCustom && clock.now() - (state.countedMs.get(key) ?? 0) >= customResyncMs;
+  const again = { afterMs: hasCustom ? customResyncMs : resyncMs };
+  if (!state.stale.has(key) && isCounted(quota) && !isDue) return again;
   state.stale.delete(key);
+  if (hasCustom) state.countedMs.set(key, clock.now());
   try {
     const hard = amountsOf(quota.spec?.hard);
-    const counted = await countAll(quota, { client, nowMs: clock.now() });
+    const counted = await countAll(quota, context);
     const kept = onlyAmounts(amountsOf(quota.status?.used), (name) => hard.has(name));
     const used = new Map([...kept, ...counted]);
     const isSame = equalAmounts(used, amountsOf(quota.status?.used)) && equal(quota.status?.hard, quota.spec?.hard);
@@ -99,7 +125,7 @@ async function recount(
     state.stale.add(key);
     throw error;
   }
-  return { afterMs: resyncMs };
+  return again;
 }
 
 function isCounted({ spec, status }: ResourceQuota): boolean {
@@ -113,7 +139,9 @@ function isCountable(name: string): boolean {
 }
 
 /** Of the names that something counts; the others have no use that could be told. */
-async function countAll(quota: ResourceQuota, { client, nowMs }: { client: Client; nowMs: number }): Promise<Amounts> {
+async function countAll(quota: ResourceQuota, context: ControllerContext<State>): Promise<Amounts> {
+  const { client, clock } = context;
+  const nowMs = clock.now();
   const { namespace } = quota.metadata;
   const open = new Set(Object.keys(quota.spec?.hard ?? {}));
   let used: Amounts = new Map();
@@ -126,9 +154,34 @@ async function countAll(quota: ResourceQuota, { client, nowMs }: { client: Clien
   }
   for (const name of open) {
     const resource = await customKind(name, client);
-    if (resource) used = addAmounts(used, new Map([[name, await countObjects(resource, { client, namespace })]]));
+    if (!resource) continue;
+    watchCustom(name, resource, context);
+    used = addAmounts(used, new Map([[name, await countObjects(resource, { client, namespace })]]));
   }
   return used;
+}
+
+function isCustom(name: string): boolean {
+  return name.startsWith('count/') && !countedKinds.some(({ evaluator }) => evaluator.counts(name));
+}
+
+/** Counts anew when one goes. */
+function watchCustom(name: string, resource: DiscoveredResource, context: ControllerContext<State>): void {
+  const { informers, state, enqueue } = context;
+  if (!resource.verbs.includes('watch')) return;
+  const informer = informers.of(resource);
+  if (state.customKinds.get(name) === informer) return;
+  state.customKinds.set(name, informer);
+  informer.onEvent({
+    deleted({ metadata: { namespace = '' } }) {
+      for (const { metadata, spec } of informers.of(resourceQuotas).inNamespace(namespace)) {
+        if (spec?.hard?.[name] === undefined) continue;
+        const key = `${namespace}/${metadata.name}`;
+        state.stale.add(key);
+        enqueue(key);
+      }
+    },
+  });
 }
 
 async function customKind(name: string, client: Client): Promise<DiscoveredResource | undefined> {

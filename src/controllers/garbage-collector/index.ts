@@ -10,8 +10,10 @@ import { type ControllerContext, defineController } from '../runtime.js';
 import { Collector } from './collector.js';
 import { type Affected, OwnershipGraph } from './graph.js';
 
-/** How often to ask whether resources came or went. */
+/** How often to ask whether resources came or went, */
 const discoverMs = 30_000;
+/** and how long after a change of what defines them, of which there may be many at once. */
+const settleMs = 1000;
 /** How long to wait for the first lists. */
 const syncMsMax = 30_000;
 const workersMax = 20;
@@ -21,6 +23,9 @@ export default defineController({
   eventSource: 'garbage-collector-controller',
   run,
 });
+
+/** What defines other kinds. */
+const definitions = 'apiextensions.k8s.io/customresourcedefinitions';
 
 /** Never collected: they are many, refer to their objects by another field, and go by themselves. */
 const ignored = new Set(['/events', 'events.k8s.io/events']);
@@ -86,6 +91,8 @@ class Monitors {
   #kinds = new Map<string, DiscoveredResource>();
   /** False while the graph fills: its first contents come in any order, dependents before owners. */
   #isFilled = false;
+  #mayHaveChanged = false;
+  #wake: (() => void) | undefined;
 
   constructor(options: MonitorsOptions) {
     this.#options = options;
@@ -99,6 +106,7 @@ class Monitors {
   async keepInStep(signal: AbortSignal, filled: () => void): Promise<void> {
     const { clock, log } = this.#options.context;
     while (!signal.aborted) {
+      this.#mayHaveChanged = false;
       try {
         await this.#sync(signal);
         if (!this.#isFilled && !signal.aborted) {
@@ -110,9 +118,20 @@ class Monitors {
         log.warn('discovery failed', { err: error });
       }
       // Before the first success there is nothing to collect with, so that one is not waited for long.
-      await clock.sleep(this.#isFilled ? discoverMs : 1000, signal).catch(() => {});
+      await clock.sleep(settleMs, signal).catch(() => {});
+      if (this.#isFilled && !this.#mayHaveChanged) await this.#untilChanged(signal);
     }
     for (const { stop } of this.#watched.values()) stop();
+  }
+
+  async #untilChanged(signal: AbortSignal): Promise<void> {
+    const change = new AbortController();
+    this.#wake = () => change.abort();
+    await this.#options.context.clock
+      .sleep(discoverMs - settleMs, AbortSignal.any([signal, change.signal]))
+      .catch(() => {});
+    if (change.signal.aborted) await this.#options.context.clock.sleep(settleMs, signal).catch(() => {});
+    this.#wake = undefined;
   }
 
   async #sync(signal: AbortSignal): Promise<void> {
@@ -142,10 +161,16 @@ class Monitors {
     enough.abort();
   }
 
+  #changed(): void {
+    this.#mayHaveChanged = true;
+    this.#wake?.();
+  }
+
   #watch(key: string, resource: DiscoveredResource): Promise<void> {
     const { context, graph, apply } = this.#options;
     const informer = context.informers.of(resource);
     const use = (affected: Affected) => {
+      if (key === definitions) this.#changed();
       // What the graph's first contents lack is looked for once it is full.
       apply(
         this.#isFilled
