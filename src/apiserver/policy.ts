@@ -21,6 +21,8 @@ import type { InformerFactory } from '#client/informer.js';
 import type { AdmissionPlugin } from './admission/admission.js';
 import { type AdmissionDependencies, admissionPlugins } from './admission/order.js';
 import { admissionPolicies } from './admission/policy/index.js';
+import type { PolicyObservation } from './admission/policy/observation.js';
+import type { CallObservation } from './admission/webhook/call.js';
 import { admissionWebhooks } from './admission/webhook/index.js';
 import type { Authenticator } from './authentication/authenticator.js';
 import { bootstrapTokens } from './authentication/bootstrap-token.js';
@@ -71,6 +73,10 @@ export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange
   authorizers?: RowSource;
   /** Default: callers without credentials are let in as system:anonymous. */
   anonymous?: Anonymous;
+  /** Told of every call of an admission webhook. */
+  observeWebhook?: (observation: CallObservation) => void;
+  /** Told of every expression of an admission policy. */
+  observePolicy?: (observation: PolicyObservation) => void;
   clock: Clock;
   prng: Prng;
   log: Log;
@@ -119,8 +125,8 @@ export function createPolicy(options: PolicyOptions): Policy {
   const nodes = new NodeAuthorizer();
   const row = new AuthorizerRow({ Node: nodes, RBAC: rbac }, options.authorizers);
   const authorizer = row.authorizer;
-  const webhooks = admissionWebhooks({ ...options, authorizer });
-  const policies = admissionPolicies({ ...options, authorizer });
+  const webhooks = admissionWebhooks({ ...options, authorizer, observe: options.observeWebhook });
+  const policies = admissionPolicies({ ...options, authorizer, observe: options.observePolicy });
   return {
     tokens,
     authenticator,

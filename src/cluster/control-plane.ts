@@ -90,6 +90,8 @@ export class ControlPlane {
       schemas: builtinSchemas,
       clientAuthorities: pki.ca,
       serviceAccountKey: pki.serviceAccountKey,
+      observeWebhook: (call) => this.metrics.admissionCalls.webhook(call),
+      observePolicy: (evaluation) => this.metrics.admissionCalls.policy(evaluation),
       serviceRange: serviceCidr,
       issuer: `https://kubernetes.default.svc.${clusterDomain}`,
       frontProxy: this.#frontProxy,

@@ -7,6 +7,7 @@ import { FlowMetrics } from '../flow-control/flow-metrics.js';
 import type { HealthEndpoint } from '../health.js';
 import type { PathHandler } from '../pipeline.js';
 import type { ObjectRegistry } from '../registry/store.js';
+import { AdmissionCallMetrics } from './admission-call-metrics.js';
 import { addProcessMetrics } from './process-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
 
@@ -35,6 +36,7 @@ export class ServerMetrics {
   readonly registry = new MetricRegistry();
   readonly requests: RequestMetrics;
   readonly flow: FlowMetrics;
+  readonly admissionCalls = new AdmissionCallMetrics(this.registry);
   readonly #indicators = new MetricRegistry();
   readonly #health: { state: ReturnType<MetricRegistry['gauge']>; total: ReturnType<MetricRegistry['counter']> };
 

@@ -1,6 +1,7 @@
 /** The expressions of one ValidatingAdmissionPolicy, and what they say about an object. Loaded when there is a policy. */
 import type { AuditAnnotation, ValidatingAdmissionPolicy, Validation } from '#api/gen/admissionregistration-v1.js';
 import { costBudget } from '#apimachinery/cel/index.js';
+import type { Clock } from '#base/clock.js';
 import { Activation, type Subject } from '../expression/activation.js';
 import { type Compiled, ExpressionCompiler } from '../expression/compile.js';
 import { type CompiledCondition, compileConditions, evaluate, matchAll } from '../expression/conditions.js';
@@ -10,12 +11,14 @@ export interface Decision {
   message: string;
   /** Absent when the expression could not be evaluated. */
   reason?: string;
+  durationMs: number;
 }
 
 export interface Annotation {
   key: string;
   value?: string;
   problem?: string;
+  durationMs: number;
 }
 
 export interface Evaluation {
@@ -34,12 +37,15 @@ interface CompiledValidation extends CompiledCondition {
 
 /** A message made by an expression that is longer, or has several lines, is not used. */
 const messageBytesMax = 5 * 1024;
-const admitted: Decision = { denies: false, message: '' };
 
-export function compileValidatingPolicy({ spec = {} }: ValidatingAdmissionPolicy): CompiledValidatingPolicy {
+export function compileValidatingPolicy(
+  { spec = {} }: ValidatingAdmissionPolicy,
+  { clock }: { clock: Clock },
+): CompiledValidatingPolicy {
   const { variables = [], matchConditions = [], validations = [], auditAnnotations = [] } = spec;
   const compiler = new ExpressionCompiler({ hasParams: spec.paramKind !== undefined, variables });
   return new PolicyEvaluator({
+    clock,
     failsOpen: spec.failurePolicy === 'Ignore',
     variables: compiler.variables,
     conditions: compileConditions(matchConditions, compiler),
@@ -68,6 +74,7 @@ function compileValidation(validation: Validation, compiler: ExpressionCompiler)
 }
 
 interface Parts {
+  clock: Clock;
   failsOpen: boolean;
   variables: ReadonlyMap<string, Compiled>;
   conditions: readonly CompiledCondition[];
@@ -83,7 +90,7 @@ class PolicyEvaluator implements CompiledValidatingPolicy {
   }
 
   async evaluate(given: Omit<Subject, 'variables'>): Promise<Evaluation> {
-    const { conditions, variables, validations, failsOpen } = this.#parts;
+    const { conditions, variables, validations, failsOpen, clock } = this.#parts;
     const subject = { ...given, variables };
     if (conditions.length > 0) {
       const { matches, problem } = await matchAll(conditions, subject, { failsOpen });
@@ -93,16 +100,19 @@ class PolicyEvaluator implements CompiledValidatingPolicy {
     const activation = new Activation(subject, costBudget);
     const decisions: Decision[] = [];
     for (const validation of validations) {
+      const startMs = clock.monotonic();
       const { value, problem, isFinal } = await evaluate(validation, activation);
-      if (isFinal) return { decisions: [this.#failed(problem!)], annotations: [] };
-      if (problem !== undefined) decisions.push(this.#failed(problem));
-      else decisions.push(value === true ? admitted : await this.#denied(validation, activation));
+      const durationMs = clock.monotonic() - startMs;
+      if (isFinal) return { decisions: [this.#failed(problem!, durationMs)], annotations: [] };
+      if (problem !== undefined) decisions.push(this.#failed(problem, durationMs));
+      else if (value === true) decisions.push({ denies: false, message: '', durationMs });
+      else decisions.push({ ...(await this.#denied(validation, activation)), durationMs });
     }
     return { decisions, annotations: await this.#annotations(subject) };
   }
 
-  #failed(message: string): Decision {
-    return { denies: !this.#parts.failsOpen, message };
+  #failed(message: string, durationMs = 0): Decision {
+    return { denies: !this.#parts.failsOpen, message, durationMs };
   }
 
   async #denied({ validation, messageExpression }: CompiledValidation, activation: Activation): Promise<Decision> {
@@ -111,7 +121,7 @@ class PolicyEvaluator implements CompiledValidatingPolicy {
     const text = typeof made?.value === 'string' ? made.value.trim() : '';
     const isUsable = text !== '' && Buffer.byteLength(text) <= messageBytesMax && !text.includes('\n');
     const written = validation.message?.trim() || `failed expression: ${validation.expression.trim()}`;
-    return { denies: true, message: isUsable ? text : written, reason: validation.reason || 'Invalid' };
+    return { denies: true, message: isUsable ? text : written, reason: validation.reason || 'Invalid', durationMs: 0 };
   }
 
   async #annotations(subject: Subject): Promise<Annotation[]> {
@@ -119,11 +129,13 @@ class PolicyEvaluator implements CompiledValidatingPolicy {
     const annotations: Annotation[] = [];
     for (const condition of this.#parts.annotations) {
       const { key } = condition.annotation;
+      const startMs = this.#parts.clock.monotonic();
       const { value, problem, isFinal } = await evaluate(condition, activation);
-      if (problem !== undefined && !this.#parts.failsOpen) annotations.push({ key, problem });
+      const durationMs = this.#parts.clock.monotonic() - startMs;
+      if (problem !== undefined && !this.#parts.failsOpen) annotations.push({ key, problem, durationMs });
       if (isFinal) break;
       const text = typeof value === 'string' ? value.trim() : '';
-      if (text !== '') annotations.push({ key, value: text });
+      if (text !== '') annotations.push({ key, value: text, durationMs });
     }
     return annotations;
   }

@@ -1,10 +1,12 @@
 /** The two policy plugins, and the watch by which they learn of policies and bindings. */
 import type { SchemaTable } from '#apimachinery/schema.js';
+import type { Clock } from '#base/clock.js';
 import type { Authorizer } from '../../authorization/authorizer.js';
 import type { Registry } from '../../registry/registry.js';
 import type { AdmissionPlugin } from '../admission.js';
 import { type Followed, followKind } from '../follow.js';
 import { type MutatingSource, mutatingPolicies } from './mutating.js';
+import type { PolicyObservation } from './observation.js';
 import { type BindingObject, type PolicyObject, PolicySource } from './source.js';
 import { type ValidatingSource, validatingPolicies } from './validating.js';
 
@@ -19,10 +21,13 @@ export interface PolicyDependencies {
   registry: () => Registry;
   authorizer: Authorizer;
   schemas: SchemaTable;
+  clock: Clock;
+  /** Told of every expression, for metrics. */
+  observe?: (observation: PolicyObservation) => void;
 }
 
 /** Policies are compiled when a request first meets them: the language is loaded when there is one. */
-export function policySources({ schemas }: Pick<PolicyDependencies, 'schemas'>): {
+export function policySources({ schemas, clock }: Pick<PolicyDependencies, 'schemas' | 'clock'>): {
   mutating: MutatingSource;
   validating: ValidatingSource;
 } {
@@ -33,7 +38,7 @@ export function policySources({ schemas }: Pick<PolicyDependencies, 'schemas'>):
     }),
     validating: new PolicySource(async (policy) => {
       const { compileValidatingPolicy } = await import('./evaluate-validating.js');
-      return compileValidatingPolicy(policy);
+      return compileValidatingPolicy(policy, { clock });
     }),
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '#api/gen/admissionregistration-v1.js';
 import { type Reason, StatusError } from '#apimachinery/errors.js';
+import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import type { Authorizer } from '../../authorization/authorizer.js';
 import type { Registry } from '../../registry/registry.js';
@@ -14,6 +15,7 @@ import { type PluginRounds, roundsOf } from '../reinvocation.js';
 import { replaceObject, seenAs } from '../seen.js';
 import type { CompiledMutatingPolicy } from './evaluate-mutating.js';
 import { type Invocation, invocationsOf, namespaceFor } from './invocations.js';
+import { errorTypeOf, type PolicyObservation } from './observation.js';
 import type { PolicySource } from './source.js';
 
 type Policy = MutatingAdmissionPolicy;
@@ -24,6 +26,8 @@ type Invoked = Invocation<Policy, PolicyBinding, CompiledMutatingPolicy>;
 interface Dependencies {
   registry: () => Registry;
   authorizer: Authorizer;
+  clock: Clock;
+  observe?: (observation: PolicyObservation) => void;
 }
 
 interface Problem {
@@ -60,7 +64,7 @@ async function invoke(
   { hook, binding, compiled, seen: matched, params }: Invoked,
   { request, rounds, dependencies }: { request: AdmissionRequest; rounds: PluginRounds; dependencies: Dependencies },
 ): Promise<Problem[]> {
-  const { registry, authorizer } = dependencies;
+  const { registry, authorizer, clock, observe } = dependencies;
   const namespace = await namespaceFor(request, registry);
   // Policies before this one may have changed the object since it was matched.
   const seen = await seenAs(request, matched.resource);
@@ -74,12 +78,23 @@ async function invoke(
   let object = seen.object;
   let isMutated = false;
   for (const mutate of compiled.mutations) {
+    const startMs = clock.monotonic();
+    let type: PolicyObservation['error'] = 'no_error';
     try {
       object = await mutate(object, subject);
       isMutated = true;
     } catch (error) {
+      type = errorTypeOf((error as Error).message);
       if ((error as Error).name !== 'MutationError') throw error;
       problems.push(problemOf((error as Error).message));
+    } finally {
+      const observed = {
+        policy: hook.name,
+        binding: binding.name,
+        error: type,
+        durationMs: clock.monotonic() - startMs,
+      };
+      observe?.({ kind: 'mutating', ...observed });
     }
   }
   if (!equal(object, seen.object)) await replaceObject(request, object);

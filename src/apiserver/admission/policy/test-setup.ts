@@ -13,11 +13,13 @@ import type {
 import type { ConfigMap, Namespace } from '#api/gen/core-v1.js';
 import { builtinSchemas } from '#api/schema-table.js';
 import { StatusError } from '#apimachinery/errors.js';
+import { VirtualClock } from '#base/clock.js';
 import type { Attributes, Decision } from '../../authorization/authorizer.js';
 import { startTestServer } from '../../test-server.js';
 import type { AdmissionPlugin } from '../admission.js';
 import { policySources } from './index.js';
 import { mutatingPolicies } from './mutating.js';
+import type { PolicyObservation } from './observation.js';
 import { validatingPolicies } from './validating.js';
 
 const cleanups: (() => unknown)[] = [];
@@ -32,12 +34,15 @@ export const matchConstraints = {
 
 /** With a namespace `ns`. Plugins may stand between the two. */
 export async function setUp(around: AdmissionPlugin[] = []) {
-  const sources = policySources({ schemas: builtinSchemas });
+  const sources = policySources({ schemas: builtinSchemas, clock: new VirtualClock() });
   const annotations: Record<string, string> = {};
   const warnings: string[] = [];
   const asked: Attributes[] = [];
+  const observed: PolicyObservation[] = [];
   const dependencies = {
     registry: () => test.registry,
+    clock: new VirtualClock(),
+    observe: (one: PolicyObservation) => observed.push(one),
     authorizer: {
       // Later, as a webhook would answer.
       async authorize(attributes: Attributes): Promise<Decision> {
@@ -68,7 +73,7 @@ export async function setUp(around: AdmissionPlugin[] = []) {
     metadata: { name: 'ns', labels: { team: 'a' } },
   } as unknown as Namespace);
   const configs = test.client.of(configMapResource);
-  return { test, configs, ...sources, annotations, warnings, asked };
+  return { test, configs, ...sources, annotations, warnings, asked, observed };
 }
 
 type TestServer = Awaited<ReturnType<typeof setUp>>;

@@ -106,6 +106,11 @@ describe('ValidatingAdmissionPolicy', () => {
     };
     putValidating(server, spec, { validationActions: ['Warn', 'Audit'] });
     await server.configs.create(config('x'));
+    const observed = { kind: 'validating', policy: 'p', binding: 'b', error: 'invalid_error', durationMs: 0 };
+    expect(server.observed).toEqual([
+      { ...observed, action: 'warn' },
+      { ...observed, action: 'audit' },
+    ]);
     expect(server.warnings).toEqual(["Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': no"]);
     expect(server.annotations).toEqual({
       'p/size': '1',

@@ -11,6 +11,7 @@ import { isExempt, isReview } from '../matching.js';
 import { refuse } from '../refuse.js';
 import type { CompiledValidatingPolicy, Decision } from './evaluate-validating.js';
 import { type Fault, type Invocation, invocationsOf, namespaceFor } from './invocations.js';
+import { errorTypeOf, type PolicyObservation } from './observation.js';
 import type { PolicySource } from './source.js';
 
 type Policy = ValidatingAdmissionPolicy;
@@ -29,6 +30,7 @@ const codes: Partial<Record<string, number>> = { Forbidden: 403, Unauthorized: 4
 interface Dependencies {
   registry: () => Registry;
   authorizer: Authorizer;
+  observe?: (observation: PolicyObservation) => void;
 }
 
 export function validatingPolicies(source: ValidatingSource, dependencies: Dependencies): AdmissionPlugin {
@@ -76,8 +78,11 @@ class Judgement {
       const subject = { request: this.#request, seen, namespace, params, authorizer };
       const { decisions, annotations } = await compiled.evaluate(subject);
       for (const [index, decision] of decisions.entries()) this.#add(one, decision, index);
-      for (const { key, value, problem } of annotations) {
-        if (problem !== undefined) this.#denials.push({ policy: hook.name, binding: binding.name, message: problem });
+      for (const { key, value, problem, durationMs } of annotations) {
+        if (problem !== undefined) {
+          this.#denials.push({ policy: hook.name, binding: binding.name, message: problem });
+          this.#observe(one, { message: problem, durationMs }, 'deny');
+        }
         if (value !== undefined) this.#annotate(`${hook.name}/${key}`, value.slice(0, annotationCharsMax));
       }
     }
@@ -91,11 +96,16 @@ class Judgement {
     this.#denials.push({ policy: hook.name, binding: binding?.name, message });
   }
 
-  #add({ hook, binding }: Invoked, { denies, message, reason }: Decision, expressionIndex: number): void {
+  #add(one: Invoked, decision: Decision, expressionIndex: number): void {
+    const { hook, binding } = one;
+    const { denies, message, reason } = decision;
+    // What failed and is let through; as upstream, what is admitted for good is not counted.
+    if (!denies && message !== '') this.#observe(one, decision, 'allow');
     if (!denies) return;
     const { validationActions = [], policyName } = binding.object.spec ?? {};
     const denial = { policy: hook.name, binding: binding.name, message, reason };
     for (const action of validationActions) {
+      this.#observe(one, decision, action.toLowerCase());
       if (action === 'Deny') this.#denials.push(denial);
       if (action === 'Warn')
         this.#request.warn(
@@ -104,6 +114,17 @@ class Judgement {
       if (action === 'Audit')
         this.#failures.push({ message, policy: policyName, binding: binding.name, expressionIndex, validationActions });
     }
+  }
+
+  #observe(
+    { hook, binding }: Invoked,
+    { message, reason, durationMs }: Pick<Decision, 'message' | 'reason' | 'durationMs'>,
+    action: string,
+  ): void {
+    // A rule that is broken is, in upstream's words, an invalid one.
+    const error = reason === undefined ? errorTypeOf(message) : 'invalid_error';
+    const observed = { policy: hook.name, binding: binding.name, error, action, durationMs };
+    this.#dependencies.observe?.({ kind: 'validating', ...observed });
   }
 
   #annotate(key: string, value: string): void {
