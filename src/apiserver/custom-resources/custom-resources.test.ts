@@ -313,4 +313,24 @@ describe('objects', () => {
       'Widget.example.com "a" is invalid: spec.size: Invalid value: 501: spec.size in body should be less than or equal to 10',
     );
   });
+
+  it('are held to rules when they are written, but for what they broke before', async () => {
+    const rule = (text: string) => ({ type: 'integer', 'x-kubernetes-validations': [{ rule: text }] });
+    const { send } = await start({ size: rule('self > 1'), color: { enum: ['red'], type: 'string' } });
+    expect((await failure(send('POST', widgets, widget({ size: 1 })))).message).toBe(
+      'Widget.example.com "a" is invalid: spec.size: Invalid value: 1: failed rule: self > 1',
+    );
+    expect((await failure(send('POST', widgets, widget({ size: 1, color: 'blue' })))).message).toBe(
+      'Widget.example.com "a" is invalid: [spec.color: Unsupported value: "blue": supported values: "red", <nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation]',
+    );
+    await send('POST', widgets, widget({ size: 2 }));
+    const crd = await send('GET', `${crdPath}/widgets.example.com`);
+    const { versions } = widgetCrd({ size: rule('self > 5'), color: { type: 'string' } }).spec;
+    await send('PUT', `${crdPath}/widgets.example.com`, { ...crd, spec: { ...crd.spec, versions } });
+    const fresh = () => send('POST', widgets, widget({ size: 2 }, { metadata: { name: 'b' } }));
+    await expect.poll(() => failure(fresh()).then(({ message }) => message)).toContain('failed rule: self > 5');
+    const merge = 'application/merge-patch+json';
+    const changed = await send('PATCH', `${widgets}/a`, { spec: { color: 'green' } }, merge);
+    expect(changed.spec).toEqual({ size: 2, color: 'green' });
+  });
 });
