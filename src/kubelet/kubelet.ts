@@ -281,7 +281,7 @@ export class Kubelet {
     const { client, clock, prng, log, confidentialInMemory = process.getuid?.() === 0 } = this.#options;
     const tokens = new ServiceAccountTokens({ client, clock });
     const renew = (uid: string) => this.#workers.get(uid)?.refreshVolumes();
-    return new LocalVolumes({ paths, config, tokens, clock, prng, log, confidentialInMemory, renew });
+    return new LocalVolumes({ paths, client, config, tokens, clock, prng, log, confidentialInMemory, renew });
   }
 
   #run(what: string, task: Promise<unknown>): void {

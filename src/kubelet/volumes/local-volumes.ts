@@ -5,6 +5,7 @@ import type { Pod, Volume, VolumeMount } from '#api/gen/core-v1.js';
 import type { Clock, Timer } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { type Prng, uuid } from '#base/prng.js';
+import type { Client } from '#client/client.js';
 import type { ConfigSource } from '../environment.js';
 import { expand } from '../expansion.js';
 import type { FieldContext } from '../field-ref.js';
@@ -15,6 +16,7 @@ import { podAmount } from '../qos.js';
 import type { Mount } from '../runtime/runtime.js';
 import type { TokenSource } from '../service-account-tokens.js';
 import { writeAtomically } from './atomic-writer.js';
+import { type ClaimedVolume, claimedVolume, isClaimed } from './claimed.js';
 import { setUpEmptyDir } from './empty-dir.js';
 import { setUpHostPath } from './host-path.js';
 import { mount, mountPoints, unmount } from './mount-command.js';
@@ -25,6 +27,8 @@ import { VolumeFailure, type Volumes } from './volumes.js';
 
 export interface LocalVolumesOptions {
   paths: KubeletPaths;
+  /** Looks up claims and their volumes. */
+  client: Client;
   config: ConfigSource;
   tokens: TokenSource;
   clock: Clock;
@@ -48,6 +52,8 @@ const plugins = {
 export class LocalVolumes implements Volumes {
   readonly #options: LocalVolumesOptions;
   readonly #renewals = new Map<string, Timer>();
+  /** What claims have come to, by pod and name of the volume, from `setUp` to `tearDown`. */
+  readonly #claimed = new Map<string, Map<string, ClaimedVolume>>();
 
   constructor(options: LocalVolumesOptions) {
     this.#options = options;
@@ -87,6 +93,7 @@ export class LocalVolumes implements Volumes {
     this.#renewals.get(podUid)?.cancel();
     this.#renewals.delete(podUid);
     tokens.forget(podUid);
+    this.#claimed.delete(podUid);
     const directory = podDirectory(paths, podUid);
     for (const point of await mountPoints(directory)) await unmount(point);
     await rm(directory, { recursive: true, force: true });
@@ -109,6 +116,10 @@ export class LocalVolumes implements Volumes {
       await setUpHostPath(volume.hostPath);
       return undefined;
     }
+    if (isClaimed(volume)) {
+      await this.#setUpClaimed(pod, volume);
+      return undefined;
+    }
     const directory = this.#directory(pod, volume);
     const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
     if (volume.emptyDir) {
@@ -126,6 +137,22 @@ export class LocalVolumes implements Volumes {
     const stamp = new Date(clock.now()).toISOString().slice(0, 19).replace(/[-T:]/g, '_');
     await writeAtomically(directory, files, { version: `..${stamp}.${uuid(prng).slice(0, 8)}`, groupId: fsGroup });
     return renewInMs;
+  }
+
+  /** A claim is looked up once: what it is bound to does not change while the pod lives. */
+  async #setUpClaimed(pod: Pod, volume: Volume): Promise<void> {
+    const uid = pod.metadata.uid!;
+    const known = this.#claimed.get(uid) ?? new Map<string, ClaimedVolume>();
+    if (known.has(volume.name)) return;
+    const claimed = await claimedVolume(this.#options.client, pod, volume);
+    await setUpHostPath(claimed.path);
+    const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
+    if (fsGroup !== undefined && claimed.isOwn && !claimed.readOnly) {
+      const onRootMismatch = fsGroupChangePolicy === 'OnRootMismatch';
+      await giveToGroup(claimed.path.path, { groupId: fsGroup, onRootMismatch });
+    }
+    known.set(volume.name, claimed);
+    this.#claimed.set(uid, known);
   }
 
   #directory(pod: Pod, volume: Volume): string {
@@ -148,9 +175,10 @@ export class LocalVolumes implements Volumes {
   ): Promise<Mount> {
     const volume = pod.spec.volumes?.find(({ name }) => name === one.name);
     if (!volume) throw new KubeletError('volume', `volume "${one.name}" is not in the pod`);
-    let hostPath = volume.hostPath?.path ?? this.#directory(pod, volume);
+    const claimed = this.#claimed.get(pod.metadata.uid!)?.get(one.name);
+    let hostPath = volume.hostPath?.path ?? claimed?.path.path ?? this.#directory(pod, volume);
     // Volumes whose files we write are ours alone to change.
-    const readOnly = Boolean(one.readOnly || hasPayload(volume));
+    const readOnly = Boolean(one.readOnly || claimed?.readOnly || hasPayload(volume));
     const subPath = one.subPathExpr ? expandStrictly(one.subPathExpr, env) : one.subPath;
     if (subPath) {
       const { paths } = this.#options;

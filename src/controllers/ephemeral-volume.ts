@@ -1,0 +1,61 @@
+/**
+ * Makes the claims of generic ephemeral volumes, which belong to their pod and go with it.
+ * https://kubernetes.io/docs/concepts/storage/ephemeral-volumes/#generic-ephemeral-volumes
+ */
+import claims from '#api/core/persistentvolumeclaim.js';
+import pods from '#api/core/pod/index.js';
+import type { PersistentVolumeClaim, Pod, Volume } from '#api/gen/core-v1.js';
+import { isReason } from '#apimachinery/errors.js';
+import { controllerOf } from '#apimachinery/object.js';
+import { controllerReference } from './claim.js';
+import { isTerminal } from './pod-state.js';
+import { isNamespaceTerminating } from './pod-writes.js';
+import { type ControllerContext, defineController, watch } from './runtime.js';
+
+export default defineController<Pod, undefined>({
+  name: 'ephemeral-volume-controller',
+  for: pods,
+  watches: () => [
+    // A claim that somebody deletes is made again while its pod is there.
+    watch(claims, (claim, { type }) => {
+      const owner = type === 'deleted' ? controllerOf(claim) : undefined;
+      return owner?.kind === 'Pod' ? [`${claim.metadata.namespace}/${owner.name}`] : [];
+    }),
+  ],
+  async reconcile({ key }, context) {
+    const pod = context.informers.of(pods).get(key);
+    if (!pod || pod.metadata.deletionTimestamp || isTerminal(pod)) return undefined;
+    for (const volume of pod.spec.volumes ?? []) if (volume.ephemeral) await provide(pod, volume, context);
+    return undefined;
+  },
+});
+
+async function provide(pod: Pod, volume: Volume, context: ControllerContext<undefined>): Promise<void> {
+  const { client, informers, log } = context;
+  const { namespace, name: podName, uid } = pod.metadata;
+  const name = `${podName}-${volume.name}`;
+  const known = informers.of(claims).get(`${namespace}/${name}`);
+  if (known) {
+    if (controllerOf(known)?.uid !== uid)
+      log.warn('a claim has the name of an ephemeral volume, but is not of its pod', { claim: `${namespace}/${name}` });
+    return;
+  }
+  const { metadata, spec } = volume.ephemeral?.volumeClaimTemplate ?? {};
+  const wanted: PersistentVolumeClaim = {
+    apiVersion: 'v1',
+    kind: claims.kind,
+    metadata: {
+      name,
+      namespace,
+      labels: metadata?.labels,
+      annotations: metadata?.annotations,
+      ownerReferences: [controllerReference(pod, pods)],
+    },
+    spec: spec ?? {},
+  };
+  try {
+    await client.of(claims).create(wanted);
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists') && !isNamespaceTerminating(error)) throw error;
+  }
+}
