@@ -13,6 +13,42 @@ const versioned = ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33'].flatM
 /** The usual one, and where Google's SDK is installed all that it brings. */
 const kubectls = [findProgram('kubectl')!, ...versioned];
 
+const crontabs = JSON.stringify({
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'crontabs.stable.example.com' },
+  spec: {
+    group: 'stable.example.com',
+    scope: 'Namespaced',
+    names: { plural: 'crontabs', kind: 'CronTab', shortNames: ['ct'] },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        additionalPrinterColumns: [{ name: 'Replicas', type: 'integer', jsonPath: '.spec.replicas' }],
+        subresources: {
+          status: {},
+          scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
+        },
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: {
+              spec: {
+                type: 'object',
+                properties: { replicas: { type: 'integer', description: 'How many.' } },
+                'x-kubernetes-validations': [{ rule: 'self.replicas <= 10', message: 'at most ten' }],
+              },
+              status: { type: 'object', properties: { replicas: { type: 'integer' } } },
+            },
+          },
+        },
+      },
+    ],
+  },
+});
+
 let cluster: Cluster;
 
 beforeAll(async () => {
@@ -77,6 +113,42 @@ describe.each(kubectls.map((kubectl) => [path.basename(kubectl), kubectl] as con
     expect(asService).toMatchObject({ code: 1, stdout: 'no\n' });
     expect((await run('create token default')).split('.')).toHaveLength(3);
     expect(await run('version')).toContain('v1.36');
+  });
+
+  it('prunes what is no longer applied, and waits for and watches what changes', async () => {
+    const list = (...names: string[]) =>
+      names
+        .map((name) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, labels: {set: pruned}}\n`)
+        .join('---\n');
+    await run('apply --prune -l set=pruned -f -', list('kept', 'dropped'));
+    const pruned = await run('apply --prune -l set=pruned -f -', list('kept'));
+    expect(pruned).toContain('configmap/kept unchanged\n');
+    expect(pruned).toContain('configmap/dropped pruned\n');
+    const watch = cluster.spawn('get configmap kept -w -o jsonpath={.data.seen}', { kubectl });
+    await run(['patch', 'configmap', 'kept', '-p', '{"data":{"seen":"changed"}}']);
+    await eventually('the watch shows the change', async () => expect(watch.output).toContain('changed'));
+    await watch.stop();
+    await run('wait --for=jsonpath={.data.seen}=changed configmap/kept --timeout=10s');
+    await run('delete configmap kept');
+  });
+
+  it('knows custom kinds as soon as they are defined', async () => {
+    await run('apply -f -', crontabs);
+    await run('wait --for=condition=Established crd/crontabs.stable.example.com --timeout=10s');
+    await run(
+      'apply -f -',
+      'apiVersion: stable.example.com/v1\nkind: CronTab\nmetadata: {name: one}\nspec: {replicas: 3}\n',
+    );
+    expect(await run('get ct')).toMatch(/^one\s+3$/m);
+    expect(await run('explain ct.spec.replicas')).toContain('How many.');
+    expect(await run('scale ct/one --replicas=5')).toContain('scaled');
+    const refused = await cluster.try(['patch', 'ct', 'one', '--type=merge', '-p', '{"spec":{"replicas":11}}'], {
+      kubectl,
+    });
+    expect(refused.stderr).toContain('The CronTab "one" is invalid: spec: Invalid value: ');
+    expect(refused.stderr).toContain('at most ten');
+    await run('delete crd crontabs.stable.example.com');
+    expect((await cluster.try('get crontabs', { kubectl })).code).toBe(1);
   });
 
   it('streams', async () => {
