@@ -17,7 +17,7 @@ import {
   type Select,
   type StructLiteral,
 } from '../syntax/ast.js';
-import type { SourceIssues } from '../syntax/source.js';
+import type { IssueSpan, SourceIssues } from '../syntax/source.js';
 import {
   boolType,
   dynType,
@@ -49,6 +49,7 @@ class Checker {
   readonly #issues: SourceIssues;
   readonly #substitutions = new Substitutions();
   readonly #checked: Expr[] = [];
+  readonly #complaints = new Map<Expr, IssueSpan>();
   #scope: Scope | undefined;
   #freshCount = 0;
 
@@ -62,12 +63,19 @@ class Checker {
     for (const node of this.#checked) node.type = this.#substitutions.apply(node.type!, { unboundToDyn: true });
   }
 
-  /** A part that stands in the tree twice (see the macro optMap) is checked once. */
+  /** A part that stands in the tree twice (see the macro optMap) is checked once, but complained about twice. */
   #check(expr: Expr): Type {
-    if (expr.type) return expr.type;
+    if (expr.type) {
+      const complaints = this.#complaints.get(expr);
+      if (complaints) this.#issues.repeat(complaints);
+      return expr.type;
+    }
+    const from = this.#issues.count;
     const type = this.#typeOf(expr);
+    const to = this.#issues.count;
     expr.type = type;
     this.#checked.push(expr);
+    if (to > from) this.#complaints.set(expr, { from, to });
     return type;
   }
 

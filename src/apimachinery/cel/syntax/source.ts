@@ -9,6 +9,12 @@ export interface SourceIssue {
   message: string;
 }
 
+/** Some complaints, by how many were told before them, and with them. */
+export interface IssueSpan {
+  from: number;
+  to: number;
+}
+
 /** How many complaints are listed; a broken text may have thousands. */
 const issuesMax = 100;
 /** Longer lines are not repeated under a complaint. */
@@ -36,6 +42,13 @@ export class SourceIssues {
   add(offset: number | undefined, message: string): void {
     this.#count++;
     if (this.#issues.length < issuesMax) this.#issues.push({ offset, message });
+  }
+
+  /** Tells the complaints once more that were told as these. */
+  repeat({ from, to }: IssueSpan): void {
+    const again = this.#issues.slice(from, to);
+    this.#issues.push(...again.slice(0, issuesMax - this.#issues.length));
+    this.#count += to - from;
   }
 
   get list(): readonly SourceIssue[] {
