@@ -11,14 +11,20 @@ import budgets from '#api/policy/poddisruptionbudget.js';
 import type { ResourceRef } from '#api/resource.js';
 import { controllerOf } from '#apimachinery/object.js';
 import { type LabelSelector, labelSelectorFrom } from '#apimachinery/selectors.js';
+import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
+import type { Client } from '#client/client.js';
 import type { InformerFactory } from '#client/informer.js';
 import { SchedulerCache } from './cache.js';
 import type { ClusterChange, Snapshot } from './framework.js';
 import { Nominations } from './nominations.js';
+import { VolumeWatch } from './volume-watch.js';
 
 export interface ClusterWatchOptions {
   informers: InformerFactory;
+  client: Client;
+  clock: Clock;
+  signal: () => AbortSignal;
   /** A pod that waits for a node of ours, new or changed. */
   onPending(pod: Pod, old?: Pod): void;
   /** A pod that waits no more. */
@@ -30,11 +36,13 @@ export interface ClusterWatchOptions {
 export class ClusterWatch {
   readonly cache: SchedulerCache;
   readonly nominations = new Nominations();
+  readonly volumes: VolumeWatch;
   readonly #options: ClusterWatchOptions;
 
   constructor(options: ClusterWatchOptions) {
     this.#options = options;
     this.cache = new SchedulerCache({ namespaceLabels: (name) => this.#namespaceLabels(name) });
+    this.volumes = new VolumeWatch(options);
     const { informers } = options;
     const alive = 'status.phase!=Succeeded,status.phase!=Failed';
     informers.of(namespaces).onEvent({
@@ -64,7 +72,7 @@ export class ClusterWatch {
   }
 
   snapshot(): Snapshot {
-    const { cache, nominations } = this;
+    const { cache, nominations, volumes } = this;
     return {
       nodes: cache.nodes,
       node: (name) => cache.node(name),
@@ -74,6 +82,7 @@ export class ClusterWatch {
       nominated: (nodeName) => nominations.on(nodeName),
       nominationOf: (pod) => nominations.of(pod),
       budgets: () => this.#options.informers.of(budgets).list(),
+      volumes,
     };
   }
 

@@ -2,11 +2,13 @@
  * What a scheduling plugin may say, under upstream's names for the extension points, as pure functions of a pod and a
  * snapshot (https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/).
  */
-import type { Node, Pod } from '#api/gen/core-v1.js';
+import type { Node, PersistentVolumeClaim, Pod } from '#api/gen/core-v1.js';
 import type { PodDisruptionBudget } from '#api/gen/policy-v1.js';
 import type { LabelSelector } from '#apimachinery/selectors.js';
 import type { NodeInfo } from './node-info.js';
 import type { PodIndex } from './pod-index.js';
+import type { VolumePlan } from './volume-match.js';
+import type { VolumeView } from './volumes.js';
 
 /** The cluster as one decision sees it; nothing of it changes while the decision is made. */
 export interface Snapshot {
@@ -22,6 +24,7 @@ export interface Snapshot {
   /** The node that the pod was promised room on. */
   nominationOf(pod: Pod): string | undefined;
   budgets(): readonly PodDisruptionBudget[];
+  volumes: VolumeView;
 }
 
 /** Why a node, or all of them, cannot take the pod; `reasons` are counted over nodes in the message. */
@@ -59,12 +62,32 @@ export interface PluginSpec<S = undefined> {
   /** NormalizeScore: brings raw scores to 0..100, in place: 'up' by the largest, 'down' too but turned around. */
   normalize?: 'up' | 'down' | ((scores: number[], state: unknown) => void);
   weight?: number;
+  /** Once a node is chosen: what must be taken for the pod before the next pod is decided. Gives the way to undo it. */
+  reserve?: (context: { pod: Pod; snapshot: Snapshot }, node: NodeInfo, effects: Effects) => () => void;
+  /** What must be done, or waited for, before the pod is bound. Throws StatusError or SchedulerError when it fails. */
+  preBind?: (pod: Pod, effects: Effects) => Promise<void>;
   /** What may make a pod that this plugin rejected schedulable. */
   requeueOn?: readonly ClusterEvent[];
   /** QueueingHint: whether a change of that kind can help this very pod. Absent: it may. */
   hint?: (pod: Pod, change: ClusterChange) => boolean;
   /** The same plugin with the arguments of a profile. */
   configure?: (args: unknown) => PluginSpec<S>;
+}
+
+/** What plugins can do, rather than decide. */
+export interface Effects {
+  volumes: {
+    /** Takes volumes for a pod's claims, so that no other pod is given them. */
+    assume(pod: Pod, decided: { plan: VolumePlan; nodeName: string }): void;
+    forget(pod: Pod): void;
+    /** Writes what was assumed, and waits until the claims are bound. */
+    bind(pod: Pod): Promise<void>;
+  };
+}
+
+/** Scheduling failed in a way that another attempt may mend; `cause` says how. */
+export class SchedulerError extends Error {
+  override readonly name = 'SchedulerError';
 }
 
 export type ClusterEvent =
@@ -76,7 +99,15 @@ export type ClusterEvent =
   | 'assigned pod added'
   | 'assigned pod labels'
   | 'assigned pod removed'
-  | 'pod updated';
+  | 'pod updated'
+  | 'claim changed'
+  | 'claim removed'
+  | 'volume changed'
+  | 'storage class changed'
+  | 'storage driver changed'
+  | 'storage capacity changed'
+  | 'storage of node changed'
+  | 'attachment removed';
 
 export interface ClusterChange {
   event: ClusterEvent;
@@ -85,6 +116,7 @@ export interface ClusterChange {
   oldPod?: Pod;
   node?: Node;
   oldNode?: Node;
+  claim?: PersistentVolumeClaim;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each plugin's state is its own; the cycle only carries it

@@ -1,6 +1,6 @@
 /** Gives each pod a node: takes waiting pods in turn, decides by `cycle.ts`, and binds through the API. */
 import type { Pod } from '#api/gen/core-v1.js';
-import { isReason } from '#apimachinery/errors.js';
+import { isReason, StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
@@ -8,12 +8,16 @@ import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
 import { EventRecorder } from '#client/events.js';
 import { InformerFactory } from '#client/informer.js';
+import { TransportError } from '#client/transport.js';
 import { ClusterWatch } from './cluster-watch.js';
 import { type Failure, schedulePod } from './cycle.js';
 import { priorityOf } from './filtering.js';
+import { type Plugin, SchedulerError, type Snapshot } from './framework.js';
+import type { NodeInfo } from './node-info.js';
 import { PodWrites } from './pod-writes.js';
 import { defaultProfile } from './profile.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
+import { usesClaims } from './volumes.js';
 
 export interface SchedulerOptions {
   client: Client;
@@ -38,6 +42,9 @@ export class Scheduler {
   readonly #recorder: EventRecorder;
   readonly #pods: PodWrites;
   readonly #writes = new Set<Promise<void>>();
+  /** Pods that have a node and are not bound yet, since something must be done or waited for first. */
+  readonly #placements = new Set<Promise<void>>();
+  #signal = new AbortController().signal;
   #startIndex = 0;
 
   constructor(options: SchedulerOptions) {
@@ -48,7 +55,9 @@ export class Scheduler {
     this.#recorder = new EventRecorder({ ...options, component: name });
     this.#pods = new PodWrites(options);
     this.#cluster = new ClusterWatch({
+      ...options,
       informers: this.#informers,
+      signal: () => this.#signal,
       isOurs: ({ spec }) => spec.schedulerName === name,
       onPending: (pod, old) => {
         if (!old || changesScheduling(pod, old)) this.#queue.add(pod);
@@ -67,10 +76,12 @@ export class Scheduler {
   /** Schedules until the signal aborts, then settles when writes under way have ended. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#queue.close(), { once: true });
+    this.#signal = signal;
     this.#informers.start(signal);
     await Promise.race([this.#informers.synced(), aborted(signal)]);
     let sliceStartMs = this.#options.clock.monotonic();
     for (let queued = await this.#queue.pop(); queued; queued = await this.#queue.pop()) {
+      if (usesClaims(queued.pod)) await Promise.race([this.#cluster.volumes.ready(), aborted(signal)]);
       this.#schedule(queued);
       while (this.#writes.size >= writesMax) await Promise.race(this.#writes);
       if (this.#options.clock.monotonic() - sliceStartMs > sliceMs) {
@@ -78,36 +89,77 @@ export class Scheduler {
         sliceStartMs = this.#options.clock.monotonic();
       }
     }
-    await Promise.all(this.#writes);
+    await Promise.all([...this.#writes, ...this.#placements]);
     await this.#informers.stopped();
     await this.#recorder.close();
   }
 
   #schedule(queued: QueuedPod): void {
     const { pod } = queued;
-    const outcome = schedulePod(pod, this.#cluster.snapshot(), {
+    // Two versions of it were queued, while storage was being read.
+    if (this.#cluster.cache.isPlaced(pod.metadata.uid!)) return;
+    const snapshot = this.#cluster.snapshot();
+    const outcome = schedulePod(pod, snapshot, {
       plugins: this.#plugins,
       prng: this.#options.prng,
       startIndex: this.#startIndex,
     });
     this.#startIndex = outcome.nextIndex;
     if ('failure' in outcome) this.#fail(queued, outcome.failure);
+    else this.#place(queued, { snapshot, node: outcome.node });
+  }
+
+  #place(queued: QueuedPod, { snapshot, node }: { snapshot: Snapshot; node: NodeInfo }): void {
+    const { pod } = queued;
+    this.#cluster.cache.place(pod, node.name);
+    const undone = this.#plugins.flatMap(({ reserve }) => reserve?.({ pod, snapshot }, node, this.#cluster) ?? []);
+    const undo = () => {
+      for (const one of undone) one();
+      this.#cluster.cache.remove(pod.metadata.uid!);
+      // What counted as taken is free again.
+      this.#queue.moveOn({ event: 'assigned pod removed', pod });
+    };
+    const preparing = this.#plugins.filter(({ preBind }) => preBind);
+    if (preparing.length === 0 || undone.length === 0) this.#track(this.#bind(queued, { nodeName: node.name, undo }));
     else {
-      const nodeName = outcome.node.name;
-      this.#cluster.cache.place(pod, nodeName);
-      this.#track(this.#bind(queued, nodeName));
+      const placed = this.#prepare(queued, { preparing, undo }).then((isReady) => {
+        if (isReady) this.#track(this.#bind(queued, { nodeName: node.name, undo }));
+      });
+      track(this.#placements, placed);
     }
   }
 
-  async #bind(queued: QueuedPod, nodeName: string): Promise<void> {
+  /** PreBind. It may take long, and does not keep others waiting. */
+  async #prepare(
+    queued: QueuedPod,
+    { preparing, undo }: { preparing: readonly Plugin[]; undo: () => void },
+  ): Promise<boolean> {
+    for (const { name, preBind } of preparing) {
+      try {
+        await preBind!(queued.pod, this.#cluster);
+      } catch (error) {
+        if (!(error instanceof SchedulerError || error instanceof StatusError || error instanceof TransportError))
+          throw error;
+        undo();
+        if (this.#signal.aborted) return false;
+        const { pod } = queued;
+        const message = `running PreBind plugin "${name}": ${error.message}`;
+        this.#recorder.event(pod, { type: 'Warning', reason: 'FailedScheduling', message });
+        this.#track(this.#unlessGone(pod, this.#pods.setUnschedulable(pod, { message, reason: 'SchedulerError' })));
+        this.#queue.putBack(queued, new Set());
+        return false;
+      }
+    }
+    return true;
+  }
+
+  async #bind(queued: QueuedPod, { nodeName, undo }: { nodeName: string; undo: () => void }): Promise<void> {
     const { pod } = queued;
-    const { name, namespace, uid } = pod.metadata;
+    const { name, namespace } = pod.metadata;
     try {
       await this.#pods.bind(pod, nodeName);
     } catch (error) {
-      this.#cluster.cache.remove(uid!);
-      // What counted as taken is free again.
-      this.#queue.moveOn({ event: 'assigned pod removed', pod });
+      undo();
       // The informer will tell what became of a pod that is gone or was bound by another.
       if (isReason(error, 'NotFound', 'Conflict')) return;
       this.#options.log.warn('binding failed', { pod: `${namespace}/${name}`, node: nodeName, err: error });
@@ -171,17 +223,14 @@ export class Scheduler {
   }
 
   #track(work: Promise<unknown>): void {
-    const tracked = work.then(
-      () => {
-        this.#writes.delete(tracked);
-      },
-      (error) => {
-        this.#writes.delete(tracked);
-        throw error;
-      },
-    );
-    this.#writes.add(tracked);
+    track(this.#writes, work);
   }
+}
+
+/** Kept until it has ended; a bug in it is thrown to whoever waits. */
+function track(set: Set<Promise<void>>, work: Promise<unknown>): void {
+  const tracked = work.then(() => {}).finally(() => set.delete(tracked));
+  set.add(tracked);
 }
 
 /** What a scheduling attempt reads of the pod; a new status condition of our own must not bring it back. */

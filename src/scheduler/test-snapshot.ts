@@ -1,11 +1,14 @@
 /** Small clusters for tests of decisions. */
-import type { Node, Pod, PodSpec } from '#api/gen/core-v1.js';
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, PodSpec } from '#api/gen/core-v1.js';
+import type { CSIDriver, CSINode, CSIStorageCapacity, StorageClass } from '#api/gen/storage-v1.js';
+import type { KubeObject } from '#apimachinery/object.js';
 import { SeededPrng } from '#base/prng.js';
 import { SchedulerCache } from './cache.js';
 import { type Outcome, schedulePod } from './cycle.js';
 import type { Snapshot } from './framework.js';
 import { NodeInfo } from './node-info.js';
 import { defaultProfile } from './profile.js';
+import type { VolumeView } from './volumes.js';
 
 let serial = 0;
 
@@ -60,6 +63,7 @@ export function snapshotOf(nodes: readonly NodeInfo[], parts: Partial<Snapshot> 
     nominated: () => [],
     nominationOf: ({ status }) => status?.nominatedNodeName,
     budgets: () => [],
+    volumes: storage({}),
     ...parts,
   };
 }
@@ -67,6 +71,33 @@ export function snapshotOf(nodes: readonly NodeInfo[], parts: Partial<Snapshot> 
 export function outcomeOf(one: Pod, nodes: readonly NodeInfo[], parts: Partial<Snapshot> = {}): Outcome {
   const options = { plugins: defaultProfile(), prng: new SeededPrng(1), startIndex: 0 };
   return schedulePod(one, snapshotOf(nodes, parts), options);
+}
+
+/** What there is of storage, by lists of it. */
+export function storage(parts: {
+  claims?: readonly PersistentVolumeClaim[];
+  volumes?: readonly PersistentVolume[];
+  storageClasses?: readonly StorageClass[];
+  csiNodes?: readonly CSINode[];
+  csiDrivers?: readonly CSIDriver[];
+  capacities?: readonly CSIStorageCapacity[];
+}): VolumeView {
+  const named = <T extends KubeObject>(list: readonly T[] | undefined, name: string) =>
+    list?.find(({ metadata }) => metadata.name === name);
+  return {
+    claim: (namespace, name) =>
+      named(
+        parts.claims?.filter(({ metadata }) => metadata.namespace === namespace),
+        name,
+      ),
+    volume: (name) => named(parts.volumes, name),
+    volumesOfClass: (name) => (parts.volumes ?? []).filter(({ spec }) => spec?.storageClassName === name),
+    storageClass: (name) => named(parts.storageClasses, name),
+    csiDriver: (name) => named(parts.csiDrivers, name),
+    csiNode: (name) => named(parts.csiNodes, name),
+    capacitiesOfClass: (name) => (parts.capacities ?? []).filter(({ storageClassName }) => storageClassName === name),
+    attachmentsOn: () => [],
+  };
 }
 
 /** The name of the node, or why there is none, without what preemption says. */
