@@ -1,0 +1,108 @@
+/** The scheduler on a whole cluster: what it writes, in which order, and what it waits for. */
+import { afterEach, expect, test } from 'vitest';
+import persistentVolumes from '#api/core/persistentvolume/index.js';
+import claims from '#api/core/persistentvolumeclaim.js';
+import pods from '#api/core/pod/index.js';
+import type { PersistentVolume, Pod, PodSpec } from '#api/gen/core-v1.js';
+import storageClasses from '#api/storage/storageclass.js';
+import { startTestCluster, type TestCluster, type TestClusterOptions } from '#testing/index.js';
+
+let cluster: TestCluster;
+
+async function start(options: TestClusterOptions = {}) {
+  cluster = await startTestCluster(options);
+  const client = cluster.client();
+  const create = (name: string, spec: Partial<PodSpec> = {}, labels: Record<string, string> = {}) =>
+    client.of(pods).create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'default', labels },
+      spec: { containers: [{ name: 'main', image: 'registry.k8s.io/pause:3.10' }], ...spec },
+    });
+  const get = (name: string) => client.of(pods).get(name, { namespace: 'default' });
+  const isRunning = async (name: string) => (await get(name)).status?.phase === 'Running';
+  return { client, create, get, isRunning };
+}
+
+afterEach(async () => {
+  expect(cluster.errors).toEqual([]);
+  await cluster.stop();
+});
+
+const scheduled = ({ status }: Pod) => status?.conditions?.find(({ type }) => type === 'PodScheduled');
+
+test('a pod that other pods keep away waits until they are gone', async () => {
+  const { client, create, get, isRunning } = await start();
+  const labels = { app: 'web' };
+  const term = { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: labels } };
+  const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
+  await create('first', {}, labels);
+  await cluster.until(() => isRunning('first'));
+  await create('second', { affinity });
+  await cluster.until(async () => scheduled(await get('second'))?.status === 'False');
+  expect(scheduled(await get('second'))).toMatchObject({
+    reason: 'Unschedulable',
+    observedGeneration: 1,
+    message:
+      "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+  });
+  await client.of(pods).delete('first', { namespace: 'default', gracePeriodSeconds: 0 });
+  await cluster.until(() => isRunning('second'));
+});
+
+test('a pod whose claim waits for it is bound after its claim: to a volume of the node that has one', async () => {
+  const { client, create, get, isRunning } = await start({ nodes: 2 });
+  await client.of(storageClasses).create({
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: 'local' },
+    provisioner: 'kubernetes.io/no-provisioner',
+    volumeBindingMode: 'WaitForFirstConsumer',
+  });
+  await client.of(claims).create({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'data', namespace: 'default' },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'local',
+      resources: { requests: { storage: '1Gi' } },
+    },
+  });
+  await create('user', { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] });
+  await cluster.until(async () => scheduled(await get('user'))?.status === 'False');
+  expect(scheduled(await get('user'))?.message).toContain(
+    "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind.",
+  );
+  const matchExpressions = [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['node-1'] }];
+  const volume = await client.of(persistentVolumes).create({
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'disk' },
+    spec: {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'local',
+      persistentVolumeReclaimPolicy: 'Retain',
+      local: { path: '/mnt/disk' },
+      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions }] } },
+    },
+  });
+  const isAvailable = { status: { phase: 'Available' } };
+  await client.of(persistentVolumes).patch('disk', isAvailable, { type: 'merge', subresource: 'status' });
+  let taken: PersistentVolume = volume;
+  await cluster.until(async () => {
+    taken = await client.of(persistentVolumes).get('disk');
+    return taken.spec?.claimRef !== undefined;
+  });
+  expect(taken.spec?.claimRef).toMatchObject({ kind: 'PersistentVolumeClaim', name: 'data', namespace: 'default' });
+  expect(taken.metadata.annotations).toMatchObject({ 'pv.kubernetes.io/bound-by-controller': 'yes' });
+  // The binder has the last word; where none runs, the test says it.
+  const bound = {
+    metadata: { annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+    spec: { volumeName: 'disk' },
+  };
+  await client.of(claims).patch('data', bound, { type: 'merge', namespace: 'default' });
+  await cluster.until(async () => (await get('user')).spec.nodeName === 'node-1');
+  expect(await isRunning('user')).toBeDefined();
+});
