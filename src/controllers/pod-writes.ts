@@ -90,6 +90,6 @@ export function isNamespaceTerminating(error: unknown): boolean {
   return (error.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

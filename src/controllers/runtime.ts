@@ -68,8 +68,8 @@ export interface ControllerSpec<T extends KubeObject, S> {
   workers?: number;
   /** Every change of one of these asks for work on its key. */
   for: ResourceRef<T>;
-  /** Which of them are worth a look. Default: all. */
-  concerns?: (object: T) => boolean;
+  /** Which of them, or of their changes, are worth a look. Default: all. */
+  concerns?: (object: T, old: T | undefined) => boolean;
   /** Every change of one of these asks for work on its controlling owner, where that is of kind `for`. */
   owns?: readonly ResourceRef[];
   /** Made once, when the controller starts; lost when it stops, so it may hold only what can be found out again. */
@@ -168,7 +168,7 @@ async function runReconciler<T extends KubeObject, S>({ spec, shared, metrics, s
   const stateless = { ...shared, enqueue };
   const context: ControllerContext<S> = { ...stateless, state: spec.state?.(stateless) as S };
   const watches = [
-    watch(spec.for, (object) => (spec.concerns?.(object) === false ? [] : [keyOf(object)])),
+    watch(spec.for, (object, { old }) => (spec.concerns?.(object, old) === false ? [] : [keyOf(object)])),
     ...(spec.owns ?? []).map((owned) => watch(owned, (object, { old }) => ownersOf(spec.for, object, old))),
     ...(spec.watches?.(context) ?? []),
   ];

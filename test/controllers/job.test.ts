@@ -5,7 +5,7 @@ import events from '#api/core/event.js';
 import pods from '#api/core/pod/index.js';
 import type { Job, JobSpec } from '#api/gen/batch-v1.js';
 import type { Pod } from '#api/gen/core-v1.js';
-import { formatTime } from '#apimachinery/object.js';
+import { finishPod } from './finish-pod.js';
 import { TestCluster, type TestClusterOptions } from './test-cluster.js';
 
 let cluster: TestCluster;
@@ -45,21 +45,7 @@ const isRunning = (count: number) => async () => (await running()).length === co
 const indexOf = ({ metadata }: Pod) => Number(metadata.annotations?.['batch.kubernetes.io/job-completion-index']);
 const ofIndex = async (index: number) => (await running()).find((pod) => indexOf(pod) === index)!;
 
-/** As a kubelet reports it: the containers have ended, and with them the pod. */
-async function end({ metadata: { name = '' }, spec }: Pod, exitCode = 0): Promise<void> {
-  const finishedAt = formatTime(cluster.clock.now());
-  const containerStatuses = spec.containers.map((container) => ({
-    name: container.name,
-    image: container.image ?? '',
-    imageID: '',
-    ready: false,
-    restartCount: 0,
-    state: { terminated: { exitCode, finishedAt } },
-  }));
-  const conditions = [{ type: 'Ready', status: 'False', lastTransitionTime: finishedAt }];
-  const body = { status: { phase: exitCode === 0 ? 'Succeeded' : 'Failed', containerStatuses, conditions } };
-  await cluster.client.of(pods).patch(name, body, { type: 'strategic', namespace: 'default', subresource: 'status' });
-}
+const end = (pod: Pod, exitCode = 0) => finishPod(cluster, pod, exitCode);
 
 test('a Job runs so many pods at a time until enough have succeeded, and counts each', async () => {
   await start();
