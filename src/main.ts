@@ -13,7 +13,8 @@ const collect = (value: string, before: string[] | undefined) => [...(before ?? 
 
 const up = program.command('up').description('start a cluster');
 for (const setting of Object.values(settings)) {
-  const fallback = setting.default === undefined ? '' : ` (default: ${setting.default})`;
+  const written = setting.defaultText ?? String(setting.default ?? '');
+  const fallback = written === '' ? '' : ` (default: ${written})`;
   const help = `${setting.help}${fallback} [env ${setting.env}]`;
   if (setting.many) up.option(setting.flag, help, collect);
   else up.option(setting.flag, help);

@@ -11,6 +11,8 @@ export interface Setting {
   parse: (text: string) => unknown;
   /** undefined: chosen at start, as the help says. */
   default?: unknown;
+  /** The default as the user would write it, where that is another form. */
+  defaultText?: string;
   /** The flag may stand several times, and its value then is a list; the variable holds one a comma apart. */
   many?: boolean;
 }
@@ -70,7 +72,7 @@ export function duration(name: string, fallback: string, help: string): Setting 
       throw new ConfigError(`--${name} must be a duration such as 1m30s: ${(error as Error).message}`);
     }
   };
-  return { ...named(name, 'duration', help), parse, default: parse(fallback) };
+  return { ...named(name, 'duration', help), parse, default: parse(fallback), defaultText: fallback };
 }
 
 /** `--x` alone says true. */
