@@ -73,15 +73,23 @@ export function valueNotFound(path: string, value: unknown): FieldError {
 }
 
 export function tooLong(path: string, bytesMax: number): FieldError {
-  return make('FieldValueTooLong', path, ['Too long', `may not be more than ${bytesMax} bytes`]);
+  return make('FieldValueTooLong', path, ['Too long', `may not be more than ${counted(bytesMax, 'byte')}`]);
 }
 
 export function tooMany(path: string, actual: number, itemsMax: number): FieldError {
-  return make('FieldValueTooMany', path, ['Too many', String(actual), `must have at most ${itemsMax} items`]);
+  return make('FieldValueTooMany', path, [
+    'Too many',
+    String(actual),
+    `must have at most ${counted(itemsMax, 'item')}`,
+  ]);
 }
 
 export function internalError(path: string, detail: string): FieldError {
   return make('InternalError', path, ['Internal error', detail]);
+}
+
+function counted(count: number, unit: string): string {
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
 function make(type: FieldErrorType, path: string, parts: string[]): FieldError {

@@ -118,7 +118,7 @@ test.each<[Json, string[]]>([
     { size: 5, all: 'no' },
     [
       'all: Invalid value: "no": all in body should be at least 3 chars long',
-      'all: Too long: may not be more than 1 bytes',
+      'all: Too long: may not be more than 1 byte',
       '<nil>: Invalid value: "": "all" must validate all the schemas (allOf). None validated',
       '<nil>: Invalid value: "": "all" must not validate the schema (not)',
     ],
