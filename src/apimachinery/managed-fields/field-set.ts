@@ -40,8 +40,12 @@ export class FieldSet {
   /** Throws a ParseError. */
   static parse(fields: unknown, depth = 0): FieldSet {
     if (!isObject(fields) || depth > depthMax) throw new ParseError('FieldsV1', 'fields must be an object of objects');
+    const texts = Object.keys(fields);
+    // Most sets have nothing below, and share that.
+    if (texts.length === 0) return FieldSet.empty;
     const set = new FieldSet();
-    for (const [text, content] of Object.entries(fields)) {
+    for (const text of texts) {
+      const content = fields[text];
       const element = text === '.' ? undefined : parseElement(text);
       if (element === undefined) continue;
       const below = FieldSet.parse(content, depth + 1);
@@ -58,10 +62,13 @@ export class FieldSet {
   /** For whoever builds the set, before it is handed on. */
   insert(path: Path): void {
     let set: FieldSet = this;
-    for (const [index, element] of path.entries()) {
+    const last = path.length - 1;
+    for (let index = 0; index <= last; index++) {
+      const element = path[index]!;
       let node = set.#nodes.get(element);
-      if (!node) set.#nodes.set(element, (node = { member: false, below: new FieldSet() }));
-      if (index === path.length - 1) node.member = true;
+      if (!node) set.#nodes.set(element, (node = { member: false, below: FieldSet.empty }));
+      if (index === last) node.member = true;
+      else if (node.below === FieldSet.empty) node.below = new FieldSet();
       set = node.below;
     }
   }
@@ -101,6 +108,7 @@ export class FieldSet {
   }
 
   intersection(other: FieldSet): FieldSet {
+    if (this.#nodes.size === 0 || other.#nodes.size === 0) return FieldSet.empty;
     const set = new FieldSet();
     for (const [element, node] of this.#nodes) {
       const theirs = other.#nodes.get(element);
@@ -169,6 +177,7 @@ export class FieldSet {
   }
 
   #without(other: FieldSet, reduce: (node: Node, theirs: Node) => Node): FieldSet {
+    if (this.#nodes.size === 0 || other.#nodes.size === 0) return this;
     let changed: FieldSet | undefined;
     for (const [element, theirs] of other.#nodes) {
       const node = this.#nodes.get(element);

@@ -19,6 +19,7 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
+import { mayHaveFaults } from '#apimachinery/codec/census.js';
 import { resolveScalar } from './yaml-scalar.js';
 
 /** What is wrong with the text; the message is upstream's. */
@@ -50,7 +51,30 @@ const ratioNodesHigh = 4_000_000;
 
 /** Throws YamlError. */
 export function readYaml(bytes: Uint8Array): YamlDocument {
-  const text = Buffer.from(bytes).toString();
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+  return readJson(text) ?? readText(text);
+}
+
+/** JSON is YAML, and most clients send it as such. Undefined when it is none, or has a key twice, which has a line. */
+function readJson(text: string): YamlDocument | undefined {
+  if (!text.startsWith('{')) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isShallow(value) && !mayHaveFaults(text, { plan: undefined, value }) ? { value, duplicates: [] } : undefined;
+}
+
+function isShallow(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth >= depthMax) return false;
+  for (const key in value) if (!isShallow((value as Record<string, unknown>)[key], depth + 1)) return false;
+  return true;
+}
+
+function readText(text: string): YamlDocument {
   const lines = new LineCounter();
   const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, logLevel: 'silent' });
   const [document] = composer.compose(tokensOf(text, lines), true, text.length);
