@@ -10,7 +10,7 @@ import type { FieldError } from '#apimachinery/field-error.js';
 import { parseApiVersion } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
-import { readYaml, YamlError } from './handlers/yaml.js';
+import { readYaml, YamlError } from './handlers/yaml/index.js';
 
 /** A file that cannot be used. The message is one line that names it. */
 export class ConfigurationError extends Error {

@@ -17,7 +17,7 @@ import type { CallBody } from '../call.js';
 import { contentTypes } from '../media.js';
 import { parseMediaType } from '../media-type.js';
 import type { HandlerContext } from './context.js';
-import type { YamlDocument } from './yaml.js';
+import type { YamlDocument } from './yaml/index.js';
 
 export interface BodyTarget {
   kind: GroupVersionKind;
@@ -75,7 +75,7 @@ export function fieldValidationOf({ info, call }: HandlerContext): FieldValidati
 }
 
 async function decodeYaml(bytes: Uint8Array, target: DecodeTarget): Promise<Decoded> {
-  const yaml = await import('./yaml.js');
+  const yaml = await import('./yaml/index.js');
   let document: YamlDocument;
   try {
     document = yaml.readYaml(bytes);

@@ -76,7 +76,7 @@ function mismatch(value: unknown, wanted: string): SchemaError {
 }
 
 async function parseApplied(bytes: Uint8Array): Promise<PatchDocument> {
-  const yaml = await import('./yaml.js');
+  const yaml = await import('./yaml/index.js');
   try {
     const { value, duplicates } = yaml.readYaml(bytes);
     if (value === null || isObject(value)) return { value: value ?? {}, faults: duplicates };

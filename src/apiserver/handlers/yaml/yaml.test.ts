@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readYaml, YamlError } from './yaml.js';
+import { readYaml, YamlError } from './index.js';
 
 const read = async (text: string) => readYaml(Buffer.from(text));
 const value = async (text: string) => (await read(text)).value;
@@ -78,7 +78,33 @@ describe('readYaml', () => {
     expect(await value('- a')).toEqual(['a']);
   });
 
+  it('joins the lines of scalars', async () => {
+    const blocks =
+      'a: |\n  x\n   y\n\n  z\n\nb: >\n  x\n  y\n\n  z\n   deep\n  t\nc: |-\n  x\n\nd: |+\n  x\n\ne: |2\n    x\n';
+    expect(await value(blocks)).toEqual({
+      ...{ a: 'x\n y\n\nz\n', b: 'x y\nz\n deep\nt\n', c: 'x', d: 'x\n\n', e: '  x\n' },
+    });
+    expect(await value('a: |\n  x')).toEqual({ a: 'x' });
+    const quoted = "a: \"x\n  y\\n\\\n  z\\u00e9\"\nb: 'it''s\n\n  so'\nc: p\n  q#r # not\nd: http://x:80\n";
+    expect(await value(quoted)).toEqual({ a: 'x y\nzé', b: "it's\nso", c: 'p q#r', d: 'http://x:80' });
+  });
+
+  it('tells what belongs to what', async () => {
+    expect(await value('- - a\n  - b\n-\n  c: d\n- ? x\n  : y\n')).toEqual([['a', 'b'], { c: 'd' }, { x: true }]);
+    expect(await value('k:\n- a\n- b: 1\n  c:\n  - 2\nm:\nn: {o, p: [q: r, s], "t":u}\n')).toEqual({
+      ...{ k: ['a', { b: 1, c: [2] }], m: null, false: { o: null, p: [{ q: 'r' }, 's'], t: 'u' } },
+    });
+    expect(await value('%YAML 1.1\n# c\n--- # d\n"a b": 1 # e\n')).toEqual({ 'a b': 1 });
+  });
+
   it.each([
+    ['a: [1,\n', 'yaml: line 1: did not find expected node content'],
+    ['a: 1\nb: "x', 'yaml: line 2: found unexpected end of stream'],
+    ['a: 1\n b: 2', 'yaml: line 2: mapping values are not allowed in this context'],
+    ['a: "x" y', 'yaml: did not find expected key'],
+    ['a: "\\q"', 'yaml: found unknown escape character'],
+    ['a: x\n\ty: z', 'yaml: line 2: found a tab character that violates indentation'],
+    ['a: - b', 'yaml: block sequence entries are not allowed in this context'],
     ['a: *x', "yaml: unknown anchor 'x' referenced"],
     ['a: &x {b: *x}', "yaml: anchor 'x' value contains itself"],
     ['a: b: c', 'yaml: mapping values are not allowed in this context'],

@@ -47,8 +47,10 @@ function wholeNumber(text: string): number | undefined {
   const match = intPattern.exec(text);
   if (!match) return undefined;
   const [, sign, hex, binary, octal, decimal] = match;
-  const digits = hex ? `0x${hex}` : binary ? `0b${binary}` : octal ? `0o${octal}` : decimal!;
-  const size = BigInt(digits);
+  const prefix = hex ? '0x' : binary ? '0b' : octal ? '0o' : '';
+  const digits = (hex ?? binary ?? octal ?? decimal!).replace(/^0+(?=.)/, '');
+  if (digits.length > 64) return undefined;
+  const size = BigInt(prefix + digits);
   if (sign === '-' ? size > 1n << 63n : size >= 1n << (sign === '+' ? 63n : 64n)) return undefined;
   const value = Number(size);
   return sign === '-' && value !== 0 ? -value : value;
