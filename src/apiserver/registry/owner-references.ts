@@ -1,6 +1,5 @@
 /** Owners that an object names twice in the same words are one owner; whoever sent them is told. */
 import type { KubeObject, OwnerReference } from '#apimachinery/object.js';
-import { equal } from '#base/json.js';
 
 const found = '.metadata.ownerReferences contains duplicate entries';
 const advice =
@@ -15,9 +14,14 @@ export function dropRepeatedOwners(
   if (!ownerReferences || ownerReferences.length < 2) return;
   const kept: OwnerReference[] = [];
   const repeated: string[] = [];
-  for (const one of ownerReferences)
-    if (kept.some((other) => equal(one, other))) repeated.push(one.uid);
+  const seen = new Set<string>();
+  for (const one of ownerReferences) {
+    const { apiVersion, kind, name, uid, controller, blockOwnerDeletion } = one;
+    const words = JSON.stringify([apiVersion, kind, name, uid, controller, blockOwnerDeletion]);
+    if (seen.has(words)) repeated.push(uid);
     else kept.push(one);
+    seen.add(words);
+  }
   if (repeated.length === 0) return;
   metadata.ownerReferences = kept;
   const when = admitted ? ' after mutating admission happens' : '';
