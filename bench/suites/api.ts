@@ -5,12 +5,18 @@ import { withCluster } from '../cluster.js';
 import type { Figure } from '../figures.js';
 import type { LoadRequest } from '../load/client.js';
 import type { Settings } from '../run.js';
+import { etcd } from './etcd.js';
 
 interface LoadResult {
   figures: Omit<Figure, 'suite'>[];
 }
 
-export function api({ runs }: Settings): Promise<Figure[]> {
+export async function api({ runs }: Settings): Promise<Figure[]> {
+  const durationMs = 300 * runs;
+  return [...(await measured(durationMs)), ...(await etcd(durationMs))];
+}
+
+function measured(durationMs: number): Promise<Figure[]> {
   return withCluster('simulated', async (cluster) => {
     cluster.start();
     await cluster.ready();
@@ -20,7 +26,7 @@ export function api({ runs }: Settings): Promise<Figure[]> {
       pid: cluster.pid,
       connections: [1, 16, 64],
       watchers: [1, 16, 64],
-      durationMs: 300 * runs,
+      durationMs,
     };
     const { figures } = await load(request);
     return figures.map((figure) => ({ suite: 'api', ...figure }));
