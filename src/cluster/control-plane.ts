@@ -33,9 +33,11 @@ import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import { Client } from '#client/client.js';
 import { InformerFactory } from '#client/informer.js';
+import { workQueueMetrics } from '#client/workqueue-metrics.js';
 import controllers from '#controllers/index.gen.js';
 import { type Controller, runControllers } from '#controllers/runtime.js';
 import { addressOf, prefixLength, subnetOf } from '#network/cidr.js';
+import { SchedulerMetrics } from '#scheduler/metrics.js';
 import { Scheduler } from '#scheduler/scheduler.js';
 import type { Store } from '#storage/store.js';
 import type { ApiServerFiles } from './api-server/files.js';
@@ -98,6 +100,12 @@ export class ControlPlane {
       ...options.files?.authentication,
       authorizers: options.files?.authorizers,
     });
+    this.metrics = new ServerMetrics({
+      clock,
+      flow: () => this.flow,
+      registry: () => this.registry,
+      build: { ...versionInfo },
+    });
     this.registry = new ObjectRegistry({
       ...shared,
       scheme,
@@ -105,14 +113,9 @@ export class ControlPlane {
       store,
       encryption: options.files?.encryption,
       admission: this.policy.admission,
+      admissionObserver: this.metrics.admission,
     });
     const loadOf = (resource: ResourceRequest) => this.registry.loadOf(resource);
-    this.metrics = new ServerMetrics({
-      clock,
-      flow: () => this.flow,
-      registry: () => this.registry,
-      build: { ...versionInfo },
-    });
     this.flow = new FlowControl({ clock, loadOf, metrics: this.metrics.flow });
     this.aggregation = new Aggregation({
       ...shared,
@@ -123,6 +126,7 @@ export class ControlPlane {
         return { cert, key };
       },
     });
+    this.metrics.watchAggregation(() => this.aggregation.aggregator.remotes.values());
     this.server = createApiServer({
       ...shared,
       aggregator: this.aggregation.aggregator,
@@ -243,6 +247,7 @@ export class ControlPlane {
       rootCa: pki.ca,
       issuer: pki.issuer,
       serviceAccountKey: this.policy.tokens.signingKey,
+      metrics: workQueueMetrics(this.metrics.registry),
     };
     this.#run(
       'controllers',
@@ -254,6 +259,7 @@ export class ControlPlane {
       prng,
       log: log.child({ component: 'scheduler' }),
       client: this.client(componentUsers.scheduler),
+      metrics: new SchedulerMetrics(this.metrics.registry),
     };
     this.#run('scheduler', new Scheduler(asScheduler).run(signal));
   }

@@ -13,6 +13,7 @@ import { ClusterWatch } from './cluster-watch.js';
 import { type Failure, schedulePod } from './cycle.js';
 import { priorityOf } from './filtering.js';
 import { type Plugin, SchedulerError, type Snapshot } from './framework.js';
+import type { AttemptResult, SchedulerMetrics } from './metrics.js';
 import type { NodeInfo } from './node-info.js';
 import { PodWrites } from './pod-writes.js';
 import { defaultProfile } from './profile.js';
@@ -24,6 +25,7 @@ export interface SchedulerOptions {
   clock: Clock;
   prng: Prng;
   log: Log;
+  metrics?: SchedulerMetrics;
   /** Pods name it in spec.schedulerName. Default: default-scheduler. */
   name?: string;
 }
@@ -66,6 +68,7 @@ export class Scheduler {
       onSettled: (uid) => this.#queue.remove(uid),
       onChange: (change) => this.#queue.moveOn(change),
     });
+    options.metrics?.watchQueue(() => this.queueSizes);
   }
 
   /** How many pods wait, and for what. */
@@ -98,6 +101,7 @@ export class Scheduler {
     const { pod } = queued;
     // Two versions of it were queued, while storage was being read.
     if (this.#cluster.cache.isPlaced(pod.metadata.uid!)) return;
+    const startMs = this.#options.clock.monotonic();
     const snapshot = this.#cluster.snapshot();
     const outcome = schedulePod(pod, snapshot, {
       plugins: this.#plugins,
@@ -105,25 +109,36 @@ export class Scheduler {
       startIndex: this.#startIndex,
     });
     this.#startIndex = outcome.nextIndex;
-    if ('failure' in outcome) this.#fail(queued, outcome.failure);
-    else this.#place(queued, { snapshot, node: outcome.node });
+    if ('failure' in outcome) {
+      this.#fail(queued, outcome.failure);
+      this.#count('unschedulable', startMs);
+    } else this.#place(queued, { snapshot, node: outcome.node, startMs });
   }
 
-  #place(queued: QueuedPod, { snapshot, node }: { snapshot: Snapshot; node: NodeInfo }): void {
+  #count(result: AttemptResult, startMs: number): void {
+    const { metrics, clock, name } = this.#options;
+    metrics?.attempted(name, result, (clock.monotonic() - startMs) / 1000);
+  }
+
+  #place(
+    queued: QueuedPod,
+    { snapshot, node, startMs }: { snapshot: Snapshot; node: NodeInfo; startMs: number },
+  ): void {
     const { pod } = queued;
     this.#cluster.cache.place(pod, node.name);
     const undone = this.#plugins.flatMap(({ reserve }) => reserve?.({ pod, snapshot }, node, this.#cluster) ?? []);
     const undo = () => {
+      this.#count('error', startMs);
       for (const one of undone) one();
       this.#cluster.cache.remove(pod.metadata.uid!);
       // What counted as taken is free again.
       this.#queue.moveOn({ event: 'assigned pod removed', pod });
     };
     const preparing = this.#plugins.filter(({ preBind }) => preBind);
-    if (preparing.length === 0 || undone.length === 0) this.#track(this.#bind(queued, { nodeName: node.name, undo }));
+    if (preparing.length === 0 || undone.length === 0) this.#track(this.#bind(queued, { nodeName: node.name, undo, startMs }));
     else {
       const placed = this.#prepare(queued, { preparing, undo }).then((isReady) => {
-        if (isReady) this.#track(this.#bind(queued, { nodeName: node.name, undo }));
+        if (isReady) this.#track(this.#bind(queued, { nodeName: node.name, undo, startMs }));
       });
       track(this.#placements, placed);
     }
@@ -153,7 +168,10 @@ export class Scheduler {
     return true;
   }
 
-  async #bind(queued: QueuedPod, { nodeName, undo }: { nodeName: string; undo: () => void }): Promise<void> {
+  async #bind(
+    queued: QueuedPod,
+    { nodeName, undo, startMs }: { nodeName: string; undo: () => void; startMs: number },
+  ): Promise<void> {
     const { pod } = queued;
     const { name, namespace } = pod.metadata;
     try {
@@ -166,6 +184,7 @@ export class Scheduler {
       this.#queue.putBack(queued, new Set());
       return;
     }
+    this.#count('scheduled', startMs);
     this.#recorder.event(pod, {
       type: 'Normal',
       reason: 'Scheduled',

@@ -14,7 +14,7 @@ import type { Classification } from './classification.js';
 import type { FlowMetrics } from './flow-metrics.js';
 import { type Level, Levels, type Schema } from './levels.js';
 import { Refusal } from './queue-set.js';
-import { distinguisherOf, matchesSchema } from './rules.js';
+import { distinguisherOf, matchesRequest, rulesFor } from './rules.js';
 import type { Ticket } from './ticket-queue.js';
 import { estimateWork, type LoadOf } from './work.js';
 
@@ -57,6 +57,12 @@ export class Shed extends PlainError {
 const waitMs = 15_000;
 const rebalancePeriodMs = 10_000;
 const readVerbs = new Set(['get', 'list', 'watch', 'head', 'options']);
+/** The schemas that have rules about a user, of the schemas that were in force. */
+interface Candidates {
+  schemas: readonly Schema[];
+  list: { schema: Schema; rules: ReturnType<typeof rulesFor> }[];
+}
+
 const uncontrolled: Admitted = Object.freeze({ leave() {} });
 
 export class FlowControl {
@@ -65,6 +71,8 @@ export class FlowControl {
   readonly #loadOf: LoadOf;
   readonly #metrics: FlowMetrics | undefined;
   readonly #executing = { reads: 0, writes: 0 };
+  /** Who asks mostly asks again. */
+  readonly #candidates = new WeakMap<UserInfo, Candidates>();
 
   constructor({ clock, limits = defaultFlowLimits, loadOf = () => undefined, metrics }: FlowControlOptions) {
     this.#clock = clock;
@@ -108,7 +116,9 @@ export class FlowControl {
 
   #schemaOf(info: RequestInfo, user: UserInfo): Schema {
     const { schemas } = this.levels;
-    for (const schema of schemas) if (matchesSchema(schema.object, info, user)) return schema;
+    let known = this.#candidates.get(user);
+    if (known?.schemas !== schemas) this.#candidates.set(user, (known = candidatesFor(user, schemas)));
+    for (const { schema, rules } of known.list) if (matchesRequest(rules, info)) return schema;
     return schemas.at(-1)!;
   }
 
@@ -136,4 +146,9 @@ export class FlowControl {
     retryAfter.refused(this.#clock.now());
     return new Shed(classification, retryAfter.seconds);
   }
+}
+
+function candidatesFor(user: UserInfo, schemas: readonly Schema[]): Candidates {
+  const all = schemas.map((schema) => ({ schema, rules: rulesFor(schema.object, user) }));
+  return { schemas, list: all.filter(({ rules }) => rules.length > 0) };
 }

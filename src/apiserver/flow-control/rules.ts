@@ -9,8 +9,13 @@ import type {
 import type { UserInfo } from '../authentication/authenticator.js';
 import type { RequestInfo, ResourceRequest } from '../request-info.js';
 
-export function matchesSchema({ spec }: FlowSchema, info: RequestInfo, user: UserInfo): boolean {
-  for (const rule of spec?.rules ?? []) if (matchesRule(rule, info, user)) return true;
+/** The rules of a schema that are about this user; which requests they are about is asked for each. */
+export function rulesFor({ spec }: FlowSchema, user: UserInfo): readonly PolicyRulesWithSubjects[] {
+  return (spec?.rules ?? []).filter(({ subjects }) => subjects.some((subject) => matchesSubject(subject, user)));
+}
+
+export function matchesRequest(rules: readonly PolicyRulesWithSubjects[], info: RequestInfo): boolean {
+  for (const rule of rules) if (matchesRule(rule, info)) return true;
   return false;
 }
 
@@ -21,10 +26,13 @@ export function distinguisherOf({ spec }: FlowSchema, info: RequestInfo, user: U
   return type === 'ByNamespace' ? (info.resource?.namespace ?? '') : '';
 }
 
-function matchesRule(rule: PolicyRulesWithSubjects, { verb, path, resource }: RequestInfo, user: UserInfo): boolean {
-  if (!rule.subjects.some((subject) => matchesSubject(subject, user))) return false;
-  if (resource) return (rule.resourceRules ?? []).some((one) => matchesResource(one, verb, resource));
-  return (rule.nonResourceRules ?? []).some((one) => matchesPath(one, verb, path));
+function matchesRule({ resourceRules, nonResourceRules }: PolicyRulesWithSubjects, info: RequestInfo): boolean {
+  const { verb, path, resource } = info;
+  if (resource) {
+    for (const rule of resourceRules ?? []) if (matchesResource(rule, verb, resource)) return true;
+    return false;
+  }
+  return (nonResourceRules ?? []).some((one) => matchesPath(one, verb, path));
 }
 
 const accountPrefix = 'system:serviceaccount:';

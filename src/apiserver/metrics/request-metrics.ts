@@ -99,9 +99,9 @@ export class RequestMetrics {
 
   #seriesOf(info: RequestInfo, isApply: boolean): Series | undefined {
     const { verb, resource, query, path } = info;
-    const dryRun = query.get('dryRun') === 'All' ? 'All' : '';
+    const dryRun = query.size > 0 && query.get('dryRun') === 'All' ? 'All' : '';
     const key = resource
-      ? `${verb}${isApply}${dryRun}/${resource.group}/${resource.version}/${resource.resource}/${resource.subresource}/${scopeOf(info)}`
+      ? `${isApply ? 'apply' : verb}${dryRun}/${scopeOf(info)}/${resource.group}/${resource.version}/${resource.resource}/${resource.subresource}`
       : shownPath(path);
     const known = this.#series.get(key);
     if (known) return known;

@@ -1,6 +1,7 @@
 /** `/metrics` and `/metrics/slis`: everything that the API server counts of itself, in one place. */
 import type { Clock } from '#base/clock.js';
 import { MetricRegistry } from '#base/metrics.js';
+import type { RemoteApi } from '../aggregation/remote-api.js';
 import type { Answer } from '../call.js';
 import type { FlowControl } from '../flow-control/flow-control.js';
 import { FlowMetrics } from '../flow-control/flow-metrics.js';
@@ -8,6 +9,7 @@ import type { HealthEndpoint } from '../health.js';
 import type { PathHandler } from '../pipeline.js';
 import type { ObjectRegistry } from '../registry/store.js';
 import { AdmissionCallMetrics } from './admission-call-metrics.js';
+import { type AdmissionObserver, admissionMetrics } from './admission-metrics.js';
 import { addProcessMetrics } from './process-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
 
@@ -37,11 +39,13 @@ export class ServerMetrics {
   readonly requests: RequestMetrics;
   readonly flow: FlowMetrics;
   readonly admissionCalls = new AdmissionCallMetrics(this.registry);
+  readonly admission: AdmissionObserver;
   readonly #indicators = new MetricRegistry();
   readonly #health: { state: ReturnType<MetricRegistry['gauge']>; total: ReturnType<MetricRegistry['counter']> };
 
   constructor({ clock, flow, registry, build }: ServerMetricsOptions) {
     this.requests = new RequestMetrics(this.registry);
+    this.admission = admissionMetrics(this.registry);
     this.flow = new FlowMetrics(this.registry, () => flow().levels.all.values());
     this.#health = {
       state: this.#indicators.gauge({
@@ -70,6 +74,21 @@ export class ServerMetrics {
   checked(name: string, endpoint: HealthEndpoint, passed: boolean): void {
     this.#health.state.with(name, endpoint).set(passed ? 1 : 0);
     this.#health.total.with(name, passed ? 'success' : 'error', endpoint).add();
+  }
+
+  /** Which servers of aggregated groups are not to be had. */
+  watchAggregation(remotes: () => Iterable<RemoteApi>): void {
+    this.registry.collected({
+      name: 'aggregator_unavailable_apiservice',
+      type: 'gauge',
+      help: '[ALPHA] Whether the server behind an APIService is not available',
+      labels: ['name'],
+      collect: () =>
+        [...remotes()].map(({ service, isAvailable }) => ({
+          labels: [service.metadata.name ?? ''],
+          value: isAvailable ? 0 : 1,
+        })),
+    });
   }
 
   readonly answer: PathHandler = (_, { path }): Answer | undefined => {

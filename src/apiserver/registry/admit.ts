@@ -1,24 +1,53 @@
 /** Runs the admission plugins in their order: first those that may change the object, then those that only judge. */
+import type { Clock } from '#base/clock.js';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission/admission.js';
 import { beginSecondRound } from '../admission/reinvocation.js';
+import type { AdmissionObserver, AdmissionSeries, AdmissionStep } from '../metrics/admission-metrics.js';
+
+export interface AdmissionObservation {
+  observer: AdmissionObserver;
+  clock: Clock;
+}
+
+/** A plugin in one of its two parts. */
+interface Part {
+  plugin: AdmissionPlugin;
+  run(request: AdmissionRequest): Promise<void> | void;
+  series: AdmissionSeries | undefined;
+}
 
 export class AdmissionChain {
   readonly #plugins: readonly AdmissionPlugin[];
-  readonly #rounds: readonly AdmissionPlugin[];
-  readonly #last: readonly AdmissionPlugin[];
+  readonly #rounds: readonly Part[];
+  readonly #last: readonly Part[];
+  readonly #validating: readonly Part[];
+  readonly #clock: Clock | undefined;
+  readonly #steps: Record<AdmissionStep, AdmissionSeries> | undefined;
 
-  constructor(plugins: readonly AdmissionPlugin[]) {
+  constructor(plugins: readonly AdmissionPlugin[], observation?: AdmissionObservation) {
+    const observer = observation?.observer;
     this.#plugins = plugins;
-    const mutating = plugins.filter(({ mutate }) => mutate);
-    this.#rounds = mutating.filter(({ mutatesOnce }) => !mutatesOnce);
-    this.#last = mutating.filter(({ mutatesOnce }) => mutatesOnce);
+    this.#clock = observation?.clock;
+    this.#steps = observer && { admit: observer('admit'), validate: observer('validate') };
+    const mutating = plugins.flatMap((plugin): Part[] => {
+      const { name, mutate } = plugin;
+      return mutate ? [{ plugin, run: mutate.bind(plugin), series: observer?.('admit', name) }] : [];
+    });
+    this.#rounds = mutating.filter(({ plugin }) => !plugin.mutatesOnce);
+    this.#last = mutating.filter(({ plugin }) => plugin.mutatesOnce);
+    this.#validating = plugins.flatMap((plugin): Part[] => {
+      const { name, validate } = plugin;
+      return validate ? [{ plugin, run: validate.bind(plugin), series: observer?.('validate', name) }] : [];
+    });
   }
 
   /** Throws StatusError when a plugin refuses. */
-  async mutate(request: AdmissionRequest): Promise<void> {
-    await mutateWith(this.#rounds, request);
-    if (beginSecondRound(request)) await mutateWith(this.#rounds, request);
-    await mutateWith(this.#last, request);
+  mutate(request: AdmissionRequest): Promise<void> {
+    return this.#observed('admit', request, async () => {
+      await this.#run(this.#rounds, request);
+      if (beginSecondRound(request)) await this.#run(this.#rounds, request);
+      await this.#run(this.#last, request);
+    });
   }
 
   /** Tells the plugins that the write will not happen, so that they give back what they took for it. */
@@ -26,11 +55,38 @@ export class AdmissionChain {
     for (const plugin of this.#plugins) if (plugin.abandoned && plugin.handles(request)) plugin.abandoned(request);
   }
 
-  async validate(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#plugins) if (plugin.validate && plugin.handles(request)) await plugin.validate(request);
+  validate(request: AdmissionRequest): Promise<void> {
+    return this.#observed('validate', request, () => this.#run(this.#validating, request));
   }
-}
 
-async function mutateWith(plugins: readonly AdmissionPlugin[], request: AdmissionRequest): Promise<void> {
-  for (const plugin of plugins) if (plugin.handles(request)) await plugin.mutate!(request);
+  async #observed(step: AdmissionStep, { operation }: AdmissionRequest, run: () => Promise<void>): Promise<void> {
+    const clock = this.#clock;
+    if (!clock) return await run();
+    const startMs = clock.monotonic();
+    let rejected = true;
+    try {
+      await run();
+      rejected = false;
+    } finally {
+      this.#steps![step].observe(operation, { seconds: (clock.monotonic() - startMs) / 1000, rejected });
+    }
+  }
+
+  async #run(parts: readonly Part[], request: AdmissionRequest): Promise<void> {
+    let sinceMs = this.#clock?.monotonic() ?? 0;
+    for (const part of parts) {
+      if (!part.plugin.handles(request)) continue;
+      let rejected = true;
+      try {
+        await part.run(request);
+        rejected = false;
+      } finally {
+        if (part.series && this.#clock) {
+          const nowMs = this.#clock.monotonic();
+          part.series.observe(request.operation, { seconds: (nowMs - sinceMs) / 1000, rejected });
+          sinceMs = nowMs;
+        }
+      }
+    }
+  }
 }

@@ -15,6 +15,7 @@ import type { Prng } from '#base/prng.js';
 import type { Store } from '#storage/store.js';
 import { WatchCache, type WatchCacheLimits } from '#storage/watch-cache.js';
 import type { AdmissionPlugin } from '../admission/admission.js';
+import type { AdmissionObserver } from '../metrics/admission-metrics.js';
 import { AdmissionChain } from './admit.js';
 import { compactPeriodically } from './compaction.js';
 import { type CreateRequest, createObject } from './create.js';
@@ -39,6 +40,8 @@ export interface RegistryOptions {
   /** Left out: values lie as they are. */
   encryption?: Encryption;
   admission: readonly AdmissionPlugin[];
+  /** Told how long admission took. */
+  admissionObserver?: AdmissionObserver;
   clock: Clock;
   prng: Prng;
   log: Log;
@@ -59,7 +62,8 @@ export class ObjectRegistry implements Registry {
 
   constructor(options: RegistryOptions) {
     this.scheme = options.scheme;
-    this.admission = new AdmissionChain(options.admission);
+    const { admission, admissionObserver: observer, clock } = options;
+    this.admission = new AdmissionChain(admission, observer && { observer, clock });
     this.#fields = managedFieldsTracker(options);
     this.#options = options;
   }

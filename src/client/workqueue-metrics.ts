@@ -1,0 +1,24 @@
+/** What work queues tell of themselves, under the names that client-go gives it. */
+import type { MetricRegistry } from '#base/metrics.js';
+import type { WorkQueueMetrics } from './workqueue.js';
+
+const bounds = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10];
+const labels = ['name'];
+
+export function workQueueMetrics(registry: MetricRegistry): Required<Omit<WorkQueueMetrics, 'refused'>> {
+  const [depth, adds, retries] = [
+    registry.gauge({ name: 'workqueue_depth', help: '[BETA] Keys that wait in a work queue', labels }),
+    registry.counter({ name: 'workqueue_adds_total', help: '[BETA] Keys added to a work queue', labels }),
+    registry.counter({ name: 'workqueue_retries_total', help: '[BETA] Keys added again after a failure', labels }),
+  ];
+  const histogram = (name: string, help: string) => registry.histogram({ name, help, labels, bounds });
+  const waited = histogram('workqueue_queue_duration_seconds', '[BETA] How long a key waits before work on it begins');
+  const worked = histogram('workqueue_work_duration_seconds', '[BETA] How long work on a key takes');
+  return {
+    added: (queue) => adds.with(queue).add(),
+    depth: (queue, keys) => depth.with(queue).set(keys),
+    waited: (queue, ms) => waited.with(queue).observe(ms / 1000),
+    worked: (queue, ms) => worked.with(queue).observe(ms / 1000),
+    retried: (queue) => retries.with(queue).add(),
+  };
+}
