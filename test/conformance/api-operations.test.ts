@@ -225,12 +225,10 @@ conformance(
     const csi = { driver: 'e2e.example.com', volumeAttributes: { type: 'example' } };
     const labels = { e2e: 'inline' };
     const pod = podOf('pod-csi-inline-volumes', namespace, { labels, spec: { volumes: [{ name: 'csi', csi }] } });
-    await client
-      .of(pods)
-      .create({
-        ...pod,
-        spec: { ...pod.spec, nodeName: undefined, schedulingGates: [{ name: 'e2e.example.com/never' }] },
-      });
+    await client.of(pods).create({
+      ...pod,
+      spec: { ...pod.spec, nodeName: undefined, schedulingGates: [{ name: 'e2e.example.com/never' }] },
+    });
     const read = await client.of(pods).get('pod-csi-inline-volumes', { namespace });
     expect(read.spec.volumes?.find(({ name }) => name === 'csi')?.csi).toEqual(csi);
     const listed = await client.of(pods).list({ namespace, labelSelector: 'e2e=inline' });
