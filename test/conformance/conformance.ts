@@ -34,7 +34,7 @@ export interface Scene {
   makeNamespace(word: string, labels?: Record<string, string>): Promise<string>;
   /** A watch that is ended with the test. */
   observe<T extends KubeObject>(ref: ResourceRef<T>, options?: WatchOptions): Observation<T>;
-  /** Waits until it holds; what throws NotFound does not hold yet. Default limit: 30 s of the cluster's time. */
+  /** Waits until it holds; what throws NotFound or Conflict does not hold yet. Default limit: 30 s of the cluster's time. */
   until(condition: () => boolean | Promise<boolean>, limitMs?: number): Promise<void>;
 }
 
@@ -89,7 +89,7 @@ async function inScene(run: (scene: Scene) => Promise<void>): Promise<void> {
   const stop = new AbortController();
   const made: string[] = [];
   const until = (condition: () => boolean | Promise<boolean>, limitMs = 30_000) =>
-    cluster.until(condition, { limitMs, stepMs: settings.time === 'virtual' ? 100 : 20 });
+    cluster.until(() => withoutConflict(condition), { limitMs, stepMs: settings.time === 'virtual' ? 100 : 20 });
   const makeNamespace = async (word: string, labels?: Record<string, string>) => {
     const name = `${word}-${++namespacesMade}`;
     await client.of(namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels }, spec: {} });
@@ -108,6 +108,16 @@ async function inScene(run: (scene: Scene) => Promise<void>): Promise<void> {
   }
   const errors = cluster.errors.slice(errorsBefore);
   if (errors.length > 0) throw new Error('a component logged errors', { cause: errors });
+}
+
+/** Controllers write too: whoever changes an object tries again. */
+async function withoutConflict(condition: () => boolean | Promise<boolean>): Promise<boolean> {
+  try {
+    return await condition();
+  } catch (error) {
+    if (isReason(error, 'Conflict')) return false;
+    throw error;
+  }
 }
 
 async function deleteIfThere(client: Client, name: string): Promise<void> {

@@ -12,7 +12,7 @@ useCluster({ nodes: 0 });
 type Kind = typeof flowschemas | typeof prioritylevels;
 
 async function operate<T extends FlowSchema | PriorityLevelConfiguration>(
-  { client, http, observe }: Scene,
+  { client, http, observe, until }: Scene,
   {
     ref,
     make,
@@ -42,19 +42,24 @@ async function operate<T extends FlowSchema | PriorityLevelConfiguration>(
   const patched = await objects.patch('e2e-one', { metadata: { annotations: { patched: 'true' } } }, { type: 'merge' });
   expect(patched.metadata.annotations?.['patched']).toBe('true');
   await watch.next({ type: 'MODIFIED', where: ({ metadata }) => metadata.annotations?.['patched'] === 'true' });
-  const changed = copy(await objects.get('e2e-one')) as T;
-  const before = read(changed);
-  raise(changed);
-  expect(read((await objects.update(typed(changed))) as T)).toBe(before + 1);
+  const before = read(patched as T);
+  await until(async () => {
+    const changed = copy(await objects.get('e2e-one')) as T;
+    raise(changed);
+    return read((await objects.update(typed(changed))) as T) === before + 1;
+  });
   await watch.next({ type: 'MODIFIED', where: (object) => read(object as T) === before + 1 });
 
   const condition = { type: 'E2E', status: 'True', reason: 'E2E', message: 'Set from e2e test' };
   const status = { type: 'merge' as const, subresource: 'status' };
   const told = await objects.patch('e2e-one', { status: { conditions: [condition] } }, status);
   expect(told.status?.conditions).toContainEqual(expect.objectContaining(condition));
-  const withStatus = copy(await objects.get('e2e-one'));
-  withStatus.status = { conditions: [...(withStatus.status?.conditions ?? []), { ...condition, type: 'E2E2' }] };
-  expect((await objects.updateStatus(withStatus)).status?.conditions?.map(({ type }) => type)).toContain('E2E2');
+  await until(async () => {
+    const withStatus = copy(await objects.get('e2e-one'));
+    withStatus.status = { conditions: [...(withStatus.status?.conditions ?? []), { ...condition, type: 'E2E2' }] };
+    const updated = await objects.updateStatus(withStatus);
+    return updated.status?.conditions?.some(({ type }) => type === 'E2E2') ?? false;
+  });
   const shown = await http.send(`${root}/${ref.plural}/e2e-one/status`);
   expect(shown.json.status.conditions.length).toBeGreaterThan(1);
 
