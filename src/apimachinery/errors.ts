@@ -55,10 +55,13 @@ export class StatusError extends Error {
   override readonly name = 'StatusError';
   readonly status: Status;
 
-  constructor(status: Pick<Status, 'message' | 'reason' | 'details'> & { code?: number }, options?: ErrorOptions) {
+  constructor(
+    status: Pick<Status, 'message' | 'reason' | 'details'> & Partial<Pick<Status, 'code' | 'metadata'>>,
+    options?: ErrorOptions,
+  ) {
     super(status.message, options);
-    const { message, reason, details, code = reason ? codes[reason] : 500 } = status;
-    this.status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, details, code };
+    const { message, reason, details, code = reason ? codes[reason] : 500, metadata = {} } = status;
+    this.status = { kind: 'Status', apiVersion: 'v1', metadata, status: 'Failure', message, reason, details, code };
   }
 
   get reason(): Reason | undefined {

@@ -158,14 +158,13 @@ async function readPage(
 
 /** Clients that can live with an inconsistent list go on with the token that the error carries. */
 function expiredToken(after: string): StatusError {
-  const error = new StatusError({
+  return new StatusError({
     reason: 'Expired',
+    metadata: { continue: encodeToken({ revision: -1, after }) },
     message:
       'The provided continue parameter is too old to display a consistent list result. You can start a new list without ' +
       'the continue parameter, or use the continue token in this response to retrieve the remainder of the results. ' +
       'Continuing with the provided token results in an inconsistent list - objects that were created, modified, or ' +
       'deleted between the time the first chunk was returned and now may show up in the list.',
   });
-  error.status.metadata.continue = encodeToken({ revision: -1, after });
-  return error;
 }
