@@ -135,7 +135,8 @@ export class Scheduler {
       this.#queue.moveOn({ event: 'assigned pod removed', pod });
     };
     const preparing = this.#plugins.filter(({ preBind }) => preBind);
-    if (preparing.length === 0 || undone.length === 0) this.#track(this.#bind(queued, { nodeName: node.name, undo, startMs }));
+    if (preparing.length === 0 || undone.length === 0)
+      this.#track(this.#bind(queued, { nodeName: node.name, undo, startMs }));
     else {
       const placed = this.#prepare(queued, { preparing, undo }).then((isReady) => {
         if (isReady) this.#track(this.#bind(queued, { nodeName: node.name, undo, startMs }));
