@@ -8,7 +8,7 @@ export interface Figure {
   unit: 'us' | 'ms' | 'kB' | 'MB' | '%' | '1/s' | 'x' | 'count';
   samples: number[];
   /** What the project aims at, where it does. */
-  aim?: { atMost: number };
+  aim?: { atMost: number } | { atLeast: number };
 }
 
 export function quantile(samples: readonly number[], q: number): number {
@@ -33,7 +33,7 @@ export function machine(): Record<string, unknown> {
 export function table(figures: readonly Figure[]): string {
   const rows = figures.map(({ suite, name, unit, samples, aim }) => {
     const median = quantile(samples, 0.5);
-    const verdict = aim ? `${median <= aim.atMost ? 'met' : 'MISSED'} (<= ${aim.atMost})` : '';
+    const verdict = aim ? verdictOf(median, aim) : '';
     const spread = `[${text(Math.min(...samples))}, ${text(Math.max(...samples))}]`;
     return [suite, name, text(median), unit, spread, String(samples.length), verdict];
   });
@@ -48,6 +48,12 @@ export function table(figures: readonly Figure[]): string {
           .trimEnd() + '\n',
     )
     .join('');
+}
+
+function verdictOf(median: number, aim: NonNullable<Figure['aim']>): string {
+  const [isMet, limit] =
+    'atMost' in aim ? [median <= aim.atMost, `<= ${aim.atMost}`] : [median >= aim.atLeast, `>= ${aim.atLeast}`];
+  return `${isMet ? 'met' : 'MISSED'} (${limit})`;
 }
 
 export function asJson(figures: readonly Figure[]): unknown {

@@ -1,6 +1,8 @@
 /**
- * `npm run bench [-- suite ...] [--runs N] [--runtime simulated|containerd]`: measures what the project promises; prints a
- * table and writes JSON below `bench/results/`. Suites: start, pods, idle, api, rules; all of them when none is named.
+ * `npm run bench [-- suite ...] [--runs N] [--runtime simulated|containerd] [--scale S] [--only word]`: measures what the
+ * project promises; prints a table and writes JSON below `bench/results/`. Suites: start, pods, idle, api, rules,
+ * scheduler; all of them when none is named. `--scale 0.1` makes the scheduler's workloads a tenth as large, `--only`
+ * chooses some of them.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -14,11 +16,14 @@ import { api } from './suites/api.js';
 import { idle } from './suites/idle.js';
 import { pods } from './suites/pods.js';
 import { rules } from './suites/rules.js';
+import { scheduler } from './suites/scheduler.js';
 import { start } from './suites/start.js';
 
 export interface Settings {
   runs: number;
   runtimes: ('simulated' | 'containerd')[];
+  scale: number;
+  only: string | undefined;
 }
 
 const suites: Record<string, (settings: Settings) => Promise<Figure[]>> = {
@@ -27,23 +32,34 @@ const suites: Record<string, (settings: Settings) => Promise<Figure[]>> = {
   idle,
   api,
   rules,
+  scheduler,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '7' }, runtime: { type: 'string', multiple: true } },
+  options: {
+    runs: { type: 'string', default: '7' },
+    runtime: { type: 'string', multiple: true },
+    scale: { type: 'string', default: '1' },
+    only: { type: 'string' },
+  },
 });
 const unknown = positionals.find((name) => !(name in suites));
 if (unknown) throw new Error(`there is no suite ${unknown}: ${Object.keys(suites).join(', ')}`);
 const { linux, root } = thisMachine();
-// What the tests on real containers need, the measurements of them need too.
-await (linux && root ? prepareRealTests() : buildCommand());
+// Of all suites, the scheduler's alone runs in this process.
+if (positionals.length === 0 || positionals.some((name) => name !== 'scheduler')) {
+  // What the tests on real containers need, the measurements of them need too.
+  await (linux && root ? prepareRealTests() : buildCommand());
+}
 const why = obstacle();
 if (why) process.stdout.write(`without containers: ${why}\n`);
 const possible = (['simulated', 'containerd'] as const).filter((name) => name === 'simulated' || !why);
 const settings: Settings = {
   runs: Number(values.runs),
   runtimes: possible.filter((name) => !values.runtime || values.runtime.includes(name)),
+  scale: Number(values.scale),
+  only: values.only,
 };
 
 const before = machine();
