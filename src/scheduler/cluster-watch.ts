@@ -54,7 +54,7 @@ export class ClusterWatch {
     informers.of(nodes).onEvent({
       added: (node) => {
         this.cache.setNode(node);
-        options.onChange({ event: 'node added', node });
+        options.onChange({ event: 'node added', node, place: this.cache.node(node.metadata.name!) });
       },
       updated: (node, old) => this.#nodeChanged(node, old),
       deleted: (node) => {
@@ -111,7 +111,8 @@ export class ClusterWatch {
     this.nominations.delete(uid);
     this.#options.onSettled(uid);
     this.cache.remove(uid);
-    if (pod.spec.nodeName) this.#options.onChange({ event: 'assigned pod removed', pod });
+    const { nodeName } = pod.spec;
+    if (nodeName) this.#options.onChange({ event: 'assigned pod removed', pod, place: this.cache.node(nodeName) });
   }
 
   #nodeChanged(node: Node, old: Node): void {
@@ -122,7 +123,8 @@ export class ClusterWatch {
     const images = !equal(node.status?.images, old.status?.images);
     // Heartbeats change nothing that a decision reads.
     if (allocatable || labels || taints || images) this.cache.setNode(node);
-    if (allocatable) onChange({ event: 'node allocatable', node, oldNode: old });
+    const place = this.cache.node(node.metadata.name!);
+    if (allocatable) onChange({ event: 'node allocatable', node, oldNode: old, place });
     if (labels) onChange({ event: 'node labels', node, oldNode: old });
     if (taints) onChange({ event: 'node taints', node, oldNode: old });
   }

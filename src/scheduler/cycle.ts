@@ -2,9 +2,10 @@
 import type { Pod } from '#api/gen/core-v1.js';
 import type { Prng } from '#base/prng.js';
 import { explain, noNodes } from './diagnosis.js';
-import { type Feasible, findFeasible, type Prepared, prepare, reject } from './filtering.js';
-import type { Plugin, Snapshot } from './framework.js';
+import { type Feasible, findFeasible, type Prepared, prepare, type RejectedNode, reject } from './filtering.js';
+import type { Plugin, Rejection, Snapshot } from './framework.js';
 import type { NodeInfo } from './node-info.js';
+import type { NodeMemos } from './node-memo.js';
 import { type Preemption, preempt } from './preemption.js';
 import { best } from './scoring.js';
 
@@ -15,6 +16,8 @@ export interface CycleOptions {
   startIndex: number;
   /** How much of a large cluster must pass before the best is chosen; 0: less the larger it is. Default: 0. */
   percentageOfNodesToScore?: number;
+  /** What like pods have met on nodes; must be used with the same plugins only. */
+  memos?: NodeMemos;
 }
 
 export type Outcome =
@@ -33,13 +36,13 @@ export interface Failure {
 const nodesAlwaysScored = 100;
 
 export function schedulePod(pod: Pod, snapshot: Snapshot, options: CycleOptions): Outcome {
-  const { startIndex, plugins, prng } = options;
+  const { startIndex, plugins, prng, memos } = options;
   const total = snapshot.nodes.length;
   if (total === 0) return { failure: { message: noNodes, rejectedBy: new Set() }, evaluated: 0, nextIndex: 0 };
-  const prepared = prepare(pod, { snapshot, plugins });
+  const prepared = prepare(pod, { snapshot, plugins, memos });
   if ('refused' in prepared) {
     const { plugins: refusing, reasons } = prepared.refused;
-    const after = preempt(undefined, { pod, snapshot, rejections: new Map(), prng });
+    const after = preempt(undefined, { pod, snapshot, rejected: [], prng });
     const message = explain({ total, refusal: reasons, after: after.message });
     const failure = { message, rejectedBy: new Set(refusing), preemption: after.preemption };
     return { failure, evaluated: 0, nextIndex: startIndex };
@@ -66,16 +69,21 @@ function promisedNode(prepared: Prepared): NodeInfo | undefined {
 
 function failureOf(prepared: Prepared, { found, prng }: { found: Feasible; prng: Prng }): Failure {
   const { pod, snapshot, only } = prepared;
-  const { rejections } = found;
-  const after = preempt(prepared, { pod, snapshot, rejections, prng });
+  const { rejected } = found;
+  const after = preempt(prepared, { pod, snapshot, rejected, prng });
   const message = explain({
     total: snapshot.nodes.length,
-    rejections: rejections.values(),
+    rejections: rejectionsOf(rejected),
     others: only && `node(s) didn't satisfy plugin(s) [${only.plugins.join(' ')}]`,
     after: after.message,
   });
-  const rejectedBy = new Set([...(only?.plugins ?? []), ...[...rejections.values()].map(({ plugin }) => plugin)]);
+  const rejectedBy = new Set(only?.plugins);
+  for (const { rejection } of rejected) rejectedBy.add(rejection.plugin);
   return { message, rejectedBy, preemption: after.preemption };
+}
+
+function* rejectionsOf(rejected: readonly RejectedNode[]): Generator<Rejection> {
+  for (const { rejection } of rejected) yield rejection;
 }
 
 /** Upstream's adaptive share: all of up to 100 nodes, then from 50 % falling by 1 % per 125 nodes to 5 %. */

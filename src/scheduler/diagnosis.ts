@@ -31,12 +31,21 @@ function countReasons(
   { total, others }: { total: number; others?: string },
 ): string[] {
   const counts = new Map<string, number>();
-  const count = (reason: string, by = 1) => counts.set(reason, (counts.get(reason) ?? 0) + by);
+  const count = (reason: string, by: number) => counts.set(reason, (counts.get(reason) ?? 0) + by);
   let rejected = 0;
+  // Thousands of nodes in a row say the same.
+  let run = { reason: '', length: 0 };
   for (const { reasons } of rejections) {
     rejected++;
-    for (const reason of reasons) count(reason);
+    for (const reason of reasons) {
+      if (reason === run.reason) run.length++;
+      else {
+        if (run.length > 0) count(run.reason, run.length);
+        run = { reason, length: 1 };
+      }
+    }
   }
+  if (run.length > 0) count(run.reason, run.length);
   if (others && rejected < total) count(others, total - rejected);
   return [...counts].map(([reason, nodes]) => `${nodes} ${reason}`).sort();
 }

@@ -1,7 +1,8 @@
 /** Which nodes can take a pod, and why the others cannot: PreFilter once a pod, Filter once a node. */
 import type { Pod } from '#api/gen/core-v1.js';
-import type { Plugin, Rejection, Snapshot } from './framework.js';
+import type { Plugin, Snapshot } from './framework.js';
 import type { NodeInfo } from './node-info.js';
+import type { NodeMemo, NodeMemos, NodeRejection } from './node-memo.js';
 
 interface Filter {
   plugin: Plugin;
@@ -12,13 +13,18 @@ interface Filter {
 export interface Prepared {
   pod: Pod;
   snapshot: Snapshot;
+  /** Those that read nothing but the node; they come first, and what they said of it is remembered. */
+  local: readonly Filter[];
   filters: readonly Filter[];
   /** The only nodes worth a look, and the plugins that say so; undefined: all. */
   only: { nodes: ReadonlySet<string>; plugins: readonly string[] } | undefined;
+  /** What like pods have met on nodes that have not changed since. */
+  memo: NodeMemo | undefined;
 }
 
-export interface NodeRejection extends Rejection {
-  plugin: string;
+export interface RejectedNode {
+  node: NodeInfo;
+  rejection: NodeRejection;
 }
 
 /** No node can take the pod, whatever the node. */
@@ -29,7 +35,7 @@ export interface Refusal {
 
 export function prepare(
   pod: Pod,
-  { snapshot, plugins }: { snapshot: Snapshot; plugins: readonly Plugin[] },
+  { snapshot, plugins, memos }: { snapshot: Snapshot; plugins: readonly Plugin[]; memos?: NodeMemos },
 ): Prepared | { refused: Refusal } {
   const filters: Filter[] = [];
   let only: Prepared['only'];
@@ -49,7 +55,9 @@ export function prepare(
     }
     if (plugin.filter) filters.push({ plugin, state });
   }
-  return { pod, snapshot, filters, only };
+  const others = filters.findIndex(({ plugin }) => !plugin.readsNodeAlone);
+  const local = others < 0 ? filters : filters.slice(0, others);
+  return { pod, snapshot, local, filters: others < 0 ? [] : filters.slice(others), only, memo: memos?.of(pod) };
 }
 
 function noNodeFor(plugins: readonly string[]): string {
@@ -60,8 +68,8 @@ function noNodeFor(plugins: readonly string[]): string {
 
 export interface Feasible {
   nodes: NodeInfo[];
-  /** By node; those that no filter looked at are absent. */
-  rejections: Map<string, NodeRejection>;
+  /** Nodes that no filter looked at are absent. */
+  rejected: RejectedNode[];
   evaluated: number;
 }
 
@@ -73,16 +81,16 @@ export function findFeasible(
   const { snapshot, only } = prepared;
   const candidates = only ? [...only.nodes].flatMap((name) => snapshot.node(name) ?? []) : snapshot.nodes;
   const nodes: NodeInfo[] = [];
-  const rejections = new Map<string, NodeRejection>();
+  const rejected: RejectedNode[] = [];
   const enough = wanted(candidates.length);
   let evaluated = 0;
   for (; evaluated < candidates.length && nodes.length < enough; evaluated++) {
     const node = candidates[(startIndex + evaluated) % candidates.length]!;
     const rejection = reject(prepared, node);
-    if (rejection) rejections.set(node.name, rejection);
+    if (rejection) rejected.push({ node, rejection });
     else nodes.push(node);
   }
-  return { nodes, rejections, evaluated };
+  return { nodes, rejected, evaluated };
 }
 
 /**
@@ -106,7 +114,21 @@ export function reject(prepared: Prepared, node: NodeInfo): NodeRejection | unde
   return runFilters(prepared, node);
 }
 
-function runFilters({ pod, snapshot, filters }: Prepared, node: NodeInfo): NodeRejection | undefined {
+function runFilters(prepared: Prepared, node: NodeInfo): NodeRejection | undefined {
+  const { local, filters, memo } = prepared;
+  let verdict = memo?.verdicts.get(node);
+  if (verdict === undefined) {
+    verdict = firstRejection(prepared, { filters: local, node }) ?? 'fits';
+    memo?.verdicts.set(node, verdict);
+  }
+  if (verdict !== 'fits') return verdict;
+  return filters.length > 0 ? firstRejection(prepared, { filters, node }) : undefined;
+}
+
+function firstRejection(
+  { pod, snapshot }: Prepared,
+  { filters, node }: { filters: readonly Filter[]; node: NodeInfo },
+): NodeRejection | undefined {
   for (const { plugin, state } of filters) {
     const rejection = plugin.filter!({ pod, state, snapshot }, node);
     if (rejection) return { ...rejection, plugin: plugin.name };
@@ -117,6 +139,7 @@ function runFilters({ pod, snapshot, filters }: Prepared, node: NodeInfo): NodeR
 /** What the plugins would have found with the other pod on the node, or gone from it. */
 export function adjust(prepared: Prepared, change: { other: Pod; node: NodeInfo; by: 1 | -1 }): Prepared {
   const { pod, snapshot, filters } = prepared;
+  // Those that read the node alone have nothing to adjust.
   if (!filters.some(({ plugin }) => plugin.adjust)) return prepared;
   const adjusted = filters.map(({ plugin, state }) =>
     plugin.adjust ? { plugin, state: plugin.adjust(state, { pod, snapshot, ...change }) } : { plugin, state },

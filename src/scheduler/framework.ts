@@ -54,6 +54,8 @@ export interface PluginSpec<S = undefined> {
   ) => { state: S; nodes?: ReadonlySet<string> } | 'skip' | { rejected: Rejection };
   /** The state after a trial change; absent where pods elsewhere do not count. */
   adjust?: (state: S, change: Adjustment) => S;
+  /** Its filter reads nothing but what `node-memo.ts` tells pods apart by, and the node. */
+  readsNodeAlone?: boolean;
   filter?: (context: { pod: Pod; state: S; snapshot: Snapshot }, node: NodeInfo) => Rejection | undefined;
   /** Once per pod, over the nodes that passed. 'skip' leaves the plugin's score out. */
   preScore?: (pod: Pod, feasible: readonly NodeInfo[], snapshot: Snapshot) => { state: unknown } | 'skip';
@@ -117,6 +119,8 @@ export interface ClusterChange {
   node?: Node;
   oldNode?: Node;
   claim?: PersistentVolumeClaim;
+  /** The node that it happened on, as it is now. */
+  place?: NodeInfo;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each plugin's state is its own; the cycle only carries it

@@ -8,21 +8,15 @@ import type { PodDisruptionBudget } from '#api/gen/policy-v1.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { below, type Prng } from '#base/prng.js';
 import { explain } from './diagnosis.js';
-import { adjust, type NodeRejection, type Prepared, priorityOf, reject } from './filtering.js';
+import { adjust, type Prepared, priorityOf, type RejectedNode, reject } from './filtering.js';
 import type { Rejection, Snapshot } from './framework.js';
 import type { NodeInfo } from './node-info.js';
+import type { Attempt, Candidate } from './node-memo.js';
 
 export type Preemption =
   | { nodeName: string; victims: readonly Pod[] }
   /** Nothing to evict helps, so that what the pod was promised is void. */
   | 'hopeless';
-
-interface Candidate {
-  node: NodeInfo;
-  /** The most important first. */
-  victims: readonly Pod[];
-  violations: number;
-}
 
 /** Upstream's DefaultPreemptionArgs: at least so many nodes are tried, or this share of them. */
 const candidatesMin = 100;
@@ -36,7 +30,7 @@ const noVictims = 'No preemption victims found for incoming pod';
 export interface PreemptionContext {
   pod: Pod;
   snapshot: Snapshot;
-  rejections: ReadonlyMap<string, NodeRejection>;
+  rejected: readonly RejectedNode[];
   prng: Prng;
 }
 
@@ -47,25 +41,21 @@ export function preempt(
 ): { preemption?: Preemption; message?: string } {
   const ineligible = whyIneligible(context);
   if (ineligible) return { message: `${noClaims}, preemption: ${ineligible}` };
-  const { snapshot, rejections, prng } = context;
-  const promising = snapshot.nodes.filter(({ name }) => isResolvable(rejections.get(name)));
-  const tried = prepared ? dryRun(prepared, { nodes: promising, prng }) : { candidates: [], failed: new Map() };
+  const { snapshot, rejected, prng } = context;
+  const promising = rejected.filter(({ rejection }) => !rejection.unresolvable).map(({ node }) => node);
+  const tried = prepared ? dryRun(prepared, { nodes: promising, prng }) : { candidates: [], failed: [] };
   const chosen = bestCandidate(tried.candidates);
   if (chosen) return { preemption: { nodeName: chosen.node.name, victims: chosen.victims } };
   const total = snapshot.nodes.length;
-  const why = explain({ total, rejections: tried.failed.values(), others: notHelpful });
+  const why = explain({ total, rejections: tried.failed, others: notHelpful });
   return { preemption: 'hopeless', message: `${noClaims}, preemption: ${why}` };
 }
 
-/** A node that no filter looked at cannot be helped. */
-function isResolvable(rejection: NodeRejection | undefined): boolean {
-  return rejection !== undefined && !rejection.unresolvable;
-}
-
-function whyIneligible({ pod, snapshot, rejections }: PreemptionContext): string | undefined {
+function whyIneligible({ pod, snapshot, rejected }: PreemptionContext): string | undefined {
   if (pod.spec.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.';
   const nominated = snapshot.nominationOf(pod);
-  if (!nominated || rejections.get(nominated)?.unresolvable) return undefined;
+  if (!nominated) return undefined;
+  if (rejected.find(({ node }) => node.name === nominated)?.rejection.unresolvable) return undefined;
   const isLeaving = snapshot.node(nominated)?.pods.some((one) => isBelow(one, pod) && isBeingPreempted(one));
   return isLeaving ? 'not eligible due to a terminating pod on the nominated node.' : undefined;
 }
@@ -84,9 +74,9 @@ function isBeingPreempted({ metadata, status }: Pod): boolean {
 function dryRun(
   prepared: Prepared,
   { nodes, prng }: { nodes: readonly NodeInfo[]; prng: Prng },
-): { candidates: Candidate[]; failed: Map<string, Rejection> } {
+): { candidates: Candidate[]; failed: Rejection[] } {
   const candidates: Candidate[] = [];
-  const failed = new Map<string, Rejection>();
+  const failed: Rejection[] = [];
   if (nodes.length === 0) return { candidates, failed };
   const budgets = prepared.snapshot.budgets();
   const enough = Math.max(candidatesMin, Math.floor((nodes.length * candidatesPercent) / 100));
@@ -94,8 +84,8 @@ function dryRun(
   let harmless = 0;
   for (let index = 0; index < nodes.length && !(harmless > 0 && candidates.length >= enough); index++) {
     const node = nodes[(offset + index) % nodes.length]!;
-    const result = victimsOn(prepared, { node, budgets });
-    if ('reasons' in result) failed.set(node.name, result);
+    const result = attempt(prepared, { node, budgets });
+    if ('reasons' in result) failed.push(result);
     else {
       candidates.push(result);
       if (result.violations === 0) harmless++;
@@ -104,15 +94,31 @@ function dryRun(
   return { candidates, failed };
 }
 
+/** As it came out for a like pod, where nothing but the node counts. */
+function attempt(
+  prepared: Prepared,
+  { node, budgets }: { node: NodeInfo; budgets: readonly PodDisruptionBudget[] },
+): Attempt {
+  const { memo, snapshot, filters } = prepared;
+  if (!memo || filters.length > 0 || budgets.length > 0 || snapshot.nominated(node.name).length > 0)
+    return victimsOn(prepared, { node, budgets });
+  let known = memo.attempts.get(node);
+  if (!known) {
+    // What is asked of nodes on trial, which are thrown away, is not worth keeping.
+    known = victimsOn({ ...prepared, memo: undefined }, { node, budgets });
+    memo.attempts.set(node, known);
+  }
+  return known;
+}
+
 /** All of lower priority go; then, from the most important down, those come back beside which the pod still fits. */
 function victimsOn(
   prepared: Prepared,
   { node, budgets }: { node: NodeInfo; budgets: readonly PodDisruptionBudget[] },
-): Candidate | Rejection {
+): Attempt {
   const lower = node.pods.filter((one) => isBelow(one, prepared.pod)).sort(compareImportance);
   if (lower.length === 0) return { reasons: [noVictims], unresolvable: true };
-  let trial = { prepared, node };
-  for (const other of lower) trial = moved(trial, { other, by: -1 });
+  let trial = lower.reduce((left, other) => moved(left, { other, by: -1 }), { prepared, node });
   const rejection = reject(trial.prepared, trial.node);
   if (rejection) return rejection;
   const { violating, others } = byBudget(lower, budgets);
@@ -146,9 +152,16 @@ function compareImportance(a: Pod, b: Pod): number {
   return byPriority || startedMs(a) - startedMs(b);
 }
 
-function startedMs({ status }: Pod): number {
-  return status?.startTime ? Date.parse(status.startTime) : Number.MAX_SAFE_INTEGER;
+function startedMs(pod: Pod): number {
+  let ms = starts.get(pod);
+  if (ms === undefined) {
+    ms = pod.status?.startTime ? Date.parse(pod.status.startTime) : Number.MAX_SAFE_INTEGER;
+    starts.set(pod, ms);
+  }
+  return ms;
 }
+
+const starts = new WeakMap<Pod, number>();
 
 /** Those whose eviction would break a budget, when the pods before them in the list go too. */
 function byBudget(pods: readonly Pod[], budgets: readonly PodDisruptionBudget[]): { violating: Pod[]; others: Pod[] } {

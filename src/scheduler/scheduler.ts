@@ -15,6 +15,7 @@ import { priorityOf } from './filtering.js';
 import { type Plugin, SchedulerError, type Snapshot } from './framework.js';
 import type { AttemptResult, SchedulerMetrics } from './metrics.js';
 import type { NodeInfo } from './node-info.js';
+import { NodeMemos } from './node-memo.js';
 import { PodWrites } from './pod-writes.js';
 import { defaultProfile } from './profile.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
@@ -38,6 +39,7 @@ const sliceMs = 5;
 export class Scheduler {
   readonly #options: SchedulerOptions & { name: string };
   readonly #plugins = defaultProfile();
+  readonly #memos = new NodeMemos();
   readonly #queue: SchedulingQueue;
   readonly #informers: InformerFactory;
   readonly #cluster: ClusterWatch;
@@ -107,6 +109,7 @@ export class Scheduler {
       plugins: this.#plugins,
       prng: this.#options.prng,
       startIndex: this.#startIndex,
+      memos: this.#memos,
     });
     this.#startIndex = outcome.nextIndex;
     if ('failure' in outcome) {

@@ -124,21 +124,32 @@ function rejection(
   { pod, state, snapshot }: { pod: Pod; state: AffinityState; snapshot: Snapshot },
   { labels }: NodeInfo,
 ): Rejection | undefined {
-  const { affinity, antiAffinity, repelling, isFirst, terms } = state;
-  const domains = affinity.map(({ topologyKey }) => labels[topologyKey]);
-  if (domains.includes(undefined)) return { reasons: [reasons.affinity], unresolvable: true };
-  if (!affinity.every((counts, at) => countIn(counts, domains[at]!) > 0)) {
-    const isAboutItself = () =>
-      terms.requiredAffinity.every((term) => isAbout(term, pod, (name) => snapshot.namespaceLabels(name)));
-    if (!isFirst || !isAboutItself()) return { reasons: [reasons.affinity], unresolvable: true };
-  }
-  const isIn = (counts: Counts) => {
+  const { affinity, antiAffinity, repelling } = state;
+  let isNear = true;
+  for (const counts of affinity) {
     const domain = labels[counts.topologyKey];
-    return domain !== undefined && countIn(counts, domain) > 0;
-  };
-  if (antiAffinity.some(isIn)) return { reasons: [reasons.antiAffinity] };
-  if (repelling.some(isIn)) return { reasons: [reasons.repelled] };
+    if (domain === undefined) return { reasons: [reasons.affinity], unresolvable: true };
+    if (countIn(counts, domain) <= 0) isNear = false;
+  }
+  if (!isNear && !mayBeFirst({ pod, state, snapshot })) return { reasons: [reasons.affinity], unresolvable: true };
+  if (isInOne(antiAffinity, labels)) return { reasons: [reasons.antiAffinity] };
+  if (isInOne(repelling, labels)) return { reasons: [reasons.repelled] };
   return undefined;
+}
+
+function mayBeFirst({ pod, state, snapshot }: { pod: Pod; state: AffinityState; snapshot: Snapshot }): boolean {
+  const { isFirst, terms } = state;
+  return (
+    isFirst && terms.requiredAffinity.every((term) => isAbout(term, pod, (name) => snapshot.namespaceLabels(name)))
+  );
+}
+
+function isInOne(all: readonly Counts[], labels: Record<string, string>): boolean {
+  for (const counts of all) {
+    const domain = labels[counts.topologyKey];
+    if (domain !== undefined && countIn(counts, domain) > 0) return true;
+  }
+  return false;
 }
 
 /** As if the other pod came to the node, or left it. */

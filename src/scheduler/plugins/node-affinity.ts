@@ -7,6 +7,7 @@ import type { NodeInfo } from '../node-info.js';
 
 export default definePlugin<Required>({
   name: 'NodeAffinity',
+  readsNodeAlone: true,
   weight: 2,
   preFilter: ({ spec }) => {
     const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;

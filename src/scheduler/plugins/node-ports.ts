@@ -4,6 +4,7 @@ import { type HostPort, hostPorts } from '../node-info.js';
 
 export default definePlugin<HostPort[]>({
   name: 'NodePorts',
+  readsNodeAlone: true,
   preFilter: (pod) => {
     const wanted = hostPorts(pod);
     return wanted.length > 0 ? { state: wanted } : 'skip';

@@ -7,6 +7,7 @@ const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 
 export default definePlugin({
   name: 'NodeUnschedulable',
+  readsNodeAlone: true,
   filter: ({ pod }, { node }) =>
     node.spec.unschedulable && !anyTolerates(pod.spec.tolerations, taint)
       ? { reasons: ['node(s) were unschedulable'], unresolvable: true }

@@ -6,6 +6,7 @@ import { definePlugin } from '../framework.js';
 
 export default definePlugin({
   name: 'TaintToleration',
+  readsNodeAlone: true,
   weight: 3,
   filter: ({ pod }, { taints }) => {
     const untolerated = taints.find(
