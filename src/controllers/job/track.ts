@@ -144,7 +144,7 @@ export function suspendedOrNot(
   const conditions = status.conditions ?? [];
   const was = conditions.find(({ type }) => type === 'Suspended');
   const wasSuspended = was?.status === 'True';
-  if (isSuspended === wasSuspended) return { status: isSuspended ? { ...status, startTime: undefined } : status };
+  if (isSuspended === wasSuspended) return { status };
   const news = isSuspended ? 'Suspended' : 'Resumed';
   const text = { reason: `Job${news}`, message: `Job ${news.toLowerCase()}` };
   const condition = newCondition({ type: 'Suspended', status: isSuspended ? 'True' : 'False', ...text }, nowMs);
