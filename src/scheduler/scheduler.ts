@@ -1,4 +1,5 @@
 /** Gives each pod a node: takes waiting pods in turn, decides by `cycle.ts`, and binds through the API. */
+import { hostname } from 'node:os';
 import type { Pod } from '#api/gen/core-v1.js';
 import { isReason, StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
@@ -6,8 +7,8 @@ import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
-import { EventRecorder } from '#client/events.js';
 import { InformerFactory } from '#client/informer.js';
+import { SeriesRecorder } from '#client/series-recorder.js';
 import { TransportError } from '#client/transport.js';
 import { ClusterWatch } from './cluster-watch.js';
 import { type Failure, schedulePod } from './cycle.js';
@@ -43,7 +44,7 @@ export class Scheduler {
   readonly #queue: SchedulingQueue;
   readonly #informers: InformerFactory;
   readonly #cluster: ClusterWatch;
-  readonly #recorder: EventRecorder;
+  readonly #recorder: SeriesRecorder;
   readonly #pods: PodWrites;
   readonly #writes = new Set<Promise<void>>();
   /** Pods that have a node and are not bound yet, since something must be done or waited for first. */
@@ -56,7 +57,7 @@ export class Scheduler {
     this.#options = { ...options, name };
     this.#queue = new SchedulingQueue({ clock, pluginsFor: () => this.#plugins });
     this.#informers = new InformerFactory(options);
-    this.#recorder = new EventRecorder({ ...options, component: name });
+    this.#recorder = new SeriesRecorder({ ...options, controller: name, instance: `${name}-${hostname()}` });
     this.#pods = new PodWrites(options);
     this.#cluster = new ClusterWatch({
       ...options,
@@ -163,7 +164,7 @@ export class Scheduler {
         if (this.#signal.aborted) return false;
         const { pod } = queued;
         const message = `running PreBind plugin "${name}": ${error.message}`;
-        this.#recorder.event(pod, { type: 'Warning', reason: 'FailedScheduling', message });
+        this.#recordFailure(pod, message);
         this.#track(this.#unlessGone(pod, this.#pods.setUnschedulable(pod, { message, reason: 'SchedulerError' })));
         this.#queue.putBack(queued, new Set());
         return false;
@@ -192,7 +193,8 @@ export class Scheduler {
     this.#recorder.event(pod, {
       type: 'Normal',
       reason: 'Scheduled',
-      message: `Successfully assigned ${namespace}/${name} to ${nodeName}`,
+      action: 'Binding',
+      note: `Successfully assigned ${namespace}/${name} to ${nodeName}`,
     });
   }
 
@@ -200,7 +202,7 @@ export class Scheduler {
     const { pod } = queued;
     // Without a node nothing rejected the pod, and the next node is what it waits for.
     this.#queue.putBack(queued, rejectedBy.size > 0 ? rejectedBy : new Set(['NodeName']));
-    this.#recorder.event(pod, { type: 'Warning', reason: 'FailedScheduling', message });
+    this.#recordFailure(pod, message);
     const nominatedNodeName = preemption === 'hopeless' ? '' : preemption?.nodeName;
     if (nominatedNodeName !== undefined) this.#cluster.nominations.set(pod, nominatedNodeName);
     const write = this.#pods.setUnschedulable(pod, { message, reason: 'Unschedulable', nominatedNodeName });
@@ -228,8 +230,9 @@ export class Scheduler {
   async #evict(victim: Pod, { pod, nodeName }: { pod: Pod; nodeName: string }): Promise<boolean> {
     const done = await this.#unlessGone(victim, this.#pods.evict(victim, { schedulerName: pod.spec.schedulerName! }));
     if (done === 'done') {
-      const message = `Preempted by pod ${pod.metadata.uid} on node ${nodeName}`;
-      this.#recorder.event(victim, { type: 'Normal', reason: 'Preempted', message });
+      const note = `Preempted by pod ${pod.metadata.uid} on node ${nodeName}`;
+      const what = { type: 'Normal', reason: 'Preempted', action: 'Preempting' } as const;
+      this.#recorder.event(victim, { ...what, note, related: pod });
     }
     return done !== 'failed';
   }
@@ -243,6 +246,10 @@ export class Scheduler {
       this.#options.log.warn('pod not written', { pod: `${metadata.namespace}/${metadata.name}`, err: error });
       return 'failed';
     }
+  }
+
+  #recordFailure(pod: Pod, note: string): void {
+    this.#recorder.event(pod, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', note });
   }
 
   #track(work: Promise<unknown>): void {

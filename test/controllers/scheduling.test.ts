@@ -1,8 +1,10 @@
 /** The scheduler on a whole cluster: what it writes, in which order, and what it waits for. */
 import { afterEach, expect, test } from 'vitest';
+import nodes from '#api/core/node.js';
 import persistentVolumes from '#api/core/persistentvolume/index.js';
 import claims from '#api/core/persistentvolumeclaim.js';
 import pods from '#api/core/pod/index.js';
+import events from '#api/events/event.js';
 import type { PersistentVolume, Pod, PodSpec } from '#api/gen/core-v1.js';
 import storageClasses from '#api/storage/storageclass.js';
 import { startTestCluster, type TestCluster, type TestClusterOptions } from '#testing/index.js';
@@ -105,4 +107,39 @@ test('a pod whose claim waits for it is bound after its claim: to a volume of th
   await client.of(claims).patch('data', bound, { type: 'merge', namespace: 'default' });
   await cluster.until(async () => (await get('user')).spec.nodeName === 'node-1');
   expect(await isRunning('user')).toBeDefined();
+});
+
+test('what was done is told by events of the newer form; what happens again is a series of one', async () => {
+  const { client, create, isRunning } = await start();
+  const told = async (reason: string) =>
+    (await client.of(events).list({ namespace: 'default', fieldSelector: `reason=${reason}` })).items;
+  await create('choosy', { nodeSelector: { disk: 'ssd' } });
+  await cluster.until(async () => (await told('FailedScheduling')).length === 1);
+  await cluster.until(
+    async () => (await client.of(pods).get('choosy', { namespace: 'default' })).status?.conditions?.length === 1,
+  );
+  const label = (disk: string) =>
+    client.of(nodes).patch('node-0', { metadata: { labels: { disk } } }, { type: 'merge' });
+  // The first event was of the pod before its condition was written; from the second on they are alike.
+  for (const disk of ['hdd', 'tape', 'drum']) {
+    await label(disk);
+    await cluster.advance(11_000);
+  }
+  await cluster.until(async () => (await told('FailedScheduling')).some(({ series }) => series?.count === 2));
+  // Further counts are written each half hour.
+  await cluster.until(async () => (await told('FailedScheduling')).some(({ series }) => (series?.count ?? 0) > 2), {
+    limitMs: 45 * 60_000,
+    stepMs: 30_000,
+  });
+  await label('ssd');
+  await cluster.until(() => isRunning('choosy'));
+  const [scheduledEvent] = await told('Scheduled');
+  expect(scheduledEvent).toMatchObject({
+    type: 'Normal',
+    action: 'Binding',
+    note: 'Successfully assigned default/choosy to node-0',
+    reportingController: 'default-scheduler',
+    regarding: { kind: 'Pod', name: 'choosy', namespace: 'default' },
+  });
+  expect(scheduledEvent?.reportingInstance).toMatch(/^default-scheduler-/);
 });
