@@ -55,12 +55,12 @@ function isBalanced({ spec }: Service): boolean {
 
 /** One address of each ready node that has not asked to be left out. */
 function addressesOf(list: readonly Node[]): LoadBalancerIngress[] {
-  return list
+  const addresses = list
     .filter(({ metadata, status }) => {
       const ready = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True');
       return ready && !(excludeLabel in (metadata.labels ?? {}));
     })
-    .flatMap(({ status }) => status?.addresses?.find(({ type }) => type === 'InternalIP') ?? [])
-    .map(({ address }) => ({ ip: address, ipMode: 'VIP' }))
-    .sort((a, b) => (a.ip < b.ip ? -1 : 1));
+    .flatMap(({ status }) => status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? []);
+  // Simulated nodes share the machine's.
+  return [...new Set(addresses)].sort().map((ip) => ({ ip, ipMode: 'VIP' }));
 }
