@@ -4,14 +4,16 @@
  * processor time of a start. `scripts/build.ts` makes that file; a process that finds none which fits its Node makes it
  * when it ends. Node 22 has `module.enableCompileCache` for this, Node 20 does not.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { constants, Script } from 'node:vm';
 
 const filename = fileURLToPath(new URL('./t8s.cjs', import.meta.url));
-const codeFile = `${filename}.${process.version}.${process.arch}.code`;
+// V8 tells bundles apart by their length alone, so the time at which this one was made is part of the name.
+const madeAt = Math.round(statSync(filename).mtimeMs);
+const codeFile = `${filename}.${madeAt}.${process.version}.${process.arch}.code`;
 
 // The bundle is ASCII, which is read as it is.
 const source = `(function (require, __filename) {${readFileSync(filename, 'latin1')}\n})`;
