@@ -25,6 +25,8 @@ export interface TestClusterOptions {
   readyAfterMs?: (pod: Pod) => number | undefined;
   /** How long a pod takes to end once it is deleted. Default: 1 s. */
   endAfterMs?: number;
+  /** Names of those that run. Default: all. */
+  controllers?: readonly string[];
 }
 
 export class TestCluster {
@@ -37,8 +39,8 @@ export class TestCluster {
   readonly #stop = new AbortController();
   readonly #nodes: string[] = [];
 
-  static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
-    const cluster = new TestCluster(await testing.startTestCluster({ nodes: 0, scheduler: false }));
+  static async start({ controllers, ...options }: TestClusterOptions = {}): Promise<TestCluster> {
+    const cluster = new TestCluster(await testing.startTestCluster({ nodes: 0, scheduler: false, controllers }));
     await cluster.addNode(nodeName);
     cluster.#runPods(options);
     void cluster.#heartbeats();

@@ -6,6 +6,7 @@ import type { Pod } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { Client } from '#client/client.js';
 import type { EventRecorder } from '#client/events.js';
+import { TransportError } from '#client/transport.js';
 import { createPod, deletePod } from '../pod-writes.js';
 import { slowStart } from '../slow-start.js';
 import type { UnseenWrites } from '../unseen-writes.js';
@@ -15,6 +16,8 @@ export interface Means {
   client: Client;
   recorder: EventRecorder;
   unseen: UnseenWrites<Pod>;
+  /** Uids of Jobs for which a pod may have been made, or not. */
+  unsure: Set<string>;
 }
 
 /** What has been done, and the first failure. */
@@ -28,7 +31,10 @@ export async function createPods(job: Job, all: readonly NewPod[], context: Mean
   const { uid = '' } = job.metadata;
   try {
     await slowStart(all.length, async (place) => {
-      const pod = await createPod({ owner: job, ownerResource: jobs, ...all[place]!, context });
+      const pod = await createPod({ owner: job, ownerResource: jobs, ...all[place]!, context }).catch((error) => {
+        if (error instanceof TransportError) context.unsure.add(uid);
+        throw error;
+      });
       if (!pod) return;
       context.unseen.wrote(uid, pod);
       done.push(pod);
