@@ -9,13 +9,13 @@ import services from '#api/core/service.js';
 import endpointSlices from '#api/discovery/endpointslice.js';
 import type { Service } from '#api/gen/core-v1.js';
 import type { EndpointSlice } from '#api/gen/discovery-v1.js';
-import { isReason } from '#apimachinery/errors.js';
 import { isNamespaceTerminating } from '../pod-writes.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
 import { podsOf, servicesOf } from '../service-pods.js';
 import { UnseenWrites } from '../unseen-writes.js';
 import { wantedGroups } from './endpoints.js';
-import { type Changes, isManaged, plan, serviceNameLabel } from './slices.js';
+import { indexByService, isManaged, plan, serviceNameLabel } from './slices.js';
+import { writeSlices } from './write.js';
 
 type Context = ControllerContext<UnseenWrites<EndpointSlice>>;
 
@@ -49,15 +49,11 @@ async function reconcile(key: string, context: Context): Promise<Requeue | undef
   const { uid = '', namespace = '', name } = service.metadata;
   const pendingMs = state.pendingMs(uid);
   if (pendingMs !== undefined) return { afterMs: pendingMs };
-  const sliceInformer = informers.of(endpointSlices);
-  sliceInformer.addIndex('service', (slice) => [
-    `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel]}`,
-  ]);
-  const existing = sliceInformer.byIndex('service', key).filter(isManaged);
+  const existing = indexByService(informers.of(endpointSlices), key).filter(isManaged);
   const behind = podsOf(service, informers.of(pods).inNamespace(namespace));
   const { groups, hasMissingNode } = wantedGroups(service, behind, (node) => informers.of(nodes).get(node));
   try {
-    await write(service, plan(service, { existing, groups, pods: behind }), context);
+    await writeSlices(uid, plan(service, { existing, groups, pods: behind }), context);
   } catch (error) {
     if (isNamespaceTerminating(error)) return;
     const message = `Error updating Endpoint Slices for Service ${namespace}/${name}: ${(error as Error).message}`;
@@ -65,25 +61,4 @@ async function reconcile(key: string, context: Context): Promise<Requeue | undef
     throw error;
   }
   return hasMissingNode ? { afterMs: missingNodeMs } : undefined;
-}
-
-async function write(service: Service, { creates, updates, deletes }: Changes, context: Context): Promise<void> {
-  const { client, state } = context;
-  const slices = client.of(endpointSlices);
-  const uid = service.metadata.uid ?? '';
-  const results = await Promise.allSettled([
-    ...creates.map(async (slice) => state.wrote(uid, await slices.create(slice))),
-    ...updates.map(async (slice) => state.wrote(uid, await slices.update(slice))),
-    ...deletes.map(async (slice) => {
-      const { name = '', namespace } = slice.metadata;
-      try {
-        await slices.delete(name, { namespace });
-        state.deleted(uid, slice);
-      } catch (error) {
-        if (!isReason(error, 'NotFound')) throw error;
-      }
-    }),
-  ]);
-  const failure = results.find((result) => result.status === 'rejected');
-  if (failure) throw failure.reason;
 }

@@ -4,12 +4,13 @@ import services from '#api/core/service.js';
 import type { Pod, Service } from '#api/gen/core-v1.js';
 import type { Endpoint, EndpointSlice } from '#api/gen/discovery-v1.js';
 import { equal } from '#base/json.js';
+import type { Informer } from '#client/informer.js';
 import { controllerReference } from '../claim.js';
 import { headlessLabel, isHeadless, triggerTime, triggerTimeAnnotation } from '../service-pods.js';
 import { addressTypesOf, type Group, groupKey } from './endpoints.js';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
-const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
+export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 const manager = 'endpointslice-controller.k8s.io';
 const endpointsMax = 100;
 
@@ -17,6 +18,12 @@ export interface Changes {
   creates: EndpointSlice[];
   updates: EndpointSlice[];
   deletes: EndpointSlice[];
+}
+
+/** Those of one service, whoever manages them. */
+export function indexByService(slices: Informer<EndpointSlice>, serviceKey: string): EndpointSlice[] {
+  slices.addIndex('service', ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[serviceNameLabel]}`]);
+  return slices.byIndex('service', serviceKey);
 }
 
 export function isManaged({ metadata }: EndpointSlice): boolean {

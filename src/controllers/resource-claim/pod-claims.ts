@@ -1,0 +1,74 @@
+/** Which ResourceClaims a pod uses, and which are made for it. https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/ */
+import pods from '#api/core/pod/index.js';
+import type { Pod, PodResourceClaim } from '#api/gen/core-v1.js';
+import type { ResourceClaim, ResourceClaimTemplate } from '#api/gen/resource-v1.js';
+import { controllerOf } from '#apimachinery/object.js';
+import { controllerReference } from '../claim.js';
+import { isTerminal } from '../pod-state.js';
+
+/** On a claim made for a pod: by which name the pod calls it. */
+const podClaimAnnotation = 'resource.kubernetes.io/pod-claim-name';
+/** Room for a hyphen and five random characters in a name of 63. */
+const baseLengthMax = 57;
+const reservationsMax = 256;
+
+export function usesClaims({ spec }: Pod): boolean {
+  return (spec.resourceClaims?.length ?? 0) > 0;
+}
+
+/** Certain to run no more, or never to run. */
+export function isDone(pod: Pod): boolean {
+  return isTerminal(pod) || (!!pod.metadata.deletionTimestamp && !pod.spec.nodeName);
+}
+
+/** null: it was found that no claim is needed; undefined: none is made yet. */
+export function claimNameOf({ status }: Pod, { name, resourceClaimName }: PodResourceClaim): string | null | undefined {
+  if (resourceClaimName) return resourceClaimName;
+  const found = status?.resourceClaimStatuses?.find((one) => one.name === name);
+  return found ? (found.resourceClaimName ?? null) : undefined;
+}
+
+/** `namespace/name` of all claims that the pod is known to use. */
+export function claimKeysOf(pod: Pod): string[] {
+  return (pod.spec.resourceClaims ?? []).flatMap((one) => {
+    const name = claimNameOf(pod, one);
+    return name ? [`${pod.metadata.namespace}/${name}`] : [];
+  });
+}
+
+/** One that was made for the pod, and for what it calls so. */
+export function isMadeFor(pod: Pod, claim: ResourceClaim, podClaim?: string): boolean {
+  const isOwn = controllerOf(claim)?.uid === pod.metadata.uid;
+  return isOwn && (podClaim === undefined || claim.metadata.annotations?.[podClaimAnnotation] === podClaim);
+}
+
+export function claimFor(pod: Pod, podClaim: string, { spec }: ResourceClaimTemplate): ResourceClaim {
+  const { name: podName = '', namespace } = pod.metadata;
+  return {
+    apiVersion: 'resource.k8s.io/v1',
+    kind: 'ResourceClaim',
+    metadata: {
+      generateName: baseNameOf(podName, podClaim),
+      namespace,
+      labels: spec?.metadata?.labels,
+      annotations: { ...spec?.metadata?.annotations, [podClaimAnnotation]: podClaim },
+      ownerReferences: [controllerReference(pod, pods)],
+    },
+    spec: spec?.spec ?? {},
+  };
+}
+
+/** Of names too long together, each gives up its share. */
+function baseNameOf(pod: string, podClaim: string): string {
+  const whole = `${pod}-${podClaim}-`;
+  if (whole.length <= baseLengthMax) return whole;
+  const cut = (text: string) => text.slice(0, Math.trunc((text.length * baseLengthMax) / whole.length));
+  return `${cut(pod)}-${cut(podClaim)}`;
+}
+
+/** Whether a pod that was bound past the scheduler may use an allocated claim, and does not yet. */
+export function isToReserve(pod: Pod, { status }: ResourceClaim): boolean {
+  const { allocation, reservedFor = [] } = status ?? {};
+  const isReserved = reservedFor.some(({ uid }) => uid === pod.metadata.uid);
+  return !!allocation && !isReserved && reservedFor.length < reservationsMax;
+}
