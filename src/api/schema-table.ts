@@ -14,6 +14,9 @@ function typesOf(packageName: string): Record<string, TypeSchema> {
   return types;
 }
 
+/** Asked for several times a request. */
+const byKind = new Map<string, TypeSchema>();
+
 export const builtinSchemas: SchemaTable = {
   type(name) {
     const types = typesOf(name.slice(0, Math.max(name.lastIndexOf('.'), 0)));
@@ -22,7 +25,12 @@ export const builtinSchemas: SchemaTable = {
 
   kind({ group, version, kind }) {
     const key = `${group}/${version}/${kind}`;
-    return Object.hasOwn(kinds, key) ? this.type(kinds[key]!) : undefined;
+    let type = byKind.get(key);
+    if (!type && Object.hasOwn(kinds, key)) {
+      type = this.type(kinds[key]!);
+      if (type) byKind.set(key, type);
+    }
+    return type;
   },
 
   *names() {
