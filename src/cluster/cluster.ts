@@ -15,6 +15,7 @@ import { machineAddress, machineNodeName } from './machine/address.js';
 import { installMissing } from './machine/system-packages.js';
 import { kubeletPort, MachineNode, type NodeStart } from './machine-node.js';
 import { identities, openPki, type Pki } from './pki.js';
+import { openSchedulerConfiguration } from './scheduler-configuration.js';
 import { SimulatedNodes } from './simulated-nodes.js';
 import type { Steps } from './steps.js';
 
@@ -95,6 +96,7 @@ export class Cluster {
     const { serviceAccountKey, frontProxyCa } = pki;
     const environment = { clock, log, signal, clusterDomain: config.clusterDomain, serviceAccountKey, frontProxyCa };
     const files = await openApiServerFiles(config, environment);
+    const schedulerConfiguration = await openSchedulerConfiguration(config.schedulerConfig);
     const kubeletClient = await pki.clientCertificate('apiserver-kubelet-client', identities.kubeletClient);
     const controlPlane = new ControlPlane({
       store: this.#store,
@@ -109,6 +111,7 @@ export class Cluster {
       log,
       kubeletClient,
       files,
+      schedulerConfiguration,
     });
     this.#controlPlane = controlPlane;
     const { port } = await controlPlane.start({ host: config.bind, port: config.port });

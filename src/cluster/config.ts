@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { type ApiServerSettings, apiServerSettings } from './api-server/settings.js';
-import { ConfigError, oneOf, type Setting, wholeNumber } from './setting.js';
+import { ConfigError, file, oneOf, type Setting, wholeNumber } from './setting.js';
 
 export interface Config extends ApiServerSettings {
   dataDir: string;
@@ -21,6 +21,8 @@ export interface Config extends ApiServerSettings {
   serviceCidr: string;
   clusterDomain: string;
   logLevel: string;
+  /** A KubeSchedulerConfiguration. */
+  schedulerConfig: string | undefined;
 }
 
 export { ConfigError } from './setting.js';
@@ -98,6 +100,7 @@ export const settings: Record<Exclude<keyof Config, 'kubeconfig'>, Setting> = {
     parse: oneOf('log-level', ['debug', 'info', 'warn', 'error']),
     default: 'info',
   },
+  schedulerConfig: file('scheduler-config', "a KubeSchedulerConfiguration: the scheduler's profiles"),
   ...apiServerSettings,
 };
 

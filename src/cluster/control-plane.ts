@@ -37,6 +37,7 @@ import { workQueueMetrics } from '#client/workqueue-metrics.js';
 import controllers from '#controllers/index.gen.js';
 import { type Controller, runControllers } from '#controllers/runtime.js';
 import { addressOf, prefixLength, subnetOf } from '#network/cidr.js';
+import type { SchedulerConfiguration } from '#scheduler/configuration.js';
 import { SchedulerMetrics } from '#scheduler/metrics.js';
 import { Scheduler } from '#scheduler/scheduler.js';
 import type { Store } from '#storage/store.js';
@@ -65,6 +66,8 @@ export interface ControlPlaneOptions {
   /** Default: all that there are. */
   controllers?: readonly Controller[];
   scheduler?: boolean;
+  /** Default: one profile. */
+  schedulerConfiguration?: SchedulerConfiguration;
 }
 
 export class ControlPlane {

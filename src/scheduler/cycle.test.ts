@@ -4,7 +4,7 @@ import type { PodSpec } from '#api/gen/core-v1.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { SeededPrng } from '#base/prng.js';
 import { schedulePod } from './cycle.js';
-import { defaultProfile } from './profile.js';
+import { profileOf } from './profile.js';
 import { decide, node, pod, requesting, snapshotOf } from './test-snapshot.js';
 
 describe('filters', () => {
@@ -125,7 +125,7 @@ describe('scores', () => {
     const prng = new SeededPrng(7);
     const chosen = new Set<string>();
     for (let round = 0; round < 50; round++) {
-      const outcome = schedulePod(pod(), snapshot, { plugins: defaultProfile(), prng, startIndex: 0 });
+      const outcome = schedulePod(pod(), snapshot, { profile: profileOf(), prng, startIndex: 0 });
       if ('node' in outcome) chosen.add(outcome.node.name);
     }
     expect([...chosen].sort()).toEqual(['a', 'b', 'c']);
@@ -134,7 +134,7 @@ describe('scores', () => {
   test('looks at a share of a large cluster, in turn', () => {
     const nodes = Array.from({ length: 1000 }, (_, index) => node(`n${index}`));
     const outcome = schedulePod(pod(), snapshotOf(nodes), {
-      plugins: defaultProfile(),
+      profile: profileOf(),
       prng: new SeededPrng(1),
       startIndex: 900,
     });

@@ -3,21 +3,17 @@ import type { Pod } from '#api/gen/core-v1.js';
 import type { Prng } from '#base/prng.js';
 import { explain, noNodes } from './diagnosis.js';
 import { type Feasible, findFeasible, type Prepared, prepare, type RejectedNode, reject } from './filtering.js';
-import type { Plugin, Rejection, Snapshot } from './framework.js';
+import type { Rejection, Snapshot } from './framework.js';
 import type { NodeInfo } from './node-info.js';
-import type { NodeMemos } from './node-memo.js';
 import { type Preemption, preempt } from './preemption.js';
+import type { Profile } from './profile.js';
 import { best } from './scoring.js';
 
 export interface CycleOptions {
-  plugins: readonly Plugin[];
+  profile: Profile;
   prng: Prng;
   /** Where in the node list to begin, so that large clusters are looked at in turn. */
   startIndex: number;
-  /** How much of a large cluster must pass before the best is chosen; 0: less the larger it is. Default: 0. */
-  percentageOfNodesToScore?: number;
-  /** What like pods have met on nodes; must be used with the same plugins only. */
-  memos?: NodeMemos;
 }
 
 export type Outcome =
@@ -36,27 +32,28 @@ export interface Failure {
 const nodesAlwaysScored = 100;
 
 export function schedulePod(pod: Pod, snapshot: Snapshot, options: CycleOptions): Outcome {
-  const { startIndex, plugins, prng, memos } = options;
+  const { startIndex, profile, prng } = options;
+  const { plugins, memos } = profile;
   const total = snapshot.nodes.length;
   if (total === 0) return { failure: { message: noNodes, rejectedBy: new Set() }, evaluated: 0, nextIndex: 0 };
   const prepared = prepare(pod, { snapshot, plugins, memos });
   if ('refused' in prepared) {
     const { plugins: refusing, reasons } = prepared.refused;
-    const after = preempt(undefined, { pod, snapshot, rejected: [], prng });
+    const after = profile.preempts ? preempt(undefined, { pod, snapshot, rejected: [], prng }) : {};
     const message = explain({ total, refusal: reasons, after: after.message });
     const failure = { message, rejectedBy: new Set(refusing), preemption: after.preemption };
     return { failure, evaluated: 0, nextIndex: startIndex };
   }
   const promised = promisedNode(prepared);
   if (promised) return { node: promised, evaluated: 1, nextIndex: startIndex };
-  const wanted = (nodes: number) => feasibleWanted(nodes, options.percentageOfNodesToScore);
+  const wanted = (nodes: number) => feasibleWanted(nodes, profile.percentageOfNodesToScore);
   const found = findFeasible(prepared, { startIndex, wanted });
   const nextIndex = (startIndex + found.evaluated) % total;
   const { evaluated } = found;
   if (found.nodes.length > 0) {
     return { node: best(pod, found.nodes, { snapshot, plugins, prng }), evaluated, nextIndex };
   }
-  return { failure: failureOf(prepared, { found, prng }), evaluated, nextIndex };
+  return { failure: failureOf(prepared, { found, prng, profile }), evaluated, nextIndex };
 }
 
 /** The node that victims were evicted from for this pod, when it takes the pod by now. */
@@ -67,10 +64,13 @@ function promisedNode(prepared: Prepared): NodeInfo | undefined {
   return node && !reject(prepared, node) ? node : undefined;
 }
 
-function failureOf(prepared: Prepared, { found, prng }: { found: Feasible; prng: Prng }): Failure {
+function failureOf(
+  prepared: Prepared,
+  { found, prng, profile }: { found: Feasible; prng: Prng; profile: Profile },
+): Failure {
   const { pod, snapshot, only } = prepared;
   const { rejected } = found;
-  const after = preempt(prepared, { pod, snapshot, rejected, prng });
+  const after = profile.preempts ? preempt(prepared, { pod, snapshot, rejected, prng }) : {};
   const message = explain({
     total: snapshot.nodes.length,
     rejections: rejectionsOf(rejected),
@@ -87,7 +87,7 @@ function* rejectionsOf(rejected: readonly RejectedNode[]): Generator<Rejection> 
 }
 
 /** Upstream's adaptive share: all of up to 100 nodes, then from 50 % falling by 1 % per 125 nodes to 5 %. */
-function feasibleWanted(nodes: number, percentage = 0): number {
+function feasibleWanted(nodes: number, percentage: number): number {
   if (nodes < nodesAlwaysScored) return nodes;
   const percent = percentage || Math.max(5, 50 - Math.floor(nodes / 125));
   return Math.max(nodesAlwaysScored, Math.floor((nodes * percent) / 100));

@@ -5,7 +5,7 @@ import { SeededPrng } from '#base/prng.js';
 import { schedulePod } from './cycle.js';
 import type { NodeInfo } from './node-info.js';
 import { NodeMemos } from './node-memo.js';
-import { defaultProfile } from './profile.js';
+import { profileOf } from './profile.js';
 import { node, pod, requesting, snapshotOf } from './test-snapshot.js';
 
 const arbitraryPod = fc
@@ -28,7 +28,6 @@ const arbitraryPod = fc
   });
 
 test('decisions with and without it are the same', () => {
-  const plugins = defaultProfile();
   fc.assert(
     fc.property(fc.array(arbitraryPod, { maxLength: 12 }), (incoming) => {
       const memos = new NodeMemos();
@@ -38,10 +37,10 @@ test('decisions with and without it are the same', () => {
         // The snapshot must be of these very nodes, for it is they that are remembered.
         const byName = new Map(nodes.map((info) => [info.name, info]));
         const snapshot = snapshotOf(nodes, { nodes, node: (name) => byName.get(name) });
-        const decide = (options: { memos?: NodeMemos }) =>
-          schedulePod(one, snapshot, { plugins, prng: new SeededPrng(1), startIndex: 0, ...options });
-        const remembered = decide({ memos });
-        expect(remembered).toEqual(decide({}));
+        const decide = (memos: NodeMemos) =>
+          schedulePod(one, snapshot, { profile: profileOf({ memos }), prng: new SeededPrng(1), startIndex: 0 });
+        const remembered = decide(memos);
+        expect(remembered).toEqual(decide(new NodeMemos()));
         if (!('node' in remembered)) continue;
         const { name } = remembered.node;
         nodes = nodes.map((info) => (info.name === name ? info.withPod(one) : info));

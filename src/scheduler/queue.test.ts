@@ -2,11 +2,11 @@
 import { expect, test } from 'vitest';
 import type { Pod } from '#api/gen/core-v1.js';
 import { VirtualClock } from '#base/clock.js';
-import { defaultProfile } from './profile.js';
+import { defaultPlugins } from './profile.js';
 import { SchedulingQueue } from './queue.js';
 
 function setUp() {
-  const plugins = defaultProfile();
+  const plugins = defaultPlugins();
   const clock = new VirtualClock();
   return { clock, queue: new SchedulingQueue({ clock, pluginsFor: () => plugins }) };
 }

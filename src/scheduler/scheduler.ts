@@ -11,14 +11,14 @@ import { InformerFactory } from '#client/informer.js';
 import { SeriesRecorder } from '#client/series-recorder.js';
 import { TransportError } from '#client/transport.js';
 import { ClusterWatch } from './cluster-watch.js';
+import { defaultConfiguration, type SchedulerConfiguration } from './configuration.js';
 import { type Failure, schedulePod } from './cycle.js';
 import { priorityOf } from './filtering.js';
 import { type Plugin, SchedulerError, type Snapshot } from './framework.js';
 import type { AttemptResult, SchedulerMetrics } from './metrics.js';
 import type { NodeInfo } from './node-info.js';
-import { NodeMemos } from './node-memo.js';
 import { PodWrites } from './pod-writes.js';
-import { defaultProfile } from './profile.js';
+import type { Profile } from './profile.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
 import { usesClaims } from './volumes.js';
 
@@ -28,8 +28,8 @@ export interface SchedulerOptions {
   prng: Prng;
   log: Log;
   metrics?: SchedulerMetrics;
-  /** Pods name it in spec.schedulerName. Default: default-scheduler. */
-  name?: string;
+  /** Pods name one of its profiles in spec.schedulerName. Default: one profile, default-scheduler. */
+  configuration?: SchedulerConfiguration;
 }
 
 /** Writes under way; more pods wait, so that a slow API server is not buried. */
@@ -38,13 +38,12 @@ const writesMax = 64;
 const sliceMs = 5;
 
 export class Scheduler {
-  readonly #options: SchedulerOptions & { name: string };
-  readonly #plugins = defaultProfile();
-  readonly #memos = new NodeMemos();
+  readonly #options: SchedulerOptions;
+  readonly #profiles: ReadonlyMap<string, Profile>;
   readonly #queue: SchedulingQueue;
   readonly #informers: InformerFactory;
   readonly #cluster: ClusterWatch;
-  readonly #recorder: SeriesRecorder;
+  readonly #recorders: ReadonlyMap<string, SeriesRecorder>;
   readonly #pods: PodWrites;
   readonly #writes = new Set<Promise<void>>();
   /** Pods that have a node and are not bound yet, since something must be done or waited for first. */
@@ -53,17 +52,24 @@ export class Scheduler {
   #startIndex = 0;
 
   constructor(options: SchedulerOptions) {
-    const { name = 'default-scheduler', clock } = options;
-    this.#options = { ...options, name };
-    this.#queue = new SchedulingQueue({ clock, pluginsFor: () => this.#plugins });
+    const { configuration = defaultConfiguration(), clock } = options;
+    const { profiles, initialBackoffMs, maxBackoffMs } = configuration;
+    this.#options = options;
+    this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
+    const pluginsFor = (pod: Pod) => this.#profileOf(pod).plugins;
+    this.#queue = new SchedulingQueue({ clock, pluginsFor, initialBackoffMs, maxBackoffMs });
     this.#informers = new InformerFactory(options);
-    this.#recorder = new SeriesRecorder({ ...options, controller: name, instance: `${name}-${hostname()}` });
+    this.#recorders = new Map(
+      profiles.map(({ schedulerName: controller }) => {
+        return [controller, new SeriesRecorder({ ...options, controller, instance: `${controller}-${hostname()}` })];
+      }),
+    );
     this.#pods = new PodWrites(options);
     this.#cluster = new ClusterWatch({
       ...options,
       informers: this.#informers,
       signal: () => this.#signal,
-      isOurs: ({ spec }) => spec.schedulerName === name,
+      isOurs: ({ spec }) => this.#profiles.has(spec.schedulerName ?? ''),
       onPending: (pod, old) => {
         if (!old || changesScheduling(pod, old)) this.#queue.add(pod);
         else this.#queue.refresh(pod);
@@ -97,7 +103,7 @@ export class Scheduler {
     }
     await Promise.all([...this.#writes, ...this.#placements]);
     await this.#informers.stopped();
-    await this.#recorder.close();
+    await Promise.all([...this.#recorders.values()].map((recorder) => recorder.close()));
   }
 
   #schedule(queued: QueuedPod): void {
@@ -107,21 +113,20 @@ export class Scheduler {
     const startMs = this.#options.clock.monotonic();
     const snapshot = this.#cluster.snapshot();
     const outcome = schedulePod(pod, snapshot, {
-      plugins: this.#plugins,
+      profile: this.#profileOf(pod),
       prng: this.#options.prng,
       startIndex: this.#startIndex,
-      memos: this.#memos,
     });
     this.#startIndex = outcome.nextIndex;
     if ('failure' in outcome) {
       this.#fail(queued, outcome.failure);
-      this.#count('unschedulable', startMs);
+      this.#count(pod, { result: 'unschedulable', startMs });
     } else this.#place(queued, { snapshot, node: outcome.node, startMs });
   }
 
-  #count(result: AttemptResult, startMs: number): void {
-    const { metrics, clock, name } = this.#options;
-    metrics?.attempted(name, result, (clock.monotonic() - startMs) / 1000);
+  #count({ spec }: Pod, { result, startMs }: { result: AttemptResult; startMs: number }): void {
+    const { metrics, clock } = this.#options;
+    metrics?.attempted(spec.schedulerName!, result, (clock.monotonic() - startMs) / 1000);
   }
 
   #place(
@@ -130,15 +135,16 @@ export class Scheduler {
   ): void {
     const { pod } = queued;
     this.#cluster.cache.place(pod, node.name);
-    const undone = this.#plugins.flatMap(({ reserve }) => reserve?.({ pod, snapshot }, node, this.#cluster) ?? []);
+    const { plugins } = this.#profileOf(pod);
+    const undone = plugins.flatMap(({ reserve }) => reserve?.({ pod, snapshot }, node, this.#cluster) ?? []);
     const undo = () => {
-      this.#count('error', startMs);
+      this.#count(pod, { result: 'error', startMs });
       for (const one of undone) one();
       this.#cluster.cache.remove(pod.metadata.uid!);
       // What counted as taken is free again.
       this.#queue.moveOn({ event: 'assigned pod removed', pod });
     };
-    const preparing = this.#plugins.filter(({ preBind }) => preBind);
+    const preparing = plugins.filter(({ preBind }) => preBind);
     if (preparing.length === 0 || undone.length === 0)
       this.#track(this.#bind(queued, { nodeName: node.name, undo, startMs }));
     else {
@@ -189,8 +195,8 @@ export class Scheduler {
       this.#queue.putBack(queued, new Set());
       return;
     }
-    this.#count('scheduled', startMs);
-    this.#recorder.event(pod, {
+    this.#count(pod, { result: 'scheduled', startMs });
+    this.#recorderOf(pod).event(pod, {
       type: 'Normal',
       reason: 'Scheduled',
       action: 'Binding',
@@ -232,7 +238,7 @@ export class Scheduler {
     if (done === 'done') {
       const note = `Preempted by pod ${pod.metadata.uid} on node ${nodeName}`;
       const what = { type: 'Normal', reason: 'Preempted', action: 'Preempting' } as const;
-      this.#recorder.event(victim, { ...what, note, related: pod });
+      this.#recorderOf(pod).event(victim, { ...what, note, related: pod });
     }
     return done !== 'failed';
   }
@@ -248,8 +254,17 @@ export class Scheduler {
     }
   }
 
+  /** Only pods of our profiles are queued. */
+  #profileOf({ spec }: Pod): Profile {
+    return this.#profiles.get(spec.schedulerName ?? '')!;
+  }
+
+  #recorderOf({ spec }: Pod): SeriesRecorder {
+    return this.#recorders.get(spec.schedulerName ?? '')!;
+  }
+
   #recordFailure(pod: Pod, note: string): void {
-    this.#recorder.event(pod, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', note });
+    this.#recorderOf(pod).event(pod, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', note });
   }
 
   #track(work: Promise<unknown>): void {

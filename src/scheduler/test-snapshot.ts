@@ -7,7 +7,7 @@ import { SchedulerCache } from './cache.js';
 import { type Outcome, schedulePod } from './cycle.js';
 import type { Snapshot } from './framework.js';
 import { NodeInfo } from './node-info.js';
-import { defaultProfile } from './profile.js';
+import { profileOf } from './profile.js';
 import type { VolumeView } from './volumes.js';
 
 let serial = 0;
@@ -69,7 +69,7 @@ export function snapshotOf(nodes: readonly NodeInfo[], parts: Partial<Snapshot> 
 }
 
 export function outcomeOf(one: Pod, nodes: readonly NodeInfo[], parts: Partial<Snapshot> = {}): Outcome {
-  const options = { plugins: defaultProfile(), prng: new SeededPrng(1), startIndex: 0 };
+  const options = { profile: profileOf(), prng: new SeededPrng(1), startIndex: 0 };
   return schedulePod(one, snapshotOf(nodes, parts), options);
 }
 

@@ -1,44 +1,42 @@
-/** NodeResourcesFit: what a pod requests must be free; with the LeastAllocated strategy emptier nodes score higher. */
-import { definePlugin } from '../framework.js';
+/** NodeResourcesFit: what a pod requests must be free; by default, emptier nodes score higher. */
+import type { NodeResourcesFitArgs } from '#api/gen/kubescheduler-v1.js';
+import { definePlugin, type PluginSpec } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
-import { podRequests, type Resources } from '../resources.js';
+import { amountOf, resourceScoreOf } from '../resource-scoring.js';
+import { type PodRequests, podRequests, type Resources } from '../resources.js';
 
 export default definePlugin<Resources>({
-  name: 'NodeResourcesFit',
-  readsNodeAlone: true,
-  weight: 1,
-  preFilter: (pod) => ({ state: podRequests(pod).requested }),
-  filter: ({ state: wanted }, node) => {
-    if (fits(wanted, node)) return undefined;
-    const { allocatable, requested, pods, podsMax } = node;
-    const reasons: string[] = pods.length + 1 > podsMax ? ['Too many pods'] : [];
-    let unresolvable = false;
-    for (const [name, amount] of amountsOf(wanted)) {
-      const total = amountOf(allocatable, name);
-      if (amount === 0 || amount <= total - amountOf(requested, name)) continue;
-      reasons.push(`Insufficient ${name}`);
-      if (amount > total) unresolvable = true;
-    }
-    return { reasons, unresolvable };
-  },
-  preScore: (pod) => ({ state: podRequests(pod).nonZero }),
-  score: ({ state }, { allocatable, nonZeroRequested }) => {
-    const wanted = state as Resources;
-    let sum = 0;
-    let weights = 0;
-    for (const name of ['milliCpu', 'memoryBytes'] as const) {
-      const total = allocatable[name];
-      if (total === 0) continue;
-      const used = nonZeroRequested[name] + wanted[name];
-      weights++;
-      if (used <= total) sum += Math.floor(((total - used) * 100) / total);
-    }
-    return weights === 0 ? 0 : Math.floor(sum / weights);
-  },
-  requeueOn: ['node added', 'node allocatable', 'assigned pod removed', 'pod updated'],
-  // Where it does not fit after the change, the change has not helped.
-  hint: (pod, { place }) => !place || fits(podRequests(pod).requested, place),
+  ...withArgs({ scoringStrategy: { type: 'LeastAllocated' } }),
+  configure: (args) => withArgs(args as NodeResourcesFitArgs),
 });
+
+function withArgs(args: Pick<NodeResourcesFitArgs, 'scoringStrategy'>): PluginSpec<Resources> {
+  const score = resourceScoreOf(args.scoringStrategy ?? { type: 'LeastAllocated' });
+  return {
+    name: 'NodeResourcesFit',
+    readsNodeAlone: true,
+    weight: 1,
+    preFilter: (pod) => ({ state: podRequests(pod).requested }),
+    filter: ({ state: wanted }, node) => {
+      if (fits(wanted, node)) return undefined;
+      const { allocatable, requested, pods, podsMax } = node;
+      const reasons: string[] = pods.length + 1 > podsMax ? ['Too many pods'] : [];
+      let unresolvable = false;
+      for (const [name, amount] of amountsOf(wanted)) {
+        const total = amountOf(allocatable, name);
+        if (amount === 0 || amount <= total - amountOf(requested, name)) continue;
+        reasons.push(`Insufficient ${name}`);
+        if (amount > total) unresolvable = true;
+      }
+      return { reasons, unresolvable };
+    },
+    preScore: (pod) => ({ state: podRequests(pod) }),
+    score: ({ state }, node) => score(state as PodRequests, node),
+    requeueOn: ['node added', 'node allocatable', 'assigned pod removed', 'pod updated'],
+    // Where it does not fit after the change, the change has not helped.
+    hint: (pod, { place }) => !place || fits(podRequests(pod).requested, place),
+  };
+}
 
 function fits(wanted: Resources, { allocatable, requested, pods, podsMax }: NodeInfo): boolean {
   if (
@@ -58,10 +56,4 @@ function fits(wanted: Resources, { allocatable, requested, pods, podsMax }: Node
 function* amountsOf(wanted: Resources): Generator<[name: string, amount: number]> {
   for (const name of ['cpu', 'memory', 'ephemeral-storage']) yield [name, amountOf(wanted, name)];
   yield* wanted.scalars;
-}
-
-function amountOf(resources: Resources, name: string): number {
-  if (name === 'cpu') return resources.milliCpu;
-  if (name === 'memory') return resources.memoryBytes;
-  return name === 'ephemeral-storage' ? resources.ephemeralStorageBytes : (resources.scalars.get(name) ?? 0);
 }
