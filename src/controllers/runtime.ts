@@ -72,6 +72,8 @@ export interface ControllerSpec<T extends KubeObject, S> {
   concerns?: (object: T, old: T | undefined) => boolean;
   /** Every change of one of these asks for work on its controlling owner, where that is of kind `for`. */
   owns?: readonly ResourceRef[];
+  /** How long such changes are gathered before the owner is looked at, where it may own many. Default: 0. */
+  gatherMs?: number;
   /** Made once, when the controller starts; lost when it stops, so it may hold only what can be found out again. */
   state?: (context: Omit<ControllerContext, 'state'>) => S;
   watches?: (context: ControllerContext<S>) => readonly Watch[];
@@ -173,8 +175,9 @@ async function runReconciler<T extends KubeObject, S>({ spec, shared, metrics, s
     ...(spec.watches?.(context) ?? []),
   ];
   const unhandle = watches.map(({ resource, keys }) => {
+    const delayMs = spec.owns?.includes(resource) ? spec.gatherMs : 0;
     const add = (all: Iterable<string>) => {
-      for (const key of all) queue.add(key);
+      for (const key of all) queue.addAfter(key, delayMs ?? 0);
     };
     return informers.of(resource).onEvent({
       added: (object) => add(keys(object, { type: 'added' })),

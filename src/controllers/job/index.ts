@@ -36,6 +36,7 @@ export default defineController<Job, State>({
   name: 'job-controller',
   for: jobs,
   owns: [pods],
+  gatherMs: 100,
   state: ({ clock, informers }) => ({
     pods: new UnseenWrites({ clock, informer: informers.of(pods) }),
     jobs: new UnseenWrites({ clock, informer: informers.of(jobs) }),
