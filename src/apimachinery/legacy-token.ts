@@ -5,6 +5,14 @@
 import type { KubeObject } from './object.js';
 
 export const legacyIssuer = 'kubernetes/serviceaccount';
+/** The type of such secrets. */
+export const tokenType = 'kubernetes.io/service-account-token';
+export const tokenAnnotations = {
+  name: 'kubernetes.io/service-account.name',
+  uid: 'kubernetes.io/service-account.uid',
+};
+export const lastUsedLabel = 'kubernetes.io/legacy-token-last-used';
+export const invalidSinceLabel = 'kubernetes.io/legacy-token-invalid-since';
 export const legacyClaimPrefix = 'kubernetes.io/serviceaccount';
 
 export function legacyTokenClaims(secret: KubeObject, account: KubeObject): object {

@@ -13,6 +13,7 @@ import clusterRoleBindingResource from '#api/rbac/clusterrolebinding.js';
 import roleResource from '#api/rbac/role.js';
 import roleBindingResource from '#api/rbac/rolebinding.js';
 import { isReason } from '#apimachinery/errors.js';
+import { lastUsedLabel } from '#apimachinery/legacy-token.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
@@ -29,7 +30,7 @@ import { bootstrapTokens } from './authentication/bootstrap-token.js';
 import { componentUsers } from './authentication/component-users.js';
 import { type FrontProxyOptions, frontProxy } from './authentication/front-proxy.js';
 import { type DiscoveryDocument, issuerDiscovery } from './authentication/issuer-discovery.js';
-import { lastUsedLabel, legacyTokens } from './authentication/legacy-tokens.js';
+import { legacyTokens } from './authentication/legacy-tokens.js';
 import {
   type BoundKind,
   type BoundObjects,

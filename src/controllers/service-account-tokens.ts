@@ -7,13 +7,11 @@ import secrets from '#api/core/secret.js';
 import serviceAccounts from '#api/core/serviceaccount.js';
 import type { Secret } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
-import { legacyTokenClaims } from '#apimachinery/legacy-token.js';
+import { legacyTokenClaims, tokenAnnotations, tokenType } from '#apimachinery/legacy-token.js';
 import { signToken } from '#base/jws.js';
 import { defineController, watch } from './runtime.js';
 
-const type = 'kubernetes.io/service-account-token';
-const nameAnnotation = 'kubernetes.io/service-account.name';
-const uidAnnotation = 'kubernetes.io/service-account.uid';
+const { name: nameAnnotation, uid: uidAnnotation } = tokenAnnotations;
 const byAccount = 'serviceAccount';
 
 export default defineController<Secret, undefined>({
@@ -77,5 +75,5 @@ export default defineController<Secret, undefined>({
 /** `namespace/name` of the account that a secret is for; undefined for a secret that is no token. */
 function accountOf(secret: Secret): string | undefined {
   const name = secret.metadata.annotations?.[nameAnnotation];
-  return secret.type === type && name ? `${secret.metadata.namespace}/${name}` : undefined;
+  return secret.type === tokenType && name ? `${secret.metadata.namespace}/${name}` : undefined;
 }

@@ -5,6 +5,7 @@
 import leaseResource from '#api/coordination/lease.js';
 import nodeResource from '#api/core/node.js';
 import podResource from '#api/core/pod/index.js';
+import { podReferences } from '#api/core/pod/references.js';
 import serviceAccountResource from '#api/core/serviceaccount.js';
 import type { TokenRequest } from '#api/gen/authentication-v1.js';
 import type { Node, PersistentVolumeClaim, Pod } from '#api/gen/core-v1.js';
@@ -12,7 +13,6 @@ import type { ResourceSlice } from '#api/gen/resource-v1.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { equal } from '#base/json.js';
 import type { UserInfo } from '../authentication/authenticator.js';
-import { podReferences } from '../authorization/node-references.js';
 import type { Registry } from '../registry/registry.js';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.js';
 import { isOn, refuse } from './refuse.js';

@@ -3,16 +3,13 @@
  * https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#manual-secret-management-for-serviceaccounts
  */
 import type { Secret } from '#api/gen/core-v1.js';
-import { legacyClaimPrefix, legacyIssuer } from '#apimachinery/legacy-token.js';
+import { invalidSinceLabel, lastUsedLabel, legacyClaimPrefix, legacyIssuer } from '#apimachinery/legacy-token.js';
 import type { Clock } from '#base/clock.js';
 import { freeze } from '#base/json.js';
 import { JwsError, peekClaims, type VerificationKey, verifyToken } from '#base/jws.js';
 import type { Authenticator } from './authenticator.js';
 import { type BoundObjects, serviceAccountGroups, serviceAccountUserName } from './service-account-tokens.js';
 import { rejected } from './union.js';
-
-export const lastUsedLabel = 'kubernetes.io/legacy-token-last-used';
-const invalidSinceLabel = 'kubernetes.io/legacy-token-invalid-since';
 
 export interface LegacyTokenOptions {
   keys: readonly VerificationKey[];

@@ -3,12 +3,13 @@
  * its pods: their secrets, config maps, claims and accounts, the volumes behind the claims, and these volumes' secrets.
  * https://kubernetes.io/docs/reference/access-authn-authz/node/
  */
+
+import { podReferences, type Reference, reference, volumeSecrets } from '#api/core/pod/references.js';
 import type { PersistentVolume, Pod } from '#api/gen/core-v1.js';
 import type { ResourceSlice } from '#api/gen/resource-v1.js';
 import type { VolumeAttachment } from '#api/gen/storage-v1.js';
 import { nodeOfUser } from '../admission/node-restriction.js';
 import type { Attributes, Authorizer, Decision } from './authorizer.js';
-import { podReferences, type Reference, reference, volumeSecrets } from './node-references.js';
 import { clusterRoles } from './rbac/bootstrap/cluster-roles.js';
 import { parseRule } from './rbac/bootstrap/text.js';
 import { ruleAllows } from './rbac/rules.js';

@@ -1,5 +1,5 @@
 /**
- * What a pod needs its node to read: the secrets, config maps, claims and account that it names; and the secrets of the
+ * What a pod refers to, and so needs its node to read: the secrets, config maps, claims and account that it names; and the secrets of the
  * volumes behind its claims.
  */
 import type { Container, PersistentVolume, Pod, Volume } from '#api/gen/core-v1.js';
