@@ -90,7 +90,8 @@ export class ClusterWatch {
     const { onPending, onSettled, onChange, isOurs } = this.#options;
     const uid = pod.metadata.uid!;
     if (pod.spec.nodeName) {
-      this.nominations.delete(uid);
+      const promised = this.nominations.delete(uid);
+      if (promised && promised !== pod.spec.nodeName) this.#freed(pod, promised);
       onSettled(uid);
       // The assumed pod is replaced by the real one; only what counts in sums and selectors needs a new NodeInfo.
       if (!old?.spec.nodeName || changesPlacement(pod, old)) this.cache.place(pod, pod.spec.nodeName);
@@ -100,19 +101,25 @@ export class ClusterWatch {
     } else if (isOurs(pod) && !pod.metadata.deletionTimestamp) {
       this.nominations.observe(pod, old);
       if (!this.cache.isPlaced(uid)) onPending(pod, old);
-    } else {
-      this.nominations.delete(uid);
-      onSettled(uid);
-    }
+    } else this.#settled(pod);
+  }
+
+  #settled(pod: Pod): void {
+    const uid = pod.metadata.uid!;
+    const promised = this.nominations.delete(uid);
+    if (promised) this.#freed(pod, promised);
+    this.#options.onSettled(uid);
+  }
+
+  /** What a pod has left, or will not come to take, is there for others. */
+  #freed(pod: Pod, nodeName: string): void {
+    this.#options.onChange({ event: 'assigned pod removed', pod, place: this.cache.node(nodeName) });
   }
 
   #podGone(pod: Pod): void {
-    const uid = pod.metadata.uid!;
-    this.nominations.delete(uid);
-    this.#options.onSettled(uid);
-    this.cache.remove(uid);
-    const { nodeName } = pod.spec;
-    if (nodeName) this.#options.onChange({ event: 'assigned pod removed', pod, place: this.cache.node(nodeName) });
+    this.#settled(pod);
+    this.cache.remove(pod.metadata.uid!);
+    if (pod.spec.nodeName) this.#freed(pod, pod.spec.nodeName);
   }
 
   #nodeChanged(node: Node, old: Node): void {

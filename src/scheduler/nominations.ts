@@ -18,13 +18,15 @@ export class Nominations {
     else this.#byNode.set(nodeName, new Map([[uid, pod]]));
   }
 
-  delete(uid: string): void {
+  /** Gives the node where room is free again. */
+  delete(uid: string): string | undefined {
     const known = this.#byUid.get(uid);
-    if (!known) return;
+    if (!known) return undefined;
     this.#byUid.delete(uid);
     const guests = this.#byNode.get(known.nodeName)!;
     guests.delete(uid);
     if (guests.size === 0) this.#byNode.delete(known.nodeName);
+    return known.nodeName;
   }
 
   /** What the API says of a pod; a promise of ours that it has not heard of yet stands until it says otherwise. */
