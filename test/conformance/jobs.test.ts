@@ -147,33 +147,40 @@ conformance(
   },
 );
 
-const policies: [string, Partial<JobSpec>, { args: string[]; succeeded: number; indexes: string }][] = [
-  [
-    'should succeeded when all indexes succeeded',
-    { successPolicy: { rules: [{ succeededIndexes: '0-1' }] } },
-    { args: ['exit', '0'], succeeded: 2, indexes: '0,1' },
-  ],
-  [
-    'succeededIndexes rule should succeeded even when some indexes remain pending',
-    { successPolicy: { rules: [{ succeededIndexes: '0' }] } },
-    { args: ['exit', '0', 'run'], succeeded: 1, indexes: '0' },
-  ],
-  [
-    'succeededCount rule should succeeded even when some indexes remain pending',
-    { successPolicy: { rules: [{ succeededCount: 1 }] } },
-    { args: ['exit', 'run', '0'], succeeded: 1, indexes: '1' },
-  ],
-];
+interface ByPolicy {
+  /** What each index does. */
+  args: string[];
+  rule: { succeededIndexes?: string; succeededCount?: number };
+  succeeded: number;
+  indexes: string;
+}
 
-for (const [title, policy, { args, succeeded, indexes }] of policies) {
-  conformance(`[sig-apps] Job with successPolicy ${title} [Conformance]`, async (scene) => {
-    await scene.client.of(jobs).create(jobOf('by-policy', scene.namespace, args, { ...indexed(2), ...policy }));
+/** A Job is complete when the rule says so, and what still runs is ended. */
+function byPolicy({ args, rule, succeeded, indexes }: ByPolicy): (scene: Scene) => Promise<void> {
+  return async (scene) => {
+    const spec = { ...indexed(2), successPolicy: { rules: [rule] } };
+    await scene.client.of(jobs).create(jobOf('by-policy', scene.namespace, args, spec));
     const { status } = await ends(scene, 'by-policy', 'Complete', 'SuccessPolicy');
     expect(status).toMatchObject({ succeeded, completedIndexes: indexes });
     expect(status?.conditions?.map(({ type }) => type)).toEqual(['SuccessCriteriaMet', 'Complete']);
     expect(live(await podsOf(scene, 'by-policy'))).toEqual([]);
-  });
+  };
 }
+
+conformance(
+  '[sig-apps] Job with successPolicy should succeeded when all indexes succeeded [Conformance]',
+  byPolicy({ args: ['exit', '0'], rule: { succeededIndexes: '0-1' }, succeeded: 2, indexes: '0,1' }),
+);
+
+conformance(
+  '[sig-apps] Job with successPolicy succeededIndexes rule should succeeded even when some indexes remain pending [Conformance]',
+  byPolicy({ args: ['exit', '0', 'run'], rule: { succeededIndexes: '0' }, succeeded: 1, indexes: '0' }),
+);
+
+conformance(
+  '[sig-apps] Job with successPolicy succeededCount rule should succeeded even when some indexes remain pending [Conformance]',
+  byPolicy({ args: ['exit', 'run', '0'], rule: { succeededCount: 1 }, succeeded: 1, indexes: '1' }),
+);
 
 conformance(
   '[sig-apps] Job should adopt matching orphans and release non-matching pods [Conformance]',

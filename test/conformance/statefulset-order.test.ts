@@ -7,7 +7,6 @@ import { conformance, type Scene } from './conformance.js';
 import { serviceOf } from './objects.js';
 import { podsOf, template } from './owned-pods.js';
 
-const basic = '[sig-apps] StatefulSet Basic StatefulSet functionality [StatefulSetBasic]';
 const name = 'ss';
 const labels = { foo: 'bar', baz: 'blah' };
 const all = ['ss-0', 'ss-1', 'ss-2'];
@@ -53,7 +52,7 @@ async function setHealth({ client, namespace }: Scene, pod: string, isHealthy: b
 }
 
 conformance(
-  `${basic} Scaling should happen in predictable order and halt if any stateful pod is unhealthy [Conformance] [Slow]`,
+  '[sig-apps] StatefulSet Basic StatefulSet functionality [StatefulSetBasic] Scaling should happen in predictable order and halt if any stateful pod is unhealthy [Conformance] [Slow]',
   async (scene) => {
     const { observe, namespace, cluster } = scene;
     const watch = observe(pods, { namespace });
@@ -85,7 +84,7 @@ conformance(
 );
 
 conformance(
-  `${basic} Burst scaling should run to completion even with unhealthy pods [Conformance] [Slow]`,
+  '[sig-apps] StatefulSet Basic StatefulSet functionality [StatefulSetBasic] Burst scaling should run to completion even with unhealthy pods [Conformance] [Slow]',
   async (scene) => {
     await start(scene, 'Parallel');
     await count(scene, 1);
