@@ -12,19 +12,13 @@ import { buildCommand } from '../test/cluster-process.js';
 import prepareRealTests from '../test/real-setup.js';
 import { obstacle } from '../test/runtime/node.js';
 import { asJson, type Figure, machine, table } from './figures.js';
+import type { Settings } from './settings.js';
 import { api } from './suites/api.js';
 import { idle } from './suites/idle.js';
 import { pods } from './suites/pods.js';
 import { rules } from './suites/rules.js';
 import { scheduler } from './suites/scheduler.js';
 import { start } from './suites/start.js';
-
-export interface Settings {
-  runs: number;
-  runtimes: ('simulated' | 'containerd')[];
-  scale: number;
-  only: string | undefined;
-}
 
 const suites: Record<string, (settings: Settings) => Promise<Figure[]>> = {
   start,

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { withCluster } from '../cluster.js';
 import type { Figure } from '../figures.js';
 import type { LoadRequest } from '../load/client.js';
-import type { Settings } from '../run.js';
+import type { Settings } from '../settings.js';
 import { etcd } from './etcd.js';
 
 interface LoadResult {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { clock, nodeReady, type RuntimeName, withCluster } from '../cluster.js';
 import type { Figure } from '../figures.js';
-import type { Settings } from '../run.js';
+import type { Settings } from '../settings.js';
 
 /** The kernel counts processor time in these. */
 const tickMs = 10;

@@ -9,7 +9,7 @@ import { busyboxImage, busyboxReference } from '../../test/images/images.js';
 import { containerOf, sandboxNamed } from '../../test/runtime/node.js';
 import { clock, nodeReady, withCluster } from '../cluster.js';
 import { type Figure, quantile } from '../figures.js';
-import type { Settings } from '../run.js';
+import type { Settings } from '../settings.js';
 
 const together = 30;
 const command = ['sh', '-c', 'sleep 1000 & wait'];

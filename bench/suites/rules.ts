@@ -12,7 +12,7 @@ import {
 import type { Schema } from '#apimachinery/structural/schema.js';
 import { clock } from '../cluster.js';
 import type { Figure } from '../figures.js';
-import type { Settings } from '../run.js';
+import type { Settings } from '../settings.js';
 
 const text = (maxLength: number): Schema => ({ type: 'string', maxLength });
 const object = (properties: Record<string, Schema>): Schema => ({ type: 'object', properties });

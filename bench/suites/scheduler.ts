@@ -11,7 +11,7 @@ import { SystemClock } from '#base/clock.js';
 import type { Client } from '#client/client.js';
 import { startTestCluster } from '#testing/index.js';
 import type { Figure } from '../figures.js';
-import type { Settings } from '../run.js';
+import type { Settings } from '../settings.js';
 
 interface Workload {
   name: string;

@@ -2,7 +2,7 @@
 import type { ClusterProcess } from '../../test/cluster-process.js';
 import { clock, dnsAnswers, nodeReady, type RuntimeName, withCluster } from '../cluster.js';
 import type { Figure } from '../figures.js';
-import type { Settings } from '../run.js';
+import type { Settings } from '../settings.js';
 
 const stages = ['readyz', 'node Ready', 'DNS answer'] as const;
 type Stages = Record<(typeof stages)[number], number>;

@@ -1,0 +1,8 @@
+/** What the command line of the benchmarks says. */
+
+export interface Settings {
+  runs: number;
+  runtimes: ('simulated' | 'containerd')[];
+  scale: number;
+  only: string | undefined;
+}
