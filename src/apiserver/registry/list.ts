@@ -34,11 +34,18 @@ export interface ListResult {
 const pageEntriesMin = 500;
 
 export async function listObjects(context: ResourceContext, request: ListRequest): Promise<ListResult> {
-  const { resourceVersion: version, limit } = request;
-  if (request.continue) return listPage(context, request, decodeToken(request.continue, version));
+  const { resourceVersion: version, limit, selection } = request;
+  if (request.continue) {
+    const start = decodeToken(request.continue, version);
+    await context.cache.ready();
+    const isUnchanged = selection.isEverything && context.cache.revision === start.revision;
+    return isUnchanged ? cachedPage(context, request, start.after) : listPage(context, request, start);
+  }
   const exact = request.match === 'Exact' || (limit > 0 && version !== '' && version !== '0' && !request.match);
   if (exact) return listPage(context, request, { revision: Number(version), after: undefined });
   await reachVersion(context, version);
+  if (limit > 0 && version !== '0' && selection.isEverything && (await isKept(context)))
+    return cachedPage(context, request, undefined);
   const { items, revision } = await listCache(context, request);
   if (limit === 0 || version === '0' || items.length <= limit) return { items, resourceVersion: String(revision) };
   return listPage(context, request, { revision: undefined, after: undefined });
@@ -100,6 +107,40 @@ async function chosen(all: Stored[], selection: Selection): Promise<Stored[]> {
     if (turns.isOver) await turns.next();
   }
   return items;
+}
+
+/**
+ * A page of what the cache has. Its token is of the cache's revision: as long as nothing of the resource changes, the next
+ * pages come from the cache too, and else from the store, which remembers.
+ */
+async function cachedPage(
+  context: ResourceContext,
+  { namespace, limit }: ListRequest,
+  after: string | undefined,
+): Promise<ListResult> {
+  const { cache, view } = context;
+  const { revision } = cache;
+  const prefix = rangePrefix(context, namespace);
+  const all = cache.list(prefix);
+  const from = after === undefined ? 0 : all.findIndex(({ key }) => key > `${prefix}${after}`);
+  const page = from < 0 ? [] : all.slice(from, limit > 0 ? from + limit : undefined);
+  const remaining = from < 0 ? 0 : all.length - from - page.length;
+  const items = view ? await view.all(page) : page;
+  const result = { items, resourceVersion: String(revision) };
+  if (remaining === 0) return result;
+  const token = encodeToken({ revision, after: page.at(-1)!.key.slice(prefix.length) });
+  return { ...result, continue: token, remainingItemCount: remaining };
+}
+
+/** Whether the store still remembers the cache's revision, for pages that are asked for after a change. */
+async function isKept({ store, cache, prefix }: ResourceContext): Promise<boolean> {
+  try {
+    await store.get(prefix, { revision: cache.revision });
+    return true;
+  } catch (error) {
+    if (error instanceof StoreError && error.reason === 'compacted') return false;
+    throw statusOfStoreError(error);
+  }
 }
 
 /** From the store, which remembers the revision that the first page was of. */
