@@ -5,16 +5,20 @@
 import { BackwardWriter, wireType } from '#apimachinery/protobuf/wire.js';
 
 /** Writes one field, tag and all; absent values are not passed to it. */
-type Write = (writer: BackwardWriter, number: number, value: unknown) => void;
-type Spec = readonly (readonly [number: number, name: string, write: Write])[];
-type Fields = Record<string, unknown>;
+export type Write = (writer: BackwardWriter, number: number, value: unknown) => void;
+export type Spec = readonly (readonly [number: number, name: string, write: Write])[];
+export type Fields = Record<string, unknown>;
 
 /** Names that begin with `x-`, which every message may have. */
-const extensions = 'x-';
+export const extensions = 'x-';
 
 export function encodeGnostic(document: unknown): Uint8Array {
+  return encodeSpec(documentSpec, document as Fields);
+}
+
+export function encodeSpec(spec: Spec, value: Fields): Uint8Array {
   const writer = new BackwardWriter();
-  writeSpec(writer, documentSpec, document as Fields);
+  writeSpec(writer, spec, value);
   return writer.finish();
 }
 
@@ -26,42 +30,42 @@ function writeSpec(writer: BackwardWriter, spec: Spec, value: Fields): void {
   }
 }
 
-const text: Write = (writer, number, value) => {
+export const text: Write = (writer, number, value) => {
   const mark = writer.length;
   writer.text(value as string);
   writer.close(number, mark);
 };
 
-const flag: Write = (writer, number, value) => {
+export const flag: Write = (writer, number, value) => {
   writer.varint(value ? 1 : 0);
   writer.tag(number, wireType.varint);
 };
 
-const count: Write = (writer, number, value) => {
+export const count: Write = (writer, number, value) => {
   writer.varint(value as number);
   writer.tag(number, wireType.varint);
 };
 
-const double: Write = (writer, number, value) => {
+export const double: Write = (writer, number, value) => {
   writer.double(value as number);
   writer.tag(number, wireType.fixed64);
 };
 
 /** A JSON value as YAML text, of which JSON is a part. */
-const any: Write = (writer, number, value) => {
+export const any: Write = (writer, number, value) => {
   const mark = writer.length;
   text(writer, 2, JSON.stringify(value));
   writer.close(number, mark);
 };
 
-const list =
+export const list =
   (write: Write): Write =>
   (writer, number, value) => {
     const values = value as unknown[];
     for (let index = values.length - 1; index >= 0; index--) write(writer, number, values[index]);
   };
 
-const message =
+export const message =
   (spec: () => Spec): Write =>
   (writer, number, value) => {
     const mark = writer.length;
@@ -70,7 +74,7 @@ const message =
   };
 
 /** An object as a list of messages of a name and a value. */
-const named =
+export const named =
   (write: Write): Write =>
   (writer, number, value) => {
     const entries = Object.entries(value as Fields);
@@ -83,7 +87,7 @@ const named =
   };
 
 /** The write of a field inside a message that has nothing else. */
-const inside =
+export const inside =
   (field: number, write: Write): Write =>
   (writer, number, value) => {
     const mark = writer.length;

@@ -115,6 +115,35 @@ describe('version 2', () => {
     expect(Buffer.from(response.body).includes('{"group":"apps","kind":"Deployment","version":"v1"}')).toBe(true);
   });
 
+  test('client-go reads version 3 in protobuf only: the same paths and schemas, defaults and references among them', async () => {
+    const document = await get('/openapi/v3/apis/apps/v1');
+    const accept = gnostic.replace('v2@', 'v3@');
+    const response = await respond('/openapi/v3/apis/apps/v1', { accept });
+    expect(response.headers['content-type']).toBe('application/com.github.proto-openapi.spec.v3.v1.0+protobuf');
+    const message = (bytes: Buffer) => fieldsOf(new Reader(bytes));
+    const named = (bytes: Buffer) =>
+      new Map(
+        message(bytes)
+          .get(1)!
+          .map((one) => [message(one).get(1)![0]!.toString(), message(one).get(2)![0]!]),
+      );
+    const fields = message(Buffer.from(response.body));
+    expect(fields.get(1)![0]!.toString()).toBe('3.0.0');
+    expect([...named(fields.get(4)![0]!).keys()]).toEqual(Object.keys(document.paths));
+    const schemas = named(message(fields.get(5)![0]!).get(1)![0]!);
+    expect([...schemas.keys()]).toEqual(Object.keys(document.components.schemas));
+    const name = 'io.k8s.api.apps.v1.Deployment';
+    const deployment = message(message(schemas.get(name)!).get(1)![0]!);
+    expect(deployment.get(34)![0]!.toString()).toBe(document.components.schemas[name].description);
+    const { allOf } = document.components.schemas[name].properties.spec;
+    const spec = message(message(named(deployment.get(31)![0]!).get('spec')!).get(1)![0]!);
+    const reference = message(spec.get(26)![0]!).get(2)![0]!;
+    expect(message(reference).get(1)![0]!.toString()).toBe(allOf[0].$ref);
+    // A default that is an object has no place in the message.
+    expect(spec.get(33)![0]).toHaveLength(0);
+    await expect(respond('/openapi/v3/apis/apps/v1', { accept: gnostic })).rejects.toThrow(StatusError);
+  });
+
   test('is compressed for whoever takes that', async () => {
     const plain = await respond('/openapi/v2');
     const packed = await respond('/openapi/v2', { acceptEncoding: 'gzip, br' });

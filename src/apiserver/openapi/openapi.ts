@@ -5,9 +5,10 @@ import { formatApiVersion, type GroupVersionKind } from '#apimachinery/object.js
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { type ServedGroup, type ServedVersion, servedGroups } from '../discovery/groups.js';
 import { Document, type DocumentRequest, type DocumentResponse, hashOf } from '../document.js';
-import { accepts, type MediaType, parseAccept } from '../media-type.js';
+import { accepts, parseAccept } from '../media-type.js';
 import { customSchema } from './custom-schema.js';
 import { encodeGnostic } from './gnostic.js';
+import { encodeGnosticV3 } from './gnostic-v3.js';
 import type { Descriptions, Dialect, JsonSchema } from './json-schema.js';
 import { mergeSpec, type RemoteSpec } from './merge.js';
 import { listSchema, Models } from './models.js';
@@ -32,13 +33,9 @@ export interface RemoteDocuments {
 }
 
 const json = 'application/json';
+const asJson = { contentType: json, encode: (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value)) };
 /** Clients ask with an `@`, which is no character of a media type; upstream answers with a dot. */
-const gnosticTypes: Record<string, string> = {
-  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf':
-    'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
-  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf':
-    'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
-};
+const gnosticTypes = { v2: gnosticTypesOf('v2'), v3: gnosticTypesOf('v3') };
 
 export class OpenApi {
   readonly #options: OpenApiOptions;
@@ -78,14 +75,16 @@ export class OpenApi {
     const group = this.#served().find(({ name }) => name === gv.group);
     const version = group?.versions.find((one) => one.version === gv.version);
     if (!group || !version) return undefined;
-    expectJson(request);
+    const contentType = negotiate('v3', request);
     const hash = this.#hashOf(group, version);
     const asked = request.query?.get('hash');
     if (asked && asked !== hash) {
       return { status: 301, headers: { location: `${request.path}?hash=${hash}` }, body: new Uint8Array() };
     }
-    const document = await this.#document(request.path, async () =>
-      renderV3(group, version, { ...(await this.#renderOptions('v3')), served: [gv] }),
+    const document = await this.#document(
+      `${request.path} ${contentType}`,
+      async () => renderV3(group, version, { ...(await this.#renderOptions('v3')), served: [gv] }),
+      { contentType, encode: encodeGnosticV3 },
     );
     const response = document.respond(request);
     // An address with a hash never changes what it means.
@@ -94,8 +93,11 @@ export class OpenApi {
   }
 
   async #respondV2(request: DocumentRequest): Promise<DocumentResponse> {
-    const contentType = negotiateV2(parseAccept(request.accept));
-    const document = await this.#document(contentType, async () => this.#renderV2(), contentType);
+    const contentType = negotiate('v2', request);
+    const document = await this.#document(contentType, async () => this.#renderV2(), {
+      contentType,
+      encode: encodeGnostic,
+    });
     return document.respond(request);
   }
 
@@ -108,12 +110,16 @@ export class OpenApi {
     return document;
   }
 
-  async #document(key: string, render: () => Promise<unknown> | unknown, contentType = json): Promise<Document> {
+  async #document(
+    key: string,
+    render: () => Promise<unknown> | unknown,
+    { contentType, encode }: { contentType: string; encode: (value: unknown) => Uint8Array } = asJson,
+  ): Promise<Document> {
     const known = this.#documents.get(key);
     if (known) return known;
     const groups = this.#served();
     const value = await render();
-    const body = contentType === json ? Buffer.from(JSON.stringify(value)) : encodeGnostic(value);
+    const body = contentType === json ? asJson.encode(value) : encode(value);
     const document = new Document(contentType, body);
     // The scheme may have changed while descriptions were read.
     if (groups === this.#groups) this.#documents.set(key, document);
@@ -177,10 +183,16 @@ function expectJson({ accept }: DocumentRequest): void {
   if (!parseAccept(accept).some((clause) => accepts(clause, json))) throw notAcceptable([json]);
 }
 
-function negotiateV2(clauses: readonly MediaType[]): string {
-  for (const clause of clauses) {
-    if (Object.hasOwn(gnosticTypes, clause.type)) return gnosticTypes[clause.type]!;
+function negotiate(dialect: Dialect, { accept }: DocumentRequest): string {
+  const types = gnosticTypes[dialect];
+  for (const clause of parseAccept(accept)) {
+    if (Object.hasOwn(types, clause.type)) return types[clause.type]!;
     if (accepts(clause, json)) return json;
   }
-  throw notAcceptable([json, ...Object.keys(gnosticTypes).slice(0, 1)]);
+  throw notAcceptable([json, ...Object.keys(types).slice(0, 1)]);
+}
+
+function gnosticTypesOf(dialect: Dialect): Record<string, string> {
+  const answered = `application/com.github.proto-openapi.spec.${dialect}.v1.0+protobuf`;
+  return { [`application/com.github.proto-openapi.spec.${dialect}@v1.0+protobuf`]: answered, [answered]: answered };
 }
