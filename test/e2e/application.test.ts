@@ -111,7 +111,11 @@ describe('an application', () => {
   it('is rolled back', async () => {
     expect(await cluster.kubectl('rollout undo deployment/myapp')).toBe('deployment.apps/myapp rolled back\n');
     await cluster.kubectl('rollout status deployment/myapp --timeout=120s', { timeoutMs: 130_000 });
-    expect((await ask(`http://${serviceAddress}/api/data`)).version).toBe('1.0.0');
+    // The rollout is over when the old pods have been asked to go: they serve on until no rule leads to them any more.
+    await eventually('the service leads to the old version alone', async () => {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => ask(`http://${serviceAddress}/api/data`)));
+      expect(new Set(answers.map(({ version }) => version))).toEqual(new Set(['1.0.0']));
+    });
     expect(await cluster.kubectl('rollout history deployment/myapp')).toMatch(/^3\s+<none>$/m);
     await cluster.kubectl('scale deployment myapp --replicas=3');
     await replicaCountBecomes(3);
