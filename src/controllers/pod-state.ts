@@ -39,3 +39,12 @@ export function availableInMs(
   if (sinceMs === undefined) return undefined;
   return minReadySeconds === 0 ? 0 : Math.max(sinceMs + minReadySeconds * 1000 - nowMs, 0);
 }
+
+/** Milliseconds until time alone makes the next of the ready pods available; undefined when it will make none so. */
+export function nextAvailableInMs(
+  pods: readonly Pod[],
+  options: { minReadySeconds: number; nowMs: number },
+): number | undefined {
+  const delays = pods.map((pod) => availableInMs(pod, options) ?? 0).filter((delay) => delay > 0);
+  return delays.length > 0 ? Math.min(...delays) : undefined;
+}

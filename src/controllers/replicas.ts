@@ -14,7 +14,7 @@ import { equal } from '#base/json.js';
 import { keyOf } from '#client/informer.js';
 import { candidatesOf, claim, controlledBy } from './claim.js';
 import { deletionOrder } from './pod-deletion-order.js';
-import { availableInMs, isActive, isReady, isTerminating } from './pod-state.js';
+import { availableInMs, isActive, isReady, isTerminating, nextAvailableInMs } from './pod-state.js';
 import { createPod, deletePod } from './pod-writes.js';
 import { type ControllerContext, type ControllerSpec, type Requeue, watch } from './runtime.js';
 import { slowStart } from './slow-start.js';
@@ -174,6 +174,6 @@ function sameStatus(a: ReplicaSetStatus | undefined, b: ReplicaSetStatus): boole
 /** Time alone makes a ready pod available. */
 function nextAvailability({ spec }: ReplicaOwner, active: Pod[], nowMs: number): Requeue | undefined {
   const { minReadySeconds = 0 } = spec;
-  const delays = active.map((pod) => availableInMs(pod, { minReadySeconds, nowMs }) ?? 0).filter((delay) => delay > 0);
-  return delays.length > 0 ? { afterMs: Math.min(...delays) } : undefined;
+  const afterMs = nextAvailableInMs(active, { minReadySeconds, nowMs });
+  return afterMs === undefined ? undefined : { afterMs };
 }

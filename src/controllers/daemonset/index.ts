@@ -11,7 +11,7 @@ import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { equal } from '#base/json.js';
 import { keyOf } from '#client/informer.js';
 import { candidatesOf, claim } from '../claim.js';
-import { availableInMs } from '../pod-state.js';
+import { nextAvailableInMs } from '../pod-state.js';
 import { createPod, deletePod } from '../pod-writes.js';
 import { newestRevision, revisionLabel, revisionsOf, truncateHistory } from '../revision-history.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
@@ -169,8 +169,7 @@ async function writeStatus(
 /** Time alone makes a ready pod available. */
 function nextAvailability({ set, pods: mine, nowMs }: Situation): number | undefined {
   const { minReadySeconds = 0 } = set.spec;
-  const delays = mine.map((pod) => availableInMs(pod, { minReadySeconds, nowMs }) ?? 0).filter((delay) => delay > 0);
-  return delays.length > 0 ? Math.min(...delays) : undefined;
+  return nextAvailableInMs(mine, { minReadySeconds, nowMs });
 }
 
 function soonest(...delays: (number | undefined)[]): Requeue | undefined {

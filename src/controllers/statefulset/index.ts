@@ -10,7 +10,7 @@ import { controllerOf } from '#apimachinery/object.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { keyOf } from '#client/informer.js';
 import { candidatesOf, claim } from '../claim.js';
-import { availableInMs } from '../pod-state.js';
+import { nextAvailableInMs } from '../pod-state.js';
 import { type HistoryContext, newestRevision, revisionsOf, templateOf, truncateHistory } from '../revision-history.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
 import { UnseenWrites } from '../unseen-writes.js';
@@ -148,6 +148,6 @@ async function writeStatus(set: StatefulSet, status: StatefulSet['status'], { cl
 /** Time alone makes a ready pod available. */
 function nextAvailability({ spec }: StatefulSet, mine: readonly Pod[], nowMs: number): Requeue | undefined {
   const { minReadySeconds = 0 } = spec;
-  const delays = mine.map((pod) => availableInMs(pod, { minReadySeconds, nowMs }) ?? 0).filter((delay) => delay > 0);
-  return delays.length > 0 ? { afterMs: Math.min(...delays) } : undefined;
+  const afterMs = nextAvailableInMs(mine, { minReadySeconds, nowMs });
+  return afterMs === undefined ? undefined : { afterMs };
 }
