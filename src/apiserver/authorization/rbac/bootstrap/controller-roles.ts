@@ -58,7 +58,6 @@ export const controllerRoles: Record<string, readonly string[]> = {
     'get list watch: resourceclaims @resource.k8s.io',
     'get list watch: resourceslices @resource.k8s.io',
     'get list watch: deviceclasses @resource.k8s.io',
-    'get list watch: devicetaintrules @resource.k8s.io',
     events,
   ],
   'disruption-controller': [
@@ -102,7 +101,6 @@ export const controllerRoles: Record<string, readonly string[]> = {
     'patch update: persistentvolumeclaims/status',
     'get list watch: persistentvolumeclaims',
     events,
-    'get: services',
   ],
   'generic-garbage-collector': ['delete get list patch update watch: * @*', events],
   'horizontal-pod-autoscaler': [
@@ -148,11 +146,15 @@ export const controllerRoles: Record<string, readonly string[]> = {
     'list watch: nodes',
     events,
     'watch: events',
-    'get: services',
   ],
   'pod-garbage-collector': ['delete list watch: pods', 'get list watch: nodes', 'patch: pods/status'],
   'pv-protection-controller': ['get list update watch: persistentvolumes', events],
-  'pvc-protection-controller': ['get list update watch: persistentvolumeclaims', 'get list watch: pods', events],
+  'pvc-protection-controller': [
+    'get list update watch: persistentvolumeclaims',
+    'update: persistentvolumeclaims/status',
+    'get list watch: pods',
+    events,
+  ],
   'replicaset-controller': [
     'get list update watch: replicasets @apps extensions',
     'update: replicasets/status @apps extensions',
