@@ -135,11 +135,11 @@ export class Cluster {
   async #startSimulatedNodes({ controlPlane, pki, nodeName, nodeAddress, dnsAddress }: NodeStart): Promise<void> {
     const { config, steps, clock, prng, log } = this.#options;
     if (config.nodes === 0) return;
-    const { podCidr, clusterDomain, runtime } = config;
+    const { podCidr, clusterDomain, runtime, simulatedLifetime: lifetimeMs } = config;
     const paths = { root: this.layout.kubelet, podLogs: this.layout.podLogs };
     const server = { pki, name: nodeName, host: '0.0.0.0', port: kubeletPort };
     const shared = { controlPlane, clock, prng, log, podCidr, clusterDomain, dnsAddress, nodeAddress, paths };
-    const simulated = new SimulatedNodes({ ...shared, server });
+    const simulated = new SimulatedNodes({ ...shared, lifetimeMs, server });
     this.#simulatedNodes = simulated;
     const only = runtime === 'simulated';
     const base = only ? nodeName : 'simulated';

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { type ApiServerSettings, apiServerSettings } from './api-server/settings.js';
-import { ConfigError, file, oneOf, type Setting, wholeNumber } from './setting.js';
+import { ConfigError, duration, file, oneOf, type Setting, wholeNumber } from './setting.js';
 
 export interface Config extends ApiServerSettings {
   dataDir: string;
@@ -13,6 +13,8 @@ export interface Config extends ApiServerSettings {
   runtime: 'containerd' | 'simulated';
   /** How many simulated nodes; with containerd, the machine itself is one more node. */
   nodes: number;
+  /** Of containers on simulated nodes that may end, where their pods do not say; undefined: until they are stopped. */
+  simulatedLifetime: number | undefined;
   /** A CRI socket to use instead of our own containerd: `unix:///run/containerd/containerd.sock`. */
   containerRuntimeEndpoint: string | undefined;
   kubeconfig: boolean;
@@ -26,6 +28,12 @@ export interface Config extends ApiServerSettings {
 }
 
 export { ConfigError } from './setting.js';
+
+const simulatedLifetime = duration(
+  'simulated-lifetime',
+  '1s',
+  'how long containers run on simulated nodes whose pods need not run for ever; or never: until they are stopped',
+);
 
 export const settings: Record<Exclude<keyof Config, 'kubeconfig'>, Setting> = {
   dataDir: {
@@ -59,6 +67,10 @@ export const settings: Record<Exclude<keyof Config, 'kubeconfig'>, Setting> = {
     env: 'T8S_NODES',
     help: 'simulated nodes (default: 1 with the simulated runtime, 0 with containerd)',
     parse: wholeNumber({ name: 'nodes', min: 0, max: 20_000 }),
+  },
+  simulatedLifetime: {
+    ...simulatedLifetime,
+    parse: (text) => (text === 'never' ? undefined : simulatedLifetime.parse(text)),
   },
   containerRuntimeEndpoint: {
     flag: '--container-runtime-endpoint <url>',

@@ -2,6 +2,7 @@
 import pods from '#api/core/pod/index.js';
 import services from '#api/core/service.js';
 import type { Pod, Service, Taint } from '#api/gen/core-v1.js';
+import { formatMicroTime } from '#apimachinery/object.js';
 import { componentUsers } from '#apiserver/authentication/component-users.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
@@ -13,8 +14,10 @@ import { nameservers } from '#dns/upstream.js';
 import { Kubelet } from '#kubelet/kubelet.js';
 import { simulatedFacts } from '#kubelet/node-facts.js';
 import { SharedPods } from '#kubelet/pod-source.js';
-import { RuntimeError, type ServedRuntime } from '#kubelet/runtime/runtime.js';
+import { podNameLabel, podNamespaceLabel } from '#kubelet/pod-state.js';
+import { type ContainerConfig, RuntimeError, type ServedRuntime } from '#kubelet/runtime/runtime.js';
 import { SimulatedRuntime, type SimulatedRuntimeOptions } from '#kubelet/runtime/simulated.js';
+import { type SimulatedLife, simulatedLife, simulatedLog } from '#kubelet/runtime/simulated-life.js';
 import { podsOf, type ServedPods } from '#kubelet/server/served-pods.js';
 import { KubeletServer } from '#kubelet/server/server.js';
 import { addressOf } from '#network/cidr.js';
@@ -40,6 +43,11 @@ export interface SimulatedNodesOptions {
   nodeAddress: string;
   /** Named in what the kubelet tells the runtime; nothing is written there. */
   paths: { root: string; podLogs: string };
+  /**
+   * How long containers run that may end (`restartPolicy` Never or OnFailure), where their pods do not say so by
+   * annotation. Default: until they are stopped.
+   */
+  lifetimeMs?: number;
   /** Serve logs and exec of all nodes there, or at a free port when that one is taken. Default: no. */
   server?: { pki: Pki; name: string; host: string; port: number };
 }
@@ -51,7 +59,7 @@ export interface SimulatedNode {
   /** Default: 32 cores, 256 GiB, 110 pods. */
   size?: { cpus?: number; memoryBytes?: number; pods?: number };
   /** What should end or fail in its runtime. Default: all goes well. */
-  runtime?: Pick<SimulatedRuntimeOptions, 'images' | 'lifetime' | 'faults'>;
+  runtime?: Pick<SimulatedRuntimeOptions, 'images' | 'lifetime' | 'exitCodeOf' | 'faults'>;
 }
 
 interface Running {
@@ -85,6 +93,7 @@ export class SimulatedNodes {
     const recorder = new EventRecorder({ ...shared, component: 'kubelet', host: nodeName });
     const runtime = new SimulatedRuntime({
       ...node.runtime,
+      lifetime: (config) => node.runtime?.lifetime?.(config) ?? this.#lifeOf(config),
       clock,
       prng,
       allocateAddress: () => this.#addresses.take(),
@@ -153,6 +162,11 @@ export class SimulatedNodes {
     await Promise.all(this.#informers);
   }
 
+  #lifeOf({ name: container, attempt, labels }: ContainerConfig): SimulatedLife | undefined {
+    const pod = this.#watches().podSource.get({ namespace: labels[podNamespaceLabel]!, name: labels[podNameLabel]! });
+    return pod && simulatedLife({ pod, container, attempt, defaultMs: this.#options.lifetimeMs });
+  }
+
   /** One server for all: thousands of nodes must not mean thousands of ports. */
   async #startServer(): Promise<number | undefined> {
     const { server, nodeAddress, clock, log } = this.#options;
@@ -192,10 +206,12 @@ function podsOfAll(all: () => readonly Kubelet[]): ServedPods {
     containerId: (pod, name) => ownerOf(pod).containerId(pod, name),
     logFile: (target) => {
       const kubelets = all();
-      const owner = kubelets.find((kubelet) =>
-        kubelet.pods().some(({ metadata }) => metadata.namespace === target.namespace && metadata.name === target.pod),
-      );
-      return podsOf(() => owner ?? kubelets[0]).logFile(target);
+      const isTarget = ({ metadata }: Pod) => metadata.namespace === target.namespace && metadata.name === target.pod;
+      const owner = kubelets.find((kubelet) => kubelet.pods().some(isTarget)) ?? kubelets[0]!;
+      const { startedAtMs, ...file } = owner.logFile(target);
+      const { container } = target;
+      const time = formatMicroTime(startedAtMs);
+      return { ...file, text: simulatedLog({ pod: owner.pods().find(isTarget)!, container, time }) };
     },
   };
 }
@@ -208,7 +224,7 @@ function runtimeOfAll(all: () => readonly SimulatedRuntime[]): ServedRuntime {
   };
   return {
     execStream: async (id, options) => (await having(id)).execStream(id, options),
-    attachStream: async (id, options) => (await having(id)).attachStream(id, options),
+    attachStream: async (id) => (await having(id)).attachStream(id),
     portForward: async (id, port) => (await having(id)).portForward(id, port),
     stats: async () => (await Promise.all(all().map((runtime) => runtime.stats()))).flat(),
   };
@@ -226,7 +242,13 @@ class AddressPool {
 
   /** Throws RangeError when the range is used up. */
   take(): string {
-    return this.#returned.shift() ?? addressOf(this.#cidr, this.#next++);
+    return this.#returned.shift() ?? addressOf(this.#cidr, this.#nextHost());
+  }
+
+  /** Addresses ending in 0 and 255 are left out: as those of a network and of all its hosts some programs refuse them. */
+  #nextHost(): number {
+    while (this.#next % 256 === 0 || this.#next % 256 === 255) this.#next++;
+    return this.#next++;
   }
 
   give(address: string): void {

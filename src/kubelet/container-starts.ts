@@ -239,7 +239,9 @@ export class ContainerStarts {
       return;
     }
     this.waiting.set(name, { reason: error.waiting, message: error.message });
-    if (error.waiting === 'RunContainerError' || error.waiting === 'PostStartHookError') return;
+    const isStart = error.waiting === 'RunContainerError' || error.waiting === 'PostStartHookError';
+    // Once it has ended, the back-off of restarts holds it.
+    if (isStart && latestContainer(this.#context.states.of(pod.metadata.uid!), name)?.state !== 'created') return;
     const container = findContainer(pod, name);
     const pullMs = container ? images.backOffMs(pod, container) : 0;
     const delayMs = error.waiting === 'ImagePullBackOff' ? pullMs : pullMs > 0 ? pullRetryMs : startRetryMs;

@@ -231,6 +231,21 @@ test('a container that keeps failing waits 10 s, then 20 s, between restarts', a
   expect(waiting()?.message).toContain('back-off 20s');
 });
 
+test('a container that cannot be started waits like one that failed', async () => {
+  const fault = { reason: 'failed' as const, message: 'no such file' };
+  const { api, clock, events } = await setUp({ runtime: { faults: { startContainer: () => fault } } });
+  api.put(makePod('broken', { containers: [main] }));
+  await clock.advance(500);
+  expect(api.status('broken')!.containerStatuses![0]).toMatchObject({
+    restartCount: 1,
+    state: { waiting: { reason: 'CrashLoopBackOff' } },
+    lastState: { terminated: { exitCode: 128, reason: 'StartError', message: 'no such file' } },
+  });
+  expect(events).toContain('Failed: Error: no such file');
+  await clock.advance(60_000);
+  expect(api.status('broken')!.containerStatuses![0]!.restartCount).toBe(3);
+});
+
 test('a pod that need not restart ends as its containers end', async () => {
   const lifetime = ({ name }: { name: string }) => ({ ms: 1000, exitCode: name === 'bad' ? 1 : 0 });
   const { api, clock } = await setUp({ runtime: { lifetime } });

@@ -9,6 +9,8 @@ import { findContainer } from './pod-state.js';
 
 export interface LogFile {
   path: string;
+  /** When the container whose log it is started. */
+  startedAtMs: number;
   /** Whether it may still grow. */
   isRunning: () => boolean;
 }
@@ -32,5 +34,6 @@ export function logFile(
     throw badRequest(`container "${container}" in pod "${name}" is ${text}`);
   }
   const isRunning = () => states.of(uid).containers.some(({ id, state }) => id === found.id && state === 'running');
-  return { path: resolve(podLogDirectory(paths, pod), found.logPath), isRunning };
+  const path = resolve(podLogDirectory(paths, pod), found.logPath);
+  return { path, startedAtMs: found.startedAtMs, isRunning };
 }

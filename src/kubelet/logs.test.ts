@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SystemClock, VirtualClock } from '#base/clock.js';
 import { rotateIfLarge } from './log-rotation.js';
-import { type LogOptions, readLogs } from './logs.js';
+import { type LogOptions, readLogs, readLogText } from './logs.js';
 import type { Runtime } from './runtime/runtime.js';
 
 let directory: string;
@@ -20,12 +20,15 @@ afterEach(() => rm(directory, { recursive: true }));
 const line = (second: number, text: string, tag = 'F') =>
   `2026-01-01T00:00:${String(second).padStart(2, '0')}.123456789Z stdout ${tag} ${text}\n`;
 
-async function read(options: Partial<LogOptions> = {}): Promise<string> {
-  const signal = new AbortController().signal;
+const reading = () => ({ clock: new SystemClock(), signal: new AbortController().signal });
+
+async function whole(source: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of readLogs({ path, clock: new SystemClock(), signal, ...options })) chunks.push(chunk);
+  for await (const chunk of source) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');
 }
+
+const read = (options: Partial<LogOptions> = {}) => whole(readLogs({ path, ...reading(), ...options }));
 
 test('reads all, joining parts of long lines', async () => {
   await writeFile(path, line(0, 'one') + line(1, 'tw', 'P') + line(1, 'o') + line(2, ''));
@@ -94,4 +97,22 @@ test('a large log is renamed, reopened, and its forebears packed, five files in 
     '0.log.20260101-000005.gz',
     '0.log.20260101-000006',
   ]);
+});
+
+test('a log that is kept as text is chosen from likewise, and followed to the end of its container', async () => {
+  const text = line(0, 'one') + line(5, 'two') + line(6, 'three');
+  const readText = (options: Partial<LogOptions & { text: string }> = {}) =>
+    whole(readLogText({ text, ...reading(), ...options }));
+  expect(await readText()).toBe('one\ntwo\nthree\n');
+  expect(await readText({ tailLines: 1, timestamps: true })).toBe('2026-01-01T00:00:06.123456789Z three\n');
+  expect(await readText({ tailLines: 0 })).toBe('');
+  expect(await readText({ sinceMs: Date.parse('2026-01-01T00:00:05Z'), limitBytes: 5 })).toBe('two\nt');
+  expect(await readText({ text: '' })).toBe('');
+  const clock = new VirtualClock();
+  let running = true;
+  const following = readText({ follow: true, clock, isRunning: () => running });
+  await clock.advance(5000);
+  running = false;
+  await clock.advance(1000);
+  expect(await following).toBe('one\ntwo\nthree\n');
 });

@@ -7,7 +7,6 @@ import { parseLogLine } from './cri-log.js';
 import { KubeletError } from './kubelet-error.js';
 
 export interface LogOptions {
-  path: string;
   clock: Clock;
   signal: AbortSignal;
   /** Go on until the container has ended and all is read. */
@@ -29,7 +28,7 @@ const lineBytesMax = 1024 * 1024;
 const lookMs = 1000;
 
 /** Throws KubeletError 'not found' when there is no log. Ends quietly when the signal aborts. */
-export async function* readLogs(options: LogOptions): AsyncGenerator<Uint8Array> {
+export async function* readLogs(options: LogOptions & { path: string }): AsyncGenerator<Uint8Array> {
   const { path, signal, follow = false, tailLines, isRunning = () => false, clock } = options;
   let handle = await openLog(path);
   const changes = follow ? new Changes(path, clock, signal) : undefined;
@@ -64,6 +63,17 @@ export async function* readLogs(options: LogOptions): AsyncGenerator<Uint8Array>
     changes?.close();
     await handle.close();
   }
+}
+
+/** The same of a log that is whole from the start, as the text of such a file: a follower waits for the end alone. */
+export async function* readLogText(options: LogOptions & { text: string }): AsyncGenerator<Uint8Array> {
+  const { text, signal, follow = false, tailLines, isRunning = () => false, clock } = options;
+  const lines = text.split('\n').slice(0, -1);
+  const wanted = tailLines === undefined ? lines : lines.slice(Math.max(lines.length - tailLines, 0));
+  const output = new Output(options);
+  const bytes = output.take(wanted.join('\n'));
+  if (bytes.length > 0) yield bytes;
+  while (follow && !output.isFull && !signal.aborted && isRunning()) await clock.sleep(lookMs, signal);
 }
 
 async function openLog(path: string): Promise<FileHandle> {

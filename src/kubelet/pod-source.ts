@@ -61,6 +61,10 @@ export class SharedPods implements PodSource {
     for (const pod of this.#informer.byIndex('nodeName', nodeName)) handlers.changed(pod);
   }
 
+  get({ namespace, name }: { namespace: string; name: string }): Pod | undefined {
+    return this.#informer.get(`${namespace}/${name}`);
+  }
+
   #of({ spec }: Pod): PodHandlers | undefined {
     return spec.nodeName ? this.#nodes.get(spec.nodeName) : undefined;
   }

@@ -105,6 +105,20 @@ test('a container can be made to fail, and is started again with growing delay',
   expect((await status())?.lastState?.terminated?.exitCode).toBe(3);
 });
 
+test('containers end as their pods say, and what comes before a pod ends by itself', async () => {
+  const client = await start();
+  const annotations = { 'simulated.t8s.local/lifetime': '90s', 'simulated.t8s.local/exit-code': '4' };
+  const ending = pod('ending', { restartPolicy: 'Never', initContainers: [{ name: 'first', image: 'i' }] });
+  await client.of(pods).create({ ...ending, metadata: { ...ending.metadata, annotations } });
+  await client.of(pods).create(pod('staying', { restartPolicy: 'Never' }));
+  const status = async (name: string) => (await client.of(pods).get(name, { namespace })).status;
+  await cluster.until(async () => (await status('ending'))?.phase === 'Failed', { limitMs: 200_000 });
+  const [ended] = (await status('ending'))!.containerStatuses!;
+  const { exitCode, startedAt, finishedAt } = ended!.state!.terminated!;
+  expect([exitCode, Date.parse(finishedAt!) - Date.parse(startedAt!)]).toEqual([4, 90_000]);
+  expect((await status('staying'))?.phase).toBe('Running');
+});
+
 test('a client is the user it says, and may do what that user may', async () => {
   await start({ nodes: 0 });
   const refused = cluster.client({ name: 'jane' }).of(pods).list({ namespace });

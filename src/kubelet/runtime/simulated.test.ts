@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '#base/clock.js';
 import { SeededPrng } from '#base/prng.js';
@@ -147,14 +148,36 @@ describe('the simulated runtime', () => {
     });
   });
 
+  it('shows a container that could not start as containerd does', async () => {
+    const runtime = runtimeWith({ faults: { startContainer: () => ({ reason: 'failed', message: 'no such file' }) } });
+    const sandboxId = await runtime.runSandbox(sandboxConfig);
+    const containerId = await runtime.createContainer(sandboxId, containerConfig, sandboxConfig);
+    await expect(runtime.startContainer(containerId)).rejects.toThrow('no such file');
+    expect(await runtime.container(containerId)).toMatchObject({
+      state: 'exited',
+      exitCode: 128,
+      reason: 'StartError',
+      message: 'no such file',
+      startedAtMs: 0,
+      finishedAtMs: clock.now(),
+    });
+  });
+
+  it('has commands of probes and hooks end well, or as it is told', async () => {
+    const well = runtimeWith();
+    expect(await well.exec((await startOne(well)).containerId, ['check'])).toMatchObject({ exitCode: 0 });
+    const badly = runtimeWith({ exitCodeOf: ([name], config) => (name === 'check' && config.name === 'app' ? 2 : 0) });
+    expect(await badly.exec((await startOne(badly)).containerId, ['check'])).toMatchObject({ exitCode: 2 });
+  });
+
   it('says honestly that it runs nothing', async () => {
     const runtime = runtimeWith();
     const { sandboxId, containerId } = await startOne(runtime);
-    const { exitCode, stderr } = await runtime.exec(containerId);
-    expect({ exitCode, stderr: Buffer.from(stderr).toString() }).toEqual({
-      exitCode: 126,
-      stderr: 'simulated containers run nothing\n',
-    });
+    const stderr = new PassThrough();
+    const streams = { stderr, tty: false, signal: new AbortController().signal };
+    expect(await runtime.execStream(containerId, { ...streams, command: ['ls'] })).toBe(126);
+    expect(stderr.read()?.toString()).toBe('simulated containers run nothing\n');
+    await expect(runtime.attachStream(containerId)).rejects.toThrow('simulated containers run nothing');
     await expect(runtime.portForward(sandboxId, 80)).rejects.toThrow('nothing listens on port 80');
   });
 });

@@ -21,8 +21,8 @@ import {
   type RuntimeStatus,
   type SandboxConfig,
   type SandboxState,
-  type StreamOptions,
 } from './runtime.js';
+import type { SimulatedLife } from './simulated-life.js';
 
 export interface SimulatedRuntimeOptions {
   clock: Clock;
@@ -34,7 +34,9 @@ export interface SimulatedRuntimeOptions {
   /** When given, only these are present; others must be pulled. */
   images?: Iterable<string>;
   /** When a container ends by itself, counted from its start. Default: never. */
-  lifetime?(config: ContainerConfig): { ms: number; exitCode: number } | undefined;
+  lifetime?(config: ContainerConfig): SimulatedLife | undefined;
+  /** What commands of probes and hooks end with. Default: 0, as all else goes well too. */
+  exitCodeOf?(command: readonly string[], config: ContainerConfig): number;
   faults?: SimulatedFaults;
 }
 
@@ -54,6 +56,7 @@ export interface Fault {
 const nothingRuns = 'simulated containers run nothing';
 /** What a shell answers for a command that cannot be executed. */
 const cannotExecute = 126;
+const startErrorCode = 128;
 const killedBySigkill = 137;
 const endedBySigterm = 143;
 
@@ -149,14 +152,26 @@ export class SimulatedRuntime implements Runtime {
 
   async startContainer(containerId: string): Promise<void> {
     const container = this.#container(containerId);
-    throwFault(this.#options.faults?.startContainer?.(container.config));
     if (container.state.state !== 'created') {
       throw new RuntimeError('failed', `container ${containerId} is ${container.state.state}, not created`);
     }
+    const life = this.#begin(container);
     container.state = { ...container.state, state: 'running', startedAtMs: this.#options.clock.now() };
-    const life = this.#options.lifetime?.(container.config);
     if (life) container.timer = this.#options.clock.setTimer(life.ms, () => this.#end(container, life));
     this.#tell({ type: 'started', id: containerId });
+  }
+
+  /** What cannot start has ended, in containerd's words. */
+  #begin(container: Container): SimulatedLife | undefined {
+    try {
+      throwFault(this.#options.faults?.startContainer?.(container.config));
+      return this.#options.lifetime?.(container.config);
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      const ending = { exitCode: startErrorCode, reason: 'StartError', message: error.message };
+      container.state = { ...container.state, ...ending, state: 'exited', finishedAtMs: this.#options.clock.now() };
+      throw error;
+    }
   }
 
   /** Ends at once: what runs nothing has nothing to finish. */
@@ -203,9 +218,10 @@ export class SimulatedRuntime implements Runtime {
     this.#end(container, ending);
   }
 
-  async exec(containerId: string): Promise<ExecResult> {
-    this.#container(containerId);
-    return { exitCode: cannotExecute, stdout: new Uint8Array(), stderr: Buffer.from(`${nothingRuns}\n`) };
+  async exec(containerId: string, command: readonly string[]): Promise<ExecResult> {
+    const { config } = this.#container(containerId);
+    const exitCode = this.#options.exitCodeOf?.(command, config) ?? 0;
+    return { exitCode, stdout: new Uint8Array(), stderr: new Uint8Array() };
   }
 
   async execStream(containerId: string, options: ExecStreamOptions): Promise<number> {
@@ -215,13 +231,10 @@ export class SimulatedRuntime implements Runtime {
     return cannotExecute;
   }
 
-  /** Stays silent until the container ends or the reader leaves. */
-  async attachStream(containerId: string, { signal }: StreamOptions): Promise<void> {
-    if (this.#container(containerId).state.state !== 'running') return;
-    const ended = new AbortController();
-    for await (const event of this.events(AbortSignal.any([signal, ended.signal]))) {
-      if (event.id === containerId && event.type !== 'started') ended.abort();
-    }
+  /** Refused, so that `kubectl run -i` goes on with the log instead of waiting for words that never come. */
+  async attachStream(containerId: string): Promise<void> {
+    this.#container(containerId);
+    throw new RuntimeError('failed', nothingRuns);
   }
 
   async portForward(sandboxId: string, port: number): Promise<NodeJS.ReadWriteStream> {

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import { KubeletError, textOf } from '../kubelet-error.js';
-import { type LogOptions, readLogs } from '../logs.js';
+import { type LogOptions, readLogs, readLogText } from '../logs.js';
 import type { ServedPods } from './served-pods.js';
 
 export interface LogRequest {
@@ -66,11 +66,12 @@ export async function serveLogs(
   response.once('close', () => gone.abort());
   const { previous, ...options } = readLogQuery(request.query, clock);
   try {
-    const { path, isRunning } = served.logFile({ ...request, previous });
-    const chunks = readLogs({ path, isRunning, clock, signal: gone.signal, ...options });
+    const { path, text, isRunning } = served.logFile({ ...request, previous });
+    const reading = { isRunning, clock, signal: gone.signal, ...options };
+    const chunks = text === undefined ? readLogs({ ...reading, path }) : readLogText({ ...reading, text });
     // A log that cannot be opened is a 400, so the file is looked for before the head goes out; a log without a line
     // yet is answered at once, since a follower waits for it.
-    await access(path);
+    if (text === undefined) await access(path);
     response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
     response.flushHeaders();
     await pipeline(chunks, response);

@@ -10,10 +10,21 @@ export interface ServedPods {
   /** Only of a container that runs. */
   containerId(pod: Pod, name: string): string | undefined;
   /** Throws StatusError BadRequest, in upstream's words, when there is no log (yet). */
-  logFile(target: { namespace: string; pod: string; container: string; previous: boolean }): {
-    path: string;
-    isRunning(): boolean;
-  };
+  logFile(target: LogTarget): ServedLog;
+}
+
+export interface LogTarget {
+  namespace: string;
+  pod: string;
+  container: string;
+  previous: boolean;
+}
+
+export interface ServedLog {
+  path: string;
+  /** What such a file would hold, where there is none because nothing runs. */
+  text?: string;
+  isRunning(): boolean;
 }
 
 export function findPod(served: ServedPods, { namespace, name }: { namespace: string; name: string }): Pod | undefined {
