@@ -10,7 +10,7 @@ import type { FieldError } from '#apimachinery/field-error.js';
 import { parseApiVersion } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
-import { readYaml, YamlError } from './handlers/yaml/index.js';
+import { readYaml, type YamlDocument, YamlError } from './handlers/yaml/index.js';
 
 /** A file that cannot be used. The message is one line that names it. */
 export class ConfigurationError extends Error {
@@ -39,24 +39,44 @@ export async function readConfiguration<T>(path: string, kind: ConfigurationKind
 /** The same for bytes that were read of `path`. Throws ConfigurationError. */
 export function parseConfiguration<T>(
   bytes: Uint8Array,
+  target: ConfigurationKind & { path: string },
+): Configuration<T> {
+  return convertConfiguration<T>(readDocument(bytes, target.path), target);
+}
+
+/** Plain JSON of YAML or JSON. Throws ConfigurationError. */
+export function readDocument(bytes: Uint8Array, path: string): YamlDocument {
+  try {
+    return readYaml(bytes);
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+/** What a document says, held against its kind. Throws ConfigurationError. */
+export function convertConfiguration<T>(
+  { value, duplicates }: YamlDocument,
   { path, group, kind, versions, fieldValidation = 'Strict' }: ConfigurationKind & { path: string },
 ): Configuration<T> {
+  const given = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
+  const named = parseApiVersion(String(given.apiVersion ?? ''));
+  if (named.group !== group || !versions.includes(named.version) || given.kind !== kind) {
+    const wanted = versions.map((version) => `${group}/${version}`).join(', ');
+    throw new ConfigurationError(`${path}: no ${kind} of ${wanted}`);
+  }
+  const target = { table: builtinSchemas, kind: { group, version: versions[0], kind }, fieldValidation };
+  const typed = { ...(value as object), apiVersion: `${group}/${versions[0]}` };
   try {
-    const { value, duplicates } = readYaml(bytes);
-    const given = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
-    const named = parseApiVersion(String(given.apiVersion ?? ''));
-    if (named.group !== group || !versions.includes(named.version) || given.kind !== kind) {
-      const wanted = versions.map((version) => `${group}/${version}`).join(', ');
-      throw new ConfigurationError(`${path}: no ${kind} of ${wanted}`);
-    }
-    const target = { table: builtinSchemas, kind: { group, version: versions[0], kind }, fieldValidation };
-    const typed = { ...(value as object), apiVersion: `${group}/${versions[0]}` };
     const { object, warnings } = decodeValue<T>(typed, target, { faults: duplicates });
     return { value: object, warnings };
   } catch (error) {
-    if (!(error instanceof StatusError || error instanceof YamlError)) throw error;
-    throw new ConfigurationError(`${path}: ${error.message}`, { cause: error });
+    throw unusable(path, error);
   }
+}
+
+function unusable(path: string, error: unknown): unknown {
+  if (!(error instanceof StatusError || error instanceof YamlError)) return error;
+  return new ConfigurationError(`${path}: ${error.message}`, { cause: error });
 }
 
 /** Throws ConfigurationError that tells all of them, when there are any. */

@@ -27,7 +27,6 @@ import type { CallObservation } from './admission/webhook/call.js';
 import { admissionWebhooks } from './admission/webhook/index.js';
 import type { Authenticator } from './authentication/authenticator.js';
 import { bootstrapTokens } from './authentication/bootstrap-token.js';
-import { componentUsers } from './authentication/component-users.js';
 import { type FrontProxyOptions, frontProxy } from './authentication/front-proxy.js';
 import { type DiscoveryDocument, issuerDiscovery } from './authentication/issuer-discovery.js';
 import { legacyTokens } from './authentication/legacy-tokens.js';
@@ -46,12 +45,13 @@ import { feedNodeAuthorizer } from './authorization/node-feed.js';
 import { feedRbac } from './authorization/rbac/feed.js';
 import { RbacAuthorizer } from './authorization/rbac/rbac.js';
 import { AuthorizerRow, type RowSource } from './authorization/row.js';
-import type { Registry, Write } from './registry/registry.js';
+import { ownWrite } from './registry/own-write.js';
+import type { Registry } from './registry/registry.js';
 import type { ComponentHealth } from './subresources/component-status.js';
 import { policyHandlers } from './subresources/policy.js';
 import type { SubresourceHandler } from './subresources/subresource.js';
 
-export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange' | 'nodePorts'> {
+export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange' | 'nodePorts' | 'admissionChoice'> {
   /** Asked for at each request: the registry is made with the admission plugins, and so after them. */
   registry: () => Registry;
   /** PEM of the authorities that client certificates are signed by. */
@@ -126,7 +126,12 @@ export function createPolicy(options: PolicyOptions): Policy {
   const nodes = new NodeAuthorizer();
   const row = new AuthorizerRow({ Node: nodes, RBAC: rbac }, options.authorizers);
   const authorizer = row.authorizer;
-  const webhooks = admissionWebhooks({ ...options, authorizer, observe: options.observeWebhook });
+  const webhooks = admissionWebhooks({
+    ...options,
+    authorizer,
+    observe: options.observeWebhook,
+    webhookCredentials: options.admissionChoice?.webhookCredentials,
+  });
   const policies = admissionPolicies({ ...options, authorizer, observe: options.observePolicy });
   return {
     tokens,
@@ -177,10 +182,9 @@ function storedTokens(
       secret.metadata.labels = { ...secret.metadata.labels, [lastUsedLabel]: day };
       return secret;
     };
-    const write = ownWrite('kube-apiserver');
     await registry()
       .of<Secret>(secretResource)
-      .update({ namespace, name }, change, write)
+      .update({ namespace, name }, change, ownWrite)
       .catch((error: unknown) => {
         if (!isReason(error, 'NotFound', 'Conflict', 'Invalid')) throw error;
       });
@@ -191,14 +195,6 @@ function storedTokens(
     legacyTokens({ keys: tokens.verificationKeys, objects, clock, noteUse }),
     ...(takesBootstrap ? [bootstrapTokens({ clock, secret })] : []),
   ].map((one) => audienceAgnostic(one, tokens.audiences));
-}
-
-/** Of the server itself, beside any request. */
-function ownWrite(manager: string): Write {
-  const user = componentUsers.apiServer;
-  const nothing = () => {};
-  const shared = { user, dryRun: false, subresource: '', manager, options: {} };
-  return { ...shared, admission: 'done', warn: nothing, annotate: nothing };
 }
 
 function boundObjects(registry: () => Registry): BoundObjects {

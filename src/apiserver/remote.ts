@@ -23,7 +23,7 @@ export async function openRemote(path: string, { clock }: { clock: Clock }): Pro
 
 /** Asked again when it does not answer or fails, each time after half as long again (upstream's webhook back-off). */
 const attemptsMax = 5;
-const firstBackoffMs = 500;
+const backoffByDefaultMs = 500;
 const backoffFactor = 1.5;
 
 /** Posts an object and gives the one that comes back. Throws Error when there is none in the end. */
@@ -31,7 +31,7 @@ export async function askRemote<T>(
   remote: Remote,
   body: object,
   clock: Clock,
-  { timeoutMs = 30_000 }: { timeoutMs?: number } = {},
+  { timeoutMs = 30_000, firstBackoffMs = backoffByDefaultMs }: { timeoutMs?: number; firstBackoffMs?: number } = {},
 ): Promise<T> {
   let backoffMs = firstBackoffMs;
   for (let attempt = 1; ; attempt++) {

@@ -7,16 +7,20 @@ import { dirname } from 'node:path';
 import { type Document, isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
 import { writeFileAtomic } from '#base/atomic-file.js';
 
-/** One way to a cluster, as one context of a kubeconfig says it. Certificates and keys are PEM. */
-export interface Access {
+/** How somebody signs in; certificates and keys are PEM. */
+export interface Credentials {
+  clientCertificate?: string;
+  clientKey?: string;
+  token?: string;
+}
+
+/** One way to a cluster, as one context of a kubeconfig says it. */
+export interface Access extends Credentials {
   /** `https://127.0.0.1:6443` */
   server: string;
   certificateAuthority?: string;
   tlsServerName?: string;
   insecureSkipTlsVerify?: boolean;
-  clientCertificate?: string;
-  clientKey?: string;
-  token?: string;
   namespace?: string;
 }
 
@@ -48,20 +52,43 @@ export async function parseKubeconfig(
   const cluster = config.clusters?.find(({ name }) => name === context.cluster)?.cluster;
   if (!cluster) throw new KubeconfigError(`cluster "${context.cluster}" does not exist`);
   const user = config.users?.find(({ name }) => name === context.user)?.user ?? {};
-  for (const unknown of ['exec', 'auth-provider', 'username']) {
-    if (user[unknown])
-      throw new KubeconfigError(`user "${context.user}" signs in by ${unknown}, which is not supported`);
-  }
-  const pem = (from: Record<string, unknown>, field: string) => readPem(from, field, options.directory);
+  const pem = (field: string) => readPem(cluster, field, options.directory);
   return {
     server: String(cluster['server'] ?? ''),
-    certificateAuthority: await pem(cluster, 'certificate-authority'),
+    certificateAuthority: await pem('certificate-authority'),
     tlsServerName: cluster['tls-server-name'] as string | undefined,
     insecureSkipTlsVerify: cluster['insecure-skip-tls-verify'] === true,
-    clientCertificate: await pem(user, 'client-certificate'),
-    clientKey: await pem(user, 'client-key'),
-    token: (user['token'] as string | undefined) ?? (await readNamed(user['tokenFile'], options.directory))?.trim(),
+    ...(await credentialsOf(user, { name: context.user ?? '', directory: options.directory })),
     namespace: context.namespace,
+  };
+}
+
+/** All users of a kubeconfig by their names, and the one of its current context. Throws KubeconfigError. */
+export async function readKubeconfigUsers(
+  path: string,
+): Promise<{ users: Map<string, Credentials>; current: Credentials | undefined }> {
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new KubeconfigError(`cannot read ${path}: ${error.message}`, { cause: error });
+  });
+  const config = (parse(text).toJS() ?? {}) as Kubeconfig;
+  const users = new Map<string, Credentials>();
+  for (const { name = '', user = {} } of config.users ?? [])
+    users.set(name, await credentialsOf(user, { name, directory: dirname(path) }));
+  const context = config.contexts?.find(({ name }) => name === config['current-context'])?.context;
+  return { users, current: users.get(context?.user ?? '') };
+}
+
+async function credentialsOf(
+  user: Record<string, unknown>,
+  { name, directory }: { name: string; directory: string | undefined },
+): Promise<Credentials> {
+  for (const unknown of ['exec', 'auth-provider', 'username']) {
+    if (user[unknown]) throw new KubeconfigError(`user "${name}" signs in by ${unknown}, which is not supported`);
+  }
+  return {
+    clientCertificate: await readPem(user, 'client-certificate', directory),
+    clientKey: await readPem(user, 'client-key', directory),
+    token: (user['token'] as string | undefined) ?? (await readNamed(user['tokenFile'], directory))?.trim(),
   };
 }
 

@@ -102,6 +102,7 @@ export class ControlPlane {
       frontProxy: this.#frontProxy,
       ...options.files?.authentication,
       authorizers: options.files?.authorizers,
+      admissionChoice: options.files?.admission,
     });
     this.metrics = new ServerMetrics({
       clock,

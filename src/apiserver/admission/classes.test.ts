@@ -5,9 +5,10 @@ import type { Ingress } from '#api/gen/networking-v1.js';
 import ingressResource from '#api/networking/ingress.js';
 import { defineResource } from '#api/resource.js';
 import { defaultIngressClass, defaultStorageClass } from './default-classes.js';
-import { mergeTolerations, runtimeClass } from './runtime-class.js';
+import { runtimeClass } from './runtime-class.js';
 import { storageProtection } from './storage-protection.js';
 import { refused, request, run, Shelf } from './test-admission.js';
+import { mergeTolerations } from './toleration-sets.js';
 import { volumeClaimResize } from './volume-claim-resize.js';
 
 const claims = defineResource({ group: '', versions: ['v1'], kind: 'PersistentVolumeClaim', namespaced: true });

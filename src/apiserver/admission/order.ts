@@ -1,6 +1,6 @@
 /**
- * The admission plugins in the order in which they see a request. The order is meaning, and upstream's
- * (`AllOrderedPlugins` in kube-apiserver's options); what upstream does in registries stands last.
+ * The admission plugins that run, in the order in which they see a request (`plugins.ts`); what upstream does in
+ * registries stands last, and cannot be turned off.
  */
 import type { Clock } from '#base/clock.js';
 import type { Prng } from '#base/prng.js';
@@ -20,8 +20,9 @@ import { adminDevices, deviceTaintTimes } from './devices.js';
 import { limitRanger } from './limit-ranger.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
+import { type AdmissionChoice, inOrder } from './plugins.js';
 import { podResize } from './pod-resize.js';
-import { type PodSecurityOptions, podSecurity } from './pod-security/index.js';
+import { podSecurity } from './pod-security/index.js';
 import { podTopologyLabels } from './pod-topology-labels.js';
 import type { AdmissionPolicies } from './policy/index.js';
 import { policyParams } from './policy-params.js';
@@ -43,12 +44,30 @@ export interface AdmissionDependencies extends Pick<ServiceAddressOptions, 'serv
   rbac: RbacAuthorizer;
   clock: Clock;
   prng: Prng;
-  podSecurity?: PodSecurityOptions;
+  /** Left out: the plugins that are on by default, as they are by default. */
+  admissionChoice?: AdmissionChoice;
   webhooks: Pick<AdmissionWebhooks, 'mutating' | 'validating'>;
   policies: Pick<AdmissionPolicies, 'mutating' | 'validating'>;
 }
 
-export function admissionPlugins(dependencies: AdmissionDependencies): AdmissionPlugin[] {
+export function admissionPlugins(given: AdmissionDependencies): AdmissionPlugin[] {
+  const { admissionChoice: choice } = given;
+  const dependencies = { ...given, podSecurity: choice?.podSecurity, limitedResources: choice?.limitedResources };
+  const chosen = choice?.optional.map((make) => make(dependencies)) ?? [];
+  return [
+    ...inOrder([...byDefault(dependencies), ...chosen], choice?.disabled ?? new Set()),
+    rbacEscalation(dependencies),
+    policyParams(dependencies),
+    certificateRequester,
+    adminDevices(dependencies),
+    deviceTaintTimes(dependencies),
+    new ServiceAddresses(dependencies),
+  ];
+}
+
+function byDefault(
+  dependencies: AdmissionDependencies & Pick<AdmissionChoice, 'podSecurity' | 'limitedResources'>,
+): AdmissionPlugin[] {
   return [
     namespaceLifecycle(dependencies),
     limitRanger(dependencies),
@@ -73,11 +92,5 @@ export function admissionPlugins(dependencies: AdmissionDependencies): Admission
     dependencies.policies.validating,
     dependencies.webhooks.validating,
     resourceQuota(dependencies),
-    rbacEscalation(dependencies),
-    policyParams(dependencies),
-    certificateRequester,
-    adminDevices(dependencies),
-    deviceTaintTimes(dependencies),
-    new ServiceAddresses(dependencies),
   ];
 }

@@ -3,14 +3,15 @@
  * https://kubernetes.io/docs/concepts/containers/runtime-class/#scheduling
  */
 import podResource from '#api/core/pod/index.js';
-import type { Pod, Toleration } from '#api/gen/core-v1.js';
+import type { Pod } from '#api/gen/core-v1.js';
 import type { RuntimeClass } from '#api/gen/node-v1.js';
 import { Quantity } from '#apimachinery/quantity.js';
-import { copy, equal } from '#base/json.js';
+import { copy } from '#base/json.js';
 import type { Registry } from '../registry/registry.js';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.js';
 import { find } from './look.js';
 import { isOn, refuse } from './refuse.js';
+import { mergeTolerations } from './toleration-sets.js';
 
 const runtimeClasses = { group: 'node.k8s.io', plural: 'runtimeclasses' };
 
@@ -73,29 +74,4 @@ function setScheduling(
   if (Object.keys(nodeSelector).length > 0) spec.nodeSelector = { ...spec.nodeSelector, ...nodeSelector };
   const merged = mergeTolerations([...(spec.tolerations ?? []), ...copy(tolerations)]);
   if (merged.length > 0) spec.tolerations = merged;
-}
-
-/** Without those that another one covers; of equal ones the first stays. */
-export function mergeTolerations(all: readonly Toleration[]): Toleration[] {
-  const merged: Toleration[] = [];
-  for (const [index, toleration] of all.entries()) {
-    const covered =
-      merged.some((other) => covers(other, toleration)) ||
-      all.slice(index + 1).some((other) => !equal(other, toleration) && covers(other, toleration));
-    if (!covered) merged.push(toleration);
-  }
-  return merged;
-}
-
-function covers(wide: Toleration, narrow: Toleration): boolean {
-  if (equal(wide, narrow)) return true;
-  const { key = '', operator = '', effect = '', tolerationSeconds, value = '' } = wide;
-  if ((narrow.key ?? '') !== key && (key !== '' || operator !== 'Exists')) return false;
-  if (effect !== '' && (narrow.effect ?? '') !== effect) return false;
-  if (effect === 'NoExecute' && tolerationSeconds !== undefined) {
-    if (narrow.tolerationSeconds === undefined || narrow.tolerationSeconds > tolerationSeconds) return false;
-  }
-  if (operator === 'Exists') return true;
-  const isEqual = operator === '' || operator === 'Equal';
-  return isEqual && (narrow.operator ?? '') === operator && (narrow.value ?? '') === value;
 }

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '#base/clock.js';
 import { Remote, RemoteError } from '#base/remote.js';
+import type { WebhookCredentials } from './credentials.js';
 import { describeFailure, describeStatus } from './failures.js';
 
 /** The common part of the clientConfigs of admission and conversion webhooks. */
@@ -51,12 +52,14 @@ interface Target {
 export class WebhookClient {
   readonly #clock: Clock;
   readonly #resolve: ResolveService;
+  readonly #credentials: WebhookCredentials | undefined;
   /** In order of last use. */
   readonly #remotes = new Map<string, Remote>();
 
-  constructor({ clock, resolveService }: { clock: Clock; resolveService: ResolveService }) {
-    this.#clock = clock;
-    this.#resolve = resolveService;
+  constructor(options: { clock: Clock; resolveService: ResolveService; credentials?: WebhookCredentials }) {
+    this.#clock = options.clock;
+    this.#resolve = options.resolveService;
+    this.#credentials = options.credentials;
   }
 
   /** Throws WebhookCallError. */
@@ -115,7 +118,14 @@ export class WebhookClient {
     const ca = caBundle ? Buffer.from(caBundle, 'base64').toString() : undefined;
     const remote =
       known ??
-      new Remote({ url: address, clock: this.#clock, ca, tlsServerName, userAgent: 'kube-apiserver-admission' });
+      new Remote({
+        url: address,
+        clock: this.#clock,
+        ca,
+        tlsServerName,
+        userAgent: 'kube-apiserver-admission',
+        ...this.#signIn(host ?? new URL(address).host),
+      });
     this.#remotes.set(key, remote);
     for (const [oldest, unused] of this.#remotes) {
       if (this.#remotes.size <= remotesMax) break;
@@ -123,6 +133,12 @@ export class WebhookClient {
       this.#remotes.delete(oldest);
     }
     return remote;
+  }
+
+  #signIn(host: string) {
+    const { hostname, port } = new URL(`https://${host}`);
+    const found = this.#credentials?.({ host: hostname, port: Number(port || 443) });
+    return found && { cert: found.clientCertificate, key: found.clientKey, token: found.token };
   }
 }
 

@@ -1,7 +1,9 @@
 /** What the settings of the API server name in files, opened before it starts; what is not set is not loaded. */
+import type { AdmissionChoice } from '#apiserver/admission/plugins.js';
 import type { OpenAuditor } from '#apiserver/audit/open.js';
 import type { RowSource } from '#apiserver/authorization/row.js';
 import type { Encryption } from '#apiserver/registry/encryption/configuration.js';
+import { openAdmissionOf } from './admission.js';
 import { openAudit } from './audit.js';
 import { type Authentication, type AuthenticationEnvironment, openAuthentication } from './authentication.js';
 import { openAuthorization } from './authorization.js';
@@ -9,6 +11,7 @@ import { openEncryptionOf } from './encryption.js';
 import type { ApiServerSettings } from './settings.js';
 
 export interface ApiServerFiles {
+  admission?: AdmissionChoice;
   audit?: OpenAuditor;
   authentication: Authentication;
   authorizers?: RowSource;
@@ -21,6 +24,7 @@ export async function openApiServerFiles(
   environment: AuthenticationEnvironment,
 ): Promise<ApiServerFiles> {
   return {
+    admission: await openAdmissionOf(settings, environment),
     audit: await openAudit(settings, environment),
     authentication: await openAuthentication(settings, environment),
     authorizers: await openAuthorization(settings, environment),

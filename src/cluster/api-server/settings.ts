@@ -3,18 +3,21 @@
  * https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
  */
 import type { Setting } from '../setting.js';
+import { type AdmissionSettings, admissionSettings } from './admission.js';
 import { type AuditSettings, auditSettings } from './audit.js';
 import { type AuthenticationSettings, authenticationSettings } from './authentication.js';
 import { type AuthorizationSettings, authorizationSettings } from './authorization.js';
 import { type EncryptionSettings, encryptionSettings } from './encryption.js';
 
 export interface ApiServerSettings
-  extends AuditSettings,
+  extends AdmissionSettings,
+    AuditSettings,
     AuthenticationSettings,
     AuthorizationSettings,
     EncryptionSettings {}
 
 export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
+  ...admissionSettings,
   ...auditSettings,
   ...authenticationSettings,
   ...authorizationSettings,

@@ -78,19 +78,36 @@ function readMode(
   const levelLabel = `${labelPrefix}${mode}`;
   const givenLevel = labels[levelLabel];
   if (givenLevel !== undefined) {
-    const known = levels.find((one) => one === givenLevel);
-    if (!known) refuse(levelLabel, `must be one of ${levels.join(', ')}`);
-    level = known ?? (mode === 'enforce' ? 'restricted' : 'privileged');
+    const read = readLevel(givenLevel);
+    if ('problem' in read) {
+      refuse(levelLabel, read.problem);
+      level = mode === 'enforce' ? 'restricted' : 'privileged';
+    } else level = read.level;
   }
   const versionLabel = `${levelLabel}-version`;
   const givenVersion = labels[versionLabel];
   if (givenVersion !== undefined) {
-    const minor = versionPattern.exec(givenVersion)?.[1];
-    const isSafe = minor !== undefined && Number.isSafeInteger(Number(minor));
-    if (givenVersion !== 'latest' && !isSafe) refuse(versionLabel, 'must be "latest" or "v1.x"');
-    version = isSafe ? Number(minor) : Number.POSITIVE_INFINITY;
+    const read = readVersion(givenVersion);
+    if ('problem' in read) refuse(versionLabel, read.problem);
+    version = 'problem' in read ? Number.POSITIVE_INFINITY : read.version;
   }
   return { level, version };
+}
+
+interface Unreadable {
+  problem: string;
+}
+
+export function readLevel(text: string): { level: Level } | Unreadable {
+  const level = levels.find((one) => one === text);
+  return level ? { level } : { problem: `must be one of ${levels.join(', ')}` };
+}
+
+export function readVersion(text: string): { version: MinorVersion } | Unreadable {
+  if (text === 'latest') return { version: Number.POSITIVE_INFINITY };
+  const minor = versionPattern.exec(text)?.[1];
+  if (minor === undefined || !Number.isSafeInteger(Number(minor))) return { problem: 'must be "latest" or "v1.x"' };
+  return { version: Number(minor) };
 }
 
 /** The modes of a policy that are not privileged and that the labels name, in short form. */

@@ -1,11 +1,13 @@
 /** Whether a write fits into the quotas of its namespace, and what they would have used after it: a pure decision. */
 import { type Evaluator, inScopes, scopesOf } from '#api/core/quota/evaluator.js';
+import type { LimitedResource } from '#api/gen/apiserver-v1.js';
 import type { ResourceQuota } from '#api/gen/core-v1.js';
 import { type Amounts, addAmounts, amountsOf, formatAmounts, onlyAmounts } from '#apimachinery/amounts.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import type { AdmissionRequest } from '../admission.js';
 import { refuse } from '../refuse.js';
+import { requireCovered } from './limited.js';
 
 /** A quota, with what writes that are about to happen have taken of it. */
 export interface RunningQuota {
@@ -22,18 +24,30 @@ export function runningQuota(quota: ResourceQuota): RunningQuota {
 export function chargeRequest(
   quotas: readonly RunningQuota[],
   request: AdmissionRequest,
-  { evaluator, nowMs }: { evaluator: Evaluator; nowMs: number },
+  { evaluator, nowMs, limited = [] }: { evaluator: Evaluator; nowMs: number; limited?: readonly LimitedResource[] },
 ): readonly RunningQuota[] {
   const object = request.object as KubeObject;
   const concerned = quotas.filter((running) => isConcerned(running, { evaluator, object, request }));
   const usage = evaluator.usage(object, { nowMs });
+  const asked = { usage, evaluator, request, nowMs };
   const negative = [...usage].filter(([, quantity]) => quantity.sign < 0).map(([name]) => name);
   if (negative.length > 0)
     throw refuse(request, `quota usage is negative for resource(s): ${negative.sort().join(',')}`);
+  const deltas = new Map(concerned.map((running) => [running, increase(running, asked)]));
+  const isFree =
+    concerned.length === 0
+      ? increase(undefined, asked).size === 0
+      : [...deltas.values()].every(({ size }) => size === 0);
+  if (isFree) return quotas;
+  if (limited.length > 0) {
+    const names = new Set(concerned.flatMap(({ hard }) => [...hard.keys()].filter(evaluator.counts)));
+    const scopes = quotas.flatMap(({ quota }) => scopesOf(quota)).filter((one) => inScopes(evaluator, object, [one]));
+    const covered = { names, scopes: scopes.map(({ scopeName }) => scopeName) };
+    requireCovered(request, covered, { limited, usage, evaluator });
+  }
   return quotas.map((running) => {
-    if (!concerned.includes(running)) return running;
-    const delta = increase(running, { usage, evaluator, request, nowMs });
-    return delta.size === 0 ? running : charge(running, delta, request);
+    const delta = deltas.get(running);
+    return delta?.size ? charge(running, delta, request) : running;
   });
 }
 
@@ -54,7 +68,7 @@ function isConcerned(
 
 /** An update is charged for what it adds, unless the object was not in the quota's scopes before. */
 function increase(
-  { quota }: RunningQuota,
+  running: RunningQuota | undefined,
   {
     usage,
     evaluator,
@@ -64,7 +78,8 @@ function increase(
 ): Amounts {
   const { operation, old } = request;
   let delta = usage;
-  if (operation === 'UPDATE' && old?.metadata.resourceVersion && inScopes(evaluator, old, scopesOf(quota))) {
+  const scopes = running ? scopesOf(running.quota) : [];
+  if (operation === 'UPDATE' && old?.metadata.resourceVersion && inScopes(evaluator, old, scopes)) {
     const before = evaluator.usage(old, { nowMs });
     delta = new Map([...usage].map(([name, quantity]) => [name, quantity.subtract(before.get(name) ?? Quantity.zero)]));
   }

@@ -6,12 +6,13 @@
  */
 import type { Evaluator } from '#api/core/quota/evaluator.js';
 import { evaluatorOf } from '#api/core/quota/index.js';
+import type { LimitedResource } from '#api/gen/apiserver-v1.js';
 import type { ResourceQuota } from '#api/gen/core-v1.js';
 import { amountsToJson } from '#apimachinery/amounts.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
-import { componentUsers } from '../../authentication/component-users.js';
-import type { Registry, Write } from '../../registry/registry.js';
+import { ownWrite } from '../../registry/own-write.js';
+import type { Registry } from '../../registry/registry.js';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.js';
 import { listAll } from '../look.js';
 import { chargeRequest, type RunningQuota, runningQuota } from './check.js';
@@ -30,6 +31,8 @@ interface Waiting {
 interface Dependencies {
   registry: () => Registry;
   clock: Clock;
+  /** What may be used only where a quota covers it. */
+  limitedResources?: readonly LimitedResource[];
 }
 
 export function resourceQuota(dependencies: Dependencies): AdmissionPlugin {
@@ -44,7 +47,8 @@ export function resourceQuota(dependencies: Dependencies): AdmissionPlugin {
     },
     async validate(request) {
       const quotas = await listAll<ResourceQuota>(registry(), resourceQuotas, request.namespace);
-      if (quotas.length > 0) await ledger.charge(request, evaluatorOf(request.resource)!);
+      if (quotas.length > 0 || dependencies.limitedResources?.length)
+        await ledger.charge(request, evaluatorOf(request.resource)!);
     },
   };
 }
@@ -53,11 +57,13 @@ export function resourceQuota(dependencies: Dependencies): AdmissionPlugin {
 class Ledger {
   readonly #registry: () => Registry;
   readonly #clock: Clock;
+  readonly #limited: readonly LimitedResource[] | undefined;
   readonly #waiting = new Map<string, Waiting[]>();
 
-  constructor({ registry, clock }: Dependencies) {
+  constructor({ registry, clock, limitedResources }: Dependencies) {
     this.#registry = registry;
     this.#clock = clock;
+    this.#limited = limitedResources;
   }
 
   charge(request: AdmissionRequest, evaluator: Evaluator): Promise<void> {
@@ -118,7 +124,7 @@ class Ledger {
     for (const waiting of open) {
       const { request, evaluator, resolve, reject } = waiting;
       try {
-        const next = chargeRequest(after, request, { evaluator, nowMs });
+        const next = chargeRequest(after, request, { evaluator, nowMs, limited: this.#limited });
         const isFree = request.dryRun || next.every((quota, index) => quota === after[index]);
         if (isFree) resolve();
         else {
@@ -143,7 +149,7 @@ class Ledger {
         status: { ...current.status, used: amountsToJson(used) },
       });
       try {
-        await quotas.update({ namespace, name }, change, { ...asServer, preconditions: { resourceVersion } });
+        await quotas.update({ namespace, name }, change, { ...statusWrite, preconditions: { resourceVersion } });
       } catch (error) {
         if (!isReason(error, 'Conflict', 'NotFound')) throw error;
         lost.push({ name, error });
@@ -153,13 +159,4 @@ class Ledger {
   }
 }
 
-const asServer: Write = {
-  user: componentUsers.apiServer,
-  dryRun: false,
-  subresource: 'status',
-  manager: 'kube-apiserver',
-  admission: 'done',
-  options: {},
-  warn() {},
-  annotate() {},
-};
+const statusWrite = { ...ownWrite, subresource: 'status' };

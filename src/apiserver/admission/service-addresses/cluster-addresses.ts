@@ -18,8 +18,8 @@ import { parseAddress } from '#apimachinery/addresses.js';
 import { isReason, StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import type { Prng } from '#base/prng.js';
-import { componentUsers } from '../../authentication/component-users.js';
-import type { Registry, Write } from '../../registry/registry.js';
+import { ownWrite } from '../../registry/own-write.js';
+import type { Registry } from '../../registry/registry.js';
 import { Allocator } from './allocator.js';
 import { type AddressRange, band, parseRange } from './range.js';
 
@@ -44,17 +44,6 @@ interface Pool {
 }
 
 type Outcome = 'taken' | 'had' | 'refused' | 'outside';
-
-const write: Write = {
-  user: componentUsers.apiServer,
-  dryRun: false,
-  subresource: '',
-  manager: 'kube-apiserver',
-  admission: 'done',
-  options: {},
-  warn() {},
-  annotate() {},
-};
 
 export class ClusterAddresses {
   readonly #options: ClusterAddressOptions;
@@ -161,7 +150,7 @@ export class ClusterAddresses {
     const store = this.#options.registry().of<IPAddress>(ipAddressResource);
     for (let attempt = 0; ; attempt++) {
       try {
-        await store.create(addressOfService(address, owner), write);
+        await store.create(addressOfService(address, owner), ownWrite);
         this.#freed.delete(address);
         return true;
       } catch (error) {
@@ -193,7 +182,7 @@ export class ClusterAddresses {
     const parent = noted && serviceOfAddress(noted);
     if (!noted || (owner && (!parent || keyOf(parent) !== keyOf(owner)))) return;
     const { uid } = noted.metadata;
-    await unlessMissing(store.delete(key, uid ? { preconditions: { uid } } : {}, write));
+    await unlessMissing(store.delete(key, uid ? { preconditions: { uid } } : {}, ownWrite));
   }
 
   #free(address: string): void {

@@ -2,9 +2,11 @@
 import type { Clock } from '#base/clock.js';
 import type { Registry } from '../../registry/registry.js';
 import { WebhookClient } from '../../webhook/client.js';
+import type { WebhookCredentials } from '../../webhook/credentials.js';
 import { clusterAddresses } from '../../webhook/services.js';
 import type { AdmissionPlugin } from '../admission.js';
 import { type Followed, followKind } from '../follow.js';
+import type { AdmissionChoice } from '../plugins.js';
 import { type MutatingDependencies, mutatingWebhooks } from './mutating.js';
 import { type WebhookConfiguration, WebhookSource } from './source.js';
 import { validatingWebhooks } from './validating.js';
@@ -17,17 +19,25 @@ export interface AdmissionWebhooks {
 }
 
 export function admissionWebhooks(
-  dependencies: Omit<MutatingDependencies, 'client'> & { registry: () => Registry; clock: Clock },
+  dependencies: Omit<MutatingDependencies, 'client'> & {
+    registry: () => Registry;
+    clock: Clock;
+    webhookCredentials?: AdmissionChoice['webhookCredentials'];
+  },
 ): AdmissionWebhooks {
-  const client = new WebhookClient({ clock: dependencies.clock, resolveService: clusterAddresses(dependencies) });
+  const { clock, webhookCredentials } = dependencies;
+  const resolveService = clusterAddresses(dependencies);
+  const all = (credentials: WebhookCredentials | undefined) => ({
+    ...dependencies,
+    client: new WebhookClient({ clock, resolveService, credentials }),
+  });
   const sources = {
     mutatingwebhookconfigurations: new WebhookSource(),
     validatingwebhookconfigurations: new WebhookSource(),
   };
-  const all = { ...dependencies, client };
   return {
-    mutating: mutatingWebhooks(sources.mutatingwebhookconfigurations, all),
-    validating: validatingWebhooks(sources.validatingwebhookconfigurations, all),
+    mutating: mutatingWebhooks(sources.mutatingwebhookconfigurations, all(webhookCredentials?.mutating)),
+    validating: validatingWebhooks(sources.validatingwebhookconfigurations, all(webhookCredentials?.validating)),
     async follow(followed) {
       const kinds = Object.entries(sources).map(([plural, source]) =>
         followKind<WebhookConfiguration>(followed, plural, {
