@@ -39,7 +39,7 @@ import { type Controller, runControllers } from '#controllers/runtime.js';
 import { addressOf, prefixLength, subnetOf } from '#network/cidr.js';
 import type { SchedulerConfiguration } from '#scheduler/configuration.js';
 import { SchedulerMetrics } from '#scheduler/metrics.js';
-import { Scheduler } from '#scheduler/scheduler.js';
+import { runScheduler } from '#scheduler/run.js';
 import type { Store } from '#storage/store.js';
 import type { ApiServerFiles } from './api-server/files.js';
 import type { KeyPair, Pki } from './pki.js';
@@ -237,6 +237,7 @@ export class ControlPlane {
   /** Starts controllers and scheduler. */
   startComponents(): void {
     const { clock, prng, log, pki, controllers: chosen = controllers, scheduler = true } = this.#options;
+    const { schedulerConfiguration: configuration } = this.#options;
     const { signal } = this.#stop;
     const client = this.client(componentUsers.controllerManager);
     const informers = new InformerFactory({ client, clock, prng, log });
@@ -259,13 +260,14 @@ export class ControlPlane {
     );
     if (!scheduler) return;
     const asScheduler = {
+      configuration,
       clock,
       prng,
       log: log.child({ component: 'scheduler' }),
       client: this.client(componentUsers.scheduler),
       metrics: new SchedulerMetrics(this.metrics.registry),
     };
-    this.#run('scheduler', new Scheduler(asScheduler).run(signal));
+    this.#run('scheduler', runScheduler(asScheduler, signal));
   }
 
   /** Stops components, then the server. The store is its owner's to close. */

@@ -18,6 +18,7 @@ import { resolveConfig } from './config.js';
 import { ControlPlane } from './control-plane.js';
 import { contextName } from './layout.js';
 import { identities, type KeyPair, openPki, type Pki } from './pki.js';
+import { type SchedulerSettings, schedulerConfigurationOf } from './scheduler-configuration.js';
 import { SimulatedNodes } from './simulated-nodes.js';
 
 export interface EphemeralClusterOptions {
@@ -28,7 +29,8 @@ export interface EphemeralClusterOptions {
   store: 'memory' | 'lmdb';
   /** Names of those that run. Default: all. */
   controllers?: readonly string[];
-  scheduler?: boolean;
+  /** Default: upstream's configuration. */
+  scheduler?: boolean | SchedulerSettings;
   /** Serve HTTPS on a free port of 127.0.0.1. */
   listen?: boolean;
   /** Of the API server, where they are not the defaults. */
@@ -54,7 +56,7 @@ export class EphemeralCluster {
 
   /**
    * Makes what takes real time, keys and files, and nothing that takes the clock's. Throws RangeError for an unknown
-   * controller.
+   * controller, and for a scheduler that cannot be configured so.
    */
   static async prepare(options: EphemeralClusterOptions): Promise<EphemeralCluster> {
     const chosen = options.controllers && controllersNamed(options.controllers);
@@ -98,7 +100,8 @@ export class EphemeralCluster {
       serviceCidr,
       advertiseAddress,
       controllers: chosen,
-      scheduler,
+      scheduler: scheduler !== false,
+      schedulerConfiguration: typeof scheduler === 'object' ? schedulerConfigurationOf(scheduler) : undefined,
     });
     this.nodes = new SimulatedNodes({
       ...shared,

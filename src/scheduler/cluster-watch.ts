@@ -33,6 +33,8 @@ export interface ClusterWatchOptions {
   isOurs(pod: Pod): boolean;
 }
 
+const alive = 'status.phase!=Succeeded,status.phase!=Failed';
+
 export class ClusterWatch {
   readonly cache: SchedulerCache;
   readonly nominations = new Nominations();
@@ -44,7 +46,6 @@ export class ClusterWatch {
     this.cache = new SchedulerCache({ namespaceLabels: (name) => this.#namespaceLabels(name) });
     this.volumes = new VolumeWatch(options);
     const { informers } = options;
-    const alive = 'status.phase!=Succeeded,status.phase!=Failed';
     informers.of(namespaces).onEvent({
       added: () => this.cache.index.namespaceChanged(),
       updated: ({ metadata }, old) => {
@@ -84,6 +85,11 @@ export class ClusterWatch {
       budgets: () => this.#options.informers.of(budgets).list(),
       volumes,
     };
+  }
+
+  isGone({ metadata: { namespace, name, uid } }: Pod): boolean {
+    const pod = this.#options.informers.of(pods, { fieldSelector: alive }).get(`${namespace}/${name}`);
+    return pod?.metadata.uid !== uid || pod?.metadata.deletionTimestamp !== undefined;
   }
 
   #podChanged(pod: Pod, old?: Pod): void {

@@ -2,11 +2,19 @@
 import type { Pod } from '#api/gen/core-v1.js';
 import type { Prng } from '#base/prng.js';
 import { explain, noNodes } from './diagnosis.js';
-import { type Feasible, findFeasible, type Prepared, prepare, type RejectedNode, reject } from './filtering.js';
-import type { Rejection, Snapshot } from './framework.js';
+import {
+  type Feasible,
+  findFeasible,
+  type Prepared,
+  prepare,
+  type RejectedNode,
+  reject,
+  stateOf,
+} from './filtering.js';
+import type { Rejection, Remedy, Snapshot } from './framework.js';
 import type { NodeInfo } from './node-info.js';
-import { type Preemption, preempt } from './preemption.js';
-import type { Profile } from './profile.js';
+import { type Preemption, type PreemptionContext, preempt } from './preemption.js';
+import { type Profile, preemptionName } from './profile.js';
 import { best } from './scoring.js';
 
 export interface CycleOptions {
@@ -27,6 +35,8 @@ export interface Failure {
   rejectedBy: ReadonlySet<string>;
   /** Pods to evict so that this one fits; or the pod's nomination, where it has one, is void. */
   preemption?: Preemption;
+  /** What else plugins do about it. */
+  effects: readonly NonNullable<Remedy['effect']>[];
 }
 
 const nodesAlwaysScored = 100;
@@ -35,14 +45,14 @@ export function schedulePod(pod: Pod, snapshot: Snapshot, options: CycleOptions)
   const { startIndex, profile, prng } = options;
   const { plugins, memos } = profile;
   const total = snapshot.nodes.length;
-  if (total === 0) return { failure: { message: noNodes, rejectedBy: new Set() }, evaluated: 0, nextIndex: 0 };
+  if (total === 0)
+    return { failure: { message: noNodes, rejectedBy: new Set(), effects: [] }, evaluated: 0, nextIndex: 0 };
   const prepared = prepare(pod, { snapshot, plugins, memos });
   if ('refused' in prepared) {
     const { plugins: refusing, reasons } = prepared.refused;
-    const after = profile.preempts ? preempt(undefined, { pod, snapshot, rejected: [], prng }) : {};
-    const message = explain({ total, refusal: reasons, after: after.message });
-    const failure = { message, rejectedBy: new Set(refusing), preemption: after.preemption };
-    return { failure, evaluated: 0, nextIndex: startIndex };
+    const { after, ...remedy } = remedyFor(undefined, { pod, snapshot, rejected: [], prng, profile });
+    const message = explain({ total, refusal: reasons, after });
+    return { failure: { message, rejectedBy: new Set(refusing), ...remedy }, evaluated: 0, nextIndex: startIndex };
   }
   const promised = promisedNode(prepared);
   if (promised) return { node: promised, evaluated: 1, nextIndex: startIndex };
@@ -70,16 +80,39 @@ function failureOf(
 ): Failure {
   const { pod, snapshot, only } = prepared;
   const { rejected } = found;
-  const after = profile.preempts ? preempt(prepared, { pod, snapshot, rejected, prng }) : {};
+  const { after, ...remedy } = remedyFor(prepared, { pod, snapshot, rejected, prng, profile });
   const message = explain({
     total: snapshot.nodes.length,
     rejections: rejectionsOf(rejected),
     others: only && `node(s) didn't satisfy plugin(s) [${only.plugins.join(' ')}]`,
-    after: after.message,
+    after,
   });
   const rejectedBy = new Set(only?.plugins);
   for (const { rejection } of rejected) rejectedBy.add(rejection.plugin);
-  return { message, rejectedBy, preemption: after.preemption };
+  return { message, rejectedBy, ...remedy };
+}
+
+/** PostFilter: all say what they can do, until victims are found. */
+function remedyFor(
+  prepared: Prepared | undefined,
+  { profile, ...context }: Omit<PreemptionContext, 'args'> & { profile: Profile },
+): Pick<Failure, 'preemption' | 'effects'> & { after?: string } {
+  const messages: string[] = [];
+  const effects: NonNullable<Remedy['effect']>[] = [];
+  let preemption: Preemption | undefined;
+  for (const one of profile.postFilters) {
+    if (one === preemptionName) {
+      const tried = preempt(prepared, { ...context, args: profile.preemption });
+      preemption = tried.preemption;
+      if (preemption && preemption !== 'hopeless') return { preemption, effects };
+      if (tried.message) messages.push(tried.message);
+    } else {
+      const { message, effect } = one.postFilter!({ ...context, state: stateOf(prepared, one.name) });
+      messages.push(message);
+      if (effect) effects.push(effect);
+    }
+  }
+  return { preemption, effects, after: messages.length > 0 ? messages.join(', ') : undefined };
 }
 
 function* rejectionsOf(rejected: readonly RejectedNode[]): Generator<Rejection> {

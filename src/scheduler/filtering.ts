@@ -60,6 +60,12 @@ export function prepare(
   return { pod, snapshot, local, filters: others < 0 ? [] : filters.slice(others), only, memo: memos?.of(pod) };
 }
 
+/** What a plugin's preFilter has found out. */
+export function stateOf(prepared: Prepared | undefined, name: string): unknown {
+  const one = ({ plugin }: Filter) => plugin.name === name;
+  return (prepared?.filters.find(one) ?? prepared?.local.find(one))?.state;
+}
+
 function noNodeFor(plugins: readonly string[]): string {
   const [first, ...others] = plugins;
   if (others.length === 0) return `node(s) didn't satisfy plugin ${first}`;

@@ -9,6 +9,7 @@ import type { NodeInfo } from './node-info.js';
 import type { PodIndex } from './pod-index.js';
 import type { VolumePlan } from './volume-match.js';
 import type { VolumeView } from './volumes.js';
+import type { WaitingPods } from './waiting-pods.js';
 
 /** The cluster as one decision sees it; nothing of it changes while the decision is made. */
 export interface Snapshot {
@@ -57,6 +58,8 @@ export interface PluginSpec<S = undefined> {
   /** Its filter reads nothing but what `node-memo.ts` tells pods apart by, and the node. */
   readsNodeAlone?: boolean;
   filter?: (context: { pod: Pod; state: S; snapshot: Snapshot }, node: NodeInfo) => Rejection | undefined;
+  /** Once no node takes the pod: what can be done about that. `state` is preFilter's, where it came to give one. */
+  postFilter?: (context: { pod: Pod; state: S | undefined; snapshot: Snapshot }) => Remedy;
   /** Once per pod, over the nodes that passed. 'skip' leaves the plugin's score out. */
   preScore?: (pod: Pod, feasible: readonly NodeInfo[], snapshot: Snapshot) => { state: unknown } | 'skip';
   /** Higher is better. Without `normalize`, from 0 to 100. */
@@ -65,9 +68,17 @@ export interface PluginSpec<S = undefined> {
   normalize?: 'up' | 'down' | ((scores: number[], state: unknown) => void);
   weight?: number;
   /** Once a node is chosen: what must be taken for the pod before the next pod is decided. Gives the way to undo it. */
-  reserve?: (context: { pod: Pod; snapshot: Snapshot }, node: NodeInfo, effects: Effects) => () => void;
+  reserve?: (context: { pod: Pod; snapshot: Snapshot }, node: NodeInfo, effects: Effects) => (() => void) | undefined;
+  /** Whether the pod may be bound now; otherwise it waits until it is allowed or rejected, or too long. */
+  permit?: (context: { pod: Pod; nodeName: string }, effects: Effects) => Permission;
+  /** Whether preBind has anything to do for the pod. Absent: it has. */
+  preBindPreFlight?: (pod: Pod) => boolean;
   /** What must be done, or waited for, before the pod is bound. Throws StatusError or SchedulerError when it fails. */
-  preBind?: (pod: Pod, effects: Effects) => Promise<void>;
+  preBind?: (context: { pod: Pod; nodeName: string }, effects: Effects) => Promise<void>;
+  /** Binds the pod; 'skip' leaves it to the next plugin. Throws StatusError or SchedulerError when it fails. */
+  bind?: (context: { pod: Pod; nodeName: string }, effects: Effects) => Promise<'bound' | 'skip'>;
+  /** Once the pod is bound; nothing comes of what it throws but a line in the log. */
+  postBind?: (context: { pod: Pod; nodeName: string }) => void;
   /** What may make a pod that this plugin rejected schedulable. */
   requeueOn?: readonly ClusterEvent[];
   /** QueueingHint: whether a change of that kind can help this very pod. Absent: it may. */
@@ -83,9 +94,29 @@ export interface Effects {
     assume(pod: Pod, decided: { plan: VolumePlan; nodeName: string }): void;
     forget(pod: Pod): void;
     /** Writes what was assumed, and waits until the claims are bound. */
-    bind(pod: Pod): Promise<void>;
+    bind(pod: Pod, options: { timeoutMs: number }): Promise<void>;
   };
+  pods: {
+    bind(pod: Pod, nodeName: string): Promise<void>;
+  };
+  /** Those that Permit made wait. */
+  waiting: WaitingPods;
 }
+
+/** What PostFilter found to do. */
+export interface Remedy {
+  /** What came of it, for the message about the pod. */
+  message: string;
+  /** Done once the attempt has ended; its change of the cluster is what brings the pod back. */
+  effect?: (effects: Effects) => Promise<void>;
+}
+
+/** What Permit says of a pod that has a node. */
+export type Permission =
+  | 'allow'
+  /** It waits so long at most, and is rejected then. */
+  | { waitMs: number }
+  | { rejected: string };
 
 /** Scheduling failed in a way that another attempt may mend; `cause` says how. */
 export class SchedulerError extends Error {

@@ -4,6 +4,7 @@
  * https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
  */
 import type { Pod } from '#api/gen/core-v1.js';
+import type { DefaultPreemptionArgs } from '#api/gen/kubescheduler-v1.js';
 import type { PodDisruptionBudget } from '#api/gen/policy-v1.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { below, type Prng } from '#base/prng.js';
@@ -18,9 +19,8 @@ export type Preemption =
   /** Nothing to evict helps, so that what the pod was promised is void. */
   | 'hopeless';
 
-/** Upstream's DefaultPreemptionArgs: at least so many nodes are tried, or this share of them. */
-const candidatesMin = 100;
-const candidatesPercent = 10;
+/** At least so many nodes are tried, or this share of them. */
+export type PreemptionArgs = Pick<DefaultPreemptionArgs, 'minCandidateNodesAbsolute' | 'minCandidateNodesPercentage'>;
 
 /** DynamicResources makes room first, by claims that nobody uses; what it says when there is none. */
 const noClaims = 'no new claims to deallocate';
@@ -32,6 +32,7 @@ export interface PreemptionContext {
   snapshot: Snapshot;
   rejected: readonly RejectedNode[];
   prng: Prng;
+  args: PreemptionArgs;
 }
 
 /** The message is of what stands in the way; there is none when there are victims. */
@@ -41,9 +42,9 @@ export function preempt(
 ): { preemption?: Preemption; message?: string } {
   const ineligible = whyIneligible(context);
   if (ineligible) return { message: `${noClaims}, preemption: ${ineligible}` };
-  const { snapshot, rejected, prng } = context;
+  const { snapshot, rejected, prng, args } = context;
   const promising = rejected.filter(({ rejection }) => !rejection.unresolvable).map(({ node }) => node);
-  const tried = prepared ? dryRun(prepared, { nodes: promising, prng }) : { candidates: [], failed: [] };
+  const tried = prepared ? dryRun(prepared, { nodes: promising, prng, args }) : { candidates: [], failed: [] };
   const chosen = bestCandidate(tried.candidates);
   if (chosen) return { preemption: { nodeName: chosen.node.name, victims: chosen.victims } };
   const total = snapshot.nodes.length;
@@ -73,13 +74,14 @@ function isBeingPreempted({ metadata, status }: Pod): boolean {
 /** Begins anywhere, so that not the same nodes suffer each time, and ends when there are candidates enough. */
 function dryRun(
   prepared: Prepared,
-  { nodes, prng }: { nodes: readonly NodeInfo[]; prng: Prng },
+  { nodes, prng, args }: { nodes: readonly NodeInfo[]; prng: Prng; args: PreemptionArgs },
 ): { candidates: Candidate[]; failed: Rejection[] } {
   const candidates: Candidate[] = [];
   const failed: Rejection[] = [];
   if (nodes.length === 0) return { candidates, failed };
   const budgets = prepared.snapshot.budgets();
-  const enough = Math.max(candidatesMin, Math.floor((nodes.length * candidatesPercent) / 100));
+  const { minCandidateNodesAbsolute: absolute = 100, minCandidateNodesPercentage: percentage = 10 } = args;
+  const enough = Math.max(absolute, Math.floor((nodes.length * percentage) / 100));
   const offset = below(prng, nodes.length);
   let harmless = 0;
   for (let index = 0; index < nodes.length && !(harmless > 0 && candidates.length >= enough); index++) {

@@ -8,7 +8,7 @@ import type { PodRequests, Resources } from './resources.js';
 
 export type ResourceScore = (wanted: PodRequests, node: NodeInfo) => number;
 
-const defaultResources = [
+export const defaultResources = [
   { name: 'cpu', weight: 1 },
   { name: 'memory', weight: 1 },
 ];
@@ -71,7 +71,7 @@ function average(scores: readonly Weighed[]): number {
   return weights === 0 ? 0 : sum / weights;
 }
 
-function amountsOn(
+export function amountsOn(
   { allocatable }: NodeInfo,
   { name, wanted, taken }: { name: string; wanted: Resources; taken: Resources },
 ): { total: number | undefined; used: number } {

@@ -1,7 +1,7 @@
 /** Gives each pod a node: takes waiting pods in turn, decides by `cycle.ts`, and binds through the API. */
 import { hostname } from 'node:os';
 import type { Pod } from '#api/gen/core-v1.js';
-import { isReason, StatusError } from '#apimachinery/errors.js';
+import { isReason } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
@@ -9,18 +9,19 @@ import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
 import { InformerFactory } from '#client/informer.js';
 import { SeriesRecorder } from '#client/series-recorder.js';
-import { TransportError } from '#client/transport.js';
+import { BindingCycle, type BindingFailure, type Placed } from './binding-cycle.js';
 import { ClusterWatch } from './cluster-watch.js';
 import { defaultConfiguration, type SchedulerConfiguration } from './configuration.js';
 import { type Failure, schedulePod } from './cycle.js';
 import { priorityOf } from './filtering.js';
-import { type Plugin, SchedulerError, type Snapshot } from './framework.js';
+import type { Effects, Snapshot } from './framework.js';
 import type { AttemptResult, SchedulerMetrics } from './metrics.js';
 import type { NodeInfo } from './node-info.js';
 import { PodWrites } from './pod-writes.js';
-import type { Profile } from './profile.js';
+import { type Profile, preemptionName } from './profile.js';
 import { type QueuedPod, SchedulingQueue } from './queue.js';
 import { usesClaims } from './volumes.js';
+import { WaitingPods } from './waiting-pods.js';
 
 export interface SchedulerOptions {
   client: Client;
@@ -32,12 +33,22 @@ export interface SchedulerOptions {
   configuration?: SchedulerConfiguration;
 }
 
+/** A pod on its way to a node. */
+interface Placement {
+  queued: QueuedPod;
+  placed: Placed;
+  undo: () => void;
+  startMs: number;
+}
+
 /** Writes under way; more pods wait, so that a slow API server is not buried. */
 const writesMax = 64;
 /** How long decisions may follow each other before other work of the process gets a turn. */
 const sliceMs = 5;
 
 export class Scheduler {
+  /** Those that plugins made wait at Permit, for who allows or rejects them. */
+  readonly waitingPods: WaitingPods;
   readonly #options: SchedulerOptions;
   readonly #profiles: ReadonlyMap<string, Profile>;
   readonly #queue: SchedulingQueue;
@@ -45,6 +56,8 @@ export class Scheduler {
   readonly #cluster: ClusterWatch;
   readonly #recorders: ReadonlyMap<string, SeriesRecorder>;
   readonly #pods: PodWrites;
+  readonly #effects: Effects;
+  readonly #binding: BindingCycle;
   readonly #writes = new Set<Promise<void>>();
   /** Pods that have a node and are not bound yet, since something must be done or waited for first. */
   readonly #placements = new Set<Promise<void>>();
@@ -58,6 +71,7 @@ export class Scheduler {
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     const pluginsFor = (pod: Pod) => this.#profileOf(pod).plugins;
     this.#queue = new SchedulingQueue({ clock, pluginsFor, initialBackoffMs, maxBackoffMs });
+    this.waitingPods = new WaitingPods(options);
     this.#informers = new InformerFactory(options);
     this.#recorders = new Map(
       profiles.map(({ schedulerName: controller }) => {
@@ -74,9 +88,18 @@ export class Scheduler {
         if (!old || changesScheduling(pod, old)) this.#queue.add(pod);
         else this.#queue.refresh(pod);
       },
-      onSettled: (uid) => this.#queue.remove(uid),
+      onSettled: (uid) => {
+        this.#queue.remove(uid);
+        this.waitingPods.reject(uid, { message: 'removed' });
+      },
       onChange: (change) => this.#queue.moveOn(change),
     });
+    this.#effects = {
+      volumes: this.#cluster.volumes,
+      pods: { bind: (pod, nodeName) => this.#pods.bind(pod, nodeName) },
+      waiting: this.waitingPods,
+    };
+    this.#binding = new BindingCycle({ effects: this.#effects, waiting: this.waitingPods, log: options.log });
     options.metrics?.watchQueue(() => this.queueSizes);
   }
 
@@ -87,7 +110,11 @@ export class Scheduler {
 
   /** Schedules until the signal aborts, then settles when writes under way have ended. */
   async run(signal: AbortSignal): Promise<void> {
-    signal.addEventListener('abort', () => this.#queue.close(), { once: true });
+    const stop = () => {
+      this.#queue.close();
+      for (const waiting of this.waitingPods.list()) waiting.reject('', 'context canceled');
+    };
+    signal.addEventListener('abort', stop, { once: true });
     this.#signal = signal;
     this.#informers.start(signal);
     await Promise.race([this.#informers.synced(), aborted(signal)]);
@@ -134,68 +161,38 @@ export class Scheduler {
     { snapshot, node, startMs }: { snapshot: Snapshot; node: NodeInfo; startMs: number },
   ): void {
     const { pod } = queued;
+    const profile = this.#profileOf(pod);
     this.#cluster.cache.place(pod, node.name);
-    const { plugins } = this.#profileOf(pod);
-    const undone = plugins.flatMap(({ reserve }) => reserve?.({ pod, snapshot }, node, this.#cluster) ?? []);
+    const undone = profile.reserving.flatMap(({ reserve }) => reserve!({ pod, snapshot }, node, this.#effects) ?? []);
     const undo = () => {
-      this.#count(pod, { result: 'error', startMs });
       for (const one of undone) one();
       this.#cluster.cache.remove(pod.metadata.uid!);
       // What counted as taken is free again.
       this.#queue.moveOn({ event: 'assigned pod removed', pod });
     };
-    const preparing = plugins.filter(({ preBind }) => preBind);
-    if (preparing.length === 0 || undone.length === 0)
-      this.#track(this.#bind(queued, { nodeName: node.name, undo, startMs }));
+    const placement = { queued, placed: { pod, nodeName: node.name, profile }, undo, startMs };
+    const preparing = this.#binding.prepare(placement.placed);
+    if (!preparing) this.#track(this.#bind(placement));
     else {
-      const placed = this.#prepare(queued, { preparing, undo }).then((isReady) => {
-        if (isReady) this.#track(this.#bind(queued, { nodeName: node.name, undo, startMs }));
+      // It may take long, and does not keep others waiting.
+      const prepared = preparing.then((failure) => {
+        if (failure) this.#abandon(placement, failure);
+        else this.#track(this.#bind(placement));
       });
-      track(this.#placements, placed);
+      track(this.#placements, prepared);
     }
   }
 
-  /** PreBind. It may take long, and does not keep others waiting. */
-  async #prepare(
-    queued: QueuedPod,
-    { preparing, undo }: { preparing: readonly Plugin[]; undo: () => void },
-  ): Promise<boolean> {
-    for (const { name, preBind } of preparing) {
-      try {
-        await preBind!(queued.pod, this.#cluster);
-      } catch (error) {
-        if (!(error instanceof SchedulerError || error instanceof StatusError || error instanceof TransportError))
-          throw error;
-        undo();
-        if (this.#signal.aborted) return false;
-        const { pod } = queued;
-        const message = `running PreBind plugin "${name}": ${error.message}`;
-        this.#recordFailure(pod, message);
-        this.#track(this.#unlessGone(pod, this.#pods.setUnschedulable(pod, { message, reason: 'SchedulerError' })));
-        this.#queue.putBack(queued, new Set());
-        return false;
-      }
-    }
-    return true;
-  }
-
-  async #bind(
-    queued: QueuedPod,
-    { nodeName, undo, startMs }: { nodeName: string; undo: () => void; startMs: number },
-  ): Promise<void> {
-    const { pod } = queued;
-    const { name, namespace } = pod.metadata;
-    try {
-      await this.#pods.bind(pod, nodeName);
-    } catch (error) {
-      undo();
-      // The informer will tell what became of a pod that is gone or was bound by another.
-      if (isReason(error, 'NotFound', 'Conflict')) return;
-      this.#options.log.warn('binding failed', { pod: `${namespace}/${name}`, node: nodeName, err: error });
-      this.#queue.putBack(queued, new Set());
+  async #bind(placement: Placement): Promise<void> {
+    const { placed, startMs } = placement;
+    const { pod, nodeName } = placed;
+    const failure = await this.#binding.bind(placed);
+    if (failure) {
+      this.#abandon(placement, failure);
       return;
     }
     this.#count(pod, { result: 'scheduled', startMs });
+    const { name, namespace } = pod.metadata;
     this.#recorderOf(pod).event(pod, {
       type: 'Normal',
       reason: 'Scheduled',
@@ -204,7 +201,22 @@ export class Scheduler {
     });
   }
 
-  #fail(queued: QueuedPod, { message, rejectedBy, preemption }: Failure): void {
+  /** The pod gives its node back. */
+  #abandon({ queued, undo, startMs }: Placement, failure: BindingFailure | 'gone'): void {
+    const { pod } = queued;
+    this.#count(pod, {
+      result: failure === 'gone' || failure.rejectedBy.size === 0 ? 'error' : 'unschedulable',
+      startMs,
+    });
+    undo();
+    if (failure === 'gone' || this.#signal.aborted || this.#cluster.isGone(pod)) return;
+    const { message, reason, rejectedBy } = failure;
+    this.#recordFailure(pod, message);
+    this.#track(this.#unlessGone(pod, this.#pods.setUnschedulable(pod, { message, reason })));
+    this.#queue.putBack(queued, rejectedBy);
+  }
+
+  #fail(queued: QueuedPod, { message, rejectedBy, preemption, effects }: Failure): void {
     const { pod } = queued;
     // Without a node nothing rejected the pod, and the next node is what it waits for.
     this.#queue.putBack(queued, rejectedBy.size > 0 ? rejectedBy : new Set(['NodeName']));
@@ -214,6 +226,7 @@ export class Scheduler {
     const write = this.#pods.setUnschedulable(pod, { message, reason: 'Unschedulable', nominatedNodeName });
     this.#track(this.#unlessGone(pod, write));
     if (preemption && preemption !== 'hopeless') this.#track(this.#makeRoom(pod, preemption));
+    for (const effect of effects) this.#track(this.#unlessGone(pod, effect(this.#effects)));
   }
 
   /** The pod is not tried again before all its victims have been told to go. */
@@ -234,7 +247,11 @@ export class Scheduler {
   }
 
   async #evict(victim: Pod, { pod, nodeName }: { pod: Pod; nodeName: string }): Promise<boolean> {
-    const done = await this.#unlessGone(victim, this.#pods.evict(victim, { schedulerName: pod.spec.schedulerName! }));
+    // One that is not bound yet need not go; it only gives its node back.
+    const rejected = this.waitingPods.reject(victim.metadata.uid!, { plugin: preemptionName, message: 'preempted' });
+    const done = rejected
+      ? 'done'
+      : await this.#unlessGone(victim, this.#pods.evict(victim, { schedulerName: pod.spec.schedulerName! }));
     if (done === 'done') {
       const note = `Preempted by pod ${pod.metadata.uid} on node ${nodeName}`;
       const what = { type: 'Normal', reason: 'Preempted', action: 'Preempting' } as const;

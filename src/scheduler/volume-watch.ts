@@ -29,8 +29,6 @@ export interface VolumeWatchOptions {
   onChange(change: ClusterChange): void;
 }
 
-/** Upstream's VolumeBindingArgs.bindTimeoutSeconds. */
-const bindTimeoutMs = 600_000;
 const boundByController = 'pv.kubernetes.io/bound-by-controller';
 
 interface Assumed {
@@ -109,7 +107,7 @@ export class VolumeWatch implements VolumeView {
     for (const claim of assumed.claims) this.#assumedClaims.delete(keyOf(claim));
   }
 
-  async bind(pod: Pod): Promise<void> {
+  async bind(pod: Pod, { timeoutMs }: { timeoutMs: number }): Promise<void> {
     const assumed = this.#assumed.get(pod.metadata.uid!);
     if (!assumed || assumed.volumes.length + assumed.claims.length === 0) return;
     const { client } = this.#options;
@@ -119,7 +117,7 @@ export class VolumeWatch implements VolumeView {
       ...assumed.volumes.map(({ spec }) => `${spec!.claimRef!.namespace}/${spec!.claimRef!.name}`),
       ...assumed.claims.map(keyOf),
     ];
-    await this.#until(() => this.#areBound(keys, assumed));
+    await this.#until(() => this.#areBound(keys, assumed), timeoutMs);
     this.forget(pod);
   }
 
@@ -136,7 +134,7 @@ export class VolumeWatch implements VolumeView {
     return keys.every((key) => isBound(informer.get(key)!));
   }
 
-  async #until(holds: () => boolean): Promise<void> {
+  async #until(holds: () => boolean, timeoutMs: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const end = (settle: () => void) => {
         timer.cancel();
@@ -152,7 +150,7 @@ export class VolumeWatch implements VolumeView {
         }
       };
       const fail = (why: string) => end(() => reject(new SchedulerError(`binding volumes: ${why}`)));
-      const timer = this.#options.clock.setTimer(bindTimeoutMs, () => fail('context deadline exceeded'));
+      const timer = this.#options.clock.setTimer(timeoutMs, () => fail('context deadline exceeded'));
       this.#waiting.add(look);
       look();
     });

@@ -6,6 +6,7 @@ import { SeededPrng } from '#base/prng.js';
 import { Client } from '#client/client.js';
 import type { ApiServerSettings } from '#cluster/api-server/settings.js';
 import { EphemeralCluster } from '#cluster/ephemeral-cluster.js';
+import type { SchedulerSettings } from '#cluster/scheduler-configuration.js';
 import type { SimulatedNode } from '#cluster/simulated-nodes.js';
 
 /** A simulated node. Its name defaults to `node-<n>`, counted from 0. */
@@ -24,8 +25,11 @@ export interface TestClusterOptions {
   nodes?: number | readonly TestNode[];
   /** Names of those that run, such as `deployment-controller`. Default: all. */
   controllers?: readonly string[];
-  /** Default: true. Without it, pods stay where they are put, and pending where they are not. */
-  scheduler?: boolean;
+  /**
+   * Default: true. Without it, pods stay where they are put, and pending where they are not. A configuration is
+   * upstream's KubeSchedulerConfiguration; its profiles enable plugins that are given here by their names.
+   */
+  scheduler?: boolean | SchedulerSettings;
   /** Also serve HTTPS on a free port of 127.0.0.1; `url` and `kubeconfig` lead there. Default: false. */
   listen?: boolean;
   /** `lmdb` is the store of real clusters, in a temporary directory; its commits take real time. Default: memory. */

@@ -14,6 +14,7 @@
  */
 export { type Clock, SystemClock, type Timer, VirtualClock } from '#base/clock.js';
 export type { Log, LogFields } from '#base/log.js';
+export type { SchedulerPlugin, SchedulerSettings } from '#cluster/scheduler-configuration.js';
 export {
   type LoggedError,
   startTestCluster,

@@ -1,37 +1,50 @@
 /** NodeAffinity: nodeSelector and required node affinity filter, preferred node affinity scores. */
 
 import { matchesNodeSelector, matchesTerm } from '#api/core/node-selector.js';
-import type { NodeSelectorTerm } from '#api/gen/core-v1.js';
-import { definePlugin } from '../framework.js';
+import type { NodeSelectorTerm, PreferredSchedulingTerm } from '#api/gen/core-v1.js';
+import type { NodeAffinityArgs } from '#api/gen/kubescheduler-v1.js';
+import { definePlugin, type PluginSpec } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
 
 export default definePlugin<Required>({
-  name: 'NodeAffinity',
-  readsNodeAlone: true,
-  weight: 2,
-  preFilter: ({ spec }) => {
-    const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-    if (!terms && !spec.nodeSelector) return 'skip';
-    return { state: { selector: spec.nodeSelector ?? {}, terms }, nodes: terms && namedNodes(terms) };
-  },
-  filter: ({ state }, node) =>
-    matchesRequired(state, node)
-      ? undefined
-      : { reasons: ["node(s) didn't match Pod's node affinity/selector"], unresolvable: true },
-  preScore: ({ spec }) => {
-    const preferred = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-    return preferred.length > 0 ? { state: preferred } : 'skip';
-  },
-  score: ({ state }, { node }) => {
-    let sum = 0;
-    for (const { weight, preference } of state as { weight: number; preference: NodeSelectorTerm }[]) {
-      if (matchesTerm(preference, node)) sum += weight;
-    }
-    return sum;
-  },
-  normalize: 'up',
-  requeueOn: ['node added', 'node labels', 'pod updated'],
+  ...withArgs({}),
+  configure: (args) => withArgs(args as NodeAffinityArgs),
 });
+
+/** What a profile adds holds for all its pods, beside what they ask for themselves. */
+function withArgs({ addedAffinity: added }: Pick<NodeAffinityArgs, 'addedAffinity'>): PluginSpec<Required> {
+  const enforced = added?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  const wished = added?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  return {
+    name: 'NodeAffinity',
+    readsNodeAlone: true,
+    weight: 2,
+    preFilter: ({ spec }) => {
+      const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+      if (!terms && !spec.nodeSelector && !enforced) return 'skip';
+      return { state: { selector: spec.nodeSelector ?? {}, terms }, nodes: terms && namedNodes(terms) };
+    },
+    filter: ({ state }, node) => {
+      if (enforced && !matchesNodeSelector(enforced, node.node))
+        return { reasons: ["node(s) didn't match scheduler-enforced node affinity"], unresolvable: true };
+      if (matchesRequired(state, node)) return undefined;
+      return { reasons: ["node(s) didn't match Pod's node affinity/selector"], unresolvable: true };
+    },
+    preScore: ({ spec }) => {
+      const preferred = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+      return preferred.length + wished.length > 0 ? { state: [...wished, ...preferred] } : 'skip';
+    },
+    score: ({ state }, { node }) => {
+      let sum = 0;
+      for (const { weight, preference } of state as PreferredSchedulingTerm[]) {
+        if (matchesTerm(preference, node)) sum += weight;
+      }
+      return sum;
+    },
+    normalize: 'up',
+    requeueOn: ['node added', 'node labels', 'pod updated'],
+  };
+}
 
 export interface Required {
   selector: Record<string, string>;

@@ -1,4 +1,6 @@
 /** NodeResourcesFit: what a pod requests must be free; by default, emptier nodes score higher. */
+import { isExtendedResource } from '#api/core/pod/resources.js';
+import type { Pod } from '#api/gen/core-v1.js';
 import type { NodeResourcesFitArgs } from '#api/gen/kubescheduler-v1.js';
 import { definePlugin, type PluginSpec } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
@@ -10,13 +12,14 @@ export default definePlugin<Resources>({
   configure: (args) => withArgs(args as NodeResourcesFitArgs),
 });
 
-function withArgs(args: Pick<NodeResourcesFitArgs, 'scoringStrategy'>): PluginSpec<Resources> {
+function withArgs(args: Omit<NodeResourcesFitArgs, 'apiVersion' | 'kind'>): PluginSpec<Resources> {
   const score = resourceScoreOf(args.scoringStrategy ?? { type: 'LeastAllocated' });
+  const wantedBy = (pod: Pod) => counted(podRequests(pod).requested, args);
   return {
     name: 'NodeResourcesFit',
     readsNodeAlone: true,
     weight: 1,
-    preFilter: (pod) => ({ state: podRequests(pod).requested }),
+    preFilter: (pod) => ({ state: wantedBy(pod) }),
     filter: ({ state: wanted }, node) => {
       if (fits(wanted, node)) return undefined;
       const { allocatable, requested, pods, podsMax } = node;
@@ -34,8 +37,24 @@ function withArgs(args: Pick<NodeResourcesFitArgs, 'scoringStrategy'>): PluginSp
     score: ({ state }, node) => score(state as PodRequests, node),
     requeueOn: ['node added', 'node allocatable', 'assigned pod removed', 'pod updated'],
     // Where it does not fit after the change, the change has not helped.
-    hint: (pod, { place }) => !place || fits(podRequests(pod).requested, place),
+    hint: (pod, { place }) => !place || fits(wantedBy(pod), place),
   };
+}
+
+/** Others see to what is ignored: a device plugin, or an extender. */
+function counted(
+  wanted: Resources,
+  {
+    ignoredResources = [],
+    ignoredResourceGroups = [],
+  }: Pick<NodeResourcesFitArgs, 'ignoredResources' | 'ignoredResourceGroups'>,
+): Resources {
+  if (ignoredResources.length + ignoredResourceGroups.length === 0 || wanted.scalars.size === 0) return wanted;
+  const isIgnored = (name: string) =>
+    isExtendedResource(name) &&
+    (ignoredResources.includes(name) || ignoredResourceGroups.includes(name.slice(0, name.indexOf('/'))));
+  const scalars = new Map([...wanted.scalars].filter(([name]) => !isIgnored(name)));
+  return { ...wanted, scalars };
 }
 
 function fits(wanted: Resources, { allocatable, requested, pods, podsMax }: NodeInfo): boolean {

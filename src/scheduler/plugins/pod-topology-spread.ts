@@ -7,8 +7,9 @@
 import { matchesNodeSelector } from '#api/core/node-selector.js';
 import { anyTolerates } from '#api/core/tolerations.js';
 import type { Pod, TopologySpreadConstraint } from '#api/gen/core-v1.js';
+import type { PodTopologySpreadArgs } from '#api/gen/kubescheduler-v1.js';
 import { type LabelSelector, labelSelectorFrom } from '#apimachinery/selectors.js';
-import { type Adjustment, definePlugin, type Snapshot } from '../framework.js';
+import { type Adjustment, definePlugin, type PluginSpec, type Snapshot } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
 import type { Tally } from '../tally.js';
 
@@ -42,83 +43,110 @@ interface SoftState {
 }
 
 const hostname = 'kubernetes.io/hostname';
-const defaults = [
-  { key: hostname, maxSkew: 3 },
-  { key: 'topology.kubernetes.io/zone', maxSkew: 5 },
+/** For pods without constraints, of a service or controller, where the profile does not list its own. */
+const systemConstraints: readonly TopologySpreadConstraint[] = [
+  { topologyKey: hostname, whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 3 },
+  { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 5 },
 ];
 
 export default definePlugin<HardConstraint[]>({
-  name: 'PodTopologySpread',
-  weight: 2,
-  preFilter: (pod, snapshot) => {
-    const constraints = constraintsOf(pod, 'DoNotSchedule');
-    if (constraints.length === 0) return 'skip';
-    return { state: constraints.map((constraint) => countHard(constraint, { pod, snapshot, all: constraints })) };
-  },
-  adjust: (state, change) => state.map((constraint) => adjusted(constraint, { ...change, all: state })),
-  filter: ({ state }, node) => {
-    for (const { key, maxSkew, counts, least, matchesSelf } of state) {
-      const domain = node.labels[key];
-      if (domain === undefined) {
-        return {
-          reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"],
-          unresolvable: true,
-        };
-      }
-      const skew = (counts.get(domain) ?? 0) + (matchesSelf ? 1 : 0) - least;
-      if (skew > maxSkew) return { reasons: ["node(s) didn't match pod topology spread constraints"] };
-    }
-    return undefined;
-  },
-  preScore: (pod, feasible, snapshot) => {
-    const explicit = constraintsOf(pod, 'ScheduleAnyway');
-    const constraints = pod.spec.topologySpreadConstraints?.length ? explicit : defaultConstraints(pod, snapshot);
-    if (constraints.length === 0) return 'skip';
-    // A node without the zone label must still score under the default constraints: most clusters have no zones.
-    const strict = explicit.length > 0;
-    return { state: countSoft(constraints, { pod, feasible, snapshot, strict }) };
-  },
-  score: ({ state }, node) => {
-    const { constraints, ignored } = state as SoftState;
-    if (ignored.has(node.name)) return 0;
-    let sum = 0;
-    for (const { key, counts, weight, maxSkew, like } of constraints) {
-      const domain = node.labels[key];
-      if (domain === undefined) continue;
-      const count = key === hostname ? like.on(node.name) : (counts.get(domain) ?? 0);
-      sum += count * weight + (maxSkew - 1);
-    }
-    return Math.round(sum);
-  },
-  normalize: (scores) => {
-    const max = Math.max(...scores);
-    const min = Math.min(...scores);
-    for (let index = 0; index < scores.length; index++) {
-      scores[index] = max === 0 ? 100 : Math.floor((100 * (max + min - scores[index]!)) / max);
-    }
-  },
-  requeueOn: [
-    'node added',
-    'node labels',
-    'node removed',
-    'node taints',
-    'assigned pod added',
-    'assigned pod removed',
-    'pod updated',
-  ],
+  ...withArgs({}),
+  configure: (args) => withArgs(args as PodTopologySpreadArgs),
 });
 
-function constraintsOf(pod: Pod, when: 'DoNotSchedule' | 'ScheduleAnyway'): Constraint[] {
-  return (pod.spec.topologySpreadConstraints ?? [])
-    .filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when)
-    .map((constraint) => ({
-      key: constraint.topologyKey,
-      maxSkew: constraint.maxSkew,
-      minDomains: constraint.minDomains ?? 1,
-      selector: selectorOf(constraint, pod),
-      nodeAffinityPolicy: constraint.nodeAffinityPolicy ?? 'Honor',
-      nodeTaintsPolicy: constraint.nodeTaintsPolicy ?? 'Ignore',
-    }));
+function withArgs({
+  defaultingType,
+  defaultConstraints,
+}: Omit<PodTopologySpreadArgs, 'apiVersion' | 'kind'>): PluginSpec<HardConstraint[]> {
+  const isListed = defaultingType === 'List';
+  const defaults = isListed ? (defaultConstraints ?? []) : systemConstraints;
+  return {
+    name: 'PodTopologySpread',
+    weight: 2,
+    preFilter: (pod, snapshot) => {
+      const constraints = constraintsOf(pod, { when: 'DoNotSchedule', defaults, snapshot });
+      if (constraints.length === 0) return 'skip';
+      return { state: constraints.map((constraint) => countHard(constraint, { pod, snapshot, all: constraints })) };
+    },
+    adjust: (state, change) => state.map((constraint) => adjusted(constraint, { ...change, all: state })),
+    filter: ({ state }, node) => {
+      for (const { key, maxSkew, counts, least, matchesSelf } of state) {
+        const domain = node.labels[key];
+        if (domain === undefined) {
+          return {
+            reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"],
+            unresolvable: true,
+          };
+        }
+        const skew = (counts.get(domain) ?? 0) + (matchesSelf ? 1 : 0) - least;
+        if (skew > maxSkew) return { reasons: ["node(s) didn't match pod topology spread constraints"] };
+      }
+      return undefined;
+    },
+    preScore: (pod, feasible, snapshot) => {
+      const constraints = constraintsOf(pod, { when: 'ScheduleAnyway', defaults, snapshot });
+      if (constraints.length === 0) return 'skip';
+      // A node without the zone label must still score under the system's constraints: most clusters have no zones.
+      const strict = isListed || hasConstraints(pod);
+      return { state: countSoft(constraints, { pod, feasible, snapshot, strict }) };
+    },
+    score: ({ state }, node) => {
+      const { constraints, ignored } = state as SoftState;
+      if (ignored.has(node.name)) return 0;
+      let sum = 0;
+      for (const { key, counts, weight, maxSkew, like } of constraints) {
+        const domain = node.labels[key];
+        if (domain === undefined) continue;
+        const count = key === hostname ? like.on(node.name) : (counts.get(domain) ?? 0);
+        sum += count * weight + (maxSkew - 1);
+      }
+      return Math.round(sum);
+    },
+    normalize: (scores) => {
+      const max = Math.max(...scores);
+      const min = Math.min(...scores);
+      for (let index = 0; index < scores.length; index++) {
+        scores[index] = max === 0 ? 100 : Math.floor((100 * (max + min - scores[index]!)) / max);
+      }
+    },
+    requeueOn: [
+      'node added',
+      'node labels',
+      'node removed',
+      'node taints',
+      'assigned pod added',
+      'assigned pod removed',
+      'pod updated',
+    ],
+  };
+}
+
+function hasConstraints({ spec }: Pod): boolean {
+  return (spec.topologySpreadConstraints?.length ?? 0) > 0;
+}
+
+/** Those of the pod, or else the defaults, about pods that its services and its controller select too. */
+function constraintsOf(
+  pod: Pod,
+  { when, defaults, snapshot }: { when: string; defaults: readonly TopologySpreadConstraint[]; snapshot: Snapshot },
+): Constraint[] {
+  const given = hasConstraints(pod) ? pod.spec.topologySpreadConstraints! : defaults;
+  const wanted = given.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when);
+  if (wanted.length === 0) return [];
+  if (hasConstraints(pod)) return wanted.map((constraint) => constraintFrom(constraint, selectorOf(constraint, pod)));
+  const selector = snapshot.defaultSelector(pod);
+  return selector && !selector.isEverything ? wanted.map((constraint) => constraintFrom(constraint, selector)) : [];
+}
+
+function constraintFrom(constraint: TopologySpreadConstraint, selector: LabelSelector): Constraint {
+  return {
+    key: constraint.topologyKey,
+    maxSkew: constraint.maxSkew,
+    minDomains: constraint.minDomains ?? 1,
+    selector,
+    nodeAffinityPolicy: constraint.nodeAffinityPolicy ?? 'Honor',
+    nodeTaintsPolicy: constraint.nodeTaintsPolicy ?? 'Ignore',
+  };
 }
 
 /** matchLabelKeys add the pod's own values of those labels. */
@@ -130,18 +158,6 @@ function selectorOf({ labelSelector, matchLabelKeys }: TopologySpreadConstraint,
     ...labelSelector,
     matchLabels: { ...labelSelector.matchLabels, ...Object.fromEntries(own) },
   });
-}
-
-function defaultConstraints(pod: Pod, snapshot: Snapshot): Constraint[] {
-  const selector = snapshot.defaultSelector(pod);
-  if (!selector || selector.isEverything) return [];
-  return defaults.map((one) => ({
-    ...one,
-    selector,
-    minDomains: 1,
-    nodeAffinityPolicy: 'Honor',
-    nodeTaintsPolicy: 'Ignore',
-  }));
 }
 
 function countHard(

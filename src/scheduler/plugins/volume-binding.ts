@@ -2,41 +2,51 @@
  * VolumeBinding: a pod goes where its volumes can be reached, or made; claims that wait for their first consumer are
  * bound for the node that was chosen. https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
  */
-import { definePlugin } from '../framework.js';
+import type { VolumeBindingArgs } from '#api/gen/kubescheduler-v1.js';
+import { definePlugin, type PluginSpec } from '../framework.js';
 import { planVolumes } from '../volume-match.js';
 import { concerns, type PodClaims, podClaims, usesClaims } from '../volumes.js';
 
 export default definePlugin<PodClaims>({
-  name: 'VolumeBinding',
-  preFilter: (pod, { volumes }) => {
-    if (!usesClaims(pod)) return 'skip';
-    const claims = podClaims(pod, volumes);
-    if (typeof claims === 'string') return { rejected: { reasons: [claims] } };
-    if (claims.immediate.length > 0)
-      return { rejected: { reasons: ['pod has unbound immediate PersistentVolumeClaims'] } };
-    return { state: claims };
-  },
-  filter: ({ state, snapshot }, { node }) => {
-    const plan = planVolumes(state, { view: snapshot.volumes, node });
-    return Array.isArray(plan) ? { reasons: plan, unresolvable: true } : undefined;
-  },
-  reserve: ({ pod, snapshot }, { node }, { volumes }) => {
-    const claims = podClaims(pod, snapshot.volumes);
-    const plan = typeof claims === 'string' ? [] : planVolumes(claims, { view: snapshot.volumes, node });
-    if (!('bindings' in plan)) return () => {};
-    volumes.assume(pod, { plan, nodeName: node.metadata.name! });
-    return () => volumes.forget(pod);
-  },
-  preBind: (pod, { volumes }) => volumes.bind(pod),
-  requeueOn: [
-    'claim changed',
-    'volume changed',
-    'storage class changed',
-    'storage driver changed',
-    'storage capacity changed',
-    'storage of node changed',
-    'node added',
-    'node labels',
-  ],
-  hint: concerns,
+  ...withArgs({}),
+  configure: (args) => withArgs(args as VolumeBindingArgs),
 });
+
+function withArgs({ bindTimeoutSeconds = 600 }: Pick<VolumeBindingArgs, 'bindTimeoutSeconds'>): PluginSpec<PodClaims> {
+  return {
+    name: 'VolumeBinding',
+    preFilter: (pod, { volumes }) => {
+      if (!usesClaims(pod)) return 'skip';
+      const claims = podClaims(pod, volumes);
+      if (typeof claims === 'string') return { rejected: { reasons: [claims] } };
+      if (claims.immediate.length > 0)
+        return { rejected: { reasons: ['pod has unbound immediate PersistentVolumeClaims'] } };
+      return { state: claims };
+    },
+    filter: ({ state, snapshot }, { node }) => {
+      const plan = planVolumes(state, { view: snapshot.volumes, node });
+      return Array.isArray(plan) ? { reasons: plan, unresolvable: true } : undefined;
+    },
+    reserve: ({ pod, snapshot }, { node }, { volumes }) => {
+      if (!usesClaims(pod)) return undefined;
+      const claims = podClaims(pod, snapshot.volumes);
+      const plan = typeof claims === 'string' ? [] : planVolumes(claims, { view: snapshot.volumes, node });
+      if (!('bindings' in plan)) return undefined;
+      volumes.assume(pod, { plan, nodeName: node.metadata.name! });
+      return () => volumes.forget(pod);
+    },
+    preBindPreFlight: usesClaims,
+    preBind: ({ pod }, { volumes }) => volumes.bind(pod, { timeoutMs: bindTimeoutSeconds * 1000 }),
+    requeueOn: [
+      'claim changed',
+      'volume changed',
+      'storage class changed',
+      'storage driver changed',
+      'storage capacity changed',
+      'storage of node changed',
+      'node added',
+      'node labels',
+    ],
+    hint: concerns,
+  };
+}

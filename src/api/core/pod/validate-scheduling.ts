@@ -1,6 +1,7 @@
 /** Rules of what a pod asks of its node: affinity, tolerations, spreading, gates. */
 import type {
   Affinity,
+  NodeAffinity,
   NodeSelector,
   NodeSelectorRequirement,
   NodeSelectorTerm,
@@ -28,18 +29,18 @@ const preferredTerms = 'preferredDuringSchedulingIgnoredDuringExecution';
 
 export function* checkAffinity(path: string, affinity: Affinity | undefined): FieldErrors {
   const { nodeAffinity, podAffinity, podAntiAffinity } = affinity ?? {};
-  if (nodeAffinity?.[requiredTerms])
-    yield* checkNodeSelector(`${path}.nodeAffinity.${requiredTerms}`, nodeAffinity[requiredTerms]);
-  for (const { path: at, value: term } of each(
-    `${path}.nodeAffinity.${preferredTerms}`,
-    nodeAffinity?.[preferredTerms],
-  )) {
+  if (nodeAffinity) yield* checkNodeAffinity(`${path}.nodeAffinity`, nodeAffinity);
+  if (podAffinity) yield* checkPodAffinity(`${path}.podAffinity`, podAffinity);
+  if (podAntiAffinity) yield* checkPodAffinity(`${path}.podAntiAffinity`, podAntiAffinity);
+}
+
+export function* checkNodeAffinity(path: string, affinity: NodeAffinity): FieldErrors {
+  if (affinity[requiredTerms]) yield* checkNodeSelector(`${path}.${requiredTerms}`, affinity[requiredTerms]);
+  for (const { path: at, value: term } of each(`${path}.${preferredTerms}`, affinity[preferredTerms])) {
     yield* checkWeight(at, term.weight);
     // Values that are no label values match nothing, which for a preference is no harm.
     yield* checkNodeSelectorTerm(`${at}.preference`, term.preference, { isPreference: true });
   }
-  if (podAffinity) yield* checkPodAffinity(`${path}.podAffinity`, podAffinity);
-  if (podAntiAffinity) yield* checkPodAffinity(`${path}.podAntiAffinity`, podAntiAffinity);
 }
 
 function* checkWeight(path: string, weight: number): FieldErrors {

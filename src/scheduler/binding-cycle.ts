@@ -1,0 +1,122 @@
+/** What follows once a pod has a node: Permit, PreBind, Bind and PostBind, and in which words it is told that one failed. */
+import type { Pod } from '#api/gen/core-v1.js';
+import { isReason, StatusError } from '#apimachinery/errors.js';
+import type { Log } from '#base/log.js';
+import { TransportError } from '#client/transport.js';
+import { explain } from './diagnosis.js';
+import { type Effects, SchedulerError } from './framework.js';
+import type { Profile } from './profile.js';
+import type { WaitingPods } from './waiting-pods.js';
+
+export interface Placed {
+  pod: Pod;
+  nodeName: string;
+  profile: Profile;
+}
+
+export interface BindingFailure {
+  /** As the pod's event and condition tell it. */
+  message: string;
+  /** Rejected, or an error that the next attempt may mend. */
+  reason: 'Unschedulable' | 'SchedulerError';
+  rejectedBy: ReadonlySet<string>;
+}
+
+export class BindingCycle {
+  readonly #effects: Effects;
+  readonly #waiting: WaitingPods;
+  readonly #log: Log;
+
+  constructor({ effects, waiting, log }: { effects: Effects; waiting: WaitingPods; log: Log }) {
+    this.#effects = effects;
+    this.#waiting = waiting;
+    this.#log = log;
+  }
+
+  /** undefined when there is nothing to do or to wait for before the pod is bound, as for most. */
+  prepare(placed: Placed): Promise<BindingFailure | undefined> | undefined {
+    const { pod, profile } = placed;
+    const permission = profile.permitting.length > 0 ? this.#permission(placed) : new Map<string, number>();
+    if (!(permission instanceof Map)) return Promise.resolve(permission);
+    const preparing = profile.preBinding.filter(({ preBindPreFlight: concerns }) => concerns?.(pod) ?? true);
+    if (permission.size === 0 && preparing.length === 0) return undefined;
+    return this.#prepare(placed, { waits: permission, preparing });
+  }
+
+  async #prepare(
+    { pod, nodeName }: Placed,
+    { waits, preparing }: { waits: ReadonlyMap<string, number>; preparing: Profile['preBinding'] },
+  ): Promise<BindingFailure | undefined> {
+    const dismissal = waits.size > 0 ? await this.#waiting.wait(pod, waits) : undefined;
+    if (dismissal) return rejection(dismissal.plugin, dismissal.message);
+    for (const { name, preBind } of preparing) {
+      const failure = await this.#attempt(`running PreBind plugin "${name}"`, () =>
+        preBind!({ pod, nodeName }, this.#effects),
+      );
+      if (failure) return failure;
+    }
+    return undefined;
+  }
+
+  /** How long the pod must wait, by plugin. */
+  #permission({ pod, nodeName, profile }: Placed): Map<string, number> | BindingFailure {
+    const waits = new Map<string, number>();
+    for (const { name, permit } of profile.permitting) {
+      const answer = permit!({ pod, nodeName }, this.#effects);
+      if (answer === 'allow') continue;
+      if ('rejected' in answer) return rejection(name, answer.rejected);
+      waits.set(name, answer.waitMs);
+    }
+    return waits;
+  }
+
+  /** 'gone': the informer will tell what became of a pod that is deleted, or was bound by another. */
+  async bind(placed: Placed): Promise<BindingFailure | 'gone' | undefined> {
+    const { pod, nodeName, profile } = placed;
+    for (const { name, bind } of profile.binding) {
+      let outcome: 'bound' | 'skip' | 'gone' | undefined;
+      const failure = await this.#attempt(`running Bind plugin "${name}"`, async () => {
+        try {
+          outcome = await bind!({ pod, nodeName }, this.#effects);
+        } catch (error) {
+          if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+          outcome = 'gone';
+        }
+      });
+      if (failure || outcome === 'gone') return failure ?? 'gone';
+      if (outcome === 'bound') {
+        if (profile.postBinding.length > 0) this.#tellBound(placed);
+        return undefined;
+      }
+    }
+    return { message: 'no plugin binds the pod', reason: 'SchedulerError', rejectedBy: new Set() };
+  }
+
+  #tellBound({ pod, nodeName, profile }: Placed): void {
+    for (const { name, postBind } of profile.postBinding) {
+      try {
+        postBind!({ pod, nodeName });
+      } catch (error) {
+        this.#log.error('a PostBind plugin failed', { plugin: name, err: error });
+      }
+    }
+  }
+
+  /** Bugs are thrown on. */
+  async #attempt(doing: string, work: () => Promise<void>): Promise<BindingFailure | undefined> {
+    try {
+      await work();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SchedulerError || error instanceof StatusError || error instanceof TransportError))
+        throw error;
+      return { message: `${doing}: ${error.message}`, reason: 'SchedulerError', rejectedBy: new Set() };
+    }
+  }
+}
+
+/** Told as of the one node that the pod had. */
+function rejection(plugin: string, message: string): BindingFailure {
+  const told = explain({ total: 1, rejections: [{ reasons: [message] }] });
+  return { message: told, reason: 'Unschedulable', rejectedBy: new Set([plugin]) };
+}

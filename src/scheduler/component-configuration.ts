@@ -1,0 +1,78 @@
+/** The part of a KubeSchedulerConfiguration that every component of Kubernetes has: who leads, and how it is reached. */
+import type { KubeSchedulerConfiguration, LeaderElectionConfiguration } from '#api/gen/kubescheduler-v1.js';
+import { parseDuration } from '#apimachinery/codec/time.js';
+import { type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
+
+/** How one of several schedulers is chosen. https://kubernetes.io/docs/concepts/architecture/leases/#leader-election */
+export interface Election {
+  name: string;
+  namespace: string;
+  leaseMs: number;
+  renewDeadlineMs: number;
+  retryMs: number;
+}
+
+function withDefaults(given: LeaderElectionConfiguration) {
+  return {
+    leaseDuration: given.leaseDuration || '15s',
+    renewDeadline: given.renewDeadline || '10s',
+    retryPeriod: given.retryPeriod || '2s',
+    resourceLock: given.resourceLock || 'leases',
+    resourceName: given.resourceName || 'kube-scheduler',
+    resourceNamespace: given.resourceNamespace || 'kube-system',
+  };
+}
+
+/** undefined where it is not asked for: the scheduler of a cluster in one process is alone. */
+export function electionOf({ leaderElection }: KubeSchedulerConfiguration): Election | undefined {
+  if (!leaderElection?.leaderElect) return undefined;
+  const { leaseDuration, renewDeadline, retryPeriod, resourceName, resourceNamespace } = withDefaults(leaderElection);
+  return {
+    name: resourceName,
+    namespace: resourceNamespace,
+    leaseMs: milliseconds(leaseDuration),
+    renewDeadlineMs: milliseconds(renewDeadline),
+    retryMs: milliseconds(retryPeriod),
+  };
+}
+
+function milliseconds(duration: string): number {
+  return Number(parseDuration(duration) / 1_000_000n);
+}
+
+export function* checkComponent(given: KubeSchedulerConfiguration): Generator<FieldError> {
+  yield* checkConnection(given);
+  if (given.leaderElection?.leaderElect) yield* checkElection('leaderElection', given.leaderElection);
+  for (const field of ['enableProfiling', 'enableContentionProfiling'] as const)
+    if (given[field]) yield forbiddenField(field, 'profiles are not served; leave it out, or set it to false');
+}
+
+/** Nothing of how it is reached can be chosen: the scheduler speaks to the API server of its own process. */
+function* checkConnection({ clientConnection = {} }: KubeSchedulerConfiguration): Generator<FieldError> {
+  const { burst = 0 } = clientConnection;
+  if (burst < 0) yield invalidValue('clientConnection.burst', burst, 'must be non-negative');
+  for (const [field, value] of Object.entries(clientConnection)) {
+    const why = 'the scheduler speaks to the API server of its own process, without limit';
+    if (value) yield forbiddenField(`clientConnection.${field}`, why);
+  }
+}
+
+/** Of one that renews late, the others must not have taken the Lease before it gives up (upstream's jitter). */
+const jitterFactor = 1.2;
+
+function* checkElection(path: string, given: LeaderElectionConfiguration): Generator<FieldError> {
+  const election = withDefaults(given);
+  for (const field of ['leaseDuration', 'renewDeadline', 'retryPeriod'] as const) {
+    if (milliseconds(election[field]) <= 0)
+      yield invalidValue(`${path}.${field}`, election[field], 'must be greater than zero');
+  }
+  const { leaseDuration, renewDeadline, retryPeriod, resourceLock } = election;
+  if (milliseconds(leaseDuration) <= milliseconds(renewDeadline))
+    yield invalidValue(`${path}.leaseDuration`, renewDeadline, 'must be greater than `RenewDeadline`');
+  if (milliseconds(renewDeadline) <= milliseconds(retryPeriod) * jitterFactor) {
+    const why = 'renewDeadline must be greater than retryPeriod*JitterFactor';
+    yield invalidValue(`${path}.renewDeadline`, renewDeadline, why);
+  }
+  if (resourceLock !== 'leases')
+    yield invalidValue(`${path}.resourceLock`, resourceLock, 'resourceLock value must be "leases"');
+}
