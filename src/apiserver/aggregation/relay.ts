@@ -10,7 +10,7 @@ import type { UserInfo } from '../authentication/authenticator.js';
 import { type Answer, type Call, PlainError } from '../call.js';
 import type { RequestInfo } from '../request-info.js';
 import { authority } from '../subresources/streaming/backend.js';
-import { answerHeaders, isHandedOn } from '../subresources/streaming/reverse-proxy.js';
+import { answerHeaders, framing, isHandedOn } from '../subresources/streaming/reverse-proxy.js';
 import { tunnel } from '../subresources/streaming/tunnel.js';
 import { type RemoteApi, remoteUserHeaders } from './remote-api.js';
 
@@ -87,7 +87,7 @@ function unavailable(cause?: unknown): PlainError {
 }
 
 function forwardedHeaders({ headers, source }: Call): OutgoingHttpHeaders {
-  const kept: OutgoingHttpHeaders = {};
+  const kept: OutgoingHttpHeaders = framing(headers);
   for (const [name, value] of Object.entries(headers)) if (value !== undefined && isHandedOn(name)) kept[name] = value;
   const through = headers['x-forwarded-for'];
   kept['x-forwarded-for'] = through ? `${through}, ${source}` : source;

@@ -67,6 +67,17 @@ export function isHandedOn(name: string): boolean {
   return !hopHeaders.has(name) && !isWithheld(name) && !name.startsWith(':');
 }
 
+/**
+ * How the backend is told that there is a body whose length nobody said. Node does so by itself for methods that mostly
+ * have one, but a DELETE with options would arrive as two requests.
+ */
+export function framing(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  if (headers['content-length'] !== undefined) return {};
+  const method = headers[':method'];
+  const mayHaveBody = headers['transfer-encoding'] ?? (method && method !== 'GET' && method !== 'HEAD');
+  return mayHaveBody ? { 'transfer-encoding': 'chunked' } : {};
+}
+
 function forwardHeaders({ headers, info }: ConnectCall): Record<string, string | string[]> {
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
@@ -74,7 +85,7 @@ function forwardHeaders({ headers, info }: ConnectCall): Record<string, string |
   }
   const host = headers['host'] ?? headers[':authority'];
   if (host) kept['x-forwarded-host'] = host;
-  return { ...kept, 'x-forwarded-uri': info.path, 'x-forwarded-proto': 'https' };
+  return { ...kept, ...framing(headers), 'x-forwarded-uri': info.path, 'x-forwarded-proto': 'https' };
 }
 
 export function answerHeaders(headers: IncomingHttpHeaders): Record<string, string> {
