@@ -4,7 +4,7 @@
  */
 
 import type { AnyResource } from '#api/resource.js';
-import { internalError, isReason, StatusError } from '#apimachinery/errors.js';
+import { internalError, isReason, StatusError, unauthorized } from '#apimachinery/errors.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
@@ -26,6 +26,7 @@ import { methodNotAllowed } from './handlers/subresource.js';
 import { servesProtobuf } from './http/protobuf.js';
 import { shownObject } from './http/respond.js';
 import { checkShown, isPretty, type Media, negotiate } from './media.js';
+import type { AuthenticationResult } from './metrics/access-metrics.js';
 import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { ObjectRegistry } from './registry/store.js';
 import { isLongRunning, parseRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.js';
@@ -202,11 +203,19 @@ export class Pipeline {
   }
 
   async #authenticate(call: Call, progress: Progress): Promise<UserInfo> {
+    const { clock, metrics, authenticator } = this.#options;
+    const startMs = metrics && clock.monotonic();
+    const took = () => (startMs === undefined ? 0 : (clock.monotonic() - startMs) / 1000);
+    // Credentials that do not hold are an error; none at all, where nobody comes in without them, a failure.
+    let result: AuthenticationResult = 'error';
     try {
-      const found = await this.#options.authenticator.authenticate(call.credentials);
-      if (!found) throw new StatusError({ reason: 'Unauthorized', message: 'Unauthorized' });
+      const found = await authenticator.authenticate(call.credentials);
+      result = found ? 'success' : 'failure';
+      metrics?.access.authenticated(result, { seconds: took(), user: found?.user.name });
+      if (!found) throw unauthorized();
       return found.user;
     } catch (error) {
+      if (result === 'error') metrics?.access.authenticated(result, { seconds: took() });
       if (isReason(error, 'Unauthorized')) await this.#record(call, progress, undefined);
       throw error;
     }
@@ -214,8 +223,12 @@ export class Pipeline {
 
   async #authorize(info: RequestInfo, user: UserInfo, record: AuditRecord | undefined): Promise<void> {
     const attributes = attributesOf(info, user);
-    const decided = this.#options.authorizer.authorize(attributes);
-    const { decision, reason, error } = decided instanceof Promise ? await decided : decided;
+    const { clock, metrics, authorizer } = this.#options;
+    const startMs = metrics && clock.monotonic();
+    const authorizing = authorizer.authorize(attributes);
+    const decided = authorizing instanceof Promise ? await authorizing : authorizing;
+    if (startMs !== undefined) metrics!.access.authorized(decided, (clock.monotonic() - startMs) / 1000);
+    const { decision, reason, error } = decided;
     if (error && decision !== 'allow') {
       record?.annotate('authorization.k8s.io/reason', 'internal error');
       throw internalError(error.message, { cause: error });
@@ -272,6 +285,7 @@ export class Pipeline {
     if (resource.deprecation) {
       warn(resource.deprecation);
       annotate('k8s.io/deprecated', 'true');
+      this.#options.metrics?.deprecated(info);
     }
     const subject = { call, info, user, resource, store, registry, schemas, handler };
     const answering = route({ ...subject, clock, prng, warn, annotate, record });

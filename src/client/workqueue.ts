@@ -26,6 +26,8 @@ export interface WorkQueueMetrics {
   waited?(queue: string, ms: number): void;
   worked?(queue: string, ms: number): void;
   retried?(queue: string): void;
+  /** A queue that may be asked from now on how long work on each of its keys has been going on. */
+  opened?(queue: string, workingMs: () => number[]): void;
   /** The queue was full and a key was refused. */
   refused?(queue: string): void;
 }
@@ -55,6 +57,8 @@ export class WorkQueue {
       keysMax: 250_000,
       ...options,
     };
+    const { metrics, name, clock } = options;
+    metrics?.opened?.(name, () => [...this.#working.values()].map((beganMs) => clock.monotonic() - beganMs));
   }
 
   /** Keys waiting, without delayed ones and those being worked on. */

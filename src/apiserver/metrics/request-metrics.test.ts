@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import endpoints from '#api/core/endpoints.js';
 import { MetricRegistry } from '#base/metrics.js';
 import { startTestServer } from '../test-server.js';
 import { RequestMetrics } from './request-metrics.js';
@@ -56,5 +57,32 @@ test('a watch is counted while it lasts', async () => {
     stop.abort();
   }
   expect(running()).toBe('0');
+  await close();
+});
+
+test('what is decided of requests is counted, by result, and what they ask for that will go', async () => {
+  const registry = new MetricRegistry();
+  const metrics = new RequestMetrics(registry);
+  const { client, close } = startTestServer({ metrics, definitions: [endpoints] });
+  await client.of(endpoints).list();
+  metrics.access.authenticated('success', { seconds: 0.0015, user: 'jane@example.com' });
+  metrics.access.authenticated('success', { seconds: 0.1, user: 'system:node:a' });
+  metrics.access.authenticated('failure', { seconds: 0 });
+  metrics.access.authorized({ decision: 'no opinion', reason: '' }, 0);
+  metrics.access.authorized({ decision: 'deny', reason: '', error: new Error('x') }, 0);
+  const text = registry.expose();
+  const wanted = [
+    'apiserver_requested_deprecated_apis{group="",removed_release="",resource="endpoints",subresource="",version="v1"} 1',
+    'authenticated_user_requests{username="email_id"} 1',
+    'authenticated_user_requests{username="other"} 1',
+    'authentication_attempts{result="failure"} 1',
+    'authentication_attempts{result="success"} 2',
+    'authentication_duration_seconds_bucket{result="success",le="0.001"} 0',
+    'authentication_duration_seconds_bucket{result="success",le="0.002"} 1',
+    'authorization_attempts_total{result="allowed"} 1',
+    'authorization_attempts_total{result="error"} 1',
+    'authorization_attempts_total{result="no-opinion"} 1',
+  ];
+  expect(text.split('\n').filter((line) => wanted.includes(line))).toEqual(wanted);
   await close();
 });

@@ -5,6 +5,7 @@
  */
 import type { Counter, Distribution, Gauge, Histogram, MetricRegistry, Value } from '#base/metrics.js';
 import type { RequestInfo } from '../request-info.js';
+import { AccessMetrics } from './access-metrics.js';
 
 const durationBounds = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
@@ -42,6 +43,8 @@ export class RequestMetrics {
   readonly #indicator: Histogram;
   readonly #longRunning: Gauge;
   readonly #terminations: Counter;
+  readonly #deprecated: Gauge;
+  readonly access: AccessMetrics;
 
   constructor(registry: MetricRegistry) {
     const labels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'];
@@ -72,6 +75,12 @@ export class RequestMetrics {
       help: '[ALPHA] Requests that the server refused in its own defence.',
       labels: [...requestLabels, 'code'],
     });
+    this.#deprecated = registry.gauge({
+      name: 'apiserver_requested_deprecated_apis',
+      help: '[STABLE] Deprecated APIs that somebody asked for, and the release that is without them.',
+      labels: ['group', 'version', 'resource', 'subresource', 'removed_release'],
+    });
+    this.access = new AccessMetrics(registry);
   }
 
   /** `isApply`: the patch is a server-side apply. */
@@ -83,6 +92,12 @@ export class RequestMetrics {
     count.value++;
     series.duration.observe(seconds);
     series.indicator.observe(seconds);
+  }
+
+  /** What it asks for will not be there for ever. Of none of ours is it said since when. */
+  deprecated({ resource }: RequestInfo): void {
+    if (resource)
+      this.#deprecated.with(resource.group, resource.version, resource.resource, resource.subresource, '').set(1);
   }
 
   /** Gives what to call when it has ended. */

@@ -1,0 +1,51 @@
+/** Who was let in and what was allowed, under upstream's names: counts and times by result. */
+import type { Counter, Histogram, MetricRegistry } from '#base/metrics.js';
+import type { Decision } from '../authorization/authorizer.js';
+
+/** From a millisecond on, each twice the one before. */
+const bounds = Array.from({ length: 15 }, (_, step) => 0.001 * 2 ** step);
+const labels = ['result'];
+
+const results: Record<Decision['decision'], string> = { allow: 'allowed', deny: 'denied', 'no opinion': 'no-opinion' };
+
+/** Told apart by name; of others there may be any number. */
+const knownUsers = new Set(['admin', 'client', 'kube_proxy', 'kubelet', 'system:serviceaccount:kube-system:default']);
+
+export type AuthenticationResult = 'success' | 'failure' | 'error';
+
+export class AccessMetrics {
+  readonly #users: Counter;
+  readonly #authentications: { count: Counter; seconds: Histogram };
+  readonly #authorizations: { count: Counter; seconds: Histogram };
+
+  constructor(registry: MetricRegistry) {
+    const counter = (name: string, help: string, names = labels) => registry.counter({ name, help, labels: names });
+    const histogram = (name: string, help: string) => registry.histogram({ name, help, labels, bounds });
+    this.#users = counter('authenticated_user_requests', '[ALPHA] Requests by who made them.', ['username']);
+    this.#authentications = {
+      count: counter('authentication_attempts', '[ALPHA] Requests by whether it was found out who made them.'),
+      seconds: histogram('authentication_duration_seconds', '[ALPHA] Time to find out who makes a request.'),
+    };
+    this.#authorizations = {
+      count: counter('authorization_attempts_total', '[ALPHA] Requests by what was decided of them.'),
+      seconds: histogram('authorization_duration_seconds', '[ALPHA] Time to decide whether a request is allowed.'),
+    };
+  }
+
+  authenticated(result: AuthenticationResult, { seconds, user }: { seconds: number; user?: string }): void {
+    this.#authentications.count.with(result).add();
+    this.#authentications.seconds.with(result).observe(seconds);
+    if (user !== undefined) this.#users.with(shownUser(user)).add();
+  }
+
+  authorized({ decision, error }: Decision, seconds: number): void {
+    const result = error && decision !== 'allow' ? 'error' : results[decision];
+    this.#authorizations.count.with(result).add();
+    this.#authorizations.seconds.with(result).observe(seconds);
+  }
+}
+
+function shownUser(name: string): string {
+  if (knownUsers.has(name)) return name;
+  return name.includes('@') ? 'email_id' : 'other';
+}
