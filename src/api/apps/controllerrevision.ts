@@ -1,6 +1,6 @@
 /** ControllerRevision: a past state of a controller's template, which never changes. */
 import type { ControllerRevision } from '#api/gen/apps-v1.js';
-import { type FieldError, required } from '#apimachinery/field-error.js';
+import { required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { controllerOf, parseApiVersion } from '#apimachinery/object.js';
 import { checkNonNegative } from '../meta/check.js';
@@ -13,10 +13,12 @@ export default defineResource<ControllerRevision>({
   kind: 'ControllerRevision',
   namespaced: true,
   storageVersionHash: '85nkx63pcBU=',
-  validate: ({ data, revision }): FieldError[] => [
-    ...(data === undefined || data === null ? [required('data', 'data is mandatory')] : []),
-    ...checkNonNegative('revision', revision),
-  ],
+  validate: ({ revision }) => [...checkNonNegative('revision', revision)],
+  validateCreate: ({ data }) => {
+    if (data === undefined || data === null) return [required('data', 'data is mandatory')];
+    const isObject = typeof data === 'object' && !Array.isArray(data);
+    return isObject ? [] : [required('data', 'data must be a valid JSON object')];
+  },
   validateUpdate: (revision, old) => validateImmutable('data', { value: revision.data, old: old.data }),
   columns: [
     nameColumn,

@@ -28,7 +28,7 @@ test('its defaults are upstream’s', () => {
   expect(spec).toMatchObject({
     replicas: 1,
     podManagementPolicy: 'OrderedReady',
-    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0, maxUnavailable: 1 } },
+    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
     revisionHistoryLimit: 10,
     persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
   });
@@ -68,12 +68,9 @@ describe('is refused', () => {
       ],
     ],
     [
-      'for a partition below zero and no pod down at a time',
-      { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: -1, maxUnavailable: '0%' } } },
-      [
-        'spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0',
-        'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: "0%": cannot be 0',
-      ],
+      'for a partition below zero',
+      { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: -1 } } },
+      ['spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or equal to 0'],
     ],
     [
       'for claims kept in a way that does not exist',

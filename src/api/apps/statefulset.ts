@@ -1,5 +1,5 @@
 /** StatefulSet: pods that each keep a name, and volumes of their own. */
-import type { RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetSpec } from '#api/gen/apps-v1.js';
+import type { StatefulSet, StatefulSetSpec } from '#api/gen/apps-v1.js';
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
 import { forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { labelProblems } from '#apimachinery/names.js';
@@ -8,7 +8,6 @@ import { checkClaimSpec, claimWarnings, defaultClaim } from '../core/claim-spec.
 import { defaultPodTemplate } from '../core/pod/defaults.js';
 import { checkLabel, checkNonNegative, checkOptionalEnum, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, templateColumns } from '../meta/columns.js';
-import { checkIntOrPercent, checkNotOver100Percent, isZeroIntOrPercent } from '../meta/int-or-percent.js';
 import { defineResource } from '../resource.js';
 import { goFields, invalidStrategy } from './strategy.js';
 import { checkCollisions, checkCounts, checkParts, checkSelectedTemplate, warnOfTemplate } from './template.js';
@@ -57,7 +56,8 @@ function setDefaults(statefulSet: StatefulSet): void {
   const { type, rollingUpdate } = spec.updateStrategy;
   if (type === 'RollingUpdate' && rollingUpdate) {
     rollingUpdate.partition ??= 0;
-    rollingUpdate.maxUnavailable ??= 1;
+    // Of MaxUnavailableStatefulSet, a feature that is off since 1.35 broke the order of parallel pods with it.
+    delete rollingUpdate.maxUnavailable;
   }
   spec.persistentVolumeClaimRetentionPolicy ??= {};
   spec.persistentVolumeClaimRetentionPolicy.whenDeleted ||= 'Retain';
@@ -82,12 +82,12 @@ function* checkSpec(spec: StatefulSetSpec): FieldErrors {
   const { whenDeleted, whenScaled } = spec.persistentVolumeClaimRetentionPolicy ?? {};
   yield* checkOptionalEnum('spec.persistentVolumeClaimRetentionPolicy.whenDeleted', whenDeleted, retentions);
   yield* checkOptionalEnum('spec.persistentVolumeClaimRetentionPolicy.whenScaled', whenScaled, retentions);
+  for (const { path, value: claim } of each('spec.volumeClaimTemplates', spec.volumeClaimTemplates))
+    yield* checkClaimSpec(`${path}.spec`, claim.spec ?? {});
   yield* checkNonNegative('spec.replicas', spec.replicas);
   yield* checkNonNegative('spec.minReadySeconds', spec.minReadySeconds);
   yield* checkNonNegative('spec.ordinals.start', ordinals?.start);
   if (serviceName) yield* checkLabel('spec.serviceName', serviceName);
-  for (const { path, value: claim } of each('spec.volumeClaimTemplates', spec.volumeClaimTemplates))
-    yield* checkClaimSpec(`${path}.spec`, claim.spec ?? {});
   const mountable = { selector: spec.selector, template: withClaims(template, spec) };
   yield* checkSelectedTemplate('spec', mountable, { emptyFor: 'statefulset', owner: 'StatefulSet', invalid: '' });
 }
@@ -96,13 +96,13 @@ const retentions = ['Retain', 'Delete'];
 
 /** The template with a volume for each claim: its containers mount them, and each pod will have them. */
 function withClaims(template: PodTemplateSpec | undefined, { volumeClaimTemplates }: StatefulSetSpec): PodTemplateSpec {
-  const { spec = { containers: [] } } = template ?? {};
-  const volumes = spec.volumes ?? [];
-  const taken = new Set(volumes.map(({ name }) => name));
-  const names = (volumeClaimTemplates ?? []).map(({ metadata }) => metadata?.name ?? '');
-  const added = [...new Set(names)].filter((name) => labelProblems(name).length === 0 && !taken.has(name));
-  const claims = added.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
-  return { ...template, spec: { ...spec, volumes: [...volumes, ...claims] } };
+  // The controller gives each pod its own host name, and the set's service as its domain.
+  const { hostname: _, subdomain: __, ...spec } = template?.spec ?? { containers: [] };
+  const names = [...new Set((volumeClaimTemplates ?? []).map(({ metadata }) => metadata?.name ?? ''))];
+  if (names.length === 0) return { ...template, spec };
+  const claims = names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  const others = (spec.volumes ?? []).filter(({ name }) => !names.includes(name));
+  return { ...template, spec: { ...spec, volumes: [...claims, ...others] } };
 }
 
 function* checkStrategy(path: string, strategy: NonNullable<StatefulSetSpec['updateStrategy']>): FieldErrors {
@@ -113,16 +113,7 @@ function* checkStrategy(path: string, strategy: NonNullable<StatefulSetSpec['upd
     if (rollingUpdate)
       yield invalidValue(at, goFields(rollingUpdate), "only allowed for updateStrategy 'RollingUpdate'");
   } else if (type !== 'RollingUpdate') yield invalidStrategy(path, strategy, "must be 'RollingUpdate' or 'OnDelete'");
-  else if (rollingUpdate) yield* checkRollingUpdate(at, rollingUpdate);
-}
-
-function* checkRollingUpdate(path: string, strategy: RollingUpdateStatefulSetStrategy): FieldErrors {
-  const { partition, maxUnavailable } = strategy;
-  yield* checkNonNegative(`${path}.partition`, partition);
-  if (maxUnavailable === undefined) return;
-  yield* checkIntOrPercent(`${path}.maxUnavailable`, maxUnavailable);
-  if (isZeroIntOrPercent(maxUnavailable)) yield invalidValue(`${path}.maxUnavailable`, maxUnavailable, 'cannot be 0');
-  yield* checkNotOver100Percent(`${path}.maxUnavailable`, maxUnavailable);
+  else yield* checkNonNegative(`${at}.partition`, rollingUpdate?.partition);
 }
 
 const mutable = [

@@ -7,6 +7,9 @@ import { checkLabel, checkOptionalEnum, checkReference, checkSubdomain, type Fie
 import { byteWarnings } from './pod/byte-warnings.js';
 import { roundResources, roundUpToMilli } from './pod/defaults.js';
 
+/** Upstream shows the path of `dataSource` here, as an object with no field that is seen. */
+const pathShown = {};
+
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 
 export function* checkClaimSpec(path: string, spec: PersistentVolumeClaimSpec): FieldErrors {
@@ -21,9 +24,9 @@ export function* checkClaimSpec(path: string, spec: PersistentVolumeClaimSpec): 
   if (dataSourceRef) yield* checkDataSource(`${path}.dataSourceRef`, dataSourceRef);
   if (dataSourceRef?.namespace) yield* checkLabel(`${path}.dataSourceRef.namespace`, dataSourceRef.namespace);
   if (dataSource && dataSourceRef?.namespace)
-    yield invalidValue(path, `${path}.dataSource`, 'may not be specified when dataSourceRef.namespace is specified');
+    yield invalidValue(path, pathShown, 'may not be specified when dataSourceRef.namespace is specified');
   else if (dataSource && dataSourceRef && !isSameSource(dataSource, dataSourceRef))
-    yield invalidValue(path, `${path}.dataSource`, 'must match dataSourceRef');
+    yield invalidValue(path, pathShown, 'must match dataSourceRef');
   yield* checkReference(`${path}.volumeAttributesClassName`, spec.volumeAttributesClassName);
 }
 

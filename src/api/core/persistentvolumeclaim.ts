@@ -81,14 +81,16 @@ function isClaimOrSnapshot(source: Pick<TypedObjectReference, 'apiGroup' | 'kind
 
 function* checkUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): FieldErrors {
   const [spec, before] = [claim.spec ?? {}, old.spec ?? {}];
-  const allowed = { ...before, volumeAttributesClassName: spec.volumeAttributesClassName };
+  const allowed = { ...before };
   // The volume is set once, by whoever binds.
   if (!before.volumeName) setOrDelete(allowed, 'volumeName', spec.volumeName);
   yield* checkClassUpdate(claim, old);
   if (mayTakeClass(claim, old)) setOrDelete(allowed, 'storageClassName', spec.storageClassName);
   const { storage } = spec.resources?.requests ?? {};
-  if (claim.status?.phase === 'Bound' && storage !== undefined)
+  const isBound = claim.status?.phase === 'Bound';
+  if (isBound && storage !== undefined)
     allowed.resources = { ...before.resources, requests: { ...before.resources?.requests, storage } };
+  if (isBound) setOrDelete(allowed, 'volumeAttributesClassName', spec.volumeAttributesClassName);
   if (!equal(spec, allowed)) {
     const why =
       'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
@@ -96,11 +98,12 @@ function* checkUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim):
   }
   yield* checkShrinking(claim, old);
   yield* validateImmutable('volumeMode', { value: spec.volumeMode, old: before.volumeMode });
-  const [attributes, attributesBefore] = [spec.volumeAttributesClassName, before.volumeAttributesClassName];
-  if (attributesBefore === undefined || attributes === attributesBefore) return;
-  const at = 'spec.volumeAttributesClassName';
-  if (attributes === undefined) yield forbiddenField(at, 'update from non-nil value to nil is forbidden');
-  else if (attributes === '') yield forbiddenField(at, 'update from non-nil value to an empty string is forbidden');
+  const attributes = spec.volumeAttributesClassName;
+  if (attributes || attributes === before.volumeAttributesClassName) return;
+  if (old.status?.currentVolumeAttributesClassName === undefined) return;
+  const to = attributes === undefined ? 'nil' : 'empty string';
+  const why = `update to ${to} is forbidden when status.currentVolumeAttributesClassName is not nil`;
+  yield forbiddenField('spec.volumeAttributesClassName', why);
 }
 
 function setOrDelete<T extends object, K extends keyof T>(target: T, key: K, value: T[K] | undefined): void {
@@ -152,7 +155,7 @@ function* checkStatus({ spec, status = {} }: PersistentVolumeClaim): FieldErrors
   if (!spec?.accessModes?.length) yield required('Spec.accessModes');
   for (const [name, amount] of Object.entries(status.capacity ?? {}))
     yield* checkAmount(`status.capacity[${name}]`, amount);
-  const statusPath = 'status.allocatedResourceStatus';
+  const statusPath = 'status.allocatedResourceStatuses';
   for (const [name, state] of Object.entries(status.allocatedResourceStatuses ?? {})) {
     yield* checkName(statusPath, name);
     if (!resizeStatuses.includes(state)) yield notSupported(statusPath, name, resizeStatuses);

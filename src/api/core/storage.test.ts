@@ -77,7 +77,7 @@ describe('a PersistentVolumeClaim', () => {
       { dataSource: { kind: 'PersistentVolumeClaim', name: 'a' }, dataSourceRef: { kind: 'Odd', name: 'b' } },
       [
         'spec.dataSourceRef: Invalid value: "Odd": must be \'PersistentVolumeClaim\' when referencing the default apiGroup',
-        'spec: Invalid value: "spec.dataSource": must match dataSourceRef',
+        'spec: Invalid value: {}: must match dataSourceRef',
       ],
     ],
   ])('%s is refused', (_, spec, messages) => {
@@ -127,8 +127,11 @@ describe('a PersistentVolumeClaim', () => {
         'volumeMode: Invalid value: "Block": field is immutable',
       ]);
       expect(update(bound({ volumeAttributesClassName: 'gold' }), bound())).toEqual([]);
-      expect(update(bound(), bound({ volumeAttributesClassName: 'gold' }))).toEqual([
-        'spec.volumeAttributesClassName: Forbidden: update from non-nil value to nil is forbidden',
+      expect(update(bound(), bound({ volumeAttributesClassName: 'gold' }))).toEqual([]);
+      const settled = bound({ volumeAttributesClassName: 'gold' });
+      settled.status!.currentVolumeAttributesClassName = 'gold';
+      expect(update(bound(), settled)).toEqual([
+        'spec.volumeAttributesClassName: Forbidden: update to nil is forbidden when status.currentVolumeAttributesClassName is not nil',
       ]);
     });
   });
@@ -141,7 +144,7 @@ describe('a PersistentVolumeClaim', () => {
     };
     expect(texts(claims.validateStatusUpdate!(of({}, status), of({})))).toEqual([
       'status.capacity[storage]: Invalid value: -1: must be a valid resource quantity',
-      'status.allocatedResourceStatus: Unsupported value: "storage": supported values: "ControllerResizeFailed", "ControllerResizeInProgress", "NodeResizeFailed", "NodeResizeInProgress", "NodeResizePending"',
+      'status.allocatedResourceStatuses: Unsupported value: "storage": supported values: "ControllerResizeFailed", "ControllerResizeInProgress", "NodeResizeFailed", "NodeResizeInProgress", "NodeResizePending"',
       'status.allocatedResources: Unsupported value: "cpu": supported values: "storage"',
     ]);
   });

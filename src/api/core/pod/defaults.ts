@@ -15,6 +15,7 @@ import type {
 import { Quantity } from '#apimachinery/quantity.js';
 import { defaultPullPolicy } from './image.js';
 import { aggregateRequest, isPodLevelResource } from './resources.js';
+import { dropUnservedFields } from './unserved.js';
 import { defaultVolume } from './volume-defaults.js';
 
 export function defaultPod(pod: Pod): void {
@@ -37,6 +38,7 @@ export function defaultPodTemplate(template: PodTemplateSpec): void {
 }
 
 export function defaultPodSpec(spec: PodSpec): void {
+  dropUnservedFields(spec);
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};

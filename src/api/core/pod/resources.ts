@@ -38,15 +38,16 @@ export function isSidecar({ restartPolicy }: Pick<Container, 'restartPolicy'>): 
 }
 
 /**
- * The containers' requests of one resource, together: containers run side by side, init containers one by one before
- * them, sidecars beside whatever comes after. Undefined when none asks.
+ * The containers' requests (or limits) of one resource, together: containers run side by side, init containers one by
+ * one before them, sidecars beside whatever comes after. Undefined when none asks.
  */
 export function aggregateRequest(
   name: string,
   spec: Pick<PodSpec, 'containers' | 'initContainers'>,
+  list: 'requests' | 'limits' = 'requests',
 ): string | undefined {
   const requestOf = (container: Container) => {
-    const request = container.resources?.requests?.[name];
+    const request = container.resources?.[list]?.[name];
     return request === undefined ? undefined : Quantity.parse(request);
   };
   let running: Quantity | undefined;

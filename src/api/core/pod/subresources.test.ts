@@ -105,12 +105,27 @@ describe('through /resize', () => {
     expect(pod.spec.resources?.requests?.['cpu']).toBe('3');
     expect(validate(pod, whole('2'))).toEqual([]);
     expect(texts(validate(whole(), whole('2')))).toEqual([
-      'spec.resources.requests: Forbidden: resource requests cannot be removed',
+      'spec.resources: Forbidden: pod-level resources cannot be removed',
     ]);
   });
 
   test('containers do not come and go', () => {
     const pod = podOf((one) => one.spec.containers.push({ name: 'more', image: 'nginx' }));
+    prepare(pod, podOf());
+    expect(texts(validate(pod, podOf()))).toEqual([
+      'spec.containers: Forbidden: containers may not be added or removed on resize',
+    ]);
+    const renamed = podOf((one) => (one.spec.containers[0]!.name = 'other'));
+    prepare(renamed, podOf());
+    expect(texts(validate(renamed, podOf()))).toEqual([
+      'spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize',
+    ]);
+  });
+
+  test('what restarts on a resize stays', () => {
+    const pod = podOf((one) => {
+      one.spec.containers[0]!.resizePolicy = [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }];
+    });
     prepare(pod, podOf());
     expect(texts(validate(pod, podOf()))).toEqual(['spec: Forbidden: only cpu and memory resources are mutable']);
   });

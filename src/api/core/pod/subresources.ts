@@ -1,9 +1,9 @@
 /** Rules of the pod's subresources that change its spec: each lets one thing through and keeps the rest. */
-import type { Binding, Container, Pod, ResourceRequirements } from '#api/gen/core-v1.js';
+import type { Binding, Container, Pod, PodSpec, ResourceRequirements } from '#api/gen/core-v1.js';
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { equal } from '#base/json.js';
-import type { FieldErrors } from '../../meta/check.js';
+import { each, type FieldErrors } from '../../meta/check.js';
 import { describeChanges } from '../../meta/diff.js';
 import { isSidecar, qosClassOf } from './resources.js';
 import { mirrorAnnotation, validatePod } from './validate.js';
@@ -48,32 +48,34 @@ const containerLists = ['containers', 'initContainers'] as const;
 export const resizeRules = {
   /** Keeps all but the pod's resources, and those and the resize policies of containers while these are the same ones. */
   prepare(pod: Pod, old: Pod): void {
-    const isSame = containerLists.every((list) =>
-      equal(
-        (pod.spec[list] ?? []).map(({ name }) => name),
-        (old.spec[list] ?? []).map(({ name }) => name),
-      ),
-    );
-    // Otherwise validation tells the author, where keeping the old list would silently drop what he asked.
-    if (!isSame) return;
-    const resized = (list: (typeof containerLists)[number]) =>
-      old.spec[list]?.map((container, index) => {
-        const { resources, resizePolicy } = pod.spec[list]![index]!;
-        return { ...container, resources, resizePolicy };
-      });
-    const containers = resized('containers') ?? [];
-    const initContainers = resized('initContainers');
+    // Otherwise validation tells the author, where keeping the old lists would silently drop what he asked.
+    if (containerLists.some((list) => pod.spec[list]?.length !== old.spec[list]?.length)) return;
+    const containers = resized(pod.spec.containers, old.spec.containers) ?? [];
+    const initContainers = resized(pod.spec.initContainers, old.spec.initContainers);
     const { resources: _, ...kept } = old.spec;
     const { resources } = pod.spec;
     pod.spec = { ...kept, containers, ...(initContainers && { initContainers }), ...(resources && { resources }) };
     pod.status = old.status;
+    const { labels, annotations } = old.metadata;
+    Object.assign(pod.metadata, { labels, annotations });
   },
   validate(pod: Pod, old: Pod): FieldError[] {
     const why = whyNotResizable(old);
     if (why) return [forbiddenField('[]', why)];
-    return [...validatePod(pod), ...checkFixedAnnotations(pod, old), ...checkResize(pod, old)];
+    return [...validatePod(pod), ...checkResize(pod, old)];
   },
 };
+
+const onlyCpuAndMemory = 'only cpu and memory resources are mutable';
+
+/** Containers in another order, or of other names, are left as they are for validation to refuse. */
+function resized(now: Container[] | undefined, old: Container[] | undefined): Container[] | undefined {
+  if (!now?.length || !old || now.some(({ name }, index) => name !== old[index]?.name)) return now;
+  return old.map((container, index) => {
+    const { resources, resizePolicy } = now[index]!;
+    return { ...container, resources, resizePolicy };
+  });
+}
 
 function whyNotResizable({ metadata, spec }: Pod): string | undefined {
   if (metadata.annotations?.[mirrorAnnotation] !== undefined) return 'static pods cannot be resized';
@@ -81,51 +83,76 @@ function whyNotResizable({ metadata, spec }: Pod): string | undefined {
 }
 
 function* checkResize(pod: Pod, old: Pod): FieldErrors {
-  for (const list of containerLists) {
-    if ((pod.spec[list] ?? []).length === (old.spec[list] ?? []).length) continue;
-    yield forbiddenField('spec', 'only cpu and memory resources are mutable');
-    return;
-  }
   const before = old.status?.qosClass ?? qosClassOf(old.spec);
   if (before !== qosClassOf(pod.spec))
     yield invalidValue('spec', pod.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing');
   const running = old.status?.containerStatuses?.find(({ state }) => state?.running);
   if (running && !running.resources) yield forbiddenField('spec', 'Pod running on node without support for resize');
-  const [whole, wholeBefore] = [pod.spec.resources ?? {}, old.spec.resources ?? {}];
-  yield* checkKept('spec.resources', whole, wholeBefore);
-  if (!equal(withoutCpuAndMemory(whole), withoutCpuAndMemory(wholeBefore)))
-    yield forbiddenField('spec', 'only cpu and memory resources are mutable');
-  for (const list of containerLists) {
-    for (const [index, container] of (pod.spec[list] ?? []).entries())
-      yield* checkResizedContainer(`spec.${list}[${index}].resources`, container, {
-        before: old.spec[list]![index]!,
-        isInit: list === 'initContainers',
-      });
-  }
+  yield* checkPodLevel(pod.spec.resources, old.spec.resources);
+  const unlike = [...checkSameContainers(pod.spec, old.spec)];
+  yield* unlike;
+  if (unlike.length > 0) return;
+  for (const list of ['initContainers', 'containers'] as const)
+    for (const { path, value } of each(`spec.${list}`, old.spec[list])) {
+      const now = pod.spec[list]!.find(({ name }) => name === value.name)!;
+      yield* checkKept(`${path}.resources`, { now: now.resources, old: value.resources }, 'resource');
+    }
+  for (const [index, container] of pod.spec.containers.entries())
+    if (!isSameButResources(container, old.spec.containers[index]!)) yield forbiddenField('spec', onlyCpuAndMemory);
+  for (const { path, value } of each('spec.initContainers', pod.spec.initContainers))
+    yield* checkInitContainer(path, value, old.spec.initContainers!.find(({ name }) => name === value.name)!);
 }
 
-function* checkResizedContainer(
-  path: string,
-  container: Container,
-  { before, isInit }: { before: Container; isInit: boolean },
-): FieldErrors {
-  if (isInit && !isSidecar(container)) {
-    if (!equal(container, before))
-      yield forbiddenField('spec', 'resources for non-sidecar init containers are immutable');
+function* checkPodLevel(now: ResourceRequirements | undefined, old: ResourceRequirements | undefined): FieldErrors {
+  const isSet = (one: typeof now) => Object.keys({ ...one?.requests, ...one?.limits }).length > 0;
+  if (!isSet(now) && !isSet(old)) return;
+  if (old && !now) {
+    yield forbiddenField('spec.resources', 'pod-level resources cannot be removed');
     return;
   }
-  const { resources: now = {} } = container;
-  const { resources: then = {} } = before;
-  yield* checkKept(path, now, then);
-  const rest = { ...container, resources: withoutCpuAndMemory(now), resizePolicy: before.resizePolicy };
-  if (!equal(rest, { ...before, resources: withoutCpuAndMemory(then) }))
-    yield forbiddenField('spec', `only cpu and memory resources${isInit ? ' for sidecar containers' : ''} are mutable`);
+  if (old) yield* checkKept('spec.resources', { now, old }, 'pod-level resource');
+  if (!equal(withoutCpuAndMemory(now ?? {}), withoutCpuAndMemory(old ?? {})))
+    yield forbiddenField('spec', `${onlyCpuAndMemory} at pod-level`);
 }
 
-function* checkKept(path: string, now: ResourceRequirements, then: ResourceRequirements): FieldErrors {
+function* checkSameContainers(spec: PodSpec, old: PodSpec): FieldErrors {
+  for (const list of containerLists) {
+    const now = spec[list] ?? [];
+    const before = old[list] ?? [];
+    if (now.length !== before.length)
+      yield forbiddenField(`spec.${list}`, `${list} may not be added or removed on resize`);
+    else
+      for (const { path, value } of each(`spec.${list}`, before))
+        if (!path.endsWith(`[${now.findIndex(({ name }) => name === value.name)}]`))
+          yield forbiddenField(`${path}.name`, `${list} may not be renamed or reordered on resize`);
+  }
+}
+
+function* checkInitContainer(path: string, container: Container, before: Container): FieldErrors {
+  if (!isSameButResources(container, before))
+    yield forbiddenField(path, 'only cpu and memory resources for init or sidecar containers are mutable');
+  if (isSidecar(container) || equal(container, before)) return;
+  for (const { restartPolicy } of container.resizePolicy ?? [])
+    if (restartPolicy === 'RestartContainer')
+      yield forbiddenField(
+        path,
+        'non-sidecar init containers with a resize policy of RestartContainer cannot be resized',
+      );
+}
+
+function isSameButResources(container: Container, before: Container): boolean {
+  const strip = (one: Container) => ({ ...one, resources: withoutCpuAndMemory(one.resources ?? {}) });
+  return equal(strip(container), strip(before));
+}
+
+function* checkKept(
+  path: string,
+  { now = {}, old = {} }: Partial<Record<'now' | 'old', ResourceRequirements>>,
+  subject: 'resource' | 'pod-level resource',
+): FieldErrors {
   for (const list of ['requests', 'limits'] as const) {
-    const isRemoved = Object.keys(then[list] ?? {}).some((name) => now[list]?.[name] === undefined);
-    if (isRemoved) yield forbiddenField(`${path}.${list}`, `resource ${list} cannot be removed`);
+    const isRemoved = Object.keys(old[list] ?? {}).some((name) => now[list]?.[name] === undefined);
+    if (isRemoved) yield forbiddenField(`${path}.${list}`, `${subject} ${list} cannot be removed`);
   }
 }
 

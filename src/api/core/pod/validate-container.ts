@@ -4,13 +4,21 @@ import {
   duplicate,
   forbiddenField,
   invalidValue,
-  notSupported,
   required,
   tooMany,
   valueNotFound,
 } from '#apimachinery/field-error.js';
 import { portNameProblems } from '#apimachinery/names.js';
-import { check, checkEnum, checkLabel, checkPort, each, type FieldErrors, forbidSet } from '../../meta/check.js';
+import {
+  check,
+  checkEnum,
+  checkLabel,
+  checkOptionalEnum,
+  checkPort,
+  each,
+  type FieldErrors,
+  forbidSet,
+} from '../../meta/check.js';
 import { pullPolicies } from './image.js';
 import { isSidecar } from './resources.js';
 import { checkEnv, checkEnvFrom } from './validate-env.js';
@@ -64,7 +72,8 @@ export function* checkInitContainers(path: string, spec: PodSpec, context: Conta
   const names = new Set((spec.containers ?? []).map(({ name }) => name));
   for (const { path: at, value: container } of each(path, spec.initContainers)) {
     yield* checkContainer(at, container, context);
-    yield* checkRestartPolicy(at, container);
+    if (container.restartPolicy === undefined) yield* requireRestartPolicy(at, container);
+    else yield* checkRestartPolicy(at, container);
     if (names.has(container.name)) yield duplicate(`${at}.name`, container.name);
     else if (container.name) names.add(container.name);
     // They run one by one, so their ports need not differ from each other's.
@@ -79,8 +88,16 @@ export function* checkInitContainers(path: string, spec: PodSpec, context: Conta
         { lifecycle, livenessProbe, readinessProbe, startupProbe },
         { why: 'may not be set for init containers without restartPolicy=Always' },
       );
+      yield* forbidRestartOnResize(`${at}.resizePolicy`, container);
     }
   }
+}
+
+/** What runs once to its end would have to begin anew. */
+function* forbidRestartOnResize(path: string, { resizePolicy }: Container): FieldErrors {
+  const why = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+  for (const { path: at, value } of each(path, resizePolicy))
+    if (value.restartPolicy === 'RestartContainer') yield invalidValue(`${at}.restartPolicy`, value.restartPolicy, why);
 }
 
 export function* checkEphemeralContainers(path: string, spec: PodSpec, context: ContainerContext): FieldErrors {
@@ -174,24 +191,30 @@ const restartRulesMax = 20;
 const exitCodesMax = 255;
 
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#individual-container-restart-policy-and-rules */
-function* checkRestartPolicy(path: string, { restartPolicy, restartPolicyRules: rules = [] }: Container): FieldErrors {
-  if (restartPolicy !== undefined && !containerRestartPolicies.includes(restartPolicy))
-    yield notSupported(`${path}.restartPolicy`, restartPolicy, containerRestartPolicies);
-  if (rules.length === 0) return;
+function* checkRestartPolicy(path: string, container: Container): FieldErrors {
+  const { restartPolicy, restartPolicyRules: rules = [] } = container;
+  yield* requireRestartPolicy(path, container);
+  yield* checkOptionalEnum(`${path}.restartPolicy`, restartPolicy, containerRestartPolicies);
   const at = `${path}.restartPolicyRules`;
-  if (restartPolicy === undefined)
-    yield required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
   if (rules.length > restartRulesMax) yield tooMany(at, rules.length, restartRulesMax);
   for (const { path: ruleAt, value: rule } of each(at, rules)) {
-    yield* checkEnum(`${ruleAt}.action`, rule.action, ['Restart']);
+    yield* checkOptionalEnum(`${ruleAt}.action`, rule.action ?? '', ['Restart', 'RestartAllContainers']);
     if (!rule.exitCodes) {
       yield required(`${ruleAt}.exitCodes`, 'must be specified');
       continue;
     }
-    const { operator, values = [] } = rule.exitCodes;
-    yield* checkEnum(`${ruleAt}.exitCodes.operator`, operator, ['In', 'NotIn']);
+    const { operator = '', values = [] } = rule.exitCodes;
+    yield* checkOptionalEnum(`${ruleAt}.exitCodes.operator`, operator, ['In', 'NotIn']);
     if (values.length > exitCodesMax) yield tooMany(`${ruleAt}.exitCodes.values`, values.length, exitCodesMax);
   }
+}
+
+function* requireRestartPolicy(
+  path: string,
+  { restartPolicy, restartPolicyRules }: Pick<Container, 'restartPolicy' | 'restartPolicyRules'>,
+): FieldErrors {
+  if (restartPolicy === undefined && restartPolicyRules?.length)
+    yield required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
 }
 
 function* checkResizePolicies(
@@ -207,7 +230,7 @@ function* checkResizePolicies(
     yield* checkEnum(path, resourceName, ['cpu', 'memory']);
     yield* checkEnum(path, restartPolicy, ['NotRequired', 'RestartContainer']);
     if (podRestartPolicy === 'Never' && restartPolicy !== 'NotRequired')
-      yield invalidValue(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'");
+      yield invalidValue(path, restartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
   }
 }
 

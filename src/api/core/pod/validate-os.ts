@@ -4,10 +4,9 @@ import { forbiddenField, invalidValue, notSupported, required } from '#apimachin
 import { each, type FieldErrors } from '../../meta/check.js';
 
 export function* checkOs(path: string, spec: PodSpec): FieldErrors {
-  yield* checkHostProcess(path, spec);
   if (!spec.os) return;
   const { name } = spec.os;
-  if (!name) yield required(`${path}.os.name`, 'cannot be empty');
+  if (!name) yield required(`${path}.os.name`);
   else if (name === 'linux') yield* forbidWindowsOptions(path, spec);
   else if (name === 'windows') yield* forbidLinuxOptions(path, spec);
   else yield notSupported(`${path}.os`, name, ['linux', 'windows']);
@@ -71,7 +70,7 @@ function* forbidLinuxOptions(path: string, spec: PodSpec): FieldErrors {
 }
 
 /** HostProcess containers of Windows: all of a pod's containers or none, and on the host's network. */
-function* checkHostProcess(path: string, spec: PodSpec): FieldErrors {
+export function* checkHostProcess(path: string, spec: PodSpec): FieldErrors {
   const ofPod = spec.securityContext?.windowsOptions?.hostProcess;
   const containers = [...allContainers(path, spec)];
   let count = 0;

@@ -187,19 +187,28 @@ function unknownClaim(path: string, name: string, known: readonly string[]): Fie
 export function* checkPodResources(path: string, spec: PodSpec, claims: Claims): FieldErrors {
   const { resources } = spec;
   if (!resources) return;
-  if (resources.claims) yield forbiddenField(`${path}.claims`, 'claims cannot be set for Resources at pod-level');
+  if (spec.os?.name === 'windows') {
+    yield forbiddenField(path, 'may not be set for a windows pod');
+    return;
+  }
+  if (resources.claims) yield forbiddenField(`${path}.claims`, 'claims may not be set for Resources at pod-level');
   yield* checkRequirements(path, resources, { ...claims, checkName: checkPodResourceName });
-  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
-  const asked = new Set(containers.flatMap((container) => Object.keys(container.resources?.requests ?? {})));
-  for (const name of asked) {
-    const sum = Quantity.tryParse(aggregateRequest(name, spec));
-    const own = Quantity.tryParse(resources.requests?.[name]) ?? Quantity.zero;
-    if (sum && sum.compare(own) > 0) {
-      const why = `must be greater than or equal to aggregate container requests of ${sum}`;
-      yield invalidValue(`${path}.requests[${name}]`, own.toString(), why);
+  yield* checkAggregate(path, spec, 'requests');
+  yield* checkAggregate(path, spec, 'limits');
+  yield* checkContainerLimits(path, spec);
+}
+
+/** Limits of containers need not add up to the pod's, but for huge pages, which are given out whole. */
+function* checkAggregate(path: string, spec: PodSpec, list: 'requests' | 'limits'): FieldErrors {
+  for (const [name, amount] of Object.entries(spec.resources?.[list] ?? {})) {
+    if (list === 'limits' && !isHugePages(name)) continue;
+    const own = Quantity.tryParse(amount);
+    const sum = Quantity.tryParse(aggregateRequest(name, spec, list));
+    if (own && sum && sum.compare(own) > 0) {
+      const why = `must be greater than or equal to aggregate container ${list} of ${sum}`;
+      yield invalidValue(`${path}.${list}[${name}]`, own.toString(), why);
     }
   }
-  yield* checkContainerLimits(path, spec);
 }
 
 function* checkContainerLimits(path: string, { containers, resources }: PodSpec): FieldErrors {

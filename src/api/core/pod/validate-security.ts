@@ -10,6 +10,7 @@ import type {
 import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '#apimachinery/field-error.js';
 import { subdomainProblems } from '#apimachinery/names.js';
 import { check, checkOptionalEnum, checkRange, each, type FieldErrors, idRange } from '../../meta/check.js';
+import { allContainers } from './validate-os.js';
 import { checkDescendingPath } from './validate-paths.js';
 
 export function* checkSecurityContext(
@@ -121,12 +122,16 @@ function* checkSysctls(path: string, { sysctls }: PodSecurityContext, spec: PodS
   }
 }
 
-export function* checkHostUsers(path: string, { hostUsers, hostNetwork, hostPID, hostIPC }: PodSpec): FieldErrors {
+export function* checkHostUsers(path: string, spec: PodSpec): FieldErrors {
+  const { hostUsers, hostNetwork, hostPID, hostIPC } = spec;
   if (hostUsers !== false) return;
   const why = 'when `hostUsers` is false';
   if (hostNetwork) yield forbiddenField(`${path}.hostNetwork`, why);
-  if (hostPID) yield forbiddenField(`${path}.hostPID`, why);
-  if (hostIPC) yield forbiddenField(`${path}.hostIPC`, why);
+  // Upstream writes these two with a capital.
+  if (hostPID) yield forbiddenField(`${path}.HostPID`, why);
+  if (hostIPC) yield forbiddenField(`${path}.HostIPC`, why);
+  for (const { path: at, value } of allContainers(path, spec))
+    if (value.volumeDevices?.length) yield forbiddenField(`${at}.volumeDevices`, why);
 }
 
 const credentialSpecKibMax = 64;

@@ -1,6 +1,13 @@
 /** Rules of a pod's spec, in a pod or in the template of one (kubernetes/kubernetes pkg/apis/core/validation). */
 import type { PodDNSConfig, PodResourceClaim, PodSpec } from '#api/gen/core-v1.js';
-import { duplicate, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
+import {
+  duplicate,
+  forbiddenField,
+  invalidValue,
+  required,
+  tooLong,
+  valueNotFound,
+} from '#apimachinery/field-error.js';
 import { validateLabels } from '#apimachinery/metadata-validation.js';
 import { formProblem, lengthProblems, subdomainLengthMax, subdomainProblems } from '#apimachinery/names.js';
 import type { ObjectMeta } from '#apimachinery/object.js';
@@ -25,7 +32,7 @@ import {
   claimNamesOf,
   contextOf,
 } from './validate-container.js';
-import { checkOs } from './validate-os.js';
+import { allContainers, checkHostProcess, checkOs } from './validate-os.js';
 import { checkContainerResources, checkPodResources } from './validate-resources.js';
 import { checkAffinity, checkSchedulingGates, checkSpread, checkTolerations } from './validate-scheduling.js';
 import { checkHostUsers, checkPodSecurityContext } from './validate-security.js';
@@ -56,12 +63,16 @@ export function* checkPodSpec(
     yield* checkQualifiedName(`${gate.path}.conditionType`, gate.value.conditionType ?? '');
   yield* checkSchedulingGates(`${path}.schedulingGates`, spec.schedulingGates);
   yield* checkSpread(`${path}.topologySpreadConstraints`, spec.topologySpreadConstraints);
+  yield* checkHostProcess(path, spec);
   yield* checkHostUsers(path, spec);
+  if (spec.hostnameOverride !== undefined) yield* checkHostnameOverride(path, spec);
   yield* checkNames(path, spec);
   yield* checkTolerations(`${path}.tolerations`, spec.tolerations);
   yield* checkHostAliases(`${path}.hostAliases`, spec);
+  yield* checkClasses(path, spec);
   if (spec.overhead) yield* checkContainerResources(`${path}.overhead`, { limits: spec.overhead }, { claimNames: [] });
   yield* checkOs(path, spec);
+  yield* checkEnvFiles(path, spec);
 }
 
 function* checkNames(path: string, spec: PodSpec): FieldErrors {
@@ -70,7 +81,9 @@ function* checkNames(path: string, spec: PodSpec): FieldErrors {
   yield* checkRange(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, { min: 1, max: int32Max });
   if (spec.hostname) yield* checkLabel(`${path}.hostname`, spec.hostname);
   if (spec.subdomain) yield* checkLabel(`${path}.subdomain`, spec.subdomain);
-  if (spec.hostnameOverride !== undefined) yield* checkHostnameOverride(path, spec);
+}
+
+function* checkClasses(path: string, spec: PodSpec): FieldErrors {
   yield* checkReference(`${path}.priorityClassName`, spec.priorityClassName);
   if (spec.runtimeClassName !== undefined) yield* checkSubdomain(`${path}.runtimeClassName`, spec.runtimeClassName);
   if (spec.preemptionPolicy !== undefined)
@@ -78,16 +91,29 @@ function* checkNames(path: string, spec: PodSpec): FieldErrors {
 }
 
 /** The kernel's limit on a host name. */
-const hostnameLengthMax = 64;
+const hostnameBytesMax = 64;
 
 function* checkHostnameOverride(path: string, spec: PodSpec): FieldErrors {
   const { hostnameOverride = '', setHostnameAsFQDN, hostNetwork } = spec;
   const at = `${path}.hostnameOverride`;
-  if (hostnameOverride.length > hostnameLengthMax)
-    yield invalidValue(at, hostnameOverride, `must be no more than ${hostnameLengthMax} characters`);
+  if (setHostnameAsFQDN) yield forbiddenField(at, 'may not be specified when setHostnameAsFQDN is true');
+  if (hostNetwork) yield forbiddenField(at, 'may not be specified when hostNetwork is true');
+  if (Buffer.byteLength(hostnameOverride) > hostnameBytesMax) yield tooLong(at, hostnameBytesMax);
   yield* check(at, hostnameOverride, subdomainProblems);
-  if (setHostnameAsFQDN) yield forbiddenField(at, 'may not be specified when `setHostnameAsFQDN` is true');
-  if (hostNetwork) yield forbiddenField(at, 'may not be specified when `hostNetwork` is true');
+}
+
+/** A file with variables is written by a container of the pod, into a volume that goes with it. */
+function* checkEnvFiles(path: string, spec: PodSpec): FieldErrors {
+  for (const { path: containerAt, value: container } of allContainers(path, spec)) {
+    for (const { path: at, value } of each(`${containerAt}.env`, container.env)) {
+      const name = value.valueFrom?.fileKeyRef?.volumeName;
+      if (!value.valueFrom?.fileKeyRef) continue;
+      const nameAt = `${at}.valueFrom.fileKeyRef.volumeName`;
+      const volume = spec.volumes?.findLast((one) => one.name === name);
+      if (!volume) yield valueNotFound(nameAt, name ?? '');
+      else if (!volume.emptyDir) yield invalidValue(nameAt, name, 'referenced volume must be of type emptyDir');
+    }
+  }
 }
 
 function* checkPodClaims(path: string, claims: readonly PodResourceClaim[] | undefined): FieldErrors {

@@ -1,9 +1,11 @@
 /** Rules of what a kubelet may say of a pod. */
-import type { ContainerStatus, Pod, PodSpec, PodStatus } from '#api/gen/core-v1.js';
-import { duplicate, type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
+import type { Container, ContainerStatus, Pod, PodSpec, PodStatus } from '#api/gen/core-v1.js';
+import { duplicate, type FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import {
   checkIp,
+  checkLabel,
+  checkOptionalEnum,
   checkQualifiedName,
   checkRange,
   checkReference,
@@ -26,17 +28,67 @@ function* checkPodStatus(pod: Pod, old: Pod): FieldErrors {
   const status = pod.status ?? {};
   const before = old.status ?? {};
   yield* checkFixedAnnotations(pod, old);
-  for (const { path, value } of each('metadata.conditions', status.conditions))
+  for (const { path, value } of each('status.conditions', status.conditions)) {
+    yield* checkObservedGeneration(path, value);
     if (!systemConditions.includes(value.type)) yield* checkQualifiedName(`${path}.Type`, value.type ?? '');
-  if (status.nominatedNodeName !== before.nominatedNodeName)
+  }
+  if (status.nominatedNodeName && status.nominatedNodeName !== before.nominatedNodeName) {
     yield* checkReference('status.nominatedNodeName', status.nominatedNodeName);
+    const why = 'may not be set on pods that are already bound to a node';
+    if (old.spec.nodeName) yield forbiddenField('status.nominatedNodeName', why);
+  }
+  yield* checkObservedGeneration('status', status);
   yield* validateImmutable('status.qosClass', { value: status.qosClass ?? '', old: before.qosClass ?? '' });
   yield* checkTransitions(old.spec, status, before);
   yield* checkClaimStatuses('status.resourceClaimStatuses', pod);
+  yield* checkExtendedClaim('status.extendedResourceClaimStatus', pod);
   yield* checkAddresses('status.podIPs', status.podIPs);
   yield* checkHostAddresses(status);
   for (const list of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const)
-    for (const one of each(`status.${list}`, status[list])) yield* checkUser(one.path, one.value, pod.spec);
+    for (const one of each(`status.${list}`, status[list])) yield* checkUser(`${one.path}.user`, one.value, pod.spec);
+  for (const list of ['containers', 'initContainers'] as const)
+    for (const one of each(`status.${statusesOf[list]}`, status[statusesOf[list]]))
+      yield* checkDeviceHealth(`${one.path}.allocatedResourcesStatus`, one.value, pod.spec[list]);
+  for (const { path, value } of each('status.ephemeralContainerStatuses', status.ephemeralContainerStatuses))
+    if (value.allocatedResourcesStatus?.length)
+      yield forbiddenField(`${path}.allocatedResourcesStatus`, 'must not be specified in container status');
+}
+
+const statusesOf = { containers: 'containerStatuses', initContainers: 'initContainerStatuses' } as const;
+
+function* checkObservedGeneration(path: string, { observedGeneration: seen = 0 }: PodStatus): FieldErrors {
+  if (seen < 0) yield invalidValue(`${path}.observedGeneration`, seen, 'must be a non-negative integer');
+}
+
+const healthValues = ['Healthy', 'Unhealthy', 'Unknown'];
+
+function* checkDeviceHealth(
+  path: string,
+  { name, allocatedResourcesStatus }: ContainerStatus,
+  containers: readonly Container[] | undefined,
+): FieldErrors {
+  const container = containers?.find((one) => one.name === name);
+  for (const { path: at, value: resource } of each(path, allocatedResourcesStatus)) {
+    if (container && !isAllocated(resource.name, container)) {
+      const why = resource.name.startsWith('claim:')
+        ? "must match one of the container's resource claims in a format 'claim:<claimName>/<request>' or 'claim:<claimName>' if request is empty"
+        : "must match one of the container's resource requests";
+      yield invalidValue(`${at}.name`, resource.name, why);
+    }
+    const seen = new Set<string>();
+    for (const { path: deviceAt, value: device } of each(`${at}.resources`, resource.resources)) {
+      yield* checkOptionalEnum(`${deviceAt}.health`, device.health ?? '', healthValues);
+      if (seen.has(device.resourceID)) yield duplicate(`${deviceAt}.resourceID`, device.resourceID);
+      seen.add(device.resourceID);
+    }
+  }
+}
+
+function isAllocated(name: string, { resources }: Container): boolean {
+  if (!name.startsWith('claim:')) return resources?.requests?.[name] !== undefined;
+  return (resources?.claims ?? []).some(
+    (claim) => name === `claim:${claim.name}${claim.request ? `/${claim.request}` : ''}`,
+  );
 }
 
 /** What has ended for good does not start again. */
@@ -80,9 +132,40 @@ function* checkClaimStatuses(path: string, { spec, status }: Pod): FieldErrors {
       yield invalidValue(`${at}.name`, value.name ?? '', 'must match the name of an entry in `spec.resourceClaims`');
     if (names.has(value.name)) yield duplicate(`${at}.name`, value.name);
     names.add(value.name);
-    // Upstream names this field, too, by the other's path.
-    if (value.resourceClaimName !== undefined) yield* checkSubdomain(`${at}.name`, value.resourceClaimName);
+    if (value.resourceClaimName !== undefined)
+      yield* checkSubdomain(`${at}.resourceClaimName`, value.resourceClaimName);
   }
+}
+
+/** Of a claim that stands for resources which containers ask for by name, as they ask for cpu. */
+function* checkExtendedClaim(path: string, { spec, status }: Pod): FieldErrors {
+  const claim = status?.extendedResourceClaimStatus;
+  if (!claim) return;
+  const at = `${path}.requestMappings`;
+  if (!claim.requestMappings?.length) yield required(at, 'at least one request mapping is required');
+  const seen = new Set<string>();
+  for (const { path: mappingAt, value: mapping } of each(at, claim.requestMappings)) {
+    const { containerName, resourceName, requestName } = mapping;
+    const container = [...(spec.initContainers ?? []), ...spec.containers].findLast(
+      ({ name }) => name === containerName,
+    );
+    if (!container) {
+      const why = 'must match the name of an entry in spec.initContainers.name or spec.containers.name';
+      yield invalidValue(`${mappingAt}.containerName`, containerName, why);
+    } else if (container.resources?.requests?.[resourceName] === undefined) {
+      const why =
+        'must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests';
+      yield invalidValue(`${mappingAt}.resourceName`, resourceName, why);
+    }
+    yield* checkLabel(`${path}.requestName`, requestName);
+    const key = JSON.stringify([containerName, resourceName, requestName]);
+    if (seen.has(key))
+      for (const field of ['containerName', 'resourceName', 'requestName'] as const)
+        yield duplicate(`${mappingAt}.${field}`, mapping[field]);
+    seen.add(key);
+  }
+  if (!claim.resourceClaimName) yield required(`${path}.resourceClaimName`);
+  else yield* checkSubdomain(`${path}.resourceClaimName`, claim.resourceClaimName);
 }
 
 /** As upstream's own type shows itself, whose fields have Go's names. */
@@ -95,11 +178,6 @@ function* checkAddresses(path: string, addresses: readonly { ip: string }[] = []
   if (addresses.length < 2) return;
   if (!isDualStack(addresses.map(({ ip }) => ip)))
     yield invalidValue(path, addresses.map(goAddress), 'may specify no more than one IP for each IP family');
-  const seen = new Set<string>();
-  for (const one of each(path, addresses)) {
-    if (seen.has(one.value.ip)) yield duplicate(one.path, goAddress(one.value));
-    seen.add(one.value.ip);
-  }
 }
 
 function* checkHostAddresses({ hostIP = '', hostIPs = [] }: PodStatus): FieldErrors {

@@ -5,6 +5,7 @@ import { validateAnnotations, validateLabels } from '#apimachinery/metadata-vali
 import { each, type FieldErrors, int32Max } from '../../meta/check.js';
 import { checkImageSpace, forbidEphemeral } from './validate-container.js';
 import { allContainers } from './validate-os.js';
+import { checkDescendingPath } from './validate-paths.js';
 import { checkPodSpec } from './validate-spec.js';
 
 export const mirrorAnnotation = 'kubernetes.io/config.mirror';
@@ -64,14 +65,26 @@ function* checkPodAnnotations(path: string, annotations: Annotations, spec: PodS
   const cost = annotations?.[deletionCostAnnotation];
   if (cost !== undefined && !isDeletionCost(cost))
     yield invalidValue(`${path}[${deletionCostAnnotation}]`, cost, 'must be a 32bit integer');
+  if (!annotations) return;
+  const ofSeccomp = Object.entries(annotations).filter(([key]) => key.startsWith(containerSeccompPrefix));
+  if (annotations[podSeccompAnnotation] !== undefined)
+    ofSeccomp.unshift([podSeccompAnnotation, annotations[podSeccompAnnotation]]);
+  for (const [key, profile] of ofSeccomp) yield* checkSeccompName(`${path}.${key}`, profile);
   const names = new Set([...allContainers('spec', spec)].map(({ value }) => value.name));
-  for (const [key, profile] of Object.entries(annotations ?? {})) {
+  for (const [key, profile] of Object.entries(annotations)) {
     if (!key.startsWith(appArmorPrefix)) continue;
     const name = key.slice(appArmorPrefix.length);
     if (!names.has(name)) yield invalidValue(`${path}[${key}]`, name, 'container not found');
     if (!['', 'runtime/default', 'unconfined'].includes(profile) && !profile.startsWith('localhost/'))
       yield invalidValue(`${path}[${key}]`, profile, `invalid AppArmor profile name: ${JSON.stringify(profile)}`);
   }
+}
+
+/** A profile as it was named before it had a field. */
+function* checkSeccompName(path: string, profile: string): FieldErrors {
+  if (profile.startsWith('localhost/')) yield* checkDescendingPath(path, profile.slice('localhost/'.length));
+  else if (!['runtime/default', 'docker/default', 'unconfined'].includes(profile))
+    yield invalidValue(path, profile, 'must be a valid seccomp profile');
 }
 
 function isDeletionCost(text: string): boolean {
