@@ -40,7 +40,10 @@ describe('an EndpointSlice', () => {
       'endpoints[0].addresses: Required value: must contain at least 1 address',
     ]);
     expect(texts(slices.validate!(of({ endpoints: [{ addresses: ['fd00::1'] }] })))).toEqual([
-      'endpoints[0].addresses[0]: Invalid value: "fd00::1": must be a valid IPv4 address',
+      'endpoints[0].addresses: Invalid value: "fd00::1": must be an IPv4 address',
+    ]);
+    expect(texts(slices.validate!(of({ endpoints: [{ addresses: ['web'] }] })))).toEqual([
+      'endpoints[0].addresses[0]: Invalid value: "web": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
     ]);
     const endpoints = Array.from({ length: 1001 }, () => ({ addresses: ['10.0.0.1'] }));
     expect(texts(slices.validate!(of({ endpoints })))).toEqual([

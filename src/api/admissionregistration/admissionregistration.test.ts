@@ -212,7 +212,7 @@ describe('a policy', () => {
       policies,
       policy({ variables: [{ name: 'for', expression: '' }, { name: '' }] }),
       [
-        'spec.variables[0].name: Invalid value: "for": name is not a valid CEL identifier',
+        'spec.variables[0].name: Invalid value: "for": must be a valid CEL identifier',
         'spec.variables[0].expression: Required value: expression is not specified',
         'spec.variables[1].name: Required value: name is not specified',
         'spec.variables[1].expression: Required value: expression is not specified',
@@ -225,7 +225,7 @@ describe('a policy', () => {
       [
         'spec.validations[0].expression: Required value: expression is not specified',
         'spec.validations[0].messageExpression: Invalid value: " ": must be non-empty if specified',
-        'spec.validations[0].message: Invalid value: "a\\nb": message must not contain line breaks',
+        'spec.validations[0].message: Invalid value: "a\\nb": must not contain line breaks',
         'spec.validations[0].reason: Unsupported value: "Odd": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"',
       ],
     ],

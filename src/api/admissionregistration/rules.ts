@@ -166,7 +166,7 @@ export function* checkVariables(
     const at = `${path}[${index}]`;
     if (name.trim() === '') yield required(`${at}.name`, 'name is not specified');
     else if (!identifier.test(name) || reserved.has(name))
-      yield invalidValue(`${at}.name`, name, 'name is not a valid CEL identifier');
+      yield invalidValue(`${at}.name`, name, 'must be a valid CEL identifier');
     const rules = { gives: 'anything', hasParams, hasAuthorizer: true, variables: variables!.slice(0, index) } as const;
     if (expression.trim() === '') yield required(`${at}.expression`, 'expression is not specified');
     else yield* checkExpression(`${at}.expression`, expression, rules);

@@ -94,9 +94,9 @@ function* checkValidation(path: string, validation: Validation, scope: Scope): F
     yield* checkExpression(`${path}.messageExpression`, messageExpression, rules);
   }
   if (message !== '' && message.trim() === '')
-    yield invalidValue(`${path}.message`, message, 'message must be non-empty if specified');
+    yield invalidValue(`${path}.message`, message, 'must be non-empty if specified');
   else if (/[\n\r]/.test(message.trim()))
-    yield invalidValue(`${path}.message`, message, 'message must not contain line breaks');
+    yield invalidValue(`${path}.message`, message, 'must not contain line breaks');
   yield* checkOptionalEnum(`${path}.reason`, reason, reasons);
 }
 

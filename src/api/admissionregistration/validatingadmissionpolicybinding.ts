@@ -25,8 +25,7 @@ export default defineResource<ValidatingAdmissionPolicyBinding>({
 function* checkSpec({ spec }: ValidatingAdmissionPolicyBinding): FieldErrors {
   yield* checkPolicyName('spec.policyName', spec.policyName);
   yield* checkParamRef('spec.paramRef', spec.paramRef);
-  // Upstream's messages spell the field so.
-  if (spec.matchResources) yield* checkMatchResources('spec.matchResouces', spec.matchResources);
+  if (spec.matchResources) yield* checkMatchResources('spec.matchResources', spec.matchResources);
   yield* checkActions('spec.validationActions', spec.validationActions ?? []);
 }
 

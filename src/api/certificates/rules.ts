@@ -145,7 +145,7 @@ export function validateSigningStatus(
   const certificate = old.status?.certificate;
   const errors = [...checkConditions(request), ...checkConditionChanges(request, old, { mayDecide: false })];
   if (certificate && certificate !== request.status?.certificate)
-    errors.push(forbiddenField('status.certificate', 'updates may not change existing certificate content'));
+    errors.push(forbiddenField('status.certificate', 'updates may not modify existing certificate content'));
   return errors;
 }
 

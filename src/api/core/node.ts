@@ -1,7 +1,7 @@
 /** Node: a machine that runs pods. */
 import type { Node, NodeSpec, Taint } from '#api/gen/core-v1.js';
 import { duplicate, FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
-import { labelValueProblems } from '#apimachinery/names.js';
+import { labelValueProblems, subdomainLengthMax } from '#apimachinery/names.js';
 import { equal } from '#base/json.js';
 import { checkCidr, checkEnum, checkQualifiedName, each, type FieldErrors, isDualStack } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
@@ -34,10 +34,14 @@ export default defineResource<Node>({
   warnings: ({ spec }) =>
     spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : [],
   default: setDefaults,
-  validate: (node) => [...checkTaints('metadata.taints', node.spec?.taints), ...checkAmounts(node)],
+  validate: (node) => [
+    ...checkTaints('metadata.taints', node.spec?.taints),
+    ...checkAmounts(node),
+    ...checkDeclaredFeatures(node),
+  ],
   validateCreate: (node) => [...checkCidrs(node.spec?.podCIDRs ?? [])],
   validateUpdate: (node, old) => [...checkUpdate(node, old)],
-  validateStatusUpdate: (node) => [...checkAmounts(node), ...checkNodeAddresses(node)],
+  validateStatusUpdate: (node) => [...checkAmounts(node), ...checkDeclaredFeatures(node), ...checkNodeAddresses(node)],
   columns: [
     nameColumn,
     { name: 'Status', type: 'string', cell: statusCell },
@@ -95,12 +99,29 @@ function* checkCidrs(cidrs: readonly string[]): FieldErrors {
   for (const cidr of each(path, cidrs)) yield* checkCidr(cidr.path, cidr.value);
   if (cidrs.length > 1 && !isDualStack(cidrs))
     yield invalidValue(path, cidrs, 'may specify no more than one CIDR for each IP family');
-  for (const cidr of each(path, cidrs))
-    if (
-      cidrs.indexOf(cidr.value) !== cidrs.lastIndexOf(cidr.value) &&
-      cidr.path !== `${path}[${cidrs.indexOf(cidr.value)}]`
-    )
-      yield duplicate(cidr.path, cidr.value);
+}
+
+const featurePattern = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/;
+
+/** What a kubelet can do, sorted, so that schedulers compare lists quickly. */
+function* checkDeclaredFeatures({ status }: Node): FieldErrors {
+  const path = 'status.declaredFeatures';
+  const features = status?.declaredFeatures ?? [];
+  for (const [index, feature] of features.entries()) {
+    const problem = featureProblem(feature);
+    if (problem)
+      yield invalidValue(`${path}[${index}]`, feature, `invalid feature name ${JSON.stringify(feature)}: ${problem}`);
+    const next = features[index + 1];
+    const at = `${path}[${index + 1}]`;
+    if (next === feature) yield duplicate(at, next);
+    else if (next !== undefined && next < feature) yield invalidValue(at, next, 'list must be sorted alphabetically');
+  }
+}
+
+function featureProblem(feature: string): string | undefined {
+  if (feature.length > subdomainLengthMax) return `must be no more than ${subdomainLengthMax} characters`;
+  if (featurePattern.test(feature)) return undefined;
+  return "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes";
 }
 
 function* checkUpdate(node: Node, old: Node): FieldErrors {

@@ -155,7 +155,7 @@ function* checkRequirement(path: string, requirement: ScopedResourceSelectorRequ
   const { scopeName, operator, values = [] } = requirement;
   if (plainScopes.includes(scopeName) && operator !== 'Exists') {
     const why =
-      "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
+      "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
     yield invalidValue(`${path}.operator`, operator ?? '', why);
   }
   const at = `${path}.values`;

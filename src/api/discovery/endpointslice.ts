@@ -7,12 +7,14 @@ import { labelProblems, subdomainProblems } from '#apimachinery/names.js';
 import {
   check,
   checkEnum,
+  checkIp,
   checkLabel,
   checkNonSpecialIp,
   checkQualifiedName,
   checkReference,
   each,
   type FieldErrors,
+  type Keyed,
 } from '../meta/check.js';
 import { abbreviate, ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -72,27 +74,32 @@ function* checkSlice(slice: EndpointSlice): FieldErrors {
 }
 
 function* checkEndpoint(path: string, endpoint: Endpoint, { addressType }: { addressType: string }): FieldErrors {
-  const { addresses = [], hostname, nodeName, zone, deprecatedTopology = {} } = endpoint;
+  const { addresses = [], hostname, nodeName, deprecatedTopology = {} } = endpoint;
   const at = `${path}.addresses`;
   if (addresses.length === 0) yield required(at, 'must contain at least 1 address');
   else if (addresses.length > addressesMax) yield tooMany(at, addresses.length, addressesMax);
-  for (const one of each(at, addresses)) yield* checkAddress(one.path, one.value, addressType);
+  for (const one of each(at, addresses)) yield* checkAddress(one, { list: at, addressType });
   yield* checkReference(`${path}.nodeName`, nodeName);
   const topology = `${path}.deprecatedTopology`;
   const labels = Object.keys(deprecatedTopology).length;
   if (labels > topologyLabelsMax) yield tooMany(topology, labels, topologyLabelsMax);
   yield* validateLabels(deprecatedTopology, topology);
   if (hostname !== undefined) yield* checkLabel(`${path}.hostname`, hostname);
-  if (zone !== undefined && deprecatedTopology['topology.kubernetes.io/zone'] !== undefined)
-    yield invalidValue(topology, deprecatedTopology, 'zone cannot be set in both zone and deprecatedTopology');
   yield* checkHints(`${path}.hints`, endpoint);
 }
 
-function* checkAddress(path: string, address: string, addressType: string): FieldErrors {
+function* checkAddress(
+  { path, value: address }: Keyed<string>,
+  { list, addressType }: { list: string; addressType: string },
+): FieldErrors {
   if (addressType === 'FQDN') yield* check(path, address, fullNameProblems);
   else if (addressType === 'IPv4' || addressType === 'IPv6') {
-    const isValid = addressType === 'IPv4' ? isIPv4(address) : isIPv6(address);
-    if (!isValid) yield invalidValue(path, address, `must be a valid ${addressType} address`);
+    const errors = [...checkIp(path, address)];
+    yield* errors;
+    if (errors.length > 0) return;
+    // Upstream puts this one at the whole list.
+    const isOfType = addressType === 'IPv4' ? isIPv4(address) : isIPv6(address);
+    if (!isOfType) yield invalidValue(list, address, `must be an ${addressType} address`);
     yield* checkNonSpecialIp(path, address);
   }
 }

@@ -50,7 +50,7 @@ describe('there is said what is wrong', () => {
       'one level is exempt',
       levels,
       { spec: { type: 'Exempt', exempt: {} } },
-      [`spec.type: Invalid value: "Exempt": type must be 'Exempt' if and only if name is 'exempt'`],
+      ["spec.type: Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'"],
     ],
     [
       'a limited level has a limit',

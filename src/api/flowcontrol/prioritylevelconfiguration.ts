@@ -69,14 +69,14 @@ function* checkLevel({ metadata, spec }: PriorityLevelConfiguration): FieldError
 function* checkSpec(spec: PriorityLevelConfigurationSpec, name: string): FieldErrors {
   const { type, exempt, limited } = spec;
   if ((name === 'exempt') !== (type === 'Exempt'))
-    yield invalidValue('spec.type', type ?? '', "type must be 'Exempt' if and only if name is 'exempt'");
+    yield invalidValue('spec.type', type ?? '', "must be 'Exempt' if and only if `name` is 'exempt'");
   if (type === 'Exempt') {
     if (limited) yield forbiddenField('spec.limited', 'must be nil if the type is not Limited');
     if (!exempt) return;
     yield* checkShares('spec.exempt.nominalConcurrencyShares', exempt.nominalConcurrencyShares);
     yield* checkRange('spec.exempt.lendablePercent', exempt.lendablePercent, { min: 0, max: 100 });
   } else if (type === 'Limited') {
-    if (exempt) yield forbiddenField('spec.exempt', 'must be nil if the type is not Exempt');
+    if (exempt) yield forbiddenField('spec.exempt', 'must be nil if the type is Limited');
     if (!limited) yield required('spec.limited', 'must not be empty when type is Limited');
     else yield* checkLimited('spec.limited', limited);
   } else yield notSupported('spec.type', type ?? '', ['Exempt', 'Limited']);

@@ -64,7 +64,6 @@ function* checkSubject(path: string, subject: Subject, { namespaced }: Place): F
     if (apiGroup) yield notSupported(`${path}.apiGroup`, apiGroup, ['']);
     if (!namespaced && !namespace) yield required(`${path}.namespace`);
   } else if (kind === 'User' || kind === 'Group') {
-    if (!name) yield invalidValue(`${path}.name`, '', `${kind.toLowerCase()} name cannot be empty`);
     if (apiGroup !== rbacGroup) yield notSupported(`${path}.apiGroup`, apiGroup, [rbacGroup]);
   } else yield notSupported(`${path}.kind`, kind ?? '', ['ServiceAccount', 'User', 'Group']);
 }

@@ -48,6 +48,8 @@ function setDefaults(driver: CSIDriver): void {
   spec.storageCapacity ??= false;
   spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType';
   if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent'];
+  // Of VolumeLimitScaling, a feature that is off by default.
+  delete spec.preventPodSchedulingIfMissing;
   spec.requiresRepublish ??= false;
   spec.seLinuxMount ??= false;
 }
@@ -69,6 +71,11 @@ function* checkSpec(spec: CSIDriverSpec): FieldErrors {
   if (period !== undefined && period < updatePeriodSecondsMin) {
     const why = `must be greater than or equal to ${updatePeriodSecondsMin} seconds`;
     yield invalidValue('spec.nodeAllocatableUpdatePeriodSeconds', period, why);
+  }
+  const inSecrets = spec.serviceAccountTokenInSecrets;
+  if (inSecrets !== undefined && !spec.tokenRequests?.length) {
+    const why = 'serviceAccountTokenInSecrets is set but no tokenRequests are specified';
+    yield invalidValue('spec.serviceAccountTokenInSecrets', inSecrets, why);
   }
 }
 

@@ -163,7 +163,7 @@ describe('is refused', () => {
         'spec.behavior.scaleUp.policies[0].type: Unsupported value: "Odd": supported values: "Percent", "Pods"',
         'spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than zero',
         'spec.behavior.scaleUp.policies[0].periodSeconds: Invalid value: 1801: must be less than or equal to 1800',
-        'spec.behavior.scaleUp.tolerance: Invalid value: "-100m": must be greater or equal to zero',
+        'spec.behavior.scaleUp.tolerance: Invalid value: "-100m": must be greater than or equal to 0',
       ],
     ],
   ])('%s', (_, spec, messages) => {

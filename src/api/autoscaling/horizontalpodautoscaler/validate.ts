@@ -47,7 +47,7 @@ function* checkRules(path: string, rules: HPAScalingRules): FieldErrors {
   for (const policy of each(`${path}.policies`, policies)) yield* checkPolicy(policy.path, policy.value);
   const share = Quantity.tryParse(tolerance);
   if (share && share.sign < 0)
-    yield invalidValue(`${path}.tolerance`, share.toString(), 'must be greater or equal to zero');
+    yield invalidValue(`${path}.tolerance`, share.toString(), 'must be greater than or equal to 0');
 }
 
 function* checkPolicy(path: string, { type, value, periodSeconds }: HPAScalingPolicy): FieldErrors {

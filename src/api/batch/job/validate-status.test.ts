@@ -51,14 +51,14 @@ describe('a status', () => {
         'status.startTime: Required value: startTime is required for finished job',
         'status.terminating: Invalid value: 1: terminating>0 is invalid for finished job',
         'status.ready: Invalid value: 2: cannot set more ready pods than active',
-        'status.startTime: Required value: startTime cannot be removed for unsuspended job',
+        'status.startTime: Invalid value: null: field is immutable for unsuspended job once set',
       ],
     ],
     [
       'complete before it began',
       { startTime },
       { ...complete, completionTime: '2025-01-01T00:00:00Z' },
-      ['status.completionTime: Invalid value: "2025-01-01T00:00:00Z": completionTime cannot be set before startTime'],
+      ['status.completionTime: Invalid value: "2025-01-01T00:00:00Z": must be equal to or after `startTime`'],
     ],
     [
       'ended while it runs',
@@ -85,7 +85,7 @@ describe('a status', () => {
       [
         'status.uncountedTerminatedPods.succeeded[1]: Duplicate value: "a"',
         'status.uncountedTerminatedPods.failed[0]: Invalid value: "": must not be empty',
-        'status.uncountedTerminatedPods: Invalid value: {"Succeeded":["a","a"],"Failed":[""]}: uncountedTerminatedPods needs to be empty for finished job',
+        'status.uncountedTerminatedPods: Invalid value: {"Succeeded":["a","a"],"Failed":[""]}: must be empty for finished job',
       ],
     ],
     [

@@ -5,6 +5,7 @@
  */
 import type { Job, JobStatus, UncountedTerminatedPods } from '#api/gen/batch-v1.js';
 import { duplicate, type FieldError, invalidField, invalidValue, required } from '#apimachinery/field-error.js';
+import { immutableMessage } from '#apimachinery/metadata-validation.js';
 import { equal } from '#base/json.js';
 import { checkNonNegative, each, type FieldErrors } from '../../meta/check.js';
 import { hasCondition, isFinished } from './conditions.js';
@@ -85,7 +86,7 @@ function* checkEnd({ now, changes }: Change): FieldErrors {
   }
   const isBackwards = startTime && completionTime && Date.parse(completionTime) < Date.parse(startTime);
   if (isBackwards && changes('startTime', 'completionTime'))
-    yield invalidValue(at, completionTime, 'completionTime cannot be set before startTime');
+    yield invalidValue(at, completionTime, 'must be equal to or after `startTime`');
   if (failed && !hasCondition(now, 'FailureTarget') && changes('Failed', 'FailureTarget'))
     yield invalidField(conditions, 'cannot set Failed=True condition without the FailureTarget=true condition');
   if (complete && !hasCondition(now, 'SuccessCriteriaMet') && changes('Complete', 'SuccessCriteriaMet'))
@@ -104,7 +105,7 @@ function* checkAtEnd({ job, now, before, changes }: Change): FieldErrors {
     yield required('status.startTime', 'startTime is required for finished job');
   const remaining = (uncounted?.failed?.length ?? 0) + (uncounted?.succeeded?.length ?? 0);
   if (uncounted && remaining > 0 && (ends || changes('uncountedTerminatedPods'))) {
-    const why = 'uncountedTerminatedPods needs to be empty for finished job';
+    const why = 'must be empty for finished job';
     yield invalidValue('status.uncountedTerminatedPods', goUncounted(uncounted), why);
   }
 }
@@ -178,9 +179,10 @@ function* checkTransitions({ job, now, before, changes }: Change): FieldErrors {
   if (!isElastic && (now.succeeded ?? 0) < (before.succeeded ?? 0))
     yield invalidValue('status.succeeded', now.succeeded ?? 0, 'cannot decrease the succeeded counter');
   if (now.completionTime && before.completionTime && now.completionTime !== before.completionTime)
-    yield invalidValue('status.completionTime', now.completionTime, 'completionTime cannot be mutated');
-  if (before.startTime && changes('startTime') && !suspend)
-    yield required('status.startTime', 'startTime cannot be removed for unsuspended job');
+    yield invalidValue('status.completionTime', now.completionTime, immutableMessage);
+  const isResuming = hasCondition(before, 'Suspended') && hasCondition(now, 'Suspended', 'False');
+  if (before.startTime && changes('startTime') && !suspend && !isResuming)
+    yield invalidValue('status.startTime', now.startTime ?? null, `${immutableMessage} for unsuspended job once set`);
   const wasMet = hasCondition(before, 'SuccessCriteriaMet');
   const isMet = hasCondition(now, 'SuccessCriteriaMet');
   if (wasMet && !isMet) yield invalidField(conditions, 'cannot disable the SuccessCriteriaMet=True condition');

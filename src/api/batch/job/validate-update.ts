@@ -17,8 +17,11 @@ function* checkUpdate(spec: JobSpec, old: Job): FieldErrors {
     validateImmutable(`spec.${field}`, { value: spec[field], old: old.spec[field] });
   yield* checkCompletions(spec, old.spec);
   yield* immutable('selector');
-  const template = isAtRest(old) ? withChanges(old.spec.template, spec.template) : old.spec.template;
-  yield* validateImmutable('spec.template', { value: spec.template, old: template });
+  if (isAtRest(old)) {
+    // Labels and annotations of the template may change then as well.
+    const { spec: before } = withChanges(old.spec.template, spec.template);
+    yield* validateImmutable('spec.template.spec', { value: spec.template?.spec, old: before });
+  } else yield* immutable('template');
   for (const field of immutableFields) yield* immutable(field);
 }
 
@@ -47,7 +50,7 @@ function isAtRest({ spec, status }: Job): boolean {
 
 /** The old template with what may change taken from the new one: where pods are scheduled, and their resources. */
 function withChanges(old: PodTemplateSpec, template: PodTemplateSpec): PodTemplateSpec {
-  const { metadata, spec = { containers: [] } } = template;
+  const { spec = { containers: [] } } = template;
   const { spec: before = { containers: [] } } = copy(old);
   const allowed = {
     ...before,
@@ -61,8 +64,7 @@ function withChanges(old: PodTemplateSpec, template: PodTemplateSpec): PodTempla
       const { resources } = spec[list]?.[index] ?? {};
       if (resources && !equal(resources, container.resources)) container.resources = resources;
     }
-  const { labels, annotations } = metadata ?? {};
-  return { ...old, metadata: { ...old.metadata, labels, annotations }, spec: allowed };
+  return { ...old, spec: allowed };
 }
 
 type Affinity = NonNullable<PodTemplateSpec['spec']>['affinity'];
