@@ -1,8 +1,10 @@
 /**
- * Reads the description of every type and field from the models of `@kubernetes/client-node`, which carry upstream's
- * own texts. Only files of models are read: the package's root does not load on Node 20.
+ * Reads the description of every type and field from installed models that carry upstream's own texts: those of
+ * `@kubernetes/client-node`, which know all types but say nothing of fields that refer to other types, nor what the
+ * values of enumerations mean; and those of `kubernetes-models`, which do. Only declarations are read: the packages'
+ * roots do not load on Node 20.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { SchemaPackage } from './schema-text.js';
@@ -12,48 +14,85 @@ export type Descriptions = Record<string, Record<string, string>>;
 
 /** Throws an Error when the models are not installed. */
 export function readDescriptions(packages: readonly SchemaPackage[]): Descriptions {
-  const folder = modelsFolder();
+  const client = packageFolder('@kubernetes/client-node', 'dist/gen/models');
+  const folders = modelFolders();
   const out: Descriptions = {};
   for (const type of packages.flatMap(({ types }) => types)) {
-    const path = candidates(type.name)
-      .map((name) => join(folder, name))
-      .find((one) => existsSync(`${one}.d.ts`));
-    if (path) out[type.name] = readModel(path);
+    const ofClient = clientNames(type.name).map((name) => join(client, name));
+    const found = ofClient.find((path) => existsSync(`${path}.d.ts`));
+    const described = merged(found ? readClientModel(found) : {}, readModel(modelPath(folders, type.name)));
+    if (Object.keys(described).length > 0) out[type.name] = described;
   }
   return out;
 }
 
-function modelsFolder(): string {
+type Texts = Record<string, string>;
+
+/** Of two texts for a field the client's, unless the other one only goes on where that ends. */
+function merged(client: Texts, models: Texts): Texts {
+  const out: Texts = { ...models, ...client };
+  for (const [field, text] of Object.entries(models)) if (text.startsWith(client[field] ?? '')) out[field] = text;
+  return out;
+}
+
+function packageFolder(name: string, inside: string): string {
   const { resolve } = createRequire(import.meta.url);
-  let folder = dirname(resolve('@kubernetes/client-node'));
+  let folder = dirname(resolve(`${name}/package.json`));
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  const models = join(folder, 'dist/gen/models');
+  const models = join(folder, inside);
   if (!existsSync(models)) throw new Error(`${models} does not exist: run npm ci with development dependencies`);
   return models;
 }
 
 /** `io.k8s.api.core.v1.Event` is CoreV1Event where the plain V1Event would be ambiguous. */
-function candidates(typeName: string): string[] {
-  const [group, version, name] = typeName.split('.').slice(-3).map(capitalize) as [string, string, string];
-  return [`${group}${version}${name}`, `${version}${name}`];
+function clientNames(typeName: string): string[] {
+  const { group, version, name } = partsOf(typeName);
+  const plain = `${capitalize(version)}${name}`;
+  return [`${capitalize(group)}${plain}`, plain];
+}
+
+function partsOf(typeName: string): { group: string; version: string; name: string } {
+  const [group, version, name] = typeName.split('.').slice(-3) as [string, string, string];
+  return { group, version, name };
 }
 
 function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function readModel(path: string): Record<string, string> {
+function readClientModel(path: string): Texts {
   const baseNames = new Map<string, string>();
-  for (const [, name, baseName] of readFileSync(`${path}.js`, 'utf8').matchAll(
-    /"name": "([^"]+)",\s+"baseName": "([^"]+)"/g,
-  )) {
+  const javascript = readFileSync(`${path}.js`, 'utf8');
+  for (const [, name, baseName] of javascript.matchAll(/"name": "([^"]+)",\s+"baseName": "([^"]+)"/g)) {
     baseNames.set(name!, baseName!);
   }
-  const out: Record<string, string> = {};
-  const comments = /\/\*\*\n((?:\s*\*(?!\/).*\n)+)\s*\*\/\n\s*(?:export declare class \w+|'([^']+)'\??:)/g;
-  for (const [, comment, field] of readFileSync(`${path}.d.ts`, 'utf8').matchAll(comments)) {
-    out[field === undefined ? '' : (baseNames.get(field) ?? field)] = textOf(comment!);
-  }
+  const described = readModel(`${path}.d.ts`);
+  return Object.fromEntries(Object.entries(described).map(([field, text]) => [baseNames.get(field) ?? field, text]));
+}
+
+/** By group as types are named: `rbac` to `rbac.authorization.k8s.io`; core has no folder of its own. */
+function modelFolders(): ReadonlyMap<string, string> {
+  const root = packageFolder('kubernetes-models', '.');
+  const groups = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return new Map([
+    ...groups.map(({ name }) => [name.split('.')[0]!, join(root, name)] as const),
+    ['core', root],
+    ['meta', packageFolder('@kubernetes-models/apimachinery', 'apis/meta')],
+  ]);
+}
+
+function modelPath(folders: ReadonlyMap<string, string>, typeName: string): string {
+  const { group, version, name } = partsOf(typeName);
+  return join(folders.get(group) ?? '', version, `${name}.d.ts`);
+}
+
+const comments =
+  /\/\*\*\n((?:\s*\*(?!\/).*\n)+)\s*\*\/\n\s*(?:export (?:declare class|interface) \w+|["']([^"']+)["']\??:)/g;
+
+function readModel(path: string): Texts {
+  const out: Texts = {};
+  if (!existsSync(path)) return out;
+  for (const [, comment, field = ''] of readFileSync(path, 'utf8').matchAll(comments)) out[field] ??= textOf(comment!);
   return out;
 }
 
@@ -63,5 +102,5 @@ function textOf(comment: string): string {
     .map((line) => line.replace(/^\s*\* ?/, ''))
     .join('\n')
     .trim()
-    .replace(/\\(['"\\])/g, '$1');
+    .replace(/\\(['"\\/])/g, '$1');
 }

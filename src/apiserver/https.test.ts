@@ -3,6 +3,9 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import coreEvents from '#api/core/event.js';
+import namespaces from '#api/core/namespace.js';
+import events from '#api/events/event.js';
 import { builtinSchemas } from '#api/schema-table.js';
 import { decodeProtobuf } from '#apimachinery/decode.js';
 import type { KubeList } from '#apimachinery/object.js';
@@ -285,6 +288,21 @@ describe.each([
     const strict = await send(`${configMaps}?fieldValidation=Strict`, { method: 'POST', headers: json, body });
     expect(strict.body).toContain('strict decoding error: unknown field \\"nope\\"');
   });
+});
+
+it('lists without the kind of each item what lies in the form of another kind', async () => {
+  session.destroy();
+  await test.close();
+  await start({ definitions: [namespaces, coreEvents, events] });
+  const regarding = { apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'p' };
+  const told = { reason: 'R', action: 'A', type: 'Normal', reportingController: 'c.io/x', reportingInstance: 'i' };
+  const event = { metadata: { name: 'e' }, eventTime: '2026-01-01T00:00:00.000000Z', regarding, ...told };
+  const path = '/apis/events.k8s.io/v1/namespaces/default/events';
+  const made = await http2(path, { method: 'POST', body: JSON.stringify(event) });
+  expect(made.status, made.body).toBe(201);
+  const [item] = JSON.parse((await http2(path)).body).items;
+  expect(item).toMatchObject(event);
+  expect([item.kind, item.apiVersion]).toEqual([undefined, undefined]);
 });
 
 describe('a watch', () => {

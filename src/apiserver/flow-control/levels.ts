@@ -132,7 +132,7 @@ export class Levels {
       level.lower = nominal - lendable;
       level.upper = nominal + (percent === undefined ? this.#seats : Math.round((nominal * percent) / 100));
       if (level.current < 0) level.current = nominal - Math.trunc(lendable / 2);
-      const handSize = limited?.limitResponse.queuing?.handSize;
+      const handSize = limited?.limitResponse?.queuing?.handSize;
       level.seatsMax = handSize
         ? Math.max(1, Math.min(Math.ceil(nominal * widthShareMax), Math.trunc(nominal / handSize)))
         : 0;
@@ -178,7 +178,7 @@ function limitOf({ metadata: { name }, spec: { type, limited } }: PriorityLevelC
   const isExempt = type === 'Exempt';
   if (isExempt !== (name === 'exempt') || isExempt === Boolean(limited)) return undefined;
   if (!limited) return 'exempt';
-  const { type: response, queuing } = limited.limitResponse;
+  const { type: response, queuing } = limited.limitResponse ?? {};
   if ((response === 'Queue') !== Boolean(queuing)) return undefined;
   if (!queuing) return 'reject';
   const { queues = 64, handSize = 8, queueLengthLimit: queueLength = 50 } = queuing;

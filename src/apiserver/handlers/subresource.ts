@@ -138,6 +138,7 @@ function value(code: number, given: KubeObject | Status): Answer {
 
 function collection(context: HandlerContext, items: KubeObject[]): Answer {
   const { resource } = context;
-  const list = { kind: resource.listKind, apiVersion: apiVersionOf(context), metadata: {}, items };
+  const typeless = items.map(({ kind: _, apiVersion: __, ...item }) => item);
+  const list = { kind: resource.listKind, apiVersion: apiVersionOf(context), metadata: {}, items: typeless };
   return { type: 'value', code: 200, value: list, resource };
 }

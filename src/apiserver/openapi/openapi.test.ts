@@ -84,8 +84,11 @@ describe('version 3', () => {
       'x-kubernetes-patch-merge-key': 'name',
     });
     expect(properties.containers.description).toMatch(/^List of containers belonging to the pod\./);
+    expect(properties.securityContext.description).toMatch(/^SecurityContext holds pod-level security attributes/);
+    expect(properties.restartPolicy.description).toContain('Possible enum values:\n - `"Always"`');
     const pod = components.schemas['io.k8s.api.core.v1.Pod'];
     expect(pod['x-kubernetes-group-version-kind']).toEqual([{ group: '', kind: 'Pod', version: 'v1' }]);
+    expect(Object.values(pod.properties).every((one) => (one as { description?: string }).description)).toBe(true);
     expect(pod.properties.spec.allOf).toEqual([{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodSpec' }]);
     expect(components.schemas['io.k8s.apimachinery.pkg.util.intstr.IntOrString'].oneOf).toHaveLength(2);
   });

@@ -102,7 +102,8 @@ export class Stored {
       const object = this.#form ? this.#form.decode(stored) : stored;
       // Revision 0 is of an object that was never written: the answer to a dry run.
       const metadata = this.modified ? { ...object.metadata, resourceVersion: this.resourceVersion } : object.metadata;
-      this.#object = freeze({ ...object, metadata });
+      // Lists leave out what stands before metadata.
+      this.#object = freeze(this.#form ? inOrder({ ...object, metadata }) : { ...object, metadata });
       if (this.#line) this.#value = undefined;
     }
     return this.#object;
