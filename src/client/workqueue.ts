@@ -141,6 +141,20 @@ export class WorkQueue {
     });
   }
 
+  /** Works on one key after the other until the signal aborts, and closes the queue then. */
+  async workOff(signal: AbortSignal, work: (key: string) => Promise<void>): Promise<void> {
+    const end = () => this.close();
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    for (let key = await this.next(); key !== undefined; key = await this.next()) {
+      try {
+        await work(key);
+      } finally {
+        this.done(key);
+      }
+    }
+  }
+
   /** Must follow each key that `next` gave. */
   done(key: string): void {
     const { metrics, name, clock, keysMax, refill } = this.#options;

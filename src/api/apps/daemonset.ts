@@ -69,7 +69,8 @@ export default defineResource<DaemonSet>({
   ],
 });
 
-const countsInStatus = [
+/** The server leaves those that are zero out. */
+export const countsInStatus = [
   'currentNumberScheduled',
   'numberMisscheduled',
   'desiredNumberScheduled',

@@ -55,23 +55,16 @@ export class Availability {
   }
 
   /** Until the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
-    const end = () => this.#queue.close();
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
-    for (;;) {
-      const key = await this.#queue.next();
-      if (key === undefined) return;
+  run(signal: AbortSignal): Promise<void> {
+    return this.#queue.workOff(signal, async (key) => {
       try {
         await this.#check(key, signal);
       } catch (error) {
         if (!signal.aborted)
           this.#options.log.warn('the state of an APIService could not be told', { key, err: error });
         this.#queue.addRateLimited(key);
-      } finally {
-        this.#queue.done(key);
       }
-    }
+    });
   }
 
   async #check(key: string, signal: AbortSignal): Promise<void> {

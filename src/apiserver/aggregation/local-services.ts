@@ -28,9 +28,6 @@ const priorities = { groupPriorityMinimum: 1000, versionPriority: 100 };
 export async function keepLocalServices(options: LocalServicesOptions, signal: AbortSignal): Promise<void> {
   const { scheme, informers, clock, log } = options;
   const queue = new WorkQueue({ clock, name: 'autoregister', backoffMsMin: 5, backoffMsMax: 60_000 });
-  const end = () => queue.close();
-  signal.addEventListener('abort', end, { once: true });
-  if (signal.aborted) end();
   const known = informers.of(apiServices);
   await known.synced;
   const addAll = () => {
@@ -41,9 +38,7 @@ export async function keepLocalServices(options: LocalServicesOptions, signal: A
   const touched = ({ metadata }: APIService) => queue.add(metadata.name!);
   known.onEvent({ updated: touched, deleted: touched });
   addAll();
-  for (;;) {
-    const name = await queue.next();
-    if (name === undefined) return;
+  await queue.workOff(signal, async (name) => {
     try {
       await keep(name, options);
       queue.forget(name);
@@ -51,8 +46,7 @@ export async function keepLocalServices(options: LocalServicesOptions, signal: A
       if (!signal.aborted) log.warn('an APIService could not be kept', { name, err: error });
       queue.addRateLimited(name);
     }
-    queue.done(name);
-  }
+  });
 }
 
 async function keep(name: string, { scheme, client, informers }: LocalServicesOptions): Promise<void> {

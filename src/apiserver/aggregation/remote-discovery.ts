@@ -52,16 +52,8 @@ export class RemoteDiscovery {
   }
 
   /** Until the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
-    const end = () => this.#queue.close();
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
-    for (;;) {
-      const key = await this.#queue.next();
-      if (key === undefined) return;
-      await this.#refresh(key, signal);
-      this.#queue.done(key);
-    }
+  run(signal: AbortSignal): Promise<void> {
+    return this.#queue.workOff(signal, (key) => this.#refresh(key, signal));
   }
 
   async #refresh(key: string, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 /** What a DaemonSet says of its nodes and pods. */
+import { countsInStatus } from '#api/apps/daemonset.js';
 import type { DaemonSetStatus } from '#api/gen/apps-v1.js';
 import { isAvailable, isNew, isReadyPod, podsByNode, type Situation } from './decide.js';
 import { placementOn } from './placement.js';
@@ -42,19 +43,7 @@ function ageOf({ metadata }: { metadata: { creationTimestamp?: string } }): stri
   return metadata.creationTimestamp ?? '';
 }
 
-const counted = [
-  'currentNumberScheduled',
-  'numberMisscheduled',
-  'desiredNumberScheduled',
-  'numberReady',
-  'observedGeneration',
-  'updatedNumberScheduled',
-  'numberAvailable',
-  'numberUnavailable',
-  'collisionCount',
-] as const;
-
-/** The server leaves zero counts out, so a missing count is 0. */
+/** A count that is missing is 0. */
 export function sameStatus(a: DaemonSetStatus | undefined, b: DaemonSetStatus): boolean {
-  return a !== undefined && counted.every((count) => (a[count] ?? 0) === (b[count] ?? 0));
+  return a !== undefined && countsInStatus.every((count) => (a[count] ?? 0) === (b[count] ?? 0));
 }
