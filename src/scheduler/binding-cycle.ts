@@ -4,9 +4,9 @@ import { isReason, StatusError } from '#apimachinery/errors.js';
 import type { Log } from '#base/log.js';
 import { TransportError } from '#client/transport.js';
 import { explain } from './diagnosis.js';
+import type { Extender } from './extenders/extender.js';
 import { type Effects, SchedulerError } from './framework.js';
 import type { Profile } from './profile.js';
-import type { WaitingPods } from './waiting-pods.js';
 
 export interface Placed {
   pod: Pod;
@@ -24,12 +24,12 @@ export interface BindingFailure {
 
 export class BindingCycle {
   readonly #effects: Effects;
-  readonly #waiting: WaitingPods;
+  readonly #extenders: readonly Extender[];
   readonly #log: Log;
 
-  constructor({ effects, waiting, log }: { effects: Effects; waiting: WaitingPods; log: Log }) {
+  constructor({ effects, extenders, log }: { effects: Effects; extenders: readonly Extender[]; log: Log }) {
     this.#effects = effects;
-    this.#waiting = waiting;
+    this.#extenders = extenders;
     this.#log = log;
   }
 
@@ -47,10 +47,10 @@ export class BindingCycle {
     { pod, nodeName }: Placed,
     { waits, preparing }: { waits: ReadonlyMap<string, number>; preparing: Profile['preBinding'] },
   ): Promise<BindingFailure | undefined> {
-    const dismissal = waits.size > 0 ? await this.#waiting.wait(pod, waits) : undefined;
+    const dismissal = waits.size > 0 ? await this.#effects.waiting.wait(pod, waits) : undefined;
     if (dismissal) return rejection(dismissal.plugin, dismissal.message);
     for (const { name, preBind } of preparing) {
-      const failure = await this.#attempt(`running PreBind plugin "${name}"`, () =>
+      const failure = await this.#attempt(`running PreBind plugin "${name}": `, () =>
         preBind!({ pod, nodeName }, this.#effects),
       );
       if (failure) return failure;
@@ -70,12 +70,35 @@ export class BindingCycle {
     return waits;
   }
 
+  /** An extender that binds takes the place of the plugins that do. */
+  async #bindByExtender({ pod, nodeName }: Placed): Promise<'bound' | 'skip'> {
+    for (const extender of this.#extenders) {
+      if (!extender.settings.verbs.bind || !extender.isInterested(pod)) continue;
+      try {
+        await extender.bind(pod, nodeName);
+        return 'bound';
+      } catch (error) {
+        if (!(error instanceof SchedulerError) || !extender.settings.ignorable) throw error;
+        this.#log.warn('an extender is ignored', { extender: extender.settings.url, err: error });
+      }
+    }
+    return 'skip';
+  }
+
   /** 'gone': the informer will tell what became of a pod that is deleted, or was bound by another. */
   async bind(placed: Placed): Promise<BindingFailure | 'gone' | undefined> {
     const { pod, nodeName, profile } = placed;
+    if (this.#extenders.length > 0) {
+      let outcome: 'bound' | 'skip' = 'skip';
+      const failure = await this.#attempt('', async () => {
+        outcome = await this.#bindByExtender(placed);
+      });
+      if (failure) return failure;
+      if ((outcome as string) === 'bound') return this.#tellBound(placed);
+    }
     for (const { name, bind } of profile.binding) {
       let outcome: 'bound' | 'skip' | 'gone' | undefined;
-      const failure = await this.#attempt(`running Bind plugin "${name}"`, async () => {
+      const failure = await this.#attempt(`running Bind plugin "${name}": `, async () => {
         try {
           outcome = await bind!({ pod, nodeName }, this.#effects);
         } catch (error) {
@@ -84,15 +107,12 @@ export class BindingCycle {
         }
       });
       if (failure || outcome === 'gone') return failure ?? 'gone';
-      if (outcome === 'bound') {
-        if (profile.postBinding.length > 0) this.#tellBound(placed);
-        return undefined;
-      }
+      if (outcome === 'bound') return this.#tellBound(placed);
     }
     return { message: 'no plugin binds the pod', reason: 'SchedulerError', rejectedBy: new Set() };
   }
 
-  #tellBound({ pod, nodeName, profile }: Placed): void {
+  #tellBound({ pod, nodeName, profile }: Placed): undefined {
     for (const { name, postBind } of profile.postBinding) {
       try {
         postBind!({ pod, nodeName });
@@ -110,7 +130,7 @@ export class BindingCycle {
     } catch (error) {
       if (!(error instanceof SchedulerError || error instanceof StatusError || error instanceof TransportError))
         throw error;
-      return { message: `${doing}: ${error.message}`, reason: 'SchedulerError', rejectedBy: new Set() };
+      return { message: `${doing}${error.message}`, reason: 'SchedulerError', rejectedBy: new Set() };
     }
   }
 }

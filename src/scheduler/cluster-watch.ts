@@ -13,9 +13,11 @@ import { controllerOf } from '#apimachinery/object.js';
 import { type LabelSelector, labelSelectorFrom } from '#apimachinery/selectors.js';
 import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
+import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
 import type { InformerFactory } from '#client/informer.js';
 import { SchedulerCache } from './cache.js';
+import { DeviceWatch } from './devices/device-watch.js';
 import type { ClusterChange, Snapshot } from './framework.js';
 import { Nominations } from './nominations.js';
 import { VolumeWatch } from './volume-watch.js';
@@ -24,6 +26,7 @@ export interface ClusterWatchOptions {
   informers: InformerFactory;
   client: Client;
   clock: Clock;
+  prng: Prng;
   signal: () => AbortSignal;
   /** A pod that waits for a node of ours, new or changed. */
   onPending(pod: Pod, old?: Pod): void;
@@ -39,12 +42,14 @@ export class ClusterWatch {
   readonly cache: SchedulerCache;
   readonly nominations = new Nominations();
   readonly volumes: VolumeWatch;
+  readonly devices: DeviceWatch;
   readonly #options: ClusterWatchOptions;
 
   constructor(options: ClusterWatchOptions) {
     this.#options = options;
     this.cache = new SchedulerCache({ namespaceLabels: (name) => this.#namespaceLabels(name) });
     this.volumes = new VolumeWatch(options);
+    this.devices = new DeviceWatch(options);
     const { informers } = options;
     informers.of(namespaces).onEvent({
       added: () => this.cache.index.namespaceChanged(),
@@ -73,7 +78,7 @@ export class ClusterWatch {
   }
 
   snapshot(): Snapshot {
-    const { cache, nominations, volumes } = this;
+    const { cache, nominations, volumes, devices } = this;
     return {
       nodes: cache.nodes,
       node: (name) => cache.node(name),
@@ -84,6 +89,7 @@ export class ClusterWatch {
       nominationOf: (pod) => nominations.of(pod),
       budgets: () => this.#options.informers.of(budgets).list(),
       volumes,
+      devices,
     };
   }
 

@@ -5,6 +5,7 @@ import { SeededPrng } from '#base/prng.js';
 import { configure } from './configuration.js';
 import { schedulePod } from './cycle.js';
 import type { NodeInfo } from './node-info.js';
+import { defaultPlugins } from './profile.js';
 import { node, pod, requesting, snapshotOf } from './test-snapshot.js';
 
 const given = (parts: Partial<KubeSchedulerConfiguration>): KubeSchedulerConfiguration => ({
@@ -28,7 +29,13 @@ function decideBy(profile: KubeSchedulerProfile, nodes: readonly NodeInfo[], one
 
 test('without anything said there is one profile, with upstream defaults', () => {
   expect(configure(given({}))).toMatchObject({
-    profiles: [{ schedulerName: 'default-scheduler', postFilters: ['DefaultPreemption'], percentageOfNodesToScore: 0 }],
+    profiles: [
+      {
+        schedulerName: 'default-scheduler',
+        postFilters: [{ name: 'DynamicResources' }, 'DefaultPreemption'],
+        percentageOfNodesToScore: 0,
+      },
+    ],
     initialBackoffMs: 1000,
     maxBackoffMs: 10_000,
   });
@@ -60,6 +67,24 @@ test('faults are told as upstream tells them', () => {
   expect(faults({ profiles: [{ plugins: { score: { enabled: [{ name: 'None' }] } } }] })).toEqual([
     'profiles[0].plugins.score.enabled[0].name: Not found: "None"',
   ]);
+});
+
+test('a profile with something said has all of the defaults besides', () => {
+  const configured = configure(given({ profiles: [{ plugins: { permit: { disabled: [{ name: '*' }] } } }] }));
+  if (Array.isArray(configured)) throw configured[0];
+  const shape = (plugins: readonly object[]) =>
+    plugins.map((plugin) =>
+      Object.entries(plugin).map(([key, value]) => (typeof value === 'function' ? key : `${key}: ${value}`)),
+    );
+  expect(
+    shape(configured.profiles[0]!.plugins)
+      .map((one) => one.sort())
+      .sort(),
+  ).toEqual(
+    shape(defaultPlugins())
+      .map((one) => one.sort())
+      .sort(),
+  );
 });
 
 test('plugins that are off do not decide', () => {

@@ -6,17 +6,12 @@ import type {
   DefaultPreemptionArgs,
   KubeSchedulerConfiguration,
   KubeSchedulerProfile,
+  NodeResourcesFitArgs,
   Plugins,
 } from '#api/gen/kubescheduler-v1.js';
-import {
-  duplicate,
-  type FieldError,
-  forbiddenField,
-  invalidValue,
-  required,
-  valueNotFound,
-} from '#apimachinery/field-error.js';
+import { duplicate, FieldError, invalidValue, required, valueNotFound } from '#apimachinery/field-error.js';
 import { checkComponent, type Election, electionOf } from './component-configuration.js';
+import { checkExtenders, type ExtenderSettings, extenderSettings, resourcesIgnoredFor } from './extenders/settings.js';
 import { type Expanded, type ExtensionPoint, expand, extensionPoints, pointsOf } from './extension-points.js';
 import type { Plugin } from './framework.js';
 import { argsOf, checkArgs, configurationGroup } from './plugin-args.js';
@@ -32,6 +27,7 @@ export interface SchedulerConfiguration {
   profiles: readonly Profile[];
   initialBackoffMs: number;
   maxBackoffMs: number;
+  extenders: readonly ExtenderSettings[];
   /** Where several run, one of which works. */
   election?: Election;
 }
@@ -45,6 +41,7 @@ export const defaultConfiguration = (): SchedulerConfiguration => ({
   profiles: [profileOf()],
   initialBackoffMs: 1000,
   maxBackoffMs: 10_000,
+  extenders: [],
 });
 
 /** Throws StatusError for arguments of plugins that have no such form. */
@@ -56,13 +53,21 @@ export function configure(
   for (const plugin of plugins) known.set(plugin.name, plugin);
   const errors = [...check(given, known)];
   if (errors.length > 0) return errors;
+  const extenders = extenderSettings(given);
+  if (isFaulty(extenders)) return extenders;
   const { podInitialBackoffSeconds = 1, podMaxBackoffSeconds = 10, percentageOfNodesToScore = 0 } = given;
+  const shared = { known, percentageOfNodesToScore, ignoredResources: resourcesIgnoredFor(given) };
   return {
-    profiles: profilesOf(given).map((profile) => configuredProfile(profile, { known, percentageOfNodesToScore })),
+    profiles: profilesOf(given).map((profile) => configuredProfile(profile, shared)),
+    extenders,
     initialBackoffMs: podInitialBackoffSeconds * 1000,
     maxBackoffMs: podMaxBackoffSeconds * 1000,
     election: electionOf(given),
   };
+}
+
+function isFaulty<T>(result: T[] | FieldError[]): result is FieldError[] {
+  return result[0] instanceof FieldError;
 }
 
 /** The only profile may go without a name. */
@@ -94,7 +99,7 @@ function* check(given: KubeSchedulerConfiguration, known: Known): Generator<Fiel
     const why = 'must be greater than or equal to PodInitialBackoffSeconds';
     yield invalidValue('podMaxBackoffSeconds', podMaxBackoffSeconds, why);
   }
-  if (given.extenders?.length) yield forbiddenField('extenders', 'extenders are not supported by this scheduler yet');
+  yield* checkExtenders(given);
 }
 
 function* checkPercentage(path: string, value: number | undefined): Generator<FieldError> {
@@ -146,15 +151,17 @@ function* checkEnabled(
 
 function configuredProfile(
   profile: KubeSchedulerProfile,
-  { known, percentageOfNodesToScore: percentage }: { known: Known; percentageOfNodesToScore: number },
+  shared: { known: Known; percentageOfNodesToScore: number; ignoredResources: readonly string[] },
 ): Profile {
+  const { known, percentageOfNodesToScore: percentage, ignoredResources } = shared;
   const { schedulerName = '', pluginConfig = [], percentageOfNodesToScore = percentage } = profile;
   const acting = expand(profile.plugins, { defaults: defaultsOf(known), registered: known });
   const configured = new Map<string, Plugin>();
   for (const [name, plugin] of known) {
     const config = pluginConfig.find((one) => one.name === name && one.args !== undefined);
-    const args = config && (builtIns().has(name) ? argsOf(config) : config.args);
-    const left = asActing(config && plugin.configure ? plugin.configure(args) : plugin, acting);
+    let args = config && (builtIns().has(name) ? argsOf<object>(config) : config.args);
+    if (name === 'NodeResourcesFit' && ignoredResources.length > 0) args = ignoring(args ?? {}, ignoredResources);
+    const left = asActing(args && plugin.configure ? plugin.configure(args) : plugin, { acting, known });
     if (left) configured.set(name, left);
   }
   const at = (point: ExtensionPoint) => acting[point].flatMap(({ name }) => configured.get(name) ?? []);
@@ -175,6 +182,10 @@ function configuredProfile(
   });
 }
 
+function ignoring(args: Partial<NodeResourcesFitArgs>, resources: readonly string[]): Partial<NodeResourcesFitArgs> {
+  return { ...args, ignoredResources: [...(args.ignoredResources ?? []), ...resources] };
+}
+
 type Hook = Exclude<keyof Plugin, 'name' | 'weight'>;
 
 /** What a plugin does not do when it is off at a point: a filter cannot do without what its plugin found out before. */
@@ -187,13 +198,14 @@ const hooks: Readonly<Partial<Record<ExtensionPoint, readonly Hook[]>>> = {
 };
 
 /** undefined when the plugin acts nowhere. */
-function asActing(plugin: Plugin, acting: Expanded): Plugin | undefined {
+function asActing(plugin: Plugin, { acting, known }: { acting: Expanded; known: Known }): Plugin | undefined {
   const { name } = plugin;
   const isAt = (point: ExtensionPoint) => acting[point].some((one) => one.name === name);
   if (!extensionPoints.some(isAt)) return undefined;
   const left: Plugin = { ...plugin };
   for (const [point, names] of Object.entries(hooks) as [ExtensionPoint, readonly Hook[]][]) {
-    if (isAt(point) || plugin[point as Hook] === undefined) continue;
+    const mayAct = plugin[point as Hook] !== undefined && pointsOf(name, known).includes(point);
+    if (isAt(point) || !mayAct) continue;
     for (const hook of names) delete left[hook];
   }
   const weight = acting.score.find((one) => one.name === name)?.weight;

@@ -2,18 +2,11 @@
 import type { Pod } from '#api/gen/core-v1.js';
 import type { Prng } from '#base/prng.js';
 import { explain, noNodes } from './diagnosis.js';
-import {
-  type Feasible,
-  findFeasible,
-  type Prepared,
-  prepare,
-  type RejectedNode,
-  reject,
-  stateOf,
-} from './filtering.js';
+import { findFeasible, type Prepared, prepare, type RejectedNode, reject, stateOf } from './filtering.js';
 import type { Rejection, Remedy, Snapshot } from './framework.js';
 import type { NodeInfo } from './node-info.js';
-import { type Preemption, type PreemptionContext, preempt } from './preemption.js';
+import type { Candidate } from './node-memo.js';
+import { bestCandidate, type Preemption, type PreemptionContext, tryPreemption } from './preemption.js';
 import { type Profile, preemptionName } from './profile.js';
 import { best } from './scoring.js';
 
@@ -41,29 +34,63 @@ export interface Failure {
 
 const nodesAlwaysScored = 100;
 
+/** What extenders are asked in the middle of a decision. */
+export type Question =
+  | { ask: 'filter' | 'prioritize'; nodes: readonly NodeInfo[] }
+  | { ask: 'preempt'; candidates: readonly Candidate[] };
+
+export type Answer = Screening | ReadonlyMap<string, number> | readonly Candidate[];
+
+export interface Screening {
+  nodes: NodeInfo[];
+  rejected: readonly RejectedNode[];
+}
+
+/** Throws SchedulerError when a plugin cannot decide. */
 export function schedulePod(pod: Pod, snapshot: Snapshot, options: CycleOptions): Outcome {
-  const { startIndex, profile, prng } = options;
+  const step = decide(pod, snapshot, { ...options, isExtended: false }).next();
+  if (!step.done) throw new TypeError('a decision without extenders asked one');
+  return step.value;
+}
+
+/** The decision about a pod that extenders take part in, which goes on with each answer. */
+export function* decide(
+  pod: Pod,
+  snapshot: Snapshot,
+  options: CycleOptions & { isExtended: boolean },
+): Generator<Question, Outcome, Answer> {
+  const { startIndex, profile, prng, isExtended } = options;
   const { plugins, memos } = profile;
   const total = snapshot.nodes.length;
   if (total === 0)
     return { failure: { message: noNodes, rejectedBy: new Set(), effects: [] }, evaluated: 0, nextIndex: 0 };
   const prepared = prepare(pod, { snapshot, plugins, memos });
+  const failing = { prng, profile, isExtended };
   if ('refused' in prepared) {
     const { plugins: refusing, reasons } = prepared.refused;
-    const { after, ...remedy } = remedyFor(undefined, { pod, snapshot, rejected: [], prng, profile });
+    const { after, ...remedy } = yield* remedyFor(undefined, { pod, snapshot, rejected: [], ...failing });
     const message = explain({ total, refusal: reasons, after });
     return { failure: { message, rejectedBy: new Set(refusing), ...remedy }, evaluated: 0, nextIndex: startIndex };
   }
-  const promised = promisedNode(prepared);
+  const promised = isExtended ? undefined : promisedNode(prepared);
   if (promised) return { node: promised, evaluated: 1, nextIndex: startIndex };
   const wanted = (nodes: number) => feasibleWanted(nodes, profile.percentageOfNodesToScore);
   const found = findFeasible(prepared, { startIndex, wanted });
   const nextIndex = (startIndex + found.evaluated) % total;
   const { evaluated } = found;
-  if (found.nodes.length > 0) {
-    return { node: best(pod, found.nodes, { snapshot, plugins, prng }), evaluated, nextIndex };
+  let { nodes, rejected } = found;
+  if (isExtended && nodes.length > 0) {
+    const screened = (yield { ask: 'filter', nodes }) as Screening;
+    nodes = screened.nodes;
+    rejected = [...rejected, ...screened.rejected];
   }
-  return { failure: failureOf(prepared, { found, prng, profile }), evaluated, nextIndex };
+  if (nodes.length === 0) {
+    const failure = yield* failureOf(prepared, { rejected, ...failing });
+    return { failure, evaluated, nextIndex };
+  }
+  const isAsked = isExtended && nodes.length > 1;
+  const extra = isAsked ? ((yield { ask: 'prioritize', nodes }) as ReadonlyMap<string, number>) : undefined;
+  return { node: best(pod, nodes, { snapshot, plugins, prng, extra }), evaluated, nextIndex };
 }
 
 /** The node that victims were evicted from for this pod, when it takes the pod by now. */
@@ -74,13 +101,18 @@ function promisedNode(prepared: Prepared): NodeInfo | undefined {
   return node && !reject(prepared, node) ? node : undefined;
 }
 
-function failureOf(
+interface Failing {
+  prng: Prng;
+  profile: Profile;
+  isExtended: boolean;
+}
+
+function* failureOf(
   prepared: Prepared,
-  { found, prng, profile }: { found: Feasible; prng: Prng; profile: Profile },
-): Failure {
+  { rejected, ...failing }: Failing & { rejected: readonly RejectedNode[] },
+): Generator<Question, Failure, Answer> {
   const { pod, snapshot, only } = prepared;
-  const { rejected } = found;
-  const { after, ...remedy } = remedyFor(prepared, { pod, snapshot, rejected, prng, profile });
+  const { after, ...remedy } = yield* remedyFor(prepared, { pod, snapshot, rejected, ...failing });
   const message = explain({
     total: snapshot.nodes.length,
     rejections: rejectionsOf(rejected),
@@ -93,19 +125,23 @@ function failureOf(
 }
 
 /** PostFilter: all say what they can do, until victims are found. */
-function remedyFor(
+function* remedyFor(
   prepared: Prepared | undefined,
-  { profile, ...context }: Omit<PreemptionContext, 'args'> & { profile: Profile },
-): Pick<Failure, 'preemption' | 'effects'> & { after?: string } {
+  { profile, isExtended, ...context }: Omit<PreemptionContext, 'args'> & Failing,
+): Generator<Question, Pick<Failure, 'preemption' | 'effects'> & { after?: string }, Answer> {
   const messages: string[] = [];
   const effects: NonNullable<Remedy['effect']>[] = [];
   let preemption: Preemption | undefined;
   for (const one of profile.postFilters) {
     if (one === preemptionName) {
-      const tried = preempt(prepared, { ...context, args: profile.preemption });
-      preemption = tried.preemption;
-      if (preemption && preemption !== 'hopeless') return { preemption, effects };
-      if (tried.message) messages.push(tried.message);
+      const tried = tryPreemption(prepared, { ...context, args: profile.preemption });
+      const { candidates } = tried;
+      const isAsked = isExtended && candidates.length > 0;
+      const left = isAsked ? ((yield { ask: 'preempt', candidates }) as readonly Candidate[]) : candidates;
+      const chosen = bestCandidate(left);
+      if (chosen) return { preemption: { nodeName: chosen.node.name, victims: chosen.victims }, effects };
+      preemption = tried.isEligible ? 'hopeless' : undefined;
+      messages.push(`preemption: ${tried.message ?? 'no candidate node for preemption'}`);
     } else {
       const { message, effect } = one.postFilter!({ ...context, state: stateOf(prepared, one.name) });
       messages.push(message);

@@ -4,7 +4,9 @@
  */
 import type { Node, PersistentVolumeClaim, Pod } from '#api/gen/core-v1.js';
 import type { PodDisruptionBudget } from '#api/gen/policy-v1.js';
+import type { ResourceClaim } from '#api/gen/resource-v1.js';
 import type { LabelSelector } from '#apimachinery/selectors.js';
+import type { DeviceEffects, DeviceView } from './devices/view.js';
 import type { NodeInfo } from './node-info.js';
 import type { PodIndex } from './pod-index.js';
 import type { VolumePlan } from './volume-match.js';
@@ -26,7 +28,11 @@ export interface Snapshot {
   nominationOf(pod: Pod): string | undefined;
   budgets(): readonly PodDisruptionBudget[];
   volumes: VolumeView;
+  devices: DeviceView;
 }
+
+/** Stands for extenders among those that rejected a pod. */
+export const extenderName = 'Extender';
 
 /** Why a node, or all of them, cannot take the pod; `reasons` are counted over nodes in the message. */
 export interface Rejection {
@@ -47,7 +53,7 @@ export interface Adjustment {
 export interface PluginSpec<S = undefined> {
   name: string;
   /** PreEnqueue: before the pod may be queued; gives why it must wait. */
-  preEnqueue?: (pod: Pod) => string | undefined;
+  preEnqueue?: (pod: Pod, view: { devices: DeviceView }) => string | undefined;
   /** Once per pod. Gives the state that filter reads, 'skip' when the plugin has nothing to filter, or a rejection. */
   preFilter?: (
     pod: Pod,
@@ -99,6 +105,7 @@ export interface Effects {
   pods: {
     bind(pod: Pod, nodeName: string): Promise<void>;
   };
+  devices: DeviceEffects;
   /** Those that Permit made wait. */
   waiting: WaitingPods;
 }
@@ -140,7 +147,10 @@ export type ClusterEvent =
   | 'storage driver changed'
   | 'storage capacity changed'
   | 'storage of node changed'
-  | 'attachment removed';
+  | 'attachment removed'
+  | 'resource claim changed'
+  | 'resource slice changed'
+  | 'device class changed';
 
 export interface ClusterChange {
   event: ClusterEvent;
@@ -150,6 +160,9 @@ export interface ClusterChange {
   node?: Node;
   oldNode?: Node;
   claim?: PersistentVolumeClaim;
+  /** undefined where it is gone. */
+  resourceClaim?: ResourceClaim;
+  oldResourceClaim?: ResourceClaim;
   /** The node that it happened on, as it is now. */
   place?: NodeInfo;
 }

@@ -32,6 +32,11 @@ const sortsMax = 64;
 export class NodeMemos {
   readonly #memos = new Map<string, NodeMemo>();
 
+  /** When something changed that nodes do not tell, and their filters read all the same. */
+  forget(): void {
+    this.#memos.clear();
+  }
+
   of(pod: Pod): NodeMemo {
     const key = sortOf(pod);
     const memo = this.#memos.get(key) ?? { verdicts: new WeakMap(), attempts: new WeakMap() };

@@ -22,8 +22,6 @@ export type Preemption =
 /** At least so many nodes are tried, or this share of them. */
 export type PreemptionArgs = Pick<DefaultPreemptionArgs, 'minCandidateNodesAbsolute' | 'minCandidateNodesPercentage'>;
 
-/** DynamicResources makes room first, by claims that nobody uses; what it says when there is none. */
-const noClaims = 'no new claims to deallocate';
 const notHelpful = 'Preemption is not helpful for scheduling';
 const noVictims = 'No preemption victims found for incoming pod';
 
@@ -35,21 +33,26 @@ export interface PreemptionContext {
   args: PreemptionArgs;
 }
 
-/** The message is of what stands in the way; there is none when there are victims. */
-export function preempt(
-  prepared: Prepared | undefined,
-  context: PreemptionContext,
-): { preemption?: Preemption; message?: string } {
+export interface Tried {
+  /** Nodes with the victims whose going would help. */
+  candidates: readonly Candidate[];
+  /** Why there is none. */
+  message?: string;
+  /** Whether the pod may preempt at all now; if so, what it was promised is void without a candidate. */
+  isEligible: boolean;
+}
+
+export function tryPreemption(prepared: Prepared | undefined, context: PreemptionContext): Tried {
   const ineligible = whyIneligible(context);
-  if (ineligible) return { message: `${noClaims}, preemption: ${ineligible}` };
+  if (ineligible) return { candidates: [], message: ineligible, isEligible: false };
   const { snapshot, rejected, prng, args } = context;
   const promising = rejected.filter(({ rejection }) => !rejection.unresolvable).map(({ node }) => node);
-  const tried = prepared ? dryRun(prepared, { nodes: promising, prng, args }) : { candidates: [], failed: [] };
-  const chosen = bestCandidate(tried.candidates);
-  if (chosen) return { preemption: { nodeName: chosen.node.name, victims: chosen.victims } };
+  const { candidates, failed } = prepared
+    ? dryRun(prepared, { nodes: promising, prng, args })
+    : { candidates: [], failed: [] };
+  if (candidates.length > 0) return { candidates, isEligible: true };
   const total = snapshot.nodes.length;
-  const why = explain({ total, rejections: tried.failed, others: notHelpful });
-  return { preemption: 'hopeless', message: `${noClaims}, preemption: ${why}` };
+  return { candidates, message: explain({ total, rejections: failed, others: notHelpful }), isEligible: true };
 }
 
 function whyIneligible({ pod, snapshot, rejected }: PreemptionContext): string | undefined {
@@ -192,7 +195,7 @@ function covers({ metadata, spec, status }: PodDisruptionBudget, pod: Pod): bool
 }
 
 /** Fewest broken budgets, then the least priority of the first, of all; then fewest; then the latest started. */
-function bestCandidate(candidates: readonly Candidate[]): Candidate | undefined {
+export function bestCandidate(candidates: readonly Candidate[]): Candidate | undefined {
   const badness: ((candidate: Candidate) => number)[] = [
     ({ violations }) => violations,
     ({ victims }) => priorityOf(victims[0]!),

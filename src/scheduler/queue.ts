@@ -4,7 +4,8 @@
  */
 import type { Pod } from '#api/gen/core-v1.js';
 import type { Clock, Timer } from '#base/clock.js';
-import type { ClusterChange, Plugin } from './framework.js';
+import { type DeviceView, noDevices } from './devices/view.js';
+import { type ClusterChange, extenderName, type Plugin } from './framework.js';
 import { Heap } from './heap.js';
 
 export interface QueuedPod {
@@ -24,6 +25,8 @@ export interface QueueOptions {
   pluginsFor: (pod: Pod) => readonly Plugin[];
   initialBackoffMs?: number;
   maxBackoffMs?: number;
+  /** What PreEnqueue reads. Default: nothing is known. */
+  devices?: DeviceView;
 }
 
 type Place = 'active' | 'backoff' | 'unschedulable' | 'gated';
@@ -57,6 +60,7 @@ export class SchedulingQueue {
   /** Back-offs that an error began; they are waited out. */
   readonly #errors = new Heap<Ticket>((a, b) => a.atMs < b.atMs);
   readonly #unschedulable = new Map<string, Entry>();
+  readonly #gated = new Map<string, Entry>();
   #backoffTimer: { atMs: number; timer: Timer } | undefined;
   #flush: Timer | undefined;
   #wake: (() => void) | undefined;
@@ -64,7 +68,7 @@ export class SchedulingQueue {
   #serial = 0;
 
   constructor(options: QueueOptions) {
-    this.#options = { initialBackoffMs: 1000, maxBackoffMs: 10_000, ...options };
+    this.#options = { initialBackoffMs: 1000, maxBackoffMs: 10_000, devices: noDevices, ...options };
   }
 
   /** How many pods are ready, backing off, waiting for a change, and gated. */
@@ -83,7 +87,7 @@ export class SchedulingQueue {
     entry.pod = pod;
     this.#entries.set(uid, entry);
     this.#move(entry, undefined);
-    if (this.#isGated(pod)) this.#move(entry, 'gated');
+    if (this.isGated(pod)) this.#move(entry, 'gated');
     else if (before === 'unschedulable') {
       this.#move(entry, 'unschedulable');
       if (this.#helps({ event: 'pod updated', pod }, entry)) this.#help(entry);
@@ -157,6 +161,7 @@ export class SchedulingQueue {
   /** Something in the cluster changed: pods that it may help are ready again, after their back-off. */
   moveOn(change: ClusterChange): void {
     for (const entry of [...this.#unschedulable.values()]) if (this.#helps(change, entry)) this.#help(entry);
+    if (this.#gated.size > 0) this.#open(change);
   }
 
   close(): void {
@@ -171,12 +176,28 @@ export class SchedulingQueue {
     return { ...queued, readyAtMs, place: undefined, ticket: undefined, held: 'no' };
   }
 
-  #isGated(pod: Pod): boolean {
-    return this.#options.pluginsFor(pod).some((plugin) => plugin.preEnqueue?.(pod) !== undefined);
+  /** PreEnqueue: whether it must wait before it is even looked at. */
+  isGated(pod: Pod): boolean {
+    return this.#options.pluginsFor(pod).some((plugin) => plugin.preEnqueue?.(pod, this.#options) !== undefined);
+  }
+
+  /** A pod that is not gated any more is ready; what gates leave by a change of the pod itself is seen when it comes. */
+  #open(change: ClusterChange): void {
+    for (const entry of [...this.#gated.values()]) {
+      const mayOpen = this.#options
+        .pluginsFor(entry.pod)
+        .some(
+          ({ preEnqueue, requeueOn, hint }) =>
+            preEnqueue && requeueOn?.includes(change.event) && (hint?.(entry.pod, change) ?? true),
+        );
+      if (mayOpen && !this.isGated(entry.pod)) this.add(entry.pod);
+    }
   }
 
   /** A plugin that does not say what helps is asked again after every event. */
   #helps(change: ClusterChange, { pod, rejectedBy }: Entry): boolean {
+    // What extenders wait for is not known here.
+    if (rejectedBy.has(extenderName)) return true;
     return this.#options
       .pluginsFor(pod)
       .some(
@@ -202,8 +223,10 @@ export class SchedulingQueue {
   #move(entry: Entry, place: Place | undefined, atMs = this.#options.clock.now()): void {
     const { pod } = entry;
     if (entry.place === 'unschedulable') this.#unschedulable.delete(pod.metadata.uid!);
+    else if (entry.place === 'gated') this.#gated.delete(pod.metadata.uid!);
     entry.place = place;
     entry.ticket = undefined;
+    if (place === 'gated') this.#gated.set(pod.metadata.uid!, entry);
     if (place === 'unschedulable') {
       this.#unschedulable.set(pod.metadata.uid!, entry);
       this.#armFlush();

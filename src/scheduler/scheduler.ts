@@ -12,9 +12,13 @@ import { SeriesRecorder } from '#client/series-recorder.js';
 import { BindingCycle, type BindingFailure, type Placed } from './binding-cycle.js';
 import { ClusterWatch } from './cluster-watch.js';
 import { defaultConfiguration, type SchedulerConfiguration } from './configuration.js';
-import { type Failure, schedulePod } from './cycle.js';
+import { decide, type Failure, type Outcome, schedulePod } from './cycle.js';
+import { ClaimWrites } from './devices/claim-writes.js';
+import { mayWantDevices } from './devices/pod-claims.js';
+import { decideWith } from './extenders/ask.js';
+import { Extender } from './extenders/extender.js';
 import { priorityOf } from './filtering.js';
-import type { Effects, Snapshot } from './framework.js';
+import { type Effects, SchedulerError, type Snapshot } from './framework.js';
 import type { AttemptResult, SchedulerMetrics } from './metrics.js';
 import type { NodeInfo } from './node-info.js';
 import { PodWrites } from './pod-writes.js';
@@ -57,6 +61,7 @@ export class Scheduler {
   readonly #recorders: ReadonlyMap<string, SeriesRecorder>;
   readonly #pods: PodWrites;
   readonly #effects: Effects;
+  readonly #extenders: readonly Extender[];
   readonly #binding: BindingCycle;
   readonly #writes = new Set<Promise<void>>();
   /** Pods that have a node and are not bound yet, since something must be done or waited for first. */
@@ -66,11 +71,11 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     const { configuration = defaultConfiguration(), clock } = options;
-    const { profiles, initialBackoffMs, maxBackoffMs } = configuration;
+    const { profiles, initialBackoffMs, maxBackoffMs, extenders } = configuration;
     this.#options = options;
+    this.#extenders = extenders.map((settings) => new Extender(settings, options));
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     const pluginsFor = (pod: Pod) => this.#profileOf(pod).plugins;
-    this.#queue = new SchedulingQueue({ clock, pluginsFor, initialBackoffMs, maxBackoffMs });
     this.waitingPods = new WaitingPods(options);
     this.#informers = new InformerFactory(options);
     this.#recorders = new Map(
@@ -92,14 +97,25 @@ export class Scheduler {
         this.#queue.remove(uid);
         this.waitingPods.reject(uid, { message: 'removed' });
       },
-      onChange: (change) => this.#queue.moveOn(change),
+      onChange: (change) => {
+        if (change.event === 'device class changed') for (const { memos } of profiles) memos.forget();
+        this.#queue.moveOn(change);
+      },
     });
+    const { devices } = this.#cluster;
+    this.#queue = new SchedulingQueue({ clock, pluginsFor, initialBackoffMs, maxBackoffMs, devices });
     this.#effects = {
       volumes: this.#cluster.volumes,
+      devices: new ClaimWrites({
+        ...options,
+        signal: () => this.#signal,
+        watch: devices,
+        onAttaching: (pod, nodeName) => this.#tellAttaching(pod, nodeName),
+      }),
       pods: { bind: (pod, nodeName) => this.#pods.bind(pod, nodeName) },
       waiting: this.waitingPods,
     };
-    this.#binding = new BindingCycle({ effects: this.#effects, waiting: this.waitingPods, log: options.log });
+    this.#binding = new BindingCycle({ effects: this.#effects, extenders: this.#extenders, log: options.log });
     options.metrics?.watchQueue(() => this.queueSizes);
   }
 
@@ -120,8 +136,10 @@ export class Scheduler {
     await Promise.race([this.#informers.synced(), aborted(signal)]);
     let sliceStartMs = this.#options.clock.monotonic();
     for (let queued = await this.#queue.pop(); queued; queued = await this.#queue.pop()) {
-      if (usesClaims(queued.pod)) await Promise.race([this.#cluster.volumes.ready(), aborted(signal)]);
-      this.#schedule(queued);
+      const learning = this.#learnFor(queued, signal);
+      if (learning && !(await learning)) continue;
+      const asking = this.#schedule(queued);
+      if (asking) await asking;
       while (this.#writes.size >= writesMax) await Promise.race(this.#writes);
       if (this.#options.clock.monotonic() - sliceStartMs > sliceMs) {
         await new Promise((resolve) => setImmediate(resolve));
@@ -129,26 +147,83 @@ export class Scheduler {
       }
     }
     await Promise.all([...this.#writes, ...this.#placements]);
+    for (const extender of this.#extenders) extender.close();
     await this.#informers.stopped();
     await Promise.all([...this.#recorders.values()].map((recorder) => recorder.close()));
   }
 
-  #schedule(queued: QueuedPod): void {
+  /**
+   * Storage and devices are watched from the first pod on that wants some. False: the pod cannot be looked at now;
+   * undefined: all that concerns it is known.
+   */
+  #learnFor({ pod }: QueuedPod, signal: AbortSignal): Promise<boolean> | undefined {
+    const needsVolumes = usesClaims(pod);
+    const needsDevices = !this.#cluster.devices.isReady && mayWantDevices(pod);
+    return needsVolumes || needsDevices ? this.#learn(pod, { signal, needsVolumes, needsDevices }) : undefined;
+  }
+
+  async #learn(
+    pod: Pod,
+    { signal, needsVolumes, needsDevices }: { signal: AbortSignal; needsVolumes: boolean; needsDevices: boolean },
+  ): Promise<boolean> {
+    const { volumes, devices } = this.#cluster;
+    if (needsVolumes) await Promise.race([volumes.ready(), aborted(signal)]);
+    if (!needsDevices) return true;
+    await Promise.race([devices.ready(), aborted(signal)]);
+    if (signal.aborted) return false;
+    const isGated = this.#queue.isGated(pod);
+    if (isGated) this.#queue.add(pod);
+    return !isGated;
+  }
+
+  /** The pods after it are decided once extenders have answered what this one asks them. */
+  #schedule(queued: QueuedPod): Promise<void> | undefined {
     const { pod } = queued;
     // Two versions of it were queued, while storage was being read.
-    if (this.#cluster.cache.isPlaced(pod.metadata.uid!)) return;
+    if (this.#cluster.cache.isPlaced(pod.metadata.uid!)) return undefined;
     const startMs = this.#options.clock.monotonic();
     const snapshot = this.#cluster.snapshot();
-    const outcome = schedulePod(pod, snapshot, {
-      profile: this.#profileOf(pod),
-      prng: this.#options.prng,
-      startIndex: this.#startIndex,
-    });
+    const options = { profile: this.#profileOf(pod), prng: this.#options.prng, startIndex: this.#startIndex };
+    const conclude = (outcome: Outcome) => this.#conclude(queued, { snapshot, outcome, startMs });
+    const extenders = this.#extenders.filter((extender) => extender.isInterested(pod));
+    try {
+      if (extenders.length === 0) {
+        conclude(schedulePod(pod, snapshot, options));
+        return undefined;
+      }
+      const decision = decide(pod, snapshot, { ...options, isExtended: true });
+      const decided = decideWith(decision, { pod, extenders, log: this.#options.log });
+      return decided.then(conclude).catch((error: unknown) => this.#giveUp(queued, { error, startMs }));
+    } catch (error) {
+      this.#giveUp(queued, { error, startMs });
+      return undefined;
+    }
+  }
+
+  #conclude(
+    queued: QueuedPod,
+    { snapshot, outcome, startMs }: { snapshot: Snapshot; outcome: Outcome; startMs: number },
+  ): void {
     this.#startIndex = outcome.nextIndex;
     if ('failure' in outcome) {
       this.#fail(queued, outcome.failure);
-      this.#count(pod, { result: 'unschedulable', startMs });
+      this.#count(queued.pod, { result: 'unschedulable', startMs });
     } else this.#place(queued, { snapshot, node: outcome.node, startMs });
+  }
+
+  /** A decision that could not be made; bugs are thrown on. */
+  #giveUp(queued: QueuedPod, { error, startMs }: { error: unknown; startMs: number }): void {
+    if (!(error instanceof SchedulerError)) throw error;
+    this.#count(queued.pod, { result: 'error', startMs });
+    this.#tellFailure(queued, { message: error.message, reason: 'SchedulerError', rejectedBy: new Set() });
+  }
+
+  #tellFailure(queued: QueuedPod, { message, reason, rejectedBy }: BindingFailure): void {
+    const { pod } = queued;
+    if (this.#signal.aborted || this.#cluster.isGone(pod)) return;
+    this.#recordFailure(pod, message);
+    this.#track(this.#unlessGone(pod, this.#pods.setUnschedulable(pod, { message, reason })));
+    this.#queue.putBack(queued, rejectedBy);
   }
 
   #count({ spec }: Pod, { result, startMs }: { result: AttemptResult; startMs: number }): void {
@@ -209,11 +284,7 @@ export class Scheduler {
       startMs,
     });
     undo();
-    if (failure === 'gone' || this.#signal.aborted || this.#cluster.isGone(pod)) return;
-    const { message, reason, rejectedBy } = failure;
-    this.#recordFailure(pod, message);
-    this.#track(this.#unlessGone(pod, this.#pods.setUnschedulable(pod, { message, reason })));
-    this.#queue.putBack(queued, rejectedBy);
+    if (failure !== 'gone') this.#tellFailure(queued, failure);
   }
 
   #fail(queued: QueuedPod, { message, rejectedBy, preemption, effects }: Failure): void {
@@ -280,6 +351,12 @@ export class Scheduler {
     return this.#recorders.get(spec.schedulerName ?? '')!;
   }
 
+  #tellAttaching(pod: Pod, nodeName: string): void {
+    const note = `waiting for binding conditions for device on node ${nodeName}`;
+    const what = { type: 'Normal', reason: 'BindingConditionsPending', action: 'Scheduling' } as const;
+    this.#recorderOf(pod).event(pod, { ...what, note });
+  }
+
   #recordFailure(pod: Pod, note: string): void {
     this.#recorderOf(pod).event(pod, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', note });
   }
@@ -297,7 +374,11 @@ function track(set: Set<Promise<void>>, work: Promise<unknown>): void {
 
 /** What a scheduling attempt reads of the pod; a new status condition of our own must not bring it back. */
 function changesScheduling(pod: Pod, old: Pod): boolean {
-  return pod.metadata.generation !== old.metadata.generation || !equal(pod.metadata.labels, old.metadata.labels);
+  return (
+    pod.metadata.generation !== old.metadata.generation ||
+    !equal(pod.metadata.labels, old.metadata.labels) ||
+    !equal(pod.status?.resourceClaimStatuses, old.status?.resourceClaimStatuses)
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -8,6 +8,8 @@ export interface ScoreOptions {
   snapshot: Snapshot;
   plugins: readonly Plugin[];
   prng: Prng;
+  /** What extenders add, by the node's name. */
+  extra?: ReadonlyMap<string, number>;
 }
 
 /** Ties between best nodes are broken by chance. */
@@ -25,8 +27,8 @@ export function best(pod: Pod, feasible: readonly NodeInfo[], options: ScoreOpti
   return feasible[bestIndex]!;
 }
 
-function totalScores(pod: Pod, feasible: readonly NodeInfo[], { snapshot, plugins }: ScoreOptions): number[] {
-  const totals = new Array<number>(feasible.length).fill(0);
+function totalScores(pod: Pod, feasible: readonly NodeInfo[], { snapshot, plugins, extra }: ScoreOptions): number[] {
+  const totals = feasible.map(({ name }) => extra?.get(name) ?? 0);
   for (const plugin of plugins) {
     if (!plugin.score) continue;
     const prepared = plugin.preScore ? plugin.preScore(pod, feasible, snapshot) : { state: undefined };

@@ -5,6 +5,7 @@ import type { KubeObject } from '#apimachinery/object.js';
 import { SeededPrng } from '#base/prng.js';
 import { SchedulerCache } from './cache.js';
 import { type Outcome, schedulePod } from './cycle.js';
+import { noDevices } from './devices/view.js';
 import type { Snapshot } from './framework.js';
 import { NodeInfo } from './node-info.js';
 import { profileOf } from './profile.js';
@@ -64,6 +65,7 @@ export function snapshotOf(nodes: readonly NodeInfo[], parts: Partial<Snapshot> 
     nominationOf: ({ status }) => status?.nominatedNodeName,
     budgets: () => [],
     volumes: storage({}),
+    devices: noDevices,
     ...parts,
   };
 }

@@ -17,9 +17,11 @@ import type { Clock } from '#base/clock.js';
 import { copy } from '#base/json.js';
 import type { Client } from '#client/client.js';
 import { type InformerFactory, keyOf } from '#client/informer.js';
+import { isNewer, newer } from './assumed.js';
 import { type ClusterChange, type ClusterEvent, SchedulerError } from './framework.js';
 import type { VolumePlan } from './volume-match.js';
 import { isBound, selectedNode, type VolumeView } from './volumes.js';
+import { Waits } from './waits.js';
 
 export interface VolumeWatchOptions {
   client: Client;
@@ -43,10 +45,11 @@ export class VolumeWatch implements VolumeView {
   readonly #assumed = new Map<string, Assumed>();
   readonly #assumedVolumes = new Map<string, PersistentVolume>();
   readonly #assumedClaims = new Map<string, PersistentVolumeClaim>();
-  readonly #waiting = new Set<() => void>();
+  readonly #waits: Waits;
 
   constructor(options: VolumeWatchOptions) {
     this.#options = options;
+    this.#waits = new Waits(options);
   }
 
   /** Resolves when all there is to know about storage is known. */
@@ -117,7 +120,7 @@ export class VolumeWatch implements VolumeView {
       ...assumed.volumes.map(({ spec }) => `${spec!.claimRef!.namespace}/${spec!.claimRef!.name}`),
       ...assumed.claims.map(keyOf),
     ];
-    await this.#until(() => this.#areBound(keys, assumed), timeoutMs);
+    await this.#waits.until(() => this.#areBound(keys, assumed), { timeoutMs, doing: 'binding volumes' });
     this.forget(pod);
   }
 
@@ -134,35 +137,9 @@ export class VolumeWatch implements VolumeView {
     return keys.every((key) => isBound(informer.get(key)!));
   }
 
-  async #until(holds: () => boolean, timeoutMs: number): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const end = (settle: () => void) => {
-        timer.cancel();
-        this.#waiting.delete(look);
-        settle();
-      };
-      const look = () => {
-        try {
-          if (this.#options.signal().aborted) fail('context canceled');
-          else if (holds()) end(resolve);
-        } catch (error) {
-          end(() => reject(error));
-        }
-      };
-      const fail = (why: string) => end(() => reject(new SchedulerError(`binding volumes: ${why}`)));
-      const timer = this.#options.clock.setTimer(timeoutMs, () => fail('context deadline exceeded'));
-      this.#waiting.add(look);
-      look();
-    });
-  }
-
-  #look(): void {
-    for (const look of [...this.#waiting]) look();
-  }
-
   async #watch(): Promise<void> {
     const { informers, signal } = this.#options;
-    signal().addEventListener('abort', () => this.#look(), { once: true });
+    signal().addEventListener('abort', () => this.#waits.look(), { once: true });
     informers.of(persistentVolumes).addIndex('storageClass', (volume) => [storageClassOf(volume)]);
     informers.of(capacities).addIndex('storageClass', ({ storageClassName }) => [storageClassName]);
     informers.of(attachments).addIndex('node', ({ spec }) => [spec.nodeName]);
@@ -170,7 +147,7 @@ export class VolumeWatch implements VolumeView {
       added: (claim) => this.#claimChanged(claim),
       updated: (claim) => this.#claimChanged(claim),
       deleted: (claim) => {
-        this.#look();
+        this.#waits.look();
         this.#options.onChange({ event: 'claim removed', claim });
       },
     });
@@ -185,7 +162,7 @@ export class VolumeWatch implements VolumeView {
   }
 
   #claimChanged(claim: PersistentVolumeClaim): void {
-    this.#look();
+    this.#waits.look();
     this.#options.onChange({ event: 'claim changed', claim });
   }
 
@@ -194,15 +171,6 @@ export class VolumeWatch implements VolumeView {
     const changed = () => onChange({ event });
     informers.of(ref).onEvent({ added: changed, updated: changed });
   }
-}
-
-/** The API's word, once it has heard of what was assumed. */
-function newer<T extends KubeObject>(assumed: T | undefined, said: T | undefined): T | undefined {
-  return assumed && said && !isNewer(said, assumed) ? assumed : said;
-}
-
-function isNewer(said: KubeObject, assumed: KubeObject): boolean {
-  return BigInt(said.metadata.resourceVersion ?? 0) > BigInt(assumed.metadata.resourceVersion ?? 0);
 }
 
 function boundTo(volume: PersistentVolume, claim: PersistentVolumeClaim): PersistentVolume {

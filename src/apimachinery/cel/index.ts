@@ -27,6 +27,8 @@ export {
   authorizerValues,
   type ResourceToCheck,
 } from './library/authorizer.js';
+export { quantityValue } from './library/quantity.js';
+export { semverValue } from './library/semver.js';
 export { type PolicyEnvironmentOptions, policyEnvironment, variableType } from './policy/environment.js';
 export { jsonPatchType, objectType, StructValue, typeNameProblems } from './policy/patch-types.js';
 export { namespaceType, requestType } from './policy/request-types.js';

@@ -5,8 +5,9 @@
  */
 import type { Clock } from '#base/clock.js';
 import { Remote, RemoteError } from '#base/remote.js';
+import { describeFailure } from '#base/remote-failure.js';
 import type { WebhookCredentials } from './credentials.js';
-import { describeFailure, describeStatus } from './failures.js';
+import { describeStatus } from './failures.js';
 
 /** The common part of the clientConfigs of admission and conversion webhooks. */
 export interface WebhookClientConfig {

@@ -12,8 +12,9 @@ const podClaimAnnotation = 'resource.kubernetes.io/pod-claim-name';
 const baseLengthMax = 57;
 const reservationsMax = 256;
 
-export function usesClaims({ spec }: Pod): boolean {
-  return (spec.resourceClaims?.length ?? 0) > 0;
+/** Its own, or one that the scheduler made for its extended resources. */
+export function usesClaims({ spec, status }: Pod): boolean {
+  return (spec.resourceClaims?.length ?? 0) > 0 || status?.extendedResourceClaimStatus !== undefined;
 }
 
 /** Certain to run no more, or never to run. */
@@ -30,10 +31,9 @@ export function claimNameOf({ status }: Pod, { name, resourceClaimName }: PodRes
 
 /** `namespace/name` of all claims that the pod is known to use. */
 export function claimKeysOf(pod: Pod): string[] {
-  return (pod.spec.resourceClaims ?? []).flatMap((one) => {
-    const name = claimNameOf(pod, one);
-    return name ? [`${pod.metadata.namespace}/${name}`] : [];
-  });
+  const own = (pod.spec.resourceClaims ?? []).map((one) => claimNameOf(pod, one));
+  const names = [...own, pod.status?.extendedResourceClaimStatus?.resourceClaimName];
+  return names.flatMap((name) => (name ? [`${pod.metadata.namespace}/${name}`] : []));
 }
 
 /** One that was made for the pod, and for what it calls so. */

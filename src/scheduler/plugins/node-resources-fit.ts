@@ -2,6 +2,7 @@
 import { isExtendedResource } from '#api/core/pod/resources.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { NodeResourcesFitArgs } from '#api/gen/kubescheduler-v1.js';
+import { isDeviceResource } from '../devices/pod-claims.js';
 import { definePlugin, type PluginSpec } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
 import { amountOf, resourceScoreOf } from '../resource-scoring.js';
@@ -20,7 +21,7 @@ function withArgs(args: Omit<NodeResourcesFitArgs, 'apiVersion' | 'kind'>): Plug
     readsNodeAlone: true,
     weight: 1,
     preFilter: (pod) => ({ state: wantedBy(pod) }),
-    filter: ({ state: wanted }, node) => {
+    filter: ({ state: wanted, snapshot }, node) => {
       if (fits(wanted, node)) return undefined;
       const { allocatable, requested, pods, podsMax } = node;
       const reasons: string[] = pods.length + 1 > podsMax ? ['Too many pods'] : [];
@@ -28,16 +29,19 @@ function withArgs(args: Omit<NodeResourcesFitArgs, 'apiVersion' | 'kind'>): Plug
       for (const [name, amount] of amountsOf(wanted)) {
         const total = amountOf(allocatable, name);
         if (amount === 0 || amount <= total - amountOf(requested, name)) continue;
+        // DynamicResources sees to it.
+        if (total === 0 && snapshot.devices.classFor(name)) continue;
         reasons.push(`Insufficient ${name}`);
         if (amount > total) unresolvable = true;
       }
-      return { reasons, unresolvable };
+      return reasons.length > 0 ? { reasons, unresolvable } : undefined;
     },
     preScore: (pod) => ({ state: podRequests(pod) }),
     score: ({ state }, node) => score(state as PodRequests, node),
-    requeueOn: ['node added', 'node allocatable', 'assigned pod removed', 'pod updated'],
+    requeueOn: ['node added', 'node allocatable', 'assigned pod removed', 'pod updated', 'device class changed'],
     // Where it does not fit after the change, the change has not helped.
-    hint: (pod, { place }) => !place || fits(wantedBy(pod), place),
+    hint: (pod, { place }) =>
+      !place || [...wantedBy(pod).scalars.keys()].some(isDeviceResource) || fits(wantedBy(pod), place),
   };
 }
 

@@ -37,6 +37,9 @@ class QuantityValue extends Opaque {
   }
 }
 
+/** The value of the text of an amount. */
+export const quantityValue = (text: string): Result => parse(text);
+
 function parse(text: Value): QuantityValue | CelError {
   try {
     return new QuantityValue(Quantity.parse(text as string), /[.numU]/.test(text as string));

@@ -48,6 +48,9 @@ const identifier = /^[0-9A-Za-z-]*$/;
 /** Longer texts are no versions, and their numbers would be slow. */
 const lengthMax = 1024;
 
+/** The value of the text of a version. */
+export const semverValue = (text: string): Semver | CelError => parse(text);
+
 function parse(text: string): Semver | CelError {
   if (text === '') return new CelError('Version string empty');
   const parts = text.split('.');
