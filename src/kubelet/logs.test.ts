@@ -46,6 +46,22 @@ test('the tail is found across reads, with or without times', async () => {
   );
 });
 
+test('the tail is as long as asked for, although the log grows while it is read', async () => {
+  await writeFile(path, line(0, 'one') + line(1, 'two'));
+  const signal = new AbortController().signal;
+  const growing = readLogs({ path, clock: new SystemClock(), signal, tailLines: 1 });
+  const grown = appendFile(path, line(2, 'three'));
+  expect((await whole(growing)).split('\n')).toHaveLength(2);
+  await grown;
+  const first = readLogs({ path, clock: new SystemClock(), signal, tailLines: 3 });
+  const { value } = await first.next();
+  await appendFile(path, line(3, 'four'));
+  expect([Buffer.from(value!).toString(), await first.next()]).toEqual([
+    'one\ntwo\nthree\n',
+    { done: true, value: undefined },
+  ]);
+});
+
 test('since, limit and stream choose', async () => {
   await writeFile(path, line(0, 'old') + line(5, 'new') + line(6, 'err').replace('stdout', 'stderr'));
   expect(await read({ sinceMs: Date.parse('2026-01-01T00:00:05Z') })).toBe('new\nerr\n');

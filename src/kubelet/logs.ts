@@ -122,25 +122,29 @@ async function tailPosition(handle: FileHandle, lines: number): Promise<number> 
   return 0;
 }
 
-/** Turns lines of the file into what the reader asked for, up to the limit. */
+/** Turns lines of the file into what the reader asked for, up to the limits. */
 class Output {
   readonly #options: LogOptions;
   #left: number;
+  /** Who asks for the last lines and does not follow gets no more than those, although more may come meanwhile. */
+  #linesLeft: number;
 
   constructor(options: LogOptions) {
     this.#options = options;
     this.#left = options.limitBytes ?? Number.POSITIVE_INFINITY;
+    this.#linesLeft = options.follow ? Number.POSITIVE_INFINITY : (options.tailLines ?? Number.POSITIVE_INFINITY);
   }
 
   get isFull(): boolean {
-    return this.#left <= 0;
+    return this.#left <= 0 || this.#linesLeft <= 0;
   }
 
   take(text: string): Uint8Array {
     const { sinceMs, timestamps, stream } = this.#options;
     let out = '';
     for (const raw of text.split('\n')) {
-      const line = parseLogLine(raw);
+      const line = this.#linesLeft > 0 ? parseLogLine(raw) : undefined;
+      if (line) this.#linesLeft--;
       if (!line || (stream && line.stream !== stream)) continue;
       if (sinceMs !== undefined && Date.parse(line.time) < sinceMs) continue;
       out += timestamps ? `${line.time} ${line.text}` : line.text;

@@ -4,8 +4,9 @@ import { get, request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { busyboxImage, busyboxReference, healthAppImage } from '../images/images.js';
+import { eventually } from '../kubectl.js';
 import { configMap, deployment, newVersionReference, secret, service } from './application.js';
-import { Cluster, clock, eventually, freePort } from './cluster.js';
+import { Cluster, clock, freePort } from './cluster.js';
 
 let cluster: Cluster;
 let serviceAddress: string;

@@ -9,7 +9,8 @@ import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ClusterProcess } from '../cluster-process.js';
 import type { TlsAccess } from '../connection.js';
-import { clock, eventually, freePort } from './cluster.js';
+import { eventually } from '../kubectl.js';
+import { clock, freePort } from './cluster.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const protobuf = 'application/vnd.kubernetes.protobuf';

@@ -1,7 +1,8 @@
 /** Work that ends: Jobs whose pods succeed and fail on a real machine, and CronJobs that make such Jobs. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { busyboxImage, busyboxReference } from '../images/images.js';
-import { Cluster, eventually } from './cluster.js';
+import { eventually } from '../kubectl.js';
+import { Cluster } from './cluster.js';
 
 let cluster: Cluster;
 

@@ -1,5 +1,5 @@
 /** A whole cluster for the tests of one file: started by the command, driven by kubectl, gone without a trace at the end. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -8,29 +8,13 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { SystemClock } from '#base/clock.js';
 import { layoutOf } from '#cluster/layout.js';
-import { findProgram } from '#cluster/machine/binaries.js';
 import { writeImageArchive } from '#kubelet/runtime/images/archive.js';
 import type { Image } from '#kubelet/runtime/images/oci.js';
+import { type CallOptions, Kubectl, type Outcome } from '../kubectl.js';
 
 const run = promisify(execFile);
 const command = path.join(import.meta.dirname, '..', '..', 'dist', 't8s.js');
-const outputBytesMax = 64 * 1024 * 1024;
 export const clock = new SystemClock();
-
-export interface Outcome {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-export interface CallOptions {
-  input?: string;
-  /** Default 60 s; then the program is killed and the code is -1. */
-  timeoutMs?: number;
-  env?: Record<string, string>;
-  /** The kubectl to use; default the one on PATH. */
-  kubectl?: string;
-}
 
 export interface ClusterOptions {
   /** The second number of the pods' and the services' addresses, which no other file uses. */
@@ -38,12 +22,12 @@ export interface ClusterOptions {
   images?: readonly Image[];
 }
 
-export class Cluster {
+export class Cluster extends Kubectl {
   readonly dataDir: string;
   readonly port: number;
-  readonly #background = new Set<ChildProcess>();
 
   private constructor({ dataDir, port }: { dataDir: string; port: number }) {
+    super(path.join(dataDir, 'kubeconfig'));
     this.dataDir = dataDir;
     this.port = port;
   }
@@ -66,10 +50,6 @@ export class Cluster {
     }
   }
 
-  get kubeconfig(): string {
-    return path.join(this.dataDir, 'kubeconfig');
-  }
-
   async import(images: readonly Image[]): Promise<void> {
     const archive = path.join(this.dataDir, 'images.tar');
     await writeImageArchive(archive, images);
@@ -86,61 +66,9 @@ export class Cluster {
     return this.call(process.execPath, [command, ...words], options);
   }
 
-  /** What kubectl wrote. Throws with everything it said when its exit code is not 0. */
-  async kubectl(args: string | readonly string[], options: CallOptions = {}): Promise<string> {
-    const outcome = await this.try(args, options);
-    if (outcome.code !== 0) {
-      throw new Error(
-        `kubectl ${[args].flat().join(' ')} ended with ${outcome.code}: ${outcome.stdout}${outcome.stderr}`,
-      );
-    }
-    return outcome.stdout;
-  }
-
-  /** Words in a string are split at blanks. */
-  try(
-    args: string | readonly string[],
-    { kubectl = findProgram('kubectl')!, ...options }: CallOptions = {},
-  ): Promise<Outcome> {
-    return this.call(kubectl, typeof args === 'string' ? args.split(' ') : args, options);
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: objects of any kind, whose fields the tests check one by one
-  async json(args: string): Promise<any> {
-    return JSON.parse(await this.kubectl(`${args} -o json`));
-  }
-
-  async apply(...objects: object[]): Promise<void> {
-    await this.kubectl('apply -f -', { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
-  }
-
-  /** kubectl left running; it is killed with the cluster at the latest. */
-  spawn(args: string, { kubectl = findProgram('kubectl')! }: { kubectl?: string } = {}): Background {
-    const child = spawn(kubectl, args.split(' '), { env: this.#environment() });
-    this.#background.add(child);
-    child.once('exit', () => this.#background.delete(child));
-    return new Background(child);
-  }
-
-  call(
-    program: string,
-    args: readonly string[],
-    { input, timeoutMs = 60_000, env }: CallOptions = {},
-  ): Promise<Outcome> {
-    return new Promise((resolve) => {
-      const options = { env: this.#environment(env), timeout: timeoutMs, maxBuffer: outputBytesMax };
-      const child = execFile(program, [...args], options, (error, stdout, stderr) => {
-        resolve({ code: error ? (typeof error.code === 'number' ? error.code : -1) : 0, stdout, stderr });
-      });
-      // A program that ends without reading its input is told apart by its exit code.
-      child.stdin?.on('error', () => {});
-      child.stdin?.end(input ?? '');
-    });
-  }
-
   /** Stops and removes everything, then throws when anything of the cluster is left on the machine. */
   async purge(): Promise<void> {
-    for (const child of this.#background) child.kill('SIGKILL');
+    this.killAll();
     const { code, stdout, stderr } = await this.t8s(['down', '--purge']);
     const left = code === 0 ? await this.#remains() : [`t8s down --purge ended with ${code}: ${stdout}${stderr}`];
     if (left.length > 0) throw new Error(`left behind by the cluster:\n${left.join('\n')}`);
@@ -169,56 +97,6 @@ export class Cluster {
       ...processesWith(this.dataDir),
       ...(existsSync(this.dataDir) ? [this.dataDir] : []),
     ];
-  }
-
-  #environment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
-    return { ...process.env, KUBECONFIG: this.kubeconfig, ...more };
-  }
-}
-
-/** A running kubectl and what it has said so far. */
-export class Background {
-  readonly child: ChildProcess;
-  output = '';
-
-  constructor(child: ChildProcess) {
-    this.child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text) => {
-        this.output = (this.output + text).slice(-1024 * 1024);
-      });
-    }
-  }
-
-  async says(text: string): Promise<void> {
-    await eventually(`kubectl says ${text}`, async () => {
-      if (!this.output.includes(text)) throw new Error(`it said: ${this.output}`);
-    });
-  }
-
-  async stop(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const exited = new Promise((resolve) => this.child.once('exit', resolve));
-    this.child.kill('SIGKILL');
-    await exited;
-  }
-}
-
-/** Tries until it does not throw; throws the last failure after the time (default 30 s). */
-export async function eventually<T>(
-  what: string,
-  attempt: () => Promise<T>,
-  { timeoutMs = 30_000, everyMs = 200 } = {},
-): Promise<T> {
-  const deadlineMs = clock.monotonic() + timeoutMs;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (failure) {
-      if (clock.monotonic() > deadlineMs)
-        throw new Error(`waited ${timeoutMs / 1000} s in vain until ${what}`, { cause: failure });
-    }
-    await clock.sleep(everyMs);
   }
 }
 

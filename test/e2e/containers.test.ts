@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { busyboxImage, busyboxReference } from '../images/images.js';
-import { Cluster, eventually } from './cluster.js';
+import { eventually } from '../kubectl.js';
+import { Cluster } from './cluster.js';
 
 let cluster: Cluster;
 

@@ -2,16 +2,9 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { findProgram } from '#cluster/machine/binaries.js';
 import { busyboxImage, busyboxReference } from '../images/images.js';
-import { Cluster, eventually } from './cluster.js';
-
-const versionedFolder = '/usr/lib/google-cloud-sdk/bin';
-const versioned = ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33'].flatMap(
-  (version) => findProgram(`kubectl.${version}`, versionedFolder) ?? [],
-);
-/** The usual one, and where Google's SDK is installed all that it brings. */
-const kubectls = [findProgram('kubectl')!, ...versioned];
+import { allKubectls, eventually } from '../kubectl.js';
+import { Cluster } from './cluster.js';
 
 const crontabs = JSON.stringify({
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -69,7 +62,7 @@ afterEach(({ task }) => {
 });
 afterAll(() => cluster?.purge());
 
-describe.each(kubectls.map((kubectl) => [path.basename(kubectl), kubectl] as const))('%s', (_, kubectl) => {
+describe.each(allKubectls().map((kubectl) => [path.basename(kubectl), kubectl] as const))('%s', (_, kubectl) => {
   const run = (words: string | string[], input?: string) =>
     cluster.kubectl(words, { kubectl, ...(input && { input }) });
 

@@ -81,7 +81,9 @@ function get({ url, headers }: HttpTarget, signal: AbortSignal) {
   return new Promise<HttpResult & { headers: IncomingMessage['headers'] }>((resolve, reject) => {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     // A probe asks whether the container answers, not who it is.
-    const request = send(url, { headers, signal, agent: false, rejectUnauthorized: false }, (response) => {
+    // Nor is it asked for more correctness than Go's client asks for: lines may end without CR.
+    const options = { headers, signal, agent: false, rejectUnauthorized: false, insecureHTTPParser: true };
+    const request = send(url, options, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       const done = () => {

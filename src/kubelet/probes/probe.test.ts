@@ -55,6 +55,10 @@ describe('HTTP', () => {
       result: 'failure',
       output: 'Get "http://127.0.0.1:1/x": dial tcp 127.0.0.1:1: connect: connection refused',
     });
+    const bare = await listen(
+      createTcpServer((socket) => socket.once('data', () => socket.end('HTTP/1.0 200 OK\n\nok'))),
+    );
+    expect(await probe({ httpGet: { port: bare } })).toEqual({ result: 'success', output: 'ok' });
     const silent = await http(() => {});
     const slow = await probe({ httpGet: { port: silent }, timeoutSeconds: 0.05 });
     expect(slow.output).toContain('context deadline exceeded (Client.Timeout exceeded while awaiting headers)');

@@ -38,6 +38,8 @@ export async function reverseProxy(
     path: encodePath(tail) + query,
     headers: { ...forwardHeaders(call), host: authority(backend) },
     agent: false,
+    // Lines that end without CR, as scripts behind web servers write them, are no offence to Go's clients either.
+    insecureHTTPParser: true,
     signal: call.signal,
     ...tlsOptions(backend),
   });
@@ -92,10 +94,14 @@ export function answerHeaders(headers: IncomingHttpHeaders): Record<string, stri
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || hopHeaders.has(name)) continue;
-    kept[name] = Array.isArray(value) ? value.join(', ') : value;
+    const text = Array.isArray(value) ? value.join(', ') : value;
+    if (!unfit.test(text)) kept[name] = text;
   }
   return kept;
 }
+
+/** What no header may hold; a backend's answer is read less strictly. */
+const unfit = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** A redirect to the backend itself stays behind the proxy; one to elsewhere is the client's to follow. */
 function relocated(location: string, { prefix, backend }: { prefix: string; backend: Backend }): string {

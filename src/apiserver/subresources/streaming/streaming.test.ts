@@ -5,6 +5,7 @@ import { addressOf, authority, dialText, splitSchemeNamePort } from './backend.j
 import { containerOf, nodeNameOf } from './pod-container.js';
 import { logQuery } from './pod-log.js';
 import { commandQuery } from './pod-streams.js';
+import { answerHeaders } from './reverse-proxy.js';
 import { handedOn } from './tunnel.js';
 
 const podWith = (...names: string[]) =>
@@ -74,6 +75,12 @@ describe('what a backend is told', () => {
     const raw = ['Host', 'a', 'Authorization', 'Bearer x', 'Impersonate-User', 'jane', 'Upgrade', 'websocket'];
     const lines = handedOn([...raw, 'Sec-WebSocket-Protocol', `v5.channel.k8s.io, ${token}`]);
     expect(lines).toEqual(['Upgrade: websocket', 'Sec-WebSocket-Protocol: v5.channel.k8s.io']);
+  });
+});
+
+it('what a backend puts into headers that none may hold is left out', () => {
+  expect(answerHeaders({ 'x-good': 'caf\xe9', 'x-bad': 'a\u0001b', connection: 'close' })).toEqual({
+    'x-good': 'caf\xe9',
   });
 });
 
