@@ -5,6 +5,7 @@
 import type { FieldError } from '#apimachinery/field-error.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
+import type { RowCondition } from '#apimachinery/table.js';
 
 /** What a client needs to address a resource; every definition is one. */
 export interface ResourceRef<T extends KubeObject = KubeObject> {
@@ -119,6 +120,8 @@ export interface ResourceSpec<T extends KubeObject> {
   selectableFields?: Record<string, (object: T) => string>;
   /** Printer columns. Default: Name and Age. */
   columns?: readonly Column<T>[];
+  /** Said of an object's row in a Table as a whole. */
+  rowConditions?: (object: T) => readonly RowCondition[];
   /** For a kind whose objects are those of another kind in another form: one object, two addresses. */
   storedAs?: StoredAs<T>;
 }
@@ -182,6 +185,8 @@ export interface Deletion<T> {
    * request's gracePeriodSeconds.
    */
   gracePeriodSeconds?: (object: T, asked: number | undefined) => number | undefined;
+  /** Why an object of this name must stay; undefined: it may go. */
+  refuses?: (name: string) => string | undefined;
   /** Default: 'background'. */
   propagation?: 'background' | 'orphan';
   /** Whether something besides metadata.finalizers keeps the object (a Namespace's spec.finalizers). */

@@ -37,7 +37,16 @@ export interface ColumnDefinition {
 
 export interface TableRow {
   cells: unknown[];
+  conditions?: readonly RowCondition[];
   object: KubeObject | PartialObjectMetadata | null;
+}
+
+/** Something said of a whole row: that what it shows has come to its end. */
+export interface RowCondition {
+  type: 'Completed';
+  status: 'True';
+  reason: string;
+  message: string;
 }
 
 export interface PartialObjectMetadata {
@@ -50,6 +59,7 @@ export interface TableOptions<T extends KubeObject> {
   /** None: name and age. */
   columns: readonly TableColumn<T>[] | undefined;
   objects: readonly T[];
+  rowConditions?: ((object: T) => readonly RowCondition[]) | undefined;
   /** Of the list; for one object, its resourceVersion. */
   metadata: ListMeta;
   nowMs: number;
@@ -87,18 +97,20 @@ export function tableOf<T extends KubeObject>(options: TableOptions<T>): Table {
     apiVersion: `meta.k8s.io/${version}`,
     metadata,
     columnDefinitions: headers ? columns.map(definitionOf) : null,
-    rows: objects.map((object) => tableRow(object, { columns, nowMs, includeObject, version })),
+    rows: objects.map((object) => tableRow(object, { ...options, columns, nowMs, includeObject, version })),
   };
 }
 
 export function tableRow<T extends KubeObject>(
   object: T,
-  options: Pick<TableOptions<T>, 'columns' | 'nowMs' | 'includeObject' | 'version'>,
+  options: Pick<TableOptions<T>, 'columns' | 'nowMs' | 'includeObject' | 'version' | 'rowConditions'>,
 ): TableRow {
   const { nowMs, includeObject = 'Metadata', version = 'v1' } = options;
   const columns: readonly TableColumn<T>[] = options.columns ?? defaultColumns;
+  const conditions = options.rowConditions?.(object) ?? [];
   return {
     cells: columns.map((column) => column.cell(object, { nowMs }) ?? null),
+    ...(conditions.length > 0 && { conditions }),
     object: rowObject(object, { includeObject, version }),
   };
 }

@@ -8,7 +8,7 @@ import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/
 import { checkIntOrPercent, checkNotOver100Percent, isZeroIntOrPercent } from '../meta/int-or-percent.js';
 import { defineResource } from '../resource.js';
 import { unknownStrategy } from './strategy.js';
-import { checkCollisions, checkCounts, checkParts, checkSelectedTemplate, warnOfTemplate } from './template.js';
+import { checkCollisions, checkCounts, checkParts, checkSelectedTemplate, warnOfNamedTemplate } from './template.js';
 
 export default defineResource<Deployment>({
   group: 'apps',
@@ -29,7 +29,7 @@ export default defineResource<Deployment>({
   validateUpdate: (deployment, old) =>
     validateImmutable('spec.selector', { value: deployment.spec.selector, old: old.spec.selector }),
   validateStatusUpdate: (deployment, old) => [...checkStatus(deployment, old)],
-  warnings: warnOfTemplate,
+  warnings: warnOfNamedTemplate,
   columns: [
     nameColumn,
     {

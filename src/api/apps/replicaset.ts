@@ -5,7 +5,7 @@ import { defaultPodTemplate } from '../core/pod/defaults.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
-import { checkCounts, checkParts, checkSelectedTemplate, warnOfTemplate } from './template.js';
+import { checkCounts, checkParts, checkSelectedTemplate, warnOfNamedTemplate } from './template.js';
 
 const parts = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'];
 
@@ -30,7 +30,7 @@ export default defineResource<ReplicaSet>({
     ...checkCounts(status, ['replicas', ...parts, 'observedGeneration', 'terminatingReplicas']),
     ...checkParts(status, parts),
   ],
-  warnings: warnOfTemplate,
+  warnings: warnOfNamedTemplate,
   columns: [
     nameColumn,
     { name: 'Desired', type: 'integer', cell: ({ spec }) => spec.replicas ?? 0 },

@@ -6,7 +6,7 @@ import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { checkPodTemplate } from '../core/pod/validate.js';
-import { templateWarnings } from '../core/pod/warnings.js';
+import { nameWarnings, templateWarnings } from '../core/pod/warnings.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 
 export interface SelectedTemplate {
@@ -73,6 +73,11 @@ interface Templated extends KubeObject {
 export function warnOfTemplate(object: Templated, old: Templated | undefined): string[] {
   if (old && old.metadata.generation === object.metadata.generation) return [];
   return templateWarnings('spec.template', object.spec?.template);
+}
+
+/** Of kinds whose pods' host names begin with the object's name. */
+export function warnOfNamedTemplate(object: Templated, old: Templated | undefined): string[] {
+  return [...(old ? [] : nameWarnings(object.metadata)), ...warnOfTemplate(object, old)];
 }
 
 /** Counts in a status, as fields of it: none below zero. */

@@ -5,12 +5,13 @@ import { humanAge } from '#apimachinery/duration.js';
 import { type FieldError, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { formatLabelSelector } from '#apimachinery/selectors.js';
 import { timeZone } from '#base/time-zone.js';
+import { nameWarnings } from '../core/pod/warnings.js';
 import { checkEnum, checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, joinedContainers, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { defaultJobTemplate } from './job/defaults.js';
 import { checkUnselectedJobSpec } from './job/validate.js';
-import { jobSpecWarnings, nameWarnings } from './job/warnings.js';
+import { jobSpecWarnings } from './job/warnings.js';
 
 /** A Job's name, of at most 63 characters, is that of the CronJob, a hyphen and ten digits. */
 const nameLengthMax = 52;
@@ -134,8 +135,11 @@ function warnings(cronJob: CronJob, old: CronJob | undefined): string[] {
   const { metadata, spec } = cronJob;
   const isChanged = !old || old.metadata.generation !== metadata.generation;
   const ofJobs = isChanged ? jobSpecWarnings('spec.jobTemplate.spec', spec.jobTemplate?.spec ?? ({} as never)) : [];
-  const ofZone = spec.schedule?.includes('TZ')
-    ? ['cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead']
-    : [];
+  const ofZone =
+    old && spec.schedule?.includes('TZ')
+      ? [
+          'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
+        ]
+      : [];
   return [...(old ? [] : nameWarnings(metadata)), ...ofJobs, ...ofZone];
 }

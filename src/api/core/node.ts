@@ -31,8 +31,10 @@ export default defineResource<Node>({
     delete node.spec.configSource;
     delete node.status?.config;
   },
-  warnings: ({ spec }) =>
-    spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : [],
+  warnings: ({ spec }) => [
+    ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
+    ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+  ],
   default: setDefaults,
   validate: (node) => [
     ...checkTaints('metadata.taints', node.spec?.taints),

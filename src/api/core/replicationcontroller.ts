@@ -2,7 +2,7 @@
 import type { ReplicationController, ReplicationControllerSpec } from '#api/gen/core-v1.js';
 import { invalidValue, required } from '#apimachinery/field-error.js';
 import { formatLabels, labelSelectorFromMap } from '#apimachinery/selectors.js';
-import { checkCounts, checkLasting, checkParts, warnOfTemplate } from '../apps/template.js';
+import { checkCounts, checkLasting, checkParts, warnOfNamedTemplate } from '../apps/template.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, joinedContainers, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -31,7 +31,7 @@ export default defineResource<ReplicationController>({
     ...checkCounts(status, ['replicas', ...parts, 'observedGeneration']),
     ...checkParts(status, parts),
   ],
-  warnings: warnOfTemplate,
+  warnings: warnOfNamedTemplate,
   deletion: { propagation: 'orphan' },
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   columns: [

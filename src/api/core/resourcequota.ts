@@ -2,6 +2,7 @@
 import type { ResourceQuota, ResourceQuotaSpec, ScopedResourceSelectorRequirement } from '#api/gen/core-v1.js';
 import { invalidValue, required } from '#apimachinery/field-error.js';
 import { immutableMessage } from '#apimachinery/metadata-validation.js';
+import { Quantity } from '#apimachinery/quantity.js';
 import type { FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -24,6 +25,7 @@ export default defineResource<ResourceQuota>({
     ...checkAmounts('status.hard', status.hard),
     ...checkAmounts('status.used', status.used),
   ],
+  warnings: (quota, old) => (old ? [] : [...warn(quota)]),
   columns: [
     nameColumn,
     { name: 'Request', type: 'string', cell: (quota) => usageCell(quota, { ofLimits: false }) },
@@ -175,4 +177,16 @@ function* checkRequirement(path: string, requirement: ScopedResourceSelectorRequ
 function* checkSameScopes({ scopes = [] }: ResourceQuotaSpec, { scopes: old = [] }: ResourceQuotaSpec): FieldErrors {
   const isSame = scopes.every((scope) => old.includes(scope)) && old.every((scope) => scopes.includes(scope));
   if (!isSame) yield invalidValue('spec.scopes', scopes, immutableMessage);
+}
+
+/** Limits below what may be requested: the requests can never be used up. */
+function* warn({ spec }: ResourceQuota): Generator<string, void, undefined> {
+  const hard = spec?.hard ?? {};
+  for (const name of ['cpu', 'memory', 'storage', 'ephemeral-storage']) {
+    const isPlain = hard[`requests.${name}`] === undefined && (name === 'cpu' || name === 'memory');
+    const [request, limit] = [isPlain ? name : `requests.${name}`, `limits.${name}`];
+    const [asked, allowed] = [Quantity.tryParse(hard[request]), Quantity.tryParse(hard[limit])];
+    if (asked && allowed && asked.compare(allowed) > 0)
+      yield `ResourceQuota ${request} (${asked}) should be less than ${limit} (${allowed})`;
+  }
 }

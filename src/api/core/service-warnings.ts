@@ -17,14 +17,16 @@ function* warn({ metadata, spec }: Service): Warnings {
     yield `annotation ${hintsAnnotation} is deprecated, please use ${modeAnnotation} instead`;
   if (spec.clusterIP && spec.clusterIP !== 'None')
     for (const { path, value } of each('spec.clusterIPs', clusterIPs)) yield* addressWarnings(path, value);
-  if (type === 'ClusterIP' && isHeadless(spec)) {
+  const hasNoAddress = type === 'ClusterIP' && isHeadless(spec);
+  if (hasNoAddress) {
     if (loadBalancerIP) yield 'spec.loadBalancerIP is ignored for headless services';
     if (externalIPs.length > 0) yield 'spec.externalIPs is ignored for headless services';
     // Upstream writes it so.
     if (spec.sessionAffinity !== 'None') yield 'spec.SessionAffinity is ignored for headless services';
   }
-  if (externalIPs.length > 0) yield 'spec.externalIPs is deprecated';
   for (const { path, value } of each('spec.externalIPs', externalIPs)) yield* addressWarnings(path, value);
+  if (externalIPs.length > 0 && !hasNoAddress && type !== 'ExternalName')
+    yield 'spec.externalIPs is deprecated and may no longer be implemented in some clusters';
   if (loadBalancerIP) yield* addressWarnings('spec.loadBalancerIP', loadBalancerIP);
   for (const { path, value } of each('spec.loadBalancerSourceRanges', spec.loadBalancerSourceRanges))
     yield* rangeWarnings(path, value);

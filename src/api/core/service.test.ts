@@ -162,8 +162,10 @@ test('warnings name what will change its meaning, and addresses that can be writ
     'spec.externalName is ignored when spec.type is not "ExternalName"',
     'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"',
   ]);
+  expect(warningsOf({ externalIPs: ['10.0.0.1'] })).toEqual([
+    'spec.externalIPs is deprecated and may no longer be implemented in some clusters',
+  ]);
   expect(warningsOf({ type: 'ExternalName', externalIPs: ['2001:DB8::0:1'] })).toEqual([
-    'spec.externalIPs is deprecated',
     'spec.externalIPs[0]: IPv6 address "2001:DB8::0:1" should be in RFC 5952 canonical format ("2001:db8::1")',
     'spec.externalIPs is ignored when spec.type is "ExternalName"',
   ]);

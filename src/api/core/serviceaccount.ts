@@ -15,9 +15,19 @@ export default defineResource<ServiceAccount>({
   storageVersionHash: 'pbx9ZvyFpBE=',
   prepareForCreate: keepSecretNames,
   prepareForUpdate: keepSecretNames,
+  warnings,
   deletion: { returnsObject: true },
   columns: [nameColumn, ageColumn],
 });
+
+const mountableAnnotation = 'kubernetes.io/enforce-mountable-secrets';
+
+function warnings({ metadata }: ServiceAccount, old: ServiceAccount | undefined): string[] {
+  const has = (annotations: Record<string, string> | undefined) => annotations?.[mountableAnnotation] !== undefined;
+  if (!has(metadata.annotations) || has(old?.metadata.annotations)) return [];
+  const why = 'deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets';
+  return [`metadata.annotations[${mountableAnnotation}]: ${why}`];
+}
 
 /** Secrets are of the account's namespace: nothing but their names is kept. */
 function keepSecretNames(account: ServiceAccount): void {

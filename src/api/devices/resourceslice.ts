@@ -22,6 +22,11 @@ export default defineResource<ResourceSlice>({
     ...validateImmutable('spec.driver', { value: spec.driver, old: old.driver }),
     ...validateImmutable('spec.nodeName', { value: spec.nodeName, old: old.nodeName }),
   ],
+  warnings: ({ spec }) => {
+    const driver = spec?.driver ?? '';
+    if (driver === driver.toLowerCase()) return [];
+    return [`spec.driver: driver names should be lowercase; ${JSON.stringify(driver)} contains uppercase characters`];
+  },
   columns: [
     nameColumn,
     { name: 'Node', type: 'string', cell: ({ spec }) => spec?.nodeName ?? '<unset>' },

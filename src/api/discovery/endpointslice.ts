@@ -4,6 +4,7 @@ import type { Endpoint, EndpointPort, EndpointSlice } from '#api/gen/discovery-v
 import { duplicate, invalidValue, required, tooMany } from '#apimachinery/field-error.js';
 import { validateImmutable, validateLabels } from '#apimachinery/metadata-validation.js';
 import { labelProblems, subdomainProblems } from '#apimachinery/names.js';
+import { addressWarnings } from '../meta/address-warnings.js';
 import {
   check,
   checkEnum,
@@ -35,6 +36,7 @@ export default defineResource<EndpointSlice>({
   default: setDefaults,
   validate: (slice) => [...checkSlice(slice)],
   validateUpdate: (slice, old) => validateImmutable('addressType', { value: slice.addressType, old: old.addressType }),
+  warnings,
   columns: [
     nameColumn,
     { name: 'AddressType', type: 'string', cell: ({ addressType }) => addressType ?? '' },
@@ -62,6 +64,18 @@ function setDefaults({ ports }: EndpointSlice): void {
     port.name ??= '';
     port.protocol ??= 'TCP';
   }
+}
+
+/** Slices of our own controllers have their addresses from objects that have been warned about. */
+const ownManagers = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'];
+
+function warnings({ metadata, addressType, endpoints }: EndpointSlice, old: EndpointSlice | undefined): string[] {
+  const ofType = !old && addressType === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : [];
+  if (ownManagers.includes(metadata.labels?.['endpointslice.kubernetes.io/managed-by'] ?? '')) return ofType;
+  const ofAddresses = [...each('endpoints', endpoints)].flatMap(({ path, value }) =>
+    [...each(`${path}.addresses`, value.addresses)].flatMap((one) => [...addressWarnings(one.path, one.value)]),
+  );
+  return [...ofType, ...ofAddresses];
 }
 
 function* checkSlice(slice: EndpointSlice): FieldErrors {

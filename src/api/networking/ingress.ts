@@ -10,7 +10,7 @@ import {
   wildcardSubdomainProblems,
 } from '#apimachinery/names.js';
 import { check, checkIp, checkPort, checkReference, checkSubdomain, each, type FieldErrors } from '../meta/check.js';
-import { abbreviate, ageColumn, nameColumn } from '../meta/columns.js';
+import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 
 const classAnnotation = 'kubernetes.io/ingress.class';
@@ -30,6 +30,11 @@ export default defineResource<Ingress>({
   },
   validate: ({ spec }) => [...checkSpec(spec)],
   validateCreate: (ingress) => [...checkClassAnnotation(ingress)],
+  warnings: ({ metadata, spec }, old) => {
+    const isOfOld = metadata.annotations?.[classAnnotation] !== undefined && spec?.ingressClassName === undefined;
+    if (old || !isOfOld) return [];
+    return [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`];
+  },
   validateStatusUpdate: (ingress) => [...checkStatus(ingress)],
   columns: [
     nameColumn,
@@ -129,9 +134,16 @@ function* checkStatus({ status }: Ingress): FieldErrors {
   }
 }
 
+const hostsMax = 3;
+
 function hostsCell({ spec }: Ingress): string {
-  const hosts = (spec?.rules ?? []).flatMap(({ host }) => (host ? [host] : []));
-  return abbreviate(hosts, { max: 3, none: '*' });
+  const rules = spec?.rules ?? [];
+  const hosts = rules.flatMap(({ host }) => (host ? [host] : [])).slice(0, hostsMax);
+  if (hosts.length === 0) return '*';
+  // What follows the last host that is shown are rules, be they for a host or not.
+  const thirdAt = rules.findIndex(({ host }) => host === hosts[hostsMax - 1]);
+  const isMore = hosts.length === hostsMax && thirdAt < rules.length - 1;
+  return isMore ? `${hosts.join(',')} + ${rules.length - hostsMax} more...` : hosts.join(',');
 }
 
 function addressesCell({ status }: Ingress): string {

@@ -30,6 +30,9 @@ export default defineResource<PriorityClass>({
   },
   validate: (priorityClass) => [...checkClass(priorityClass)],
   validateUpdate,
+  deletion: {
+    refuses: (name) => (name in systemPriorities ? 'this is a system priority class and cannot be deleted' : undefined),
+  },
   columns: [
     nameColumn,
     { name: 'Value', type: 'integer', cell: ({ value }) => value ?? 0 },

@@ -2,6 +2,7 @@
 import type { CSIDriver, CSIDriverSpec, TokenRequest } from '#api/gen/storage-v1.js';
 import { duplicate, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
+import { equal } from '#base/json.js';
 import { checkOptionalEnum, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -24,6 +25,7 @@ export default defineResource<CSIDriver>({
       old: old.volumeLifecycleModes,
     }),
   ],
+  warnings,
   columns: [
     nameColumn,
     { name: 'AttachRequired', type: 'boolean', cell: ({ spec }) => spec.attachRequired ?? true },
@@ -39,6 +41,14 @@ export default defineResource<CSIDriver>({
     ageColumn,
   ],
 });
+
+function warnings({ spec }: CSIDriver, old: CSIDriver | undefined): string[] {
+  const isAsked = spec.tokenRequests?.length && !equal(spec.tokenRequests, old?.spec.tokenRequests);
+  if (!isAsked || spec.serviceAccountTokenInSecrets !== undefined) return [];
+  return [
+    'spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes',
+  ];
+}
 
 function setDefaults(driver: CSIDriver): void {
   driver.spec ??= {};

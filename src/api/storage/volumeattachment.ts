@@ -30,7 +30,7 @@ export default defineResource<VolumeAttachment>({
   validateStatusUpdate: (attachment) => [...checkSpec(attachment.spec), ...checkStatus(attachment)],
   columns: [
     nameColumn,
-    { name: 'Attacher', type: 'string', cell: ({ spec }) => spec.attacher ?? '' },
+    { name: 'Attacher', type: 'string', format: 'name', cell: ({ spec }) => spec.attacher ?? '' },
     { name: 'PV', type: 'string', cell: ({ spec }) => spec.source?.persistentVolumeName ?? '' },
     { name: 'Node', type: 'string', cell: ({ spec }) => spec.nodeName ?? '' },
     { name: 'Attached', type: 'boolean', cell: ({ status }) => status?.attached ?? false },

@@ -116,8 +116,9 @@ function documentOf(answer: Listed, as: Media['as'], options: RespondOptions): L
   }
   const apiVersion = `meta.k8s.io/${as.version}`;
   if (as.kind === 'Table') {
-    const { columns } = resource;
-    const row = { columns, nowMs: options.nowMs, includeObject: includeObjectOf(options.query), version: as.version };
+    const { columns, rowConditions } = resource;
+    const includeObject = includeObjectOf(options.query);
+    const row = { columns, rowConditions, nowMs: options.nowMs, includeObject, version: as.version };
     const { rows: _, ...head } = tableOf({ ...row, objects: [], metadata });
     return { head, key: 'rows', length, element: (index) => tableRow(objectAt(index), row) };
   }
@@ -192,8 +193,9 @@ function transformed(
     answer.type === 'list' ? answer.metadata : isList ? {} : { resourceVersion: objects[0]?.metadata.resourceVersion };
   if (as.kind === 'Table') {
     const includeObject = includeObjectOf(options.query);
-    const columns = answer.resource?.columns;
-    return tableOf({ columns, objects, metadata, nowMs: options.nowMs, includeObject, version: as.version });
+    const { columns, rowConditions } = answer.resource ?? {};
+    const { nowMs } = options;
+    return tableOf({ columns, rowConditions, objects, metadata, nowMs, includeObject, version: as.version });
   }
   const partial = objects.map((object) => partialObjectMetadata(object, as.version));
   if (!isList) return partial[0]!;

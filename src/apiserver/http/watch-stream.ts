@@ -127,9 +127,10 @@ function frameEncoder(
     if (as.kind !== 'Table') return partialObjectMetadata(object, as.version);
     const { includeObject } = options;
     const metadata = { resourceVersion: object.metadata.resourceVersion };
-    const { columns } = answer.resource;
+    const { columns, rowConditions } = answer.resource;
     const table = tableOf({
       columns,
+      rowConditions,
       objects: [object],
       metadata,
       nowMs: options.nowMs(),

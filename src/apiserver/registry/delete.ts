@@ -5,7 +5,7 @@
  */
 
 import type { AnyResource } from '#api/resource.js';
-import { internalError, notFound } from '#apimachinery/errors.js';
+import { forbidden, internalError, notFound } from '#apimachinery/errors.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
 import { copy, equal } from '#base/json.js';
 import { checkDeletePreconditions } from './preconditions.js';
@@ -44,7 +44,9 @@ export async function deleteObject(
   context: ResourceContext,
   { key, options, write }: { key: ObjectKey; options: DeleteOptions; write: Write },
 ): Promise<Deleted> {
-  const { warning } = context.resource.deletion ?? {};
+  const { warning, refuses } = context.resource.deletion ?? {};
+  const refusal = refuses?.(key.name);
+  if (refusal) throw forbidden(subjectOf(context, key.name), refusal);
   if (warning && options.propagationPolicy === undefined) write.warn(warning);
   let current = await readCurrent(context, key);
   let last: Stored | undefined;

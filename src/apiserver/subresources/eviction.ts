@@ -4,7 +4,7 @@
  */
 import podResource from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
-import type { Eviction, PodDisruptionBudget } from '#api/gen/policy-v1.js';
+import type { Eviction, PodDisruptionBudget, PodDisruptionBudgetStatus } from '#api/gen/policy-v1.js';
 import { badRequest, forbidden, isReason, type Status, StatusError } from '#apimachinery/errors.js';
 import { formatTime } from '#apimachinery/object.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
@@ -27,10 +27,7 @@ export function evictionHandler({ clock }: { clock: Clock }): SubresourceHandler
     async create(call, body) {
       const eviction = body as Eviction;
       const { name = '' } = eviction.metadata;
-      if (name !== call.key.name)
-        throw badRequest(
-          `name in URL does not match name in Eviction object: ${JSON.stringify(call.key.name)} != ${JSON.stringify(name)}`,
-        );
+      if (name !== call.key.name) throw badRequest('name in URL does not match name in Eviction object');
       return evict(call, { clock, options: deleteOptions(eviction) });
     },
   };
@@ -136,14 +133,24 @@ function charged(
   if (Object.keys(disruptedPods).length > disruptedPodsMax)
     throw forbidden(subject, 'DisruptedPods map too big - too many evictions not confirmed by PDB controller');
   if (disruptionsAllowed === 0) {
-    const { desiredHealthy = 0, currentHealthy = 0 } = status;
-    const why = `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
-    throw refusedByBudget(why, undefined);
+    throw refusedByBudget(whyNone(name, status), undefined);
   }
   status.disruptionsAllowed = disruptionsAllowed - 1;
   status.disruptedPods = { ...disruptedPods, [podName]: formatTime(clock.now()) };
   budget.status = status as PodDisruptionBudget['status'];
   return budget;
+}
+
+function whyNone(name: string, status: Partial<PodDisruptionBudgetStatus>): string {
+  const { conditions, desiredHealthy = 0, currentHealthy = 0 } = status;
+  const { message, reason } =
+    conditions?.find((one) => one.type === 'DisruptionAllowed' && one.status === 'False' && one.message) ?? {};
+  // The numbers are not to be believed where they could not be brought up to date.
+  const refusal = `The disruption budget ${name} does not allow evicting pods currently`;
+  if (reason === 'SyncFailed') return `${refusal} because it failed sync: ${message}`;
+  if (currentHealthy <= desiredHealthy)
+    return `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+  return message ? `${refusal} (${reason}): ${message}` : refusal;
 }
 
 function refusedByBudget(why: string, afterSeconds: number | undefined): StatusError {

@@ -23,6 +23,8 @@ const expirationSecondsMax = 2 ** 32;
  */
 const extendedSeconds = 365 * 24 * 60 * 60;
 
+const kind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
+
 type Binding = Pick<TokenContents, 'pod' | 'secret' | 'node'>;
 
 export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
@@ -34,13 +36,14 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
       const { registry, key } = call;
       checkMetadata(request, call);
       const account = await registry.of<ServiceAccount>(serviceAccountResource).get(key);
+      requireAccountUid(request, account);
       request.spec = {
         ...request.spec,
         audiences: request.spec?.audiences?.length ? request.spec.audiences : [...tokens.audiences],
       };
       request.spec.expirationSeconds ??= 3600;
       const errors = validate(request);
-      if (errors.length > 0) throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest', name: '' }, errors);
+      if (errors.length > 0) throw invalid({ ...kind, name: '' }, errors);
       const { audiences = [], boundObjectRef } = request.spec;
       const expirationSeconds = Math.min(
         request.spec.expirationSeconds,
@@ -63,6 +66,7 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
       request.metadata = {
         name: key.name,
         namespace: key.namespace,
+        uid: account.metadata.uid,
         creationTimestamp: formatTime(expiresMs - (isExtended ? extendedSeconds : expirationSeconds) * 1000),
       };
       request.status = { token, expirationTimestamp: formatTime(expiration) };
@@ -72,10 +76,17 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
 }
 
 function checkMetadata({ metadata }: TokenRequest, { key }: SubresourceCall): void {
-  if (metadata.name && metadata.name !== key.name)
-    throw badRequest(`must have name ${JSON.stringify(key.name)}, got ${JSON.stringify(metadata.name)}`);
-  if (metadata.namespace && metadata.namespace !== key.namespace)
-    throw badRequest(`namespace in URL does not match namespace in TokenRequest object`);
+  for (const field of ['name', 'namespace'] as const) {
+    if (!metadata[field] || metadata[field] === key[field]) continue;
+    const why = `must match the service account ${field} if specified`;
+    throw invalid({ ...kind, name: key.name }, [invalidValue(`metadata.${field}`, metadata[field], why)]);
+  }
+}
+
+function requireAccountUid({ metadata: { uid } }: TokenRequest, { metadata: account }: ServiceAccount): void {
+  if (!uid || uid === account.uid) return;
+  const why = `the UID in the token request (${uid}) does not match the UID of the service account (${account.uid})`;
+  throw conflict({ group: kind.group, resource: kind.kind, name: account.name ?? '' }, why);
 }
 
 function validate({ spec: { expirationSeconds = 0 } }: TokenRequest): FieldError[] {

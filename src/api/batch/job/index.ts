@@ -1,5 +1,6 @@
 /** Job: pods that run until enough of them have succeeded. */
 import type { Job } from '#api/gen/batch-v1.js';
+import { nameWarnings } from '../../core/pod/warnings.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../../meta/columns.js';
 import { defineResource } from '../../resource.js';
 import { completionsCell, durationCell, statusCell } from './columns.js';
@@ -7,7 +8,7 @@ import { defaultJob, generateSelector } from './defaults.js';
 import { validateJobCreate } from './validate.js';
 import { validateJobStatus } from './validate-status.js';
 import { validateJobUpdate } from './validate-update.js';
-import { jobSpecWarnings, nameWarnings } from './warnings.js';
+import { jobSpecWarnings } from './warnings.js';
 
 export default defineResource<Job>({
   group: 'batch',

@@ -1,20 +1,9 @@
 /** What is allowed in a Job and yet most likely not meant (kubernetes/kubernetes pkg/api/job/warnings.go). */
 import type { JobSpec } from '#api/gen/batch-v1.js';
-import { labelProblems } from '#apimachinery/names.js';
-import type { ObjectMeta } from '#apimachinery/object.js';
 import { templateWarnings } from '../../core/pod/warnings.js';
 
 const completionsSoftMax = 100_000;
 const parallelismSoftMax = 10_000;
-
-/** Of a Job, and of a CronJob whose Jobs are called after it. */
-export function nameWarnings({ name = '' }: ObjectMeta): string[] {
-  const problems = labelProblems(name);
-  if (problems.length === 0) return [];
-  const text =
-    'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended';
-  return [`${text}: [${problems.join(' ')}]`];
-}
 
 export function jobSpecWarnings(path: string, spec: JobSpec): string[] {
   const { completionMode, completions = 0, parallelism = 0, template } = spec;

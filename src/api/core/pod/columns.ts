@@ -1,6 +1,7 @@
 /** The columns of `kubectl get pods`. */
 import type { Pod } from '#api/gen/core-v1.js';
 import { humanAge } from '#apimachinery/duration.js';
+import type { RowCondition } from '#apimachinery/table.js';
 import { ageColumn, nameColumn } from '../../meta/columns.js';
 import type { Column } from '../../resource.js';
 import { summarize } from './status-text.js';
@@ -16,6 +17,17 @@ export const podColumns: readonly Column<Pod>[] = [
   { name: 'Nominated Node', type: 'string', priority: 1, cell: (pod) => pod.status?.nominatedNodeName || '<none>' },
   { name: 'Readiness Gates', type: 'string', priority: 1, cell: gatesCell },
 ];
+
+const endMessages: Record<string, string> = {
+  Succeeded: 'The pod has completed successfully.',
+  Failed: 'The pod failed.',
+};
+
+export function podRowConditions({ status }: Pod): RowCondition[] {
+  const reason = status?.phase ?? '';
+  const message = endMessages[reason];
+  return message ? [{ type: 'Completed', status: 'True', reason, message }] : [];
+}
 
 function readyCell(pod: Pod): string {
   const { readyContainers, totalContainers } = summarize(pod);

@@ -1,7 +1,7 @@
 /** Pod: one or more containers that share a node, an address and a fate. */
 import type { Pod } from '#api/gen/core-v1.js';
 import { defineResource } from '../../resource.js';
-import { podColumns } from './columns.js';
+import { podColumns, podRowConditions } from './columns.js';
 import { defaultPod } from './defaults.js';
 import { podGracePeriodSeconds } from './deletion.js';
 import { preparePodForCreate, preparePodForStatusUpdate } from './prepare.js';
@@ -57,4 +57,5 @@ export default defineResource<Pod>({
   warnings: (pod, old) => (old ? [] : podWarnings(pod)),
   deletion: { gracePeriodSeconds: podGracePeriodSeconds, returnsObject: true },
   columns: podColumns,
+  rowConditions: podRowConditions,
 });

@@ -30,6 +30,15 @@ export function podWarnings(pod: Pod): string[] {
   return [...ofName, ...specWarnings('', pod)];
 }
 
+/** Of what gives its pods names that begin with its own. */
+export function nameWarnings({ name = '' }: ObjectMeta): string[] {
+  const problems = labelProblems(name);
+  if (problems.length === 0) return [];
+  const text =
+    'metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended';
+  return [`${text}: [${problems.join(' ')}]`];
+}
+
 /** `path` is where the template stands: `spec.template`. */
 export function templateWarnings(path: string, template: PodTemplateSpec | undefined): string[] {
   return template ? [...specWarnings(`${path}.`, template)] : [];
@@ -52,6 +61,7 @@ function* specWarnings(prefix: string, { metadata, spec }: { metadata?: ObjectMe
     yield* envWarnings(`${at}.env`, container.env ?? []);
   }
   yield* portWarnings(allContainers(path, spec));
+  yield* portNameWarnings(allContainers(path, spec));
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
     yield `${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`;
   yield* affinityWarnings(`${path}.affinity`, spec);
@@ -171,6 +181,21 @@ function* portWarnings(containers: Iterable<{ path: string; value: Container | E
         if (relation) yield `${at}: ${relation} port definition with ${other.path}`;
       }
       seen.set(key, [...others, { path: at, port }]);
+    }
+  }
+}
+
+function* portNameWarnings(containers: Iterable<{ path: string; value: Container | EphemeralContainer }>): Warnings {
+  const seen = new Map<string, string>();
+  for (const { path, value: container } of containers) {
+    for (const { path: at, value: port } of each(`${path}.ports`, container.ports)) {
+      if (!port.name) continue;
+      const other = seen.get(port.name);
+      if (other === undefined) seen.set(port.name, at);
+      else {
+        const name = JSON.stringify(port.name);
+        yield `${at}: duplicate port name ${name} with ${other}, services and probes that select ports by name will use ${other}`;
+      }
     }
   }
 }
