@@ -1,7 +1,6 @@
 /** Lease: a claim that must be renewed: leadership, or a node alive. */
 import type { Lease } from '#api/gen/coordination-v1.js';
-import { forbiddenField, notSupported } from '#apimachinery/field-error.js';
-import { checkNonNegative, checkPositive, checkQualifiedName, type FieldErrors } from '../meta/check.js';
+import { checkNonNegative, checkPositive, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 
@@ -13,6 +12,11 @@ export default defineResource<Lease>({
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
   storageVersionHash: 'gqkMMb/YqFM=',
+  default({ spec }) {
+    // Of CoordinatedLeaderElection, a feature that is off by default.
+    delete spec?.strategy;
+    delete spec?.preferredHolder;
+  },
   validate: (lease) => [...checkSpec(lease)],
   columns: [nameColumn, { name: 'Holder', type: 'string', cell: ({ spec }) => spec?.holderIdentity ?? '' }, ageColumn],
 });
@@ -20,12 +24,4 @@ export default defineResource<Lease>({
 function* checkSpec({ spec = {} }: Lease): FieldErrors {
   yield* checkPositive('spec.leaseDurationSeconds', spec.leaseDurationSeconds);
   yield* checkNonNegative('spec.leaseTransitions', spec.leaseTransitions);
-  const { strategy, preferredHolder } = spec;
-  // Upstream names the field twice here.
-  const at = 'spec.strategy.strategy';
-  if (strategy?.includes('/')) yield* checkQualifiedName(at, strategy);
-  else if (strategy !== undefined && strategy !== 'OldestEmulationVersion')
-    yield notSupported(at, strategy, ['OldestEmulationVersion']);
-  if (preferredHolder && !strategy)
-    yield forbiddenField('spec.preferredHolder', 'may only be specified if `strategy` is defined');
 }

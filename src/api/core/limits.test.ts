@@ -150,7 +150,8 @@ describe('a ResourceQuota', () => {
   });
 
   test('shows what is used of what there is', () => {
-    const quota = { ...of({ hard: { pods: '4', cpu: '2', 'limits.cpu': '3' } }), status: { used: { pods: '1' } } };
+    const hard = { pods: '4', cpu: '2', 'limits.cpu': '3' };
+    const quota = { ...of({ hard: { pods: '5' } }), status: { hard, used: { pods: '1' } } };
     const cells = quotas.columns!.map((column) => column.cell(quota, { nowMs: 0 }));
     expect(cells).toEqual(['one', 'cpu: 0/2, pods: 1/4', 'limits.cpu: 0/3', '<unknown>']);
   });

@@ -34,9 +34,9 @@ export default defineResource<ResourceQuota>({
   ],
 });
 
-/** `cpu: 1/2, pods: 0/4`. */
-function usageCell({ spec, status }: ResourceQuota, { ofLimits }: { ofLimits: boolean }): string {
-  const hard = spec?.hard ?? {};
+/** `cpu: 1/2, pods: 0/4`: what the quota's controller has seen, which is nothing at first. */
+function usageCell({ status }: ResourceQuota, { ofLimits }: { ofLimits: boolean }): string {
+  const hard = status?.hard ?? {};
   const names = Object.keys(hard).filter((name) => name.startsWith('limits.') === ofLimits);
   return names
     .sort()
