@@ -14,6 +14,7 @@ export type RuntimeName = 'simulated' | 'containerd';
 /** A cluster that does not run yet, and what takes it away. */
 export async function createCluster(
   runtime: RuntimeName,
+  environment: Record<string, string> = {},
 ): Promise<{ cluster: ClusterProcess; purge: () => Promise<void> }> {
   const directory = mkdtempSync(path.join(tmpdir(), 't8s-bench-'));
   const cluster = new ClusterProcess({
@@ -22,6 +23,7 @@ export async function createCluster(
     runtime,
     podCidr: '10.83.0.0/16',
     serviceCidr: '10.183.0.0/16',
+    environment,
   });
   return {
     cluster,
@@ -33,8 +35,12 @@ export async function createCluster(
 }
 
 /** Runs `work` with a cluster that does not run yet, and takes it away after. */
-export async function withCluster<T>(runtime: RuntimeName, work: (cluster: ClusterProcess) => Promise<T>): Promise<T> {
-  const { cluster, purge } = await createCluster(runtime);
+export async function withCluster<T>(
+  runtime: RuntimeName,
+  work: (cluster: ClusterProcess) => Promise<T>,
+  environment?: Record<string, string>,
+): Promise<T> {
+  const { cluster, purge } = await createCluster(runtime, environment);
   try {
     return await work(cluster);
   } finally {

@@ -1,8 +1,8 @@
 /**
  * `npm run bench [-- suite ...] [--runs N] [--runtime simulated|containerd] [--scale S] [--only word]`: measures what the
  * project promises; prints a table and writes JSON below `bench/results/`. Suites: start, pods, idle, api, rules,
- * scheduler; all of them when none is named. `--scale 0.1` makes the scheduler's workloads a tenth as large, `--only`
- * chooses some of them.
+ * scheduler, stalls; all of them when none is named. `--scale 0.1` makes the scheduler's workloads a tenth as large,
+ * `--only` chooses some of them, or of the hostile requests.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -18,6 +18,7 @@ import { idle } from './suites/idle.js';
 import { pods } from './suites/pods.js';
 import { rules } from './suites/rules.js';
 import { scheduler } from './suites/scheduler.js';
+import { stalls } from './suites/stalls.js';
 import { start } from './suites/start.js';
 
 const suites: Record<string, (settings: Settings) => Promise<Figure[]>> = {
@@ -27,6 +28,7 @@ const suites: Record<string, (settings: Settings) => Promise<Figure[]>> = {
   api,
   rules,
   scheduler,
+  stalls,
 };
 
 const { values, positionals } = parseArgs({

@@ -19,6 +19,8 @@ export interface ClusterProcessOptions {
   /** A /16 and a /16 that no other cluster of the machine uses. */
   podCidr: string;
   serviceCidr: string;
+  /** Beside that of this process. */
+  environment?: Record<string, string>;
 }
 
 /** Builds what is stale, so that what runs is what the sources say. */
@@ -49,7 +51,7 @@ export class ClusterProcess {
     const startedMs = clock.monotonic();
     const child = spawn(process.execPath, [command, ...words, '--pod-cidr', podCidr, '--service-cidr', serviceCidr], {
       stdio: ['ignore', output, output],
-      env: this.#environment,
+      env: { ...this.#environment, ...this.options.environment },
     });
     closeSync(output);
     this.#child = child;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { builtinSchemas as table } from '#api/schema-table.js';
+import { atOnce } from '#base/turns.js';
 import { depthMax, structsMax } from './codec/canonical.js';
 import { type DecodeTarget, decodeJson, decodeValue } from './decode.js';
 import { normalize } from './encode.js';
@@ -12,7 +13,7 @@ const configMap = { group: '', version: 'v1', kind: 'ConfigMap' };
 function decode(body: unknown, target: Partial<DecodeTarget> = {}) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   // biome-ignore lint/suspicious/noExplicitAny: tests look into objects of any kind
-  return decodeJson<any>(Buffer.from(text), { table, kind: pod, ...target });
+  return atOnce(decodeJson<any>(Buffer.from(text), { table, kind: pod, ...target }));
 }
 
 function refusal(body: unknown, target: Partial<DecodeTarget> = {}): string {

@@ -8,6 +8,7 @@
  */
 import { quote } from '#base/go-text.js';
 import { type Json, sortKeys } from '#base/json.js';
+import { atOnce, type Steps } from '#base/turns.js';
 import { canonicalize, copyFree } from './codec/canonical.js';
 import { hasUnknownField, mayHaveFaults } from './codec/census.js';
 import { findFieldFaults } from './codec/json-scan.js';
@@ -63,8 +64,8 @@ export interface Origin {
   faults?: readonly string[];
 }
 
-/** Decodes a JSON body. Throws a BadRequest StatusError. */
-export function decodeJson<T = KubeObject>(body: Uint8Array, target: DecodeTarget): Decoded<T> {
+/** Decodes a JSON body, which may be large. Throws a BadRequest StatusError. */
+export function* decodeJson<T = KubeObject>(body: Uint8Array, target: DecodeTarget): Steps<Decoded<T>> {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   let value: unknown;
   try {
@@ -73,11 +74,21 @@ export function decodeJson<T = KubeObject>(body: Uint8Array, target: DecodeTarge
   } catch (error) {
     throw unrecognized(error, { target, body });
   }
-  return decode(value, target, { text });
+  yield;
+  return yield* decode<T>(value, target, { text });
 }
 
 /** Decodes a value that was parsed elsewhere (YAML, a patched object, an in-process request), which is left as it is. */
-export function decodeValue<T = KubeObject>(value: unknown, target: DecodeTarget, origin: Origin = {}): Decoded<T> {
+export function decodeValue<T = KubeObject>(value: unknown, target: DecodeTarget, origin?: Origin): Decoded<T> {
+  return atOnce(decodeLarge<T>(value, target, origin));
+}
+
+/** `decodeValue` of what may be large. */
+export function* decodeLarge<T = KubeObject>(
+  value: unknown,
+  target: DecodeTarget,
+  origin: Origin = {},
+): Steps<Decoded<T>> {
   try {
     interpret(value);
   } catch (error) {
@@ -85,7 +96,7 @@ export function decodeValue<T = KubeObject>(value: unknown, target: DecodeTarget
     throw unrecognized(error, { target, body: origin.body ?? Buffer.from(JSON.stringify(value) ?? '') });
   }
   // Text is only needed to word the faults, which most values do not have.
-  return decode(value, target, { origin });
+  return yield* decode<T>(value, target, { origin });
 }
 
 /** The BadRequest for a body of which, for this cause, not even the kind could be read. */
@@ -95,7 +106,7 @@ export function unreadable(cause: string, { target, body }: { target: DecodeTarg
 }
 
 /** Decodes a body of `application/vnd.kubernetes.protobuf`. Throws a BadRequest StatusError. */
-export function decodeProtobuf<T = KubeObject>(body: Uint8Array, target: DecodeTarget): Decoded<T> {
+export function* decodeProtobuf<T = KubeObject>(body: Uint8Array, target: DecodeTarget): Steps<Decoded<T>> {
   let envelope: Envelope;
   try {
     envelope = readEnvelope(body);
@@ -113,7 +124,8 @@ export function decodeProtobuf<T = KubeObject>(body: Uint8Array, target: DecodeT
     throw error instanceof SchemaError ? refuse(error.message) : error;
   }
   // Protobuf fields have numbers: unknown ones have no name to complain of, and a repeated one overwrites.
-  return decode(value, { ...target, fieldValidation: 'Ignore' });
+  yield;
+  return yield* decode<T>(value, { ...target, fieldValidation: 'Ignore' });
 }
 
 /** Throws where upstream's look for apiVersion and kind fails. */
@@ -140,20 +152,22 @@ function interpret(value: unknown): void {
     throw new SchemaError('Format', `unexpected GroupVersion string: ${apiVersion}`);
 }
 
-function decode<T>(
+function* decode<T>(
   value: unknown,
   target: DecodeTarget,
   { text, origin = {} }: { text?: string; origin?: Origin } = {},
-): Decoded<T> {
+): Steps<Decoded<T>> {
   const given = (value ?? {}) as Record<string, unknown>;
   const { kind: expected, fieldValidation = 'Ignore', words } = target;
-  if (target.shape) return decodeShaped(given as JsonObject, { ...target, shape: target.shape }, { text, origin });
+  if (target.shape)
+    return yield* decodeShaped<T>(given as JsonObject, { ...target, shape: target.shape }, { text, origin });
   const actual = withDefaults(given, expected);
   const refuse = refusal(actual, target);
   const plan = planFor(actual, target, refuse);
   try {
     const object = (plan ? canonicalize(plan, given, { words }) : copyFree(given)) as Record<string, unknown>;
     keepReset(given, object);
+    yield;
     const own = fieldValidation === 'Ignore' ? [] : faultsOf(given, { plan, text, words });
     const faults = fieldValidation === 'Ignore' ? [] : [...(origin.faults ?? []), ...own];
     if (faults.length > 0 && fieldValidation === 'Strict') {
@@ -167,11 +181,11 @@ function decode<T>(
 }
 
 /** A custom resource must say what it is. Its shape finds the unknown fields, the text those that are given twice. */
-function decodeShaped<T>(
+function* decodeShaped<T>(
   given: JsonObject,
   target: DecodeTarget & { shape: Shape },
   { text, origin }: { text?: string | undefined; origin: Origin },
-): Decoded<T> {
+): Steps<Decoded<T>> {
   const { kind: expected, shape, fieldValidation = 'Ignore' } = target;
   const { apiVersion, kind } = given as { apiVersion?: string | null; kind?: string | null };
   if (!kind) {
@@ -187,7 +201,9 @@ function decodeShaped<T>(
   }
   try {
     const object = copyFree(given);
+    yield;
     const unknown = shape.take(object, { keepsNulls: target.words === 'converter' });
+    yield;
     if (fieldValidation === 'Ignore') return { object: object as T, warnings: [] };
     const repeated =
       origin.faults ?? (text === undefined ? [] : faultsOf(given, { plan: undefined, text, words: undefined }));

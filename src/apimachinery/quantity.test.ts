@@ -137,3 +137,18 @@ describe('properties', () => {
     );
   });
 });
+
+it('reads plain amounts quickly as it would read them slowly', () => {
+  const suffixes = fc.constantFrom('', 'n', 'u', 'm', 'k', 'M', 'G', 'T', 'P', 'E', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei');
+  fc.assert(
+    fc.property(fc.bigInt(1n, 10n ** 18n), suffixes, (amount, suffix) => {
+      const text = `${amount}${suffix}`;
+      // A sign is not plain.
+      const slow = Quantity.parse(`+${text}`);
+      const quick = Quantity.parse(text);
+      expect([quick.nanos, quick.format]).toEqual([slow.nanos, slow.format]);
+      expect(quick.toString()).toBe(slow.toString().replace('+', ''));
+      expect(canonicalQuantity(text)).toBe(quick.toString());
+    }),
+  );
+});

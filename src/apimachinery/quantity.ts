@@ -158,7 +158,8 @@ export class Quantity {
 
 /** The text as the API serves it; throws a ParseError. */
 export function canonicalQuantity(input: string | number): string {
-  return Quantity.parse(input).toString();
+  const plain = typeof input === 'string' ? readPlain(input) : undefined;
+  return plain?.isKept ? (input as string) : Quantity.parse(input).toString();
 }
 
 /** For sorting: negative when `a` is the smaller. */
@@ -166,8 +167,66 @@ export function compareQuantities(a: Quantity, b: Quantity): number {
   return a.compare(b);
 }
 
+/** Digits and a suffix, as nearly all amounts are written, read without big numbers. */
+interface Plain {
+  amount: number;
+  suffix: PlainSuffix;
+  /** The canonical text is the one that was read. */
+  isKept: boolean;
+}
+
+interface PlainSuffix {
+  format: QuantityFormat;
+  /** What one of it is. */
+  nanos: bigint;
+  /** To the base that the family has. */
+  power: number;
+}
+
+/** So many digits are exact as a number, and with any suffix below where upstream caps. */
+const plainDigitsMax = 15;
+
+/** Undefined for what is not written so: the slow way tells what it is. */
+function readPlain(text: string): Plain | undefined {
+  let end = 0;
+  let amount = 0;
+  for (; end < text.length; end++) {
+    const digit = text.charCodeAt(end) - 0x30;
+    if (digit < 0 || digit > 9) break;
+    amount = amount * 10 + digit;
+  }
+  if (end === 0 || end > plainDigitsMax || text.length > end + 2 || text.charCodeAt(0) === 0x30) return undefined;
+  const suffix = end === text.length ? noSuffix : plainSuffixes.get(text.slice(end));
+  if (!suffix) return undefined;
+  if (suffix.format === 'DecimalSI') return { amount, suffix, isKept: amount % 1000 !== 0 };
+  if (end > binaryDigitsMax(suffix.power)) return undefined;
+  return { amount, suffix, isKept: amount % 8 !== 0 };
+}
+
+const noSuffix: PlainSuffix = { format: 'DecimalSI', nanos: unit, power: 0 };
+
+const plainSuffixes = new Map<string, PlainSuffix>([
+  ...[...decimalSuffixes].map(([text, power]): [string, PlainSuffix] => [
+    text,
+    { format: 'DecimalSI', nanos: 10n ** BigInt(power + 9), power },
+  ]),
+  ...binarySuffixes.slice(1).map((text, index): [string, PlainSuffix] => {
+    const power = 10 * (index + 1);
+    return [text, { format: 'BinarySI', nanos: unit << BigInt(power), power }];
+  }),
+]);
+
 function parse(text: string): Quantity {
   if (text === '0') return Quantity.zero;
+  const plain = readPlain(text);
+  if (plain) {
+    const { amount, suffix, isKept } = plain;
+    return Quantity.make({
+      nanos: BigInt(amount) * suffix.nanos,
+      format: suffix.format,
+      text: isKept ? text : undefined,
+    });
+  }
   const match = text.length === 0 || text.length > textLengthMax ? null : pattern.exec(text);
   if (!match) throw new ParseError('Quantity', quantityFormatMessage);
   const [, sign, leading = '', fraction = '', suffix = ''] = match;
@@ -225,8 +284,11 @@ function keepsDecimalText({ whole, fraction, exponent }: Written): boolean {
 }
 
 function keepsBinaryText({ whole, fraction, exponent }: Written): boolean {
-  const precision = 14 - whole.length - Math.trunc((exponent * 3) / 10);
-  return fraction === '' && precision >= 0 && BigInt(whole) % 8n !== 0n;
+  return fraction === '' && whole.length <= binaryDigitsMax(exponent) && BigInt(whole) % 8n !== 0n;
+}
+
+function binaryDigitsMax(exponent: number): number {
+  return 14 - Math.trunc((exponent * 3) / 10);
 }
 
 function canonicalText({ nanos, format }: Quantity): string {
@@ -240,6 +302,11 @@ function canonicalText({ nanos, format }: Quantity): string {
 function binaryText(units: bigint): string {
   let power = 0;
   let mantissa = units;
+  if (units <= BigInt(Number.MAX_SAFE_INTEGER)) {
+    let small = Number(units);
+    for (; power + 1 < binarySuffixes.length && small % 1024 === 0; power++) small /= 1024;
+    return `${small}${binarySuffixes[power]}`;
+  }
   while (power + 1 < binarySuffixes.length && mantissa % 1024n === 0n) {
     mantissa /= 1024n;
     power++;

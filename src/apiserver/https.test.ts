@@ -11,6 +11,7 @@ import { decodeProtobuf } from '#apimachinery/decode.js';
 import type { KubeList } from '#apimachinery/object.js';
 import { encodeProtobuf } from '#apimachinery/protobuf/envelope.js';
 import { SystemClock, VirtualClock } from '#base/clock.js';
+import { atOnce } from '#base/turns.js';
 import { encodeName, issueCertificate, toPem } from '#base/x509.js';
 import { bodyBytesMax } from './http/body.js';
 import { stalledWatchMs } from './http/watch-stream.js';
@@ -269,13 +270,13 @@ describe.each([
     const list = await send(configMaps, { headers: { accept: protobuf } });
     expect(list.headers['content-type']).toBe(protobuf);
     const target = { table: builtinSchemas, kind: { group: '', version: 'v1', kind: 'ConfigMapList' } };
-    const decoded = decodeProtobuf<KubeList>(list.bytes, target).object;
+    const decoded = atOnce(decodeProtobuf<KubeList>(list.bytes, target)).object;
     expect(decoded.items).toMatchObject([{ metadata: { name: 'a', namespace: 'default' }, data: { x: '1' } }]);
     expect(decoded.metadata.resourceVersion).toBe('2');
     const missing = await send(`${configMaps}/b`, { headers: { accept: protobuf } });
     const status = { table: builtinSchemas, kind: { group: '', version: 'v1', kind: 'Status' } };
     const typeName = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
-    expect(decodeProtobuf(missing.bytes, { ...status, typeName }).object).toMatchObject({
+    expect(atOnce(decodeProtobuf(missing.bytes, { ...status, typeName })).object).toMatchObject({
       code: 404,
       reason: 'NotFound',
     });

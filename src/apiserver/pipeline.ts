@@ -31,6 +31,7 @@ import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { ObjectRegistry } from './registry/store.js';
 import { isLongRunning, parseRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.js';
 import type { SubresourceHandler } from './subresources/subresource.js';
+import { Warnings } from './warnings.js';
 
 /** Answers a request on a path that is no resource; undefined when the path is not its own. */
 export type PathHandler = (call: Call, info: RequestInfo) => Promise<Answer | undefined> | Answer | undefined;
@@ -57,15 +58,13 @@ export interface PipelineOptions {
 
 /** A request that takes longer is answered with 504 (upstream's --request-timeout). */
 const requestTimeoutMs = 60_000;
-/** Of all Warning headers of one answer. */
-const warningsMax = 50;
 
 interface Progress {
   auditId: string;
   receivedMs: number;
   info?: RequestInfo;
   media: Media;
-  warnings: string[];
+  warnings: Warnings;
   classification?: Classification;
   /** What is asked for is there to be asked for, and so may be counted under its name. */
   isServed?: boolean;
@@ -102,13 +101,18 @@ export class Pipeline {
     const receivedMs = clock.now();
     const startMs = metrics && clock.monotonic();
     const auditId = call.auditId ?? (call.headers['audit-id'] || uuid(this.#options.prng));
-    const progress: Progress = { auditId, receivedMs, media: { format: 'json', pretty: false }, warnings: [] };
+    const progress: Progress = {
+      auditId,
+      receivedMs,
+      media: { format: 'json', pretty: false },
+      warnings: new Warnings(),
+    };
     let outcome: Outcome;
     let bug: unknown;
     try {
       const answer = await this.#pass(call, progress);
       const { media, warnings, info, classification } = progress;
-      outcome = { auditId, answer, media, warnings, classification, query: info?.query };
+      outcome = { auditId, answer, media, warnings: warnings.texts, classification, query: info?.query };
     } catch (thrown) {
       const error = this.#statusOf(thrown, call);
       if (error !== thrown) bug = thrown;
@@ -118,7 +122,7 @@ export class Pipeline {
       const media: Media = { format: progress.media.format, pretty: progress.media.pretty };
       const classification = isShed ? thrown.classification : progress.classification;
       const query = progress.info?.query;
-      outcome = { auditId, answer, media, warnings: progress.warnings, classification, query, error };
+      outcome = { auditId, answer, media, warnings: progress.warnings.texts, classification, query, error };
     }
     if (startMs !== undefined) this.#count(outcome, progress, { call, startMs });
     if (progress.record) outcome.answer = await this.#finishRecord(progress.record, { outcome, progress, bug });
@@ -277,9 +281,7 @@ export class Pipeline {
       if (!protobuf) progress.media = negotiate({ ...wanted, protobuf: true });
       progress.media = negotiate({ ...wanted, protobuf });
     }
-    const warn = (text: string) => {
-      if (progress.warnings.length < warningsMax && !progress.warnings.includes(text)) progress.warnings.push(text);
-    };
+    const warn = (text: string) => progress.warnings.add(text);
     const { record } = progress;
     const annotate = record?.annotate ?? noAnnotation;
     if (resource.deprecation) {

@@ -17,3 +17,22 @@ export class Turns {
     this.#since = performance.now();
   }
 }
+
+/** Work in steps: at each `yield` others may have their turn. */
+export type Steps<T> = Generator<void, T, void>;
+
+/** Does the work without giving turns: for callers that cannot wait. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value as T;
+  }
+}
+
+export async function inTurns<T>(steps: Steps<T>, turns = new Turns()): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value as T;
+    if (turns.isOver) await turns.next();
+  }
+}

@@ -39,7 +39,7 @@ export interface CanonicalizeOptions {
   words?: Words;
 }
 
-/** Throws SchemaError. The result shares nothing with `value`. */
+/** Throws SchemaError. The result shares nothing with `value` but what is frozen. */
 export function canonicalize(
   plan: TypePlan,
   value: unknown,
@@ -111,7 +111,7 @@ function convertMap(field: FieldPlan, given: unknown, at: Cursor): Fields | unde
   const input = given as Fields;
   const keys = Object.keys(input);
   if (keys.length === 0 && field.dropsEmpty) return undefined;
-  if (keys.length > 1) keys.sort();
+  if (!isSorted(keys)) keys.sort();
   const out: Fields = {};
   for (const key of keys) {
     const element = input[key];
@@ -127,6 +127,11 @@ function convertMap(field: FieldPlan, given: unknown, at: Cursor): Fields | unde
     } else setKey(out, key, convertElement(field, element, at));
   }
   return out;
+}
+
+function isSorted(keys: readonly string[]): boolean {
+  for (let index = 1; index < keys.length; index++) if (keys[index - 1]! > keys[index]!) return false;
+  return true;
 }
 
 /** An element cannot be absent: null is the type's zero value. */
@@ -205,7 +210,8 @@ function convertSpecial(plan: TypePlan, value: unknown, at: Cursor): unknown {
         ? value.map((one) => convertElement(plan.fields[1]!, one, at))
         : convertMessage(alternative(plan, 0), value, at);
     default:
-      return copyAny(value, at);
+      // What is frozen nobody changes.
+      return Object.isFrozen(value) ? value : copyAny(value, at);
   }
 }
 

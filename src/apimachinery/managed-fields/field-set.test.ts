@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ParseError } from '../parse-error.js';
 import { FieldSet, type FieldsV1 } from './field-set.js';
-import { compareElements, fieldElement, formatPath, keyElement, type Path, valueElement } from './path-element.js';
+import { fieldElement, formatPath, keyElement, type Path, sortByElement, valueElement } from './path-element.js';
 
 const element = fc.oneof(
   fc.constantFrom('a', 'b', 'c').map(fieldElement),
@@ -88,8 +88,9 @@ it('takes keys in any order and spelling for the same element', () => {
 });
 
 it('orders fields before keys, values and indices', () => {
-  const sorted = ['i:0', 'v:"b"', 'v:2', 'k:{"a":1}', 'f:b', 'f:a'].sort(compareElements);
-  expect(sorted).toEqual(['f:a', 'f:b', 'k:{"a":1}', 'v:2', 'v:"b"', 'i:0']);
+  const elements = ['i:0', 'v:"b"', 'v:2', 'k:{"a":2}', 'k:{"a":1,"b":1}', 'k:{"a":1}', 'f:b', 'f:a'];
+  const sorted = sortByElement(elements.map((element) => [element, undefined])).map(([element]) => element);
+  expect(sorted).toEqual(['f:a', 'f:b', 'k:{"a":1}', 'k:{"a":1,"b":1}', 'k:{"a":2}', 'v:2', 'v:"b"', 'i:0']);
 });
 
 it('leaves out what it does not know, and refuses what is malformed', () => {

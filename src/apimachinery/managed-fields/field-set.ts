@@ -5,7 +5,7 @@
 
 import { ParseError } from '../parse-error.js';
 import { isObject } from '../patch.js';
-import { compareElements, fieldElement, type Path, type PathElement, parseElement } from './path-element.js';
+import { fieldElement, type Path, type PathElement, parseElement, sortByElement } from './path-element.js';
 
 /** The JSON form: an object of objects; `.` says that a path with others below it is a member itself. */
 export interface FieldsV1 {
@@ -169,7 +169,7 @@ export class FieldSet {
   }
 
   #sorted(): [PathElement, Node][] {
-    return [...this.#nodes].sort(([a], [b]) => compareElements(a, b));
+    return sortByElement([...this.#nodes]);
   }
 
   #put(element: PathElement, node: Node): void {

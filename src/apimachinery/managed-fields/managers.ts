@@ -1,4 +1,5 @@
 /** The entries of metadata.managedFields, as sets of fields by manager. */
+import { freeze } from '#base/json.js';
 import type { ManagedFieldsEntry } from '../object.js';
 import { ParseError } from '../parse-error.js';
 import { FieldSet } from './field-set.js';
@@ -61,7 +62,8 @@ export function encodeManagers(managers: Managers): ManagedFieldsEntry[] | undef
       const entry: ManagedFieldsEntry = { manager: name, operation, apiVersion };
       if (time !== undefined) entry.time = time;
       entry.fieldsType = 'FieldsV1';
-      entry.fieldsV1 = encodedSets.get(fields) ?? fields.toJSON();
+      // Frozen, so that it need not be copied on its way into the store.
+      entry.fieldsV1 = encodedSets.get(fields) ?? freeze(fields.toJSON());
       if (subresource !== '') entry.subresource = subresource;
       return entry;
     });

@@ -63,29 +63,41 @@ export function formatElement(element: PathElement): string {
 }
 
 /** Fields first, then keys, values and indices: the order of FieldsV1. */
-export function compareElements(a: PathElement, b: PathElement): number {
-  if (a[0] !== b[0]) return rank(a) - rank(b);
-  if (a[0] === 'f') return a < b ? -1 : a > b ? 1 : 0;
-  const [left, right] = [JSON.parse(a.slice(2)) as Json, JSON.parse(b.slice(2)) as Json];
-  return a[0] === 'k' ? compareKeys(left as Keys, right as Keys) : compareValues(left, right);
+export function sortByElement<T>(entries: [PathElement, T][]): [PathElement, T][] {
+  if (entries.length < 2) return entries;
+  if (entries.every(([element]) => element[0] === 'f')) return entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  // What an element says is read once, not with each comparison.
+  const read = new Map(entries.map(([element]) => [element, element[0] === 'f' ? undefined : contentOf(element)]));
+  return entries.sort(([a], [b]) => {
+    if (a[0] !== b[0]) return rank(a) - rank(b);
+    if (a[0] === 'f') return a < b ? -1 : 1;
+    const [left, right] = [read.get(a)!, read.get(b)!];
+    return a[0] === 'k' ? compareKeys(left as Keys, right as Keys) : compareValues(left as Json, right as Json);
+  });
 }
 
-type Keys = Record<string, Json>;
+/** Of keys, their names and values in turn. */
+function contentOf(element: PathElement): Keys | Json {
+  const content = JSON.parse(element.slice(2)) as Json;
+  return element[0] === 'k' ? Object.entries(content as Record<string, Json>) : content;
+}
+
+type Keys = [name: string, value: Json][];
 
 function rank(element: PathElement): number {
   return 'fkvi'.indexOf(element[0]!);
 }
 
 function compareKeys(left: Keys, right: Keys): number {
-  const [names, others] = [Object.keys(left), Object.keys(right)];
-  for (const [index, name] of names.entries()) {
-    const other = others[index];
-    if (other === undefined) return 1;
+  const both = Math.min(left.length, right.length);
+  for (let index = 0; index < both; index++) {
+    const [name, value] = left[index]!;
+    const [other, otherValue] = right[index]!;
     if (name !== other) return name < other ? -1 : 1;
-    const order = compareValues(left[name]!, right[other]!);
+    const order = compareValues(value, otherValue);
     if (order !== 0) return order;
   }
-  return names.length - others.length;
+  return left.length - right.length;
 }
 
 /** Numbers before texts before booleans. */

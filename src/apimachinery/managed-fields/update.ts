@@ -1,5 +1,6 @@
 /** Who owns which fields after a create, an update or a patch that is not an apply. */
 import { equal } from '#base/json.js';
+import { Turns } from '#base/turns.js';
 import { formatTime, type KubeObject, type ManagedFieldsEntry } from '../object.js';
 import { ParseError } from '../parse-error.js';
 import type { JsonObject } from '../patch.js';
@@ -56,14 +57,18 @@ export async function trackUpdate(
   const model = modelOf(schema);
   const before = old ? comparable(old) : {};
   const after = comparable(object);
+  const turns = new Turns();
   const comparison = compare(before, after, model);
+  if (turns.isOver) await turns.next();
   const sent = object.metadata.managedFields ?? undefined;
   const held = old?.metadata.managedFields ?? undefined;
   const isNews = !write.subresource && sent !== undefined && sent !== held && !equal(sent, held);
   if (old && !isNews && isSame(comparison)) return held;
   const managers = isNews ? sentManagers(sent, held) : readable(held);
   if (managers.size === 0 && old) return undefined;
+  if (turns.isOver) await turns.next();
   await trackChange(managers, { before, after, comparison }, write);
+  if (turns.isOver) await turns.next();
   capUpdates(managers);
   return encodeManagers(managers);
 }

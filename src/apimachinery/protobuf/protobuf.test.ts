@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { builtinSchemas as table } from '#api/schema-table.js';
+import { atOnce } from '#base/turns.js';
 import { planOf, type TypePlan } from '../codec/plan.js';
 import { decodeProtobuf } from '../decode.js';
 import { normalize } from '../encode.js';
@@ -26,7 +27,7 @@ describe('bytes of the Go implementation', () => {
   test.each(golden)('$name', ({ json, proto }) => {
     const kind = kindOf(json);
     const normal = normalize(table, table.kind(kind)!.name, json);
-    const { object } = decodeProtobuf(Buffer.from(proto, 'base64'), { table, kind });
+    const { object } = atOnce(decodeProtobuf(Buffer.from(proto, 'base64'), { table, kind }));
     expect(object).toEqual(normal);
     expect(Buffer.from(encodeProtobuf(table, normal)).toString('base64')).toBe(proto);
   });
@@ -92,7 +93,7 @@ describe('round trips', () => {
         const apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
         const object = normalize(table, name, { ...(value as object), apiVersion, kind: kind.kind });
         const bytes = encodeProtobuf(table, object);
-        const decoded = decodeProtobuf(bytes, { table, kind }).object;
+        const decoded = atOnce(decodeProtobuf(bytes, { table, kind })).object;
         // What Go's nil and empty cannot tell apart in protobuf is equal after one trip.
         expect(Buffer.from(encodeProtobuf(table, decoded as typeof object)).equals(Buffer.from(bytes))).toBe(true);
         expect(withoutEmpty(decoded)).toEqual(withoutEmpty(object));
@@ -125,7 +126,7 @@ describe('hostile bytes', () => {
   const pod = { group: '', version: 'v1', kind: 'Pod' };
   const refuses = (bytes: Uint8Array): string => {
     try {
-      decodeProtobuf(bytes, { table, kind: pod });
+      atOnce(decodeProtobuf(bytes, { table, kind: pod }));
     } catch (error) {
       expect(error).toBeInstanceOf(StatusError);
       expect((error as StatusError).code).toBe(400);
@@ -188,7 +189,7 @@ describe('hostile bytes', () => {
     const kind = { group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition' };
     const spec = field(2, field(7, field(4, field(1, schema))));
     const body = Buffer.concat([Buffer.from('k8s\0'), field(2, spec)]);
-    expect(() => decodeProtobuf(body, { table, kind })).toThrow('exceeded max depth');
+    expect(() => atOnce(decodeProtobuf(body, { table, kind }))).toThrow('exceeded max depth');
   });
 });
 

@@ -4,8 +4,8 @@ import {
   type Decoded,
   type DecodeTarget,
   decodeJson,
+  decodeLarge,
   decodeProtobuf,
-  decodeValue,
   type FieldValidation,
   unreadable,
 } from '#apimachinery/decode.js';
@@ -13,6 +13,7 @@ import { badRequest, unsupportedMediaType } from '#apimachinery/errors.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
+import { inTurns } from '#base/turns.js';
 import type { CallBody } from '../call.js';
 import { contentTypes } from '../media.js';
 import { parseMediaType } from '../media-type.js';
@@ -53,11 +54,11 @@ async function decodeBody(
   const { schemas, call, warn } = context;
   const decodeTarget = { fieldValidation: fieldValidationOf(context), ...target, table: schemas };
   let decoded: Decoded;
-  if ('value' in body) decoded = decodeValue(body.value, decodeTarget);
+  if ('value' in body) decoded = await inTurns(decodeLarge(body.value, decodeTarget));
   else {
     const { type } = parseMediaType(call.headers['content-type'] ?? contentTypes.json);
-    if (type === contentTypes.json || type === '') decoded = decodeJson(body.bytes, decodeTarget);
-    else if (type === contentTypes.protobuf) decoded = decodeProtobuf(body.bytes, decodeTarget);
+    if (type === contentTypes.json || type === '') decoded = await inTurns(decodeJson(body.bytes, decodeTarget));
+    else if (type === contentTypes.protobuf) decoded = await inTurns(decodeProtobuf(body.bytes, decodeTarget));
     else if (type === contentTypes.yaml) decoded = await decodeYaml(body.bytes, decodeTarget);
     else throw unsupportedMediaType(Object.values(contentTypes));
   }
@@ -85,7 +86,7 @@ async function decodeYaml(bytes: Uint8Array, target: DecodeTarget): Promise<Deco
   }
   const { value, duplicates } = document;
   const isStrict = target.fieldValidation === 'Strict';
-  return decodeValue(value, target, { body: bytes, faults: isStrict ? inOne(duplicates) : duplicates });
+  return inTurns(decodeLarge(value, target, { body: bytes, faults: isStrict ? inOne(duplicates) : duplicates }));
 }
 
 /** Go's yaml tells of all in one error. */

@@ -2,7 +2,7 @@
  * PATCH: JSON patch, merge patch, strategic merge patch and server-side apply, each a change from the object as it is
  * to the object as it shall be. https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update
  */
-import { type Decoded, type DecodeTarget, decodeValue } from '#apimachinery/decode.js';
+import { type Decoded, type DecodeTarget, decodeLarge } from '#apimachinery/decode.js';
 import { badRequest, conflict, invalid, isReason, StatusError, unsupportedMediaType } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
 import { applyPatch, describeApplied } from '#apimachinery/managed-fields/apply.js';
@@ -12,6 +12,7 @@ import { applyStrategicMergePatch } from '#apimachinery/strategic-merge.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
 import { plain } from '#base/go-text.js';
 import { equal, type Json, sortKeys } from '#base/json.js';
+import { inTurns, type Steps } from '#base/turns.js';
 import type { Answer } from '../call.js';
 import { servesProtobuf } from '../http/protobuf.js';
 import { parseMediaType } from '../media-type.js';
@@ -84,7 +85,7 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
       const object =
         isApply || !live
           ? await apply(context, { live, patch, kind, write })
-          : merge(context, { live, patch, type, kind });
+          : await inTurns(merge(context, { live, patch, type, kind }));
       checkName(object, info.resource.name, { required: true });
       placeInNamespace(object, place);
       return object;
@@ -110,7 +111,7 @@ interface Merge {
   kind: GroupVersionKind;
 }
 
-function merge(context: HandlerContext, { live, patch, type, kind }: Merge): KubeObject {
+function* merge(context: HandlerContext, { live, patch, type, kind }: Merge): Steps<KubeObject> {
   const { schemas } = context;
   const before = live as unknown as JsonObject;
   let after: Json;
@@ -127,7 +128,8 @@ function merge(context: HandlerContext, { live, patch, type, kind }: Merge): Kub
     words: isStrategic ? 'converter' : 'json',
     refuse: (message) => invalid({ group: '', kind: '', name: '' }, [invalidValue('patch', shown(), message)]),
   };
-  return told(context, decodeValue(after, target, { faults: patch.faults }));
+  yield;
+  return told(context, yield* decodeLarge(after, target, { faults: patch.faults }));
 }
 
 /** Of a custom resource itself; its scale is of a built-in kind. */
@@ -178,7 +180,7 @@ async function apply(
     const message = `failed to convert new object (${about}) to proper version: unable to convert unstructured object to ${about.split('; ')[1]}: ${why}`;
     return new StatusError({ message, code: 500 });
   };
-  return told(context, decodeValue(object, { ...target, words: 'converter', refuse }));
+  return told(context, await inTurns(decodeLarge(object, { ...target, words: 'converter', refuse })));
 }
 
 /** Keys that an applied document gives twice come to light when it has been applied. */

@@ -8,6 +8,7 @@ import type { SchemaTable } from '#apimachinery/schema.js';
 import { objectMetaName } from '#apimachinery/structural/embedded.js';
 import type { Clock } from '#base/clock.js';
 import type { Prng } from '#base/prng.js';
+import { inTurns } from '#base/turns.js';
 import { type Entry, type Store, StoreError } from '#storage/store.js';
 import type { WatchCache } from '#storage/watch-cache.js';
 import type { AdmissionRequest, Operation } from '../admission/admission.js';
@@ -68,7 +69,7 @@ export async function commit(
   context: ResourceContext,
   { key, object, expected }: { key: string; object: KubeObject; expected: Stored | undefined },
 ): Promise<CommitResult> {
-  const value = encodeStored(await storageForm(context, object));
+  const value = await inTurns(encodeStored(await storageForm(context, object)));
   const written = await storeCall(() => context.store.put(key, value, expected?.modified ?? 0));
   if (!written.ok) return { ok: false, current: written.current && (await openEntry(context, written.current)) };
   const { revision } = written;
@@ -99,7 +100,7 @@ export async function pretend(
   object: KubeObject,
   old?: Stored,
 ): Promise<Stored> {
-  const value = encodeStored(await storageForm(context, object));
+  const value = await inTurns(encodeStored(await storageForm(context, object)));
   return openEntry(context, { key, value, created: old?.created ?? 0, modified: old?.modified ?? 0 });
 }
 

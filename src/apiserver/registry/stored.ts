@@ -6,7 +6,7 @@
 
 import type { KubeObject } from '#apimachinery/object.js';
 import { freeze } from '#base/json.js';
-import { Turns } from '#base/turns.js';
+import { type Steps, Turns } from '#base/turns.js';
 import type { Entry } from '#storage/store.js';
 
 /** How a resource's objects differ from their stored form, when they do (`storedAs` of a definition). */
@@ -31,11 +31,13 @@ export function openStored(entry: Entry, form?: Form): Stored {
 const metadataStart = Buffer.from('"metadata":{');
 
 /** The bytes to store. Takes ownership of the object, which it freezes. */
-export function encodeStored(object: KubeObject): Uint8Array {
+export function* encodeStored(object: KubeObject): Steps<Uint8Array> {
   const plain = isInOrder(object) ? object : inOrder(object);
   // JSON leaves it out; to delete it would make the object a slow one for as long as it lives.
   if (plain.metadata.resourceVersion) plain.metadata.resourceVersion = undefined;
-  const value = Buffer.from(JSON.stringify(freeze(plain)));
+  freeze(plain);
+  yield;
+  const value = Buffer.from(JSON.stringify(plain));
   written.set(value, plain);
   return value;
 }
