@@ -151,7 +151,7 @@ describe('a CertificateSigningRequest', () => {
     ]);
     const both = { ...old, status: { conditions: [condition('Approved'), condition('Denied')] } };
     expect(texts(signingRequests.validateStatusUpdate!(both, both))).toEqual([
-      'status.conditions[1].type: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive',
+      'status.conditions: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive',
     ]);
     const rules = approvalRules('2026-01-01T00:00:00Z');
     expect(texts(rules.validate(old, approved))).toContain(

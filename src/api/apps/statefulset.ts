@@ -9,7 +9,7 @@ import { defaultPodTemplate } from '../core/pod/defaults.js';
 import { checkLabel, checkNonNegative, checkOptionalEnum, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, templateColumns } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
-import { goFields, invalidStrategy } from './strategy.js';
+import { invalidStrategy } from './strategy.js';
 import { checkCollisions, checkCounts, checkParts, checkSelectedTemplate, warnOfTemplate } from './template.js';
 
 export default defineResource<StatefulSet>({
@@ -111,7 +111,11 @@ function* checkStrategy(path: string, strategy: NonNullable<StatefulSetSpec['upd
   if (!type) yield required(path);
   else if (type === 'OnDelete') {
     if (rollingUpdate)
-      yield invalidValue(at, goFields(rollingUpdate), "only allowed for updateStrategy 'RollingUpdate'");
+      yield invalidValue(
+        at,
+        { Partition: rollingUpdate.partition ?? 0, MaxUnavailable: null },
+        "only allowed for updateStrategy 'RollingUpdate'",
+      );
   } else if (type !== 'RollingUpdate') yield invalidStrategy(path, strategy, "must be 'RollingUpdate' or 'OnDelete'");
   else yield* checkNonNegative(`${at}.partition`, rollingUpdate?.partition);
 }

@@ -1,5 +1,6 @@
 /** How upstream shows a strategy that it does not know: as its own type, whose fields have Go's names. */
 import { type FieldError, invalidValue, notSupported } from '#apimachinery/field-error.js';
+import { goFields } from '../meta/go-fields.js';
 
 interface Strategy {
   type?: string;
@@ -16,10 +17,4 @@ export function invalidStrategy(path: string, strategy: Strategy, why: string): 
 
 function goStrategy({ type = '', rollingUpdate }: Strategy) {
   return { Type: type, RollingUpdate: rollingUpdate ? goFields(rollingUpdate) : null };
-}
-
-export function goFields(object: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(object).map(([key, value]) => [key[0]!.toUpperCase() + key.slice(1), value]),
-  );
 }

@@ -18,8 +18,11 @@ import {
 } from '#apimachinery/field-error.js';
 import { labelLengthMax, labelProblems, subdomainLengthMax, subdomainProblems } from '#apimachinery/names.js';
 import { DerError } from '#base/der.js';
+import { equal } from '#base/json.js';
 import { fromPem, parseCertificationRequest } from '#base/x509.js';
-import { checkEnum, each, type FieldErrors } from '../meta/check.js';
+import { isCertificate, pemBlocks } from '../core/tls-pair.js';
+import { checkEnum, checkUnique, each, type FieldErrors } from '../meta/check.js';
+import { describeChanges } from '../meta/diff.js';
 
 /** Sorted, as upstream's message lists them. */
 const usages = [
@@ -58,12 +61,9 @@ function* checkSpec(spec: CertificateSigningRequestSpec): FieldErrors {
   const problem = requestProblem(spec.request ?? '');
   if (problem) yield invalidValue('spec.request', spec.request ?? '', problem);
   if (!spec.usages?.length) yield required('spec.usages');
-  const seen = new Set<string>();
-  for (const { path, value } of each('spec.usages', spec.usages)) {
+  for (const { path, value } of each('spec.usages', spec.usages))
     if (!usages.includes(value)) yield notSupported(path, value, usages);
-    if (seen.has(value)) yield duplicate(path, value);
-    seen.add(value);
-  }
+  yield* checkUnique('spec.usages', spec.usages);
   const { signerName = '', expirationSeconds: seconds } = spec;
   if (signerName === legacySigner)
     yield invalidValue('spec.signerName', signerName, 'the legacy signerName is not allowed via this API version');
@@ -131,7 +131,7 @@ function* checkConditions({ status }: CertificateSigningRequest): FieldErrors {
     yield* checkEnum(`${path}.status`, state, finalTypes.includes(type) ? ['True'] : ['False', 'True', 'Unknown']);
     const opposite = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined;
     if (opposite && seen.has(opposite))
-      yield invalidValue(`${path}.type`, type, 'Approved and Denied conditions are mutually exclusive');
+      yield invalidValue('status.conditions', type, 'Approved and Denied conditions are mutually exclusive');
     if (seen.has(type)) yield duplicate(`${path}.type`, type);
     seen.add(type);
   }
@@ -142,11 +142,29 @@ export function validateSigningStatus(
   request: CertificateSigningRequest,
   old: CertificateSigningRequest,
 ): FieldError[] {
-  const certificate = old.status?.certificate;
-  const errors = [...checkConditions(request), ...checkConditionChanges(request, old, { mayDecide: false })];
-  if (certificate && certificate !== request.status?.certificate)
-    errors.push(forbiddenField('status.certificate', 'updates may not modify existing certificate content'));
-  return errors;
+  return [...checkSigningStatus(request, old)];
+}
+
+function* checkSigningStatus(request: CertificateSigningRequest, old: CertificateSigningRequest): FieldErrors {
+  const path = 'status.certificate';
+  const [certificate, before] = [request.status?.certificate, old.status?.certificate];
+  const isChanged = (certificate ?? '') !== (before ?? '');
+  yield* checkConditions(request);
+  const problem = isChanged && certificate ? chainProblem(certificate) : undefined;
+  if (problem) yield invalidValue(path, '<certificate data>', problem);
+  yield* checkConditionChanges(request, old, { mayDecide: false });
+  if (isChanged && before) yield forbiddenField(path, 'updates may not modify existing certificate content');
+}
+
+/** `chain` is the base64 of PEM blocks. */
+function chainProblem(chain: string): string | undefined {
+  const blocks = pemBlocks(Buffer.from(chain, 'base64').toString('latin1'));
+  for (const { type, text } of blocks) {
+    if (type !== 'CERTIFICATE') return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(type)}`;
+    if (/^[^\n]*\n[^\n]*:/.test(text)) return 'no PEM block headers are permitted';
+    if (!isCertificate(text)) return 'x509: malformed certificate';
+  }
+  return blocks.length === 0 ? 'must contain at least one CERTIFICATE PEM block' : undefined;
 }
 
 function* checkConditionChanges(
@@ -155,14 +173,19 @@ function* checkConditionChanges(
   { mayDecide }: { mayDecide: boolean },
 ): FieldErrors {
   const path = 'status.conditions';
-  const typesOf = ({ status }: CertificateSigningRequest) => (status?.conditions ?? []).map(({ type }) => type);
-  const before = typesOf(old);
-  const now = typesOf(request);
-  for (const type of before.filter((one) => !now.includes(one)))
-    yield forbiddenField(path, `updates may not remove a condition of type ${JSON.stringify(type)}`);
-  for (const type of now.filter((one) => !before.includes(one)))
-    if (!mayDecide && (type === 'Approved' || type === 'Denied'))
-      yield forbiddenField(path, `updates may not add a condition of type ${JSON.stringify(type)}`);
+  const ofType = ({ status }: CertificateSigningRequest, type: string) =>
+    (status?.conditions ?? []).filter((condition) => condition.type === type);
+  for (const type of finalTypes)
+    if (ofType(request, type).length < ofType(old, type).length)
+      yield forbiddenField(path, `updates may not remove a condition of type "${type}"`);
+  for (const type of mayDecide ? [] : ['Approved', 'Denied']) {
+    const [now, before] = [ofType(request, type), ofType(old, type)];
+    if (now.length > before.length) yield forbiddenField(path, `updates may not add a condition of type "${type}"`);
+    else if (now.length === before.length && !equal(now, before)) {
+      const why = `updates may not modify a condition of type "${type}"`;
+      yield forbiddenField(path, `${why}\n${describeChanges(path, before, now)}`);
+    }
+  }
 }
 
 /** Through /approval: nothing but conditions. `now` is the time in the API's form. */

@@ -3,10 +3,10 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 
 /** Both are PEM. Undefined when all is well. */
 export function keyPairProblem({ certificates, key }: { certificates: string; key: string }): string | undefined {
-  const found = blocksOf(certificates);
+  const found = pemBlocks(certificates);
   const leaf = found.find(({ type }) => type === 'CERTIFICATE');
   if (!leaf) return missingCertificate(found.map(({ type }) => type));
-  const keys = blocksOf(key);
+  const keys = pemBlocks(key);
   const own = keys.find(({ type }) => isKey(type));
   if (!own) return missingKey(keys.map(({ type }) => type));
   const certificate = parsed(() => new X509Certificate(leaf.text));
@@ -21,6 +21,11 @@ function mismatch(certificate: X509Certificate, key: KeyObject): string | undefi
   return certificate.checkPrivateKey(key) ? undefined : 'tls: private key does not match public key';
 }
 
+/** Whether a PEM block is a certificate. */
+export function isCertificate(pem: string): boolean {
+  return parsed(() => new X509Certificate(pem)) !== undefined;
+}
+
 /** Undefined for what cannot be parsed: the writer's mistake, whatever the parser makes of it. */
 function parsed<T>(parse: () => T): T | undefined {
   try {
@@ -30,12 +35,12 @@ function parsed<T>(parse: () => T): T | undefined {
   }
 }
 
-interface PemBlock {
+export interface PemBlock {
   type: string;
   text: string;
 }
 
-function blocksOf(pem: string): PemBlock[] {
+export function pemBlocks(pem: string): PemBlock[] {
   const pattern = /-----BEGIN ([A-Z0-9 ]{1,64})-----[^-]*-----END \1-----/g;
   return [...pem.matchAll(pattern)].map(([text, type = '']) => ({ type, text }));
 }

@@ -241,6 +241,10 @@ const others: Cases = {
         },
       },
     ],
+    status: [
+      { status: { conditions: [{ type: 'Approved', status: 'True' }, { type: '', status: 'Maybe' }] } },
+      { status: { conditions: [{ type: 'Failed', status: 'False' }], certificate: 'MQ==' } },
+    ],
     shown: [
       {
         spec: { username: 'jane', expirationSeconds: 3600 },

@@ -113,8 +113,9 @@ function* checkFieldRef(
   if (!apiVersion) yield required(`${path}.apiVersion`);
   else if (!fieldPath) yield required(`${path}.fieldPath`);
   else if (apiVersion !== 'v1' || !isPodField(fieldPath)) {
-    const why =
-      apiVersion === 'v1' ? `field label not supported: ${fieldPath}` : `unsupported pod version: ${apiVersion}`;
+    const isSubscripted = subscripted.test(fieldPath);
+    const ofField = isSubscripted ? 'field label does not support subscript' : 'field label not supported';
+    const why = apiVersion === 'v1' ? `${ofField}: ${fieldPath}` : `unsupported pod version: ${apiVersion}`;
     yield invalidValue(`${path}.fieldPath`, fieldPath, `error converting fieldPath: ${why}`);
   } else yield* checkFieldPath(path, fieldPath, supported);
 }

@@ -10,6 +10,7 @@ import type {
 import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '#apimachinery/field-error.js';
 import { subdomainProblems } from '#apimachinery/names.js';
 import { check, checkOptionalEnum, checkRange, each, type FieldErrors, idRange } from '../../meta/check.js';
+import { goFields } from '../../meta/go-fields.js';
 import { allContainers } from './validate-os.js';
 import { checkDescendingPath } from './validate-paths.js';
 
@@ -30,12 +31,32 @@ export function* checkSecurityContext(
   yield* checkSeccomp(`${path}.seccompProfile`, context.seccompProfile);
   if (context.allowPrivilegeEscalation === false) {
     const base = 'cannot set `allowPrivilegeEscalation` to false and';
-    if (privileged) yield invalidValue(path, context, `${base} \`privileged\` to true`);
+    if (privileged) yield invalidValue(path, goContext(context), `${base} \`privileged\` to true`);
     if (capabilities?.add?.includes('CAP_SYS_ADMIN'))
-      yield invalidValue(path, context, `${base} \`capabilities.Add\` CAP_SYS_ADMIN`);
+      yield invalidValue(path, goContext(context), `${base} \`capabilities.Add\` CAP_SYS_ADMIN`);
   }
   yield* checkWindowsOptions(`${path}.windowsOptions`, context.windowsOptions);
   yield* checkAppArmor(`${path}.appArmorProfile`, context.appArmorProfile);
+}
+
+/** As upstream's own type shows itself, whose fields have Go's names. */
+function goContext(context: SecurityContext) {
+  const { capabilities, seLinuxOptions, windowsOptions, seccompProfile, appArmorProfile } = context;
+  const nested = (value: object | undefined) => (value ? goFields(value) : null);
+  return {
+    Capabilities: capabilities ? { Add: capabilities.add ?? null, Drop: capabilities.drop ?? null } : null,
+    Privileged: context.privileged ?? null,
+    SELinuxOptions: nested(seLinuxOptions),
+    WindowsOptions: nested(windowsOptions),
+    RunAsUser: context.runAsUser ?? null,
+    RunAsGroup: context.runAsGroup ?? null,
+    RunAsNonRoot: context.runAsNonRoot ?? null,
+    ReadOnlyRootFilesystem: context.readOnlyRootFilesystem ?? null,
+    AllowPrivilegeEscalation: context.allowPrivilegeEscalation ?? null,
+    ProcMount: context.procMount ?? null,
+    SeccompProfile: nested(seccompProfile),
+    AppArmorProfile: nested(appArmorProfile),
+  };
 }
 
 export function* checkPodSecurityContext(path: string, spec: PodSpec): FieldErrors {
