@@ -16,6 +16,7 @@ export default defineResource<LimitRange>({
   kind: 'LimitRange',
   shortNames: ['limits'],
   namespaced: true,
+  allowCreateOnUpdate: true,
   storageVersionHash: 'EBKMFVe6cwo=',
   default: setDefaults,
   validate: ({ spec }) => [...checkLimits('spec.limits', spec?.limits)],

@@ -14,6 +14,7 @@ export default defineResource<RuntimeClass>({
   kind: 'RuntimeClass',
   namespaced: false,
   storageVersionHash: 'WQTu1GL3T2Q=',
+  allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
   validate: (runtimeClass) => [...checkClass(runtimeClass)],
   validateUpdate: (runtimeClass, old) =>

@@ -23,7 +23,6 @@ export default defineResource<PriorityClass>({
   shortNames: ['pc'],
   namespaced: false,
   storageVersionHash: '1QwjyaZjj3Y=',
-  allowCreateOnUpdate: true,
   bumpsGeneration: [],
   default(priorityClass) {
     priorityClass.preemptionPolicy ??= 'PreemptLowerPriority';

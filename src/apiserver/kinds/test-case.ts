@@ -8,6 +8,8 @@ export interface KindCases {
   least: Patch;
   /** Merge patches of `least` (RFC 7386), each posted: what is refused, and what is warned of. */
   created?: readonly Patch[];
+  /** Merge patches of `least` whose defaults are shown: what the smallest object does not have. */
+  stored?: readonly Patch[];
   /** Two merge patches of `least`: what is, and what it shall become. A single one is what it shall become. */
   changed?: readonly (Patch | readonly [Patch, Patch])[];
   /** Merge patches of the created object, put to its `/status`. */

@@ -242,7 +242,14 @@ const others: Cases = {
       },
     ],
     status: [
-      { status: { conditions: [{ type: 'Approved', status: 'True' }, { type: '', status: 'Maybe' }] } },
+      {
+        status: {
+          conditions: [
+            { type: 'Approved', status: 'True' },
+            { type: '', status: 'Maybe' },
+          ],
+        },
+      },
       { status: { conditions: [{ type: 'Failed', status: 'False' }], certificate: 'MQ==' } },
     ],
     shown: [

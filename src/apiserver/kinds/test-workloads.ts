@@ -41,6 +41,11 @@ const failedMain = {
   ],
 };
 
+/** A container with huge pages, in a pod with amounts of its own. */
+const withPages = (resources: Patch): Patch => ({
+  spec: { resources, containers: [{ ...containers[0], resources: { limits: { 'hugepages-2Mi': '4Mi', cpu: '1' } } }] },
+});
+
 const pods: Cases['pods'] = {
   least: { spec: { containers } },
   created: [
@@ -98,6 +103,13 @@ const pods: Cases['pods'] = {
         volumes: [{ name: 'g', gitRepo: { repository: 'x' } }],
       },
     },
+  ],
+  stored: [
+    withPages({ limits: { cpu: '2' } }),
+    withPages({ requests: { cpu: '1' } }),
+    { spec: { hostNetwork: true, containers: [{ ...containers[0], ports: [{ containerPort: 80 }] }] } },
+    { spec: { serviceAccount: 'sa', volumes: [{ name: 'v' }, { name: 'c', configMap: { name: 'c' } }] } },
+    withContainer({ livenessProbe: { httpGet: { port: 80 } }, lifecycle: { stopSignal: 'SIGTERM' }, image: 'a:1' }),
   ],
   changed: [
     { spec: { containers: [{ name: 'a', image: '' }] } },

@@ -14,7 +14,7 @@ import type {
 } from '#api/gen/core-v1.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { defaultPullPolicy } from './image.js';
-import { aggregateRequest, isPodLevelResource } from './resources.js';
+import { aggregateRequest, isHugePages, isPodLevelResource } from './resources.js';
 import { dropUnservedFields } from './unserved.js';
 import { defaultVolume } from './volume-defaults.js';
 
@@ -27,6 +27,7 @@ export function defaultPod(pod: Pod): void {
     defaultRequests(container);
     if (spec.hostNetwork) for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
   }
+  defaultHugePageLimits(spec);
   defaultPodRequests(spec);
 }
 
@@ -107,6 +108,19 @@ function defaultRequests({ resources }: Container): void {
   resources.requests = { ...resources.limits, ...resources.requests };
 }
 
+/** Huge pages are given out whole: where a pod has amounts of its own, those of its containers are its limit. */
+function defaultHugePageLimits({ resources, containers, initContainers }: PodSpec): void {
+  if (Object.keys({ ...resources?.limits, ...resources?.requests }).length === 0) return;
+  const limited = [...(containers ?? []), ...(initContainers ?? [])].flatMap(({ resources: own }) =>
+    Object.keys(own?.limits ?? {}),
+  );
+  for (const name of new Set(limited.filter(isHugePages))) {
+    if (resources!.requests?.[name] !== undefined || resources!.limits?.[name] !== undefined) continue;
+    const limit = aggregateRequest(name, { containers, initContainers }, 'limits');
+    if (limit !== undefined) resources!.limits = { ...resources!.limits, [name]: limit };
+  }
+}
+
 /** Where a pod has limits of its own, it asks for what its containers ask for together, else for as much as it limits. */
 function defaultPodRequests({ resources, containers, initContainers }: PodSpec): void {
   if (!resources?.limits || Object.keys(resources.limits).length === 0) return;
@@ -116,7 +130,8 @@ function defaultPodRequests({ resources, containers, initContainers }: PodSpec):
   );
   for (const name of new Set([...asked, ...Object.keys(resources.limits)])) {
     if (!isPodLevelResource(name) || requests[name] !== undefined) continue;
-    const request = aggregateRequest(name, { containers, initContainers }) ?? resources.limits[name];
+    const together = isHugePages(name) ? undefined : aggregateRequest(name, { containers, initContainers });
+    const request = together ?? resources.limits[name];
     if (request !== undefined) requests[name] = request;
   }
   resources.requests = requests;
