@@ -5,4 +5,6 @@ export interface Settings {
   runtimes: ('simulated' | 'containerd')[];
   scale: number;
   only: string | undefined;
+  /** A directory for V8 profiles. */
+  profile: string | undefined;
 }
