@@ -30,8 +30,6 @@ export type PodTemplate = Partial<Pod>;
 export type NodeTemplate = Pick<Node, 'status'> & { name?: string };
 
 export const zoneLabel = 'topology.kubernetes.io/zone';
-/** Upstream's templates say `priority: 10`, with the admission plugin off that fills it in from a class. */
-export const highPriority = { name: 'high', value: 10 };
 
 const container = { name: 'pause', image: 'registry.k8s.io/pause:3.10' };
 const requesting = (cpu: string, spec: Partial<Pod['spec']> = {}): PodTemplate => ({
@@ -45,8 +43,8 @@ const limitedTo = (cpu: string, spec: Partial<Pod['spec']> = {}): PodTemplate =>
 const small = requesting('100m');
 const light: PodTemplate = { spec: { containers: [container], terminationGracePeriodSeconds: 0 } };
 const low = limitedTo('900m', { terminationGracePeriodSeconds: 0 });
-const high = limitedTo('3', { priorityClassName: highPriority.name });
-const tooLarge = requesting('9', { priorityClassName: highPriority.name });
+const high = limitedTo('3', { priority: 10 });
+const tooLarge = requesting('9', { priority: 10 });
 
 const withAffinity = (color: string, affinity: Affinity): PodTemplate => ({
   metadata: { labels: { color } },

@@ -5,26 +5,19 @@
 import nodes from '#api/core/node.js';
 import pods from '#api/core/pod/index.js';
 import services from '#api/core/service.js';
-import serviceaccounts from '#api/core/serviceaccount.js';
-import priorityClasses from '#api/scheduling/priorityclass.js';
 import { SystemClock } from '#base/clock.js';
 import type { Client } from '#client/client.js';
 import { startTestCluster } from '#testing/index.js';
 import type { Figure } from '../figures.js';
 import { profiled } from '../profile.js';
 import type { Settings } from '../settings.js';
-import {
-  highPriority,
-  type NodeTemplate,
-  type PodTemplate,
-  type Workload,
-  workloads,
-  zoneLabel,
-} from './scheduler-workloads.js';
+import { type NodeTemplate, type PodTemplate, type Workload, workloads, zoneLabel } from './scheduler-workloads.js';
 
 const clock = new SystemClock();
 const creationsAtOnce = 64;
 const namespace = 'default';
+/** As upstream measures: what these need, such as service accounts, is not there. */
+const disableAdmissionPlugins = ['ServiceAccount', 'TaintNodesByCondition', 'Priority'];
 /** What a node without a template has. */
 const usualCapacity = { cpu: '4', memory: '32Gi', pods: '110' };
 
@@ -40,7 +33,8 @@ export async function scheduler(settings: Settings): Promise<Figure[]> {
 
 async function measure(workload: Workload, { scale, profile }: Settings): Promise<Figure[]> {
   const scaled = (count: number) => Math.ceil(count * scale);
-  const cluster = await startTestCluster({ clock, nodes: 0, controllers: [], store: 'lmdb' });
+  const apiServer = { disableAdmissionPlugins };
+  const cluster = await startTestCluster({ clock, nodes: 0, controllers: [], store: 'lmdb', apiServer });
   const client = cluster.client();
   const seen = new Bindings(client);
   const end = new AbortController();
@@ -83,13 +77,6 @@ async function prepare(
   { nodes: groups, initial, gated, deleted }: Workload,
   { scaled, seen }: { scaled: (count: number) => number; seen: Bindings },
 ): Promise<void> {
-  const { name, value } = highPriority;
-  await client
-    .of(serviceaccounts)
-    .create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } });
-  await client
-    .of(priorityClasses)
-    .create({ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value });
   for (const { count, once, zones, node = {} } of groups) {
     await atOnce(once ? count : scaled(count), async (index) => {
       const zone = zones?.[index % zones.length];
@@ -118,8 +105,6 @@ async function createNode(
     spec: {},
     status: { capacity: usualCapacity, ...node.status, conditions },
   });
-  // New nodes are tainted until the node lifecycle controller, which does not run here, finds them ready.
-  await client.of(nodes).patch(name, { spec: { taints: null } }, { type: 'merge' });
 }
 
 async function createPods(
@@ -135,8 +120,7 @@ async function createPod(client: Client, name: string, { metadata, spec }: PodTe
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { ...metadata, name, namespace },
-    // Upstream measures without the admission plugin that mounts tokens.
-    spec: { automountServiceAccountToken: false, ...spec! },
+    spec: spec!,
   });
 }
 

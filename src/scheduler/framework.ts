@@ -71,7 +71,7 @@ export interface PluginSpec<S = undefined> {
   /** Higher is better. Without `normalize`, from 0 to 100. */
   score?: (context: { pod: Pod; state: unknown }, node: NodeInfo) => number;
   /** NormalizeScore: brings raw scores to 0..100, in place: 'up' by the largest, 'down' too but turned around. */
-  normalize?: 'up' | 'down' | ((scores: number[], state: unknown) => void);
+  normalize?: 'up' | 'down' | ((scores: Float64Array, state: unknown) => void);
   weight?: number;
   /** Once a node is chosen: what must be taken for the pod before the next pod is decided. Gives the way to undo it. */
   reserve?: (context: { pod: Pod; snapshot: Snapshot }, node: NodeInfo, effects: Effects) => (() => void) | undefined;

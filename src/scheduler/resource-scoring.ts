@@ -22,64 +22,46 @@ export function resourceScoreOf({ type, resources, requestedToCapacityRatio }: S
     : defaultResources;
   if (type === 'RequestedToCapacityRatio') {
     const curve = curveOf(requestedToCapacityRatio?.shape ?? []);
-    return (wanted, node) => {
-      const scores = scoresOf(weighed, (name) => {
-        const { total, used } = amountsOn(node, { name, wanted: wanted.requested, taken: node.requested });
-        return total === undefined ? undefined : curve(used > total ? 100 : Math.floor((used * 100) / total));
-      });
-      const counted = scores.filter(({ score }) => score > 0);
-      return Math.round(average(counted));
-    };
+    const scoreOf: AmountScore = (used, total) => curve(used > total ? 100 : Math.floor((used * 100) / total));
+    const average = averageOf(weighed, { scoreOf, countsZeros: false });
+    return (wanted, node) => Math.round(average(node, { wanted: wanted.requested, taken: node.requested }));
   }
-  const most = type === 'MostAllocated';
-  return (wanted, node) => {
-    const scores = scoresOf(weighed, (name) => {
-      const { total, used } = amountsOn(node, { name, wanted: wanted.nonZero, taken: node.nonZeroRequested });
-      if (total === undefined) return undefined;
-      if (most) return Math.floor((Math.min(used, total) * 100) / total);
-      return used > total ? 0 : Math.floor(((total - used) * 100) / total);
-    });
-    return Math.floor(average(scores));
+  const scoreOf: AmountScore =
+    type === 'MostAllocated'
+      ? (used, total) => Math.floor((Math.min(used, total) * 100) / total)
+      : (used, total) => (used > total ? 0 : Math.floor(((total - used) * 100) / total));
+  const average = averageOf(weighed, { scoreOf, countsZeros: true });
+  return (wanted, node) => Math.floor(average(node, { wanted: wanted.nonZero, taken: node.nonZeroRequested }));
+}
+
+type AmountScore = (used: number, total: number) => number;
+
+/** By weight, over what the node has and the pod asks for. Asked of hundreds of nodes a pod: nothing is made on the way. */
+function averageOf(
+  weighed: readonly { name: string; weight: number }[],
+  { scoreOf, countsZeros }: { scoreOf: AmountScore; countsZeros: boolean },
+): (node: NodeInfo, amounts: { wanted: Resources; taken: Resources }) => number {
+  return ({ allocatable }, { wanted, taken }) => {
+    let sum = 0;
+    let weights = 0;
+    for (const { name, weight } of weighed) {
+      if (!isCounted(name, { allocatable, wanted })) continue;
+      const score = scoreOf(amountOf(taken, name) + amountOf(wanted, name), amountOf(allocatable, name));
+      if (score === 0 && !countsZeros) continue;
+      sum += score * weight;
+      weights += weight;
+    }
+    return weights === 0 ? 0 : sum / weights;
   };
 }
 
-interface Weighed {
-  score: number;
-  weight: number;
-}
-
 /** What the node does not have, or the pod does not ask for, is left out. */
-function scoresOf(
-  resources: readonly { name: string; weight: number }[],
-  scoreOf: (name: string) => number | undefined,
-): Weighed[] {
-  const scores: Weighed[] = [];
-  for (const { name, weight } of resources) {
-    const score = scoreOf(name);
-    if (score !== undefined) scores.push({ score, weight });
-  }
-  return scores;
-}
-
-function average(scores: readonly Weighed[]): number {
-  let sum = 0;
-  let weights = 0;
-  for (const { score, weight } of scores) {
-    sum += score * weight;
-    weights += weight;
-  }
-  return weights === 0 ? 0 : sum / weights;
-}
-
-export function amountsOn(
-  { allocatable }: NodeInfo,
-  { name, wanted, taken }: { name: string; wanted: Resources; taken: Resources },
-): { total: number | undefined; used: number } {
-  const total = amountOf(allocatable, name);
-  const asked = amountOf(wanted, name);
+export function isCounted(
+  name: string,
+  { allocatable, wanted }: { allocatable: Resources; wanted: Resources },
+): boolean {
   const isScalar = name !== 'cpu' && name !== 'memory' && name !== 'ephemeral-storage';
-  if (total === 0 || (isScalar && asked === 0)) return { total: undefined, used: 0 };
-  return { total, used: amountOf(taken, name) + asked };
+  return amountOf(allocatable, name) !== 0 && !(isScalar && amountOf(wanted, name) === 0);
 }
 
 export function amountOf(resources: Resources, name: string): number {

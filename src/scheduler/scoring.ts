@@ -27,27 +27,35 @@ export function best(pod: Pod, feasible: readonly NodeInfo[], options: ScoreOpti
   return feasible[bestIndex]!;
 }
 
-function totalScores(pod: Pod, feasible: readonly NodeInfo[], { snapshot, plugins, extra }: ScoreOptions): number[] {
-  const totals = feasible.map(({ name }) => extra?.get(name) ?? 0);
+function totalScores(
+  pod: Pod,
+  feasible: readonly NodeInfo[],
+  { snapshot, plugins, extra }: ScoreOptions,
+): Float64Array {
+  const totals = new Float64Array(feasible.length);
+  const scores = new Float64Array(feasible.length);
+  if (extra) for (let index = 0; index < totals.length; index++) totals[index] = extra.get(feasible[index]!.name) ?? 0;
   for (const plugin of plugins) {
     if (!plugin.score) continue;
     const prepared = plugin.preScore ? plugin.preScore(pod, feasible, snapshot) : { state: undefined };
     if (prepared === 'skip') continue;
-    const { state } = prepared;
-    const scores = feasible.map((node) => plugin.score!({ pod, state }, node));
-    normalize(scores, { how: plugin.normalize, state });
-    for (let index = 0; index < scores.length; index++) totals[index]! += scores[index]! * (plugin.weight ?? 1);
+    const context = { pod, state: prepared.state };
+    for (let index = 0; index < scores.length; index++) scores[index] = plugin.score(context, feasible[index]!);
+    normalize(scores, { how: plugin.normalize, state: prepared.state });
+    const { weight = 1 } = plugin;
+    for (let index = 0; index < scores.length; index++) totals[index]! += scores[index]! * weight;
   }
   return totals;
 }
 
-function normalize(scores: number[], { how, state }: { how: Plugin['normalize']; state: unknown }): void {
+function normalize(scores: Float64Array, { how, state }: { how: Plugin['normalize']; state: unknown }): void {
   if (!how) return;
   if (typeof how === 'function') {
     how(scores, state);
     return;
   }
-  const max = Math.max(...scores);
+  let max = Number.NEGATIVE_INFINITY;
+  for (const score of scores) if (score > max) max = score;
   for (let index = 0; index < scores.length; index++) {
     const share = max === 0 ? 0 : Math.floor((scores[index]! * 100) / max);
     scores[index] = how === 'up' ? share : 100 - share;

@@ -75,8 +75,13 @@ function withArgs(args: InterPodAffinityArgs): PluginSpec<AffinityState> {
       return sum;
     },
     normalize: (scores) => {
-      const least = Math.min(0, ...scores);
-      const span = Math.max(0, ...scores) - least;
+      let least = 0;
+      let most = 0;
+      for (const score of scores) {
+        if (score < least) least = score;
+        if (score > most) most = score;
+      }
+      const span = most - least;
       for (let index = 0; index < scores.length; index++) {
         scores[index] = span > 0 ? Math.floor(100 * ((scores[index]! - least) / span)) : 0;
       }

@@ -2,7 +2,7 @@
 import type { NodeResourcesBalancedAllocationArgs } from '#api/gen/kubescheduler-v1.js';
 import { definePlugin, type PluginSpec } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
-import { amountOf, amountsOn, defaultResources } from '../resource-scoring.js';
+import { amountOf, defaultResources, isCounted } from '../resource-scoring.js';
 import { podRequests, type Resources } from '../resources.js';
 
 export default definePlugin({
@@ -20,23 +20,26 @@ function withArgs({ resources }: Pick<NodeResourcesBalancedAllocationArgs, 'reso
       // A pod that requests nothing moves no balance.
       return names.every((name) => amountOf(requested, name) === 0) ? 'skip' : { state: requested };
     },
-    score: ({ state }, node) =>
-      Math.floor((1 - deviation(sharesOf(names, { wanted: state as Resources, node }))) * 100),
+    score: ({ state }, node) => Math.floor((1 - deviation(names, { wanted: state as Resources, node })) * 100),
   };
 }
 
-/** How much of each resource would be used; what the node does not have is left out. */
-function sharesOf(names: readonly string[], { wanted, node }: { wanted: Resources; node: NodeInfo }): number[] {
-  const shares: number[] = [];
-  for (const name of names) {
-    const { total, used } = amountsOn(node, { name, wanted, taken: node.requested });
-    if (total !== undefined) shares.push(Math.min(used / total, 1));
-  }
-  return shares;
+/** How much of it would be used; undefined of what the node does not have. */
+function shareOf(name: string, { wanted, node }: { wanted: Resources; node: NodeInfo }): number | undefined {
+  const { allocatable, requested } = node;
+  if (!isCounted(name, { allocatable, wanted })) return undefined;
+  return Math.min((amountOf(requested, name) + amountOf(wanted, name)) / amountOf(allocatable, name), 1);
 }
 
-/** The standard deviation. */
-function deviation(shares: readonly number[]): number {
+/** The standard deviation of the shares. */
+function deviation(names: readonly string[], asked: { wanted: Resources; node: NodeInfo }): number {
+  // Two are the rule, and asked about hundreds of nodes a pod: nothing is made for them on the way.
+  if (names.length === 2) {
+    const one = shareOf(names[0]!, asked);
+    const other = shareOf(names[1]!, asked);
+    return one === undefined || other === undefined ? 0 : Math.abs(one - other) / 2;
+  }
+  const shares = names.flatMap((name) => shareOf(name, asked) ?? []);
   if (shares.length < 2) return 0;
   if (shares.length === 2) return Math.abs(shares[0]! - shares[1]!) / 2;
   const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;

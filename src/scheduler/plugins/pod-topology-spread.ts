@@ -103,8 +103,12 @@ function withArgs({
       return Math.round(sum);
     },
     normalize: (scores) => {
-      const max = Math.max(...scores);
-      const min = Math.min(...scores);
+      let min = Number.POSITIVE_INFINITY;
+      let max = Number.NEGATIVE_INFINITY;
+      for (const score of scores) {
+        if (score < min) min = score;
+        if (score > max) max = score;
+      }
       for (let index = 0; index < scores.length; index++) {
         scores[index] = max === 0 ? 100 : Math.floor((100 * (max + min - scores[index]!)) / max);
       }
