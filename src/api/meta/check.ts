@@ -138,9 +138,12 @@ export interface Keyed<T> {
 }
 
 /** A list's elements with their paths: `spec.containers[0]`. */
-export function* each<T>(path: string, list: readonly T[] | undefined | null): Generator<Keyed<T>, void, undefined> {
-  for (const [index, value] of (list ?? []).entries()) yield { path: `${path}[${index}]`, value };
+export function each<T>(path: string, list: readonly T[] | undefined | null): readonly Keyed<T>[] {
+  // Most lists of most objects are not there: a rule that walks one costs nothing then.
+  return list && list.length > 0 ? list.map((value, index) => ({ path: `${path}[${index}]`, value })) : none;
 }
+
+const none: readonly Keyed<never>[] = Object.freeze([]);
 
 /** Each text that stands in the list before. */
 export function* checkUnique(path: string, list: readonly string[] | undefined): FieldErrors {

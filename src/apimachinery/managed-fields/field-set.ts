@@ -168,6 +168,16 @@ export class FieldSet {
     return fields;
   }
 
+  /** Equal for sets that were built alike; other sets have other texts. */
+  signature(): string {
+    let text = '';
+    for (const [element, { member, below }] of this.#nodes) {
+      text += `${member ? '+' : '-'}${element.length}:${element}`;
+      if (below.#nodes.size > 0) text += `(${below.signature()})`;
+    }
+    return text;
+  }
+
   #sorted(): [PathElement, Node][] {
     return sortByElement([...this.#nodes]);
   }

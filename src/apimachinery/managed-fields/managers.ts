@@ -62,8 +62,7 @@ export function encodeManagers(managers: Managers): ManagedFieldsEntry[] | undef
       const entry: ManagedFieldsEntry = { manager: name, operation, apiVersion };
       if (time !== undefined) entry.time = time;
       entry.fieldsType = 'FieldsV1';
-      // Frozen, so that it need not be copied on its way into the store.
-      entry.fieldsV1 = encodedSets.get(fields) ?? freeze(fields.toJSON());
+      entry.fieldsV1 = encodedSets.get(fields) ?? encoded(fields);
       if (subresource !== '') entry.subresource = subresource;
       return entry;
     });
@@ -108,6 +107,25 @@ function decodeFields(fields: unknown): FieldSet {
     }
   }
   return set;
+}
+
+/** Objects of one template share one form of the fields that one manager has set: it is most of their metadata. */
+const shared = new Map<string, object>();
+const sharedMax = 1024;
+const signatureMax = 8192;
+
+function encoded(fields: FieldSet): object {
+  const signature = fields.signature();
+  const known = shared.get(signature);
+  if (known) return known;
+  // Frozen, so that it need not be copied on its way into the store.
+  const json = freeze(fields.toJSON());
+  if (signature.length > signatureMax) return json;
+  if (shared.size >= sharedMax) shared.delete(shared.keys().next().value!);
+  shared.set(signature, json);
+  fieldSets.set(json, fields);
+  encodedSets.set(fields, json);
+  return json;
 }
 
 function compareManagers(a: Manager, b: Manager): number {

@@ -11,9 +11,11 @@ export function fieldManagerName(request: {
 }): string {
   const { fieldManager, userAgent = '' } = request;
   if (fieldManager) return fieldManager;
+  const product = userAgent.split('/', 1)[0]!;
+  if (product && product.length <= fieldManagerBytesMax && /^[ -~]*$/.test(product)) return product;
   let name = '';
   let bytes = 0;
-  for (const rune of userAgent.split('/', 1)[0]!) {
+  for (const rune of product) {
     if (!/[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(rune)) continue;
     bytes += Buffer.byteLength(rune);
     if (bytes > fieldManagerBytesMax) break;

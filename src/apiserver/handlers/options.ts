@@ -16,6 +16,7 @@ export type WriteKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
 /** Throws StatusError (422) for options that are not valid. */
 export function readWrite(context: HandlerContext, kind: WriteKind, { isApply = false } = {}): Write {
   const { query } = context.info;
+  if (query.size === 0) return writeOf(context, { dryRun: false, options: plainOptions[kind] });
   const dryRun = query.getAll('dryRun');
   const fieldManager = query.get('fieldManager') ?? undefined;
   const fieldValidation = query.get('fieldValidation') ?? undefined;
@@ -30,9 +31,16 @@ export function readWrite(context: HandlerContext, kind: WriteKind, { isApply = 
   return writeOf(context, { dryRun: dryRun.length > 0, options, fieldManager });
 }
 
+/** Of requests that give none, as nearly all do. */
+const plainOptions: Record<WriteKind, Write['options']> = {
+  CreateOptions: Object.freeze({ kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' }),
+  UpdateOptions: Object.freeze({ kind: 'UpdateOptions', apiVersion: 'meta.k8s.io/v1' }),
+  PatchOptions: Object.freeze({ kind: 'PatchOptions', apiVersion: 'meta.k8s.io/v1' }),
+};
+
 export function writeOf(
   context: HandlerContext,
-  { dryRun, options, fieldManager }: { dryRun: boolean; options: Record<string, unknown>; fieldManager?: string },
+  { dryRun, options, fieldManager }: { dryRun: boolean; options: Write['options']; fieldManager?: string },
 ): Write {
   const { call, info, user, warn, annotate } = context;
   const userAgent = call.headers['user-agent'];

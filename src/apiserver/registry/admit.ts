@@ -78,7 +78,8 @@ export class AdmissionChain {
       if (!part.plugin.handles(request)) continue;
       let rejected = true;
       try {
-        await part.run(request);
+        const running = part.run(request);
+        if (running) await running;
         rejected = false;
       } finally {
         if (part.series && this.#clock) {

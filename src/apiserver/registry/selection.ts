@@ -21,6 +21,7 @@ export interface SelectorTexts {
 
 /** Throws StatusError (400) for a selector that cannot be read or names a field that cannot be selected by. */
 export function selectionOf(resource: AnyResource, texts: SelectorTexts): Selection {
+  if (!texts.labelSelector && !texts.fieldSelector) return everything;
   const labels = parsed(() => parseLabelSelector(texts.labelSelector ?? ''));
   const fields = parsed(() => parseFieldSelector(texts.fieldSelector ?? ''));
   const selectable = resource.selectableFields ?? {};
@@ -41,6 +42,13 @@ export function selectionOf(resource: AnyResource, texts: SelectorTexts): Select
       labels.matches(object.metadata.labels) && fields.matches((field) => fieldValue(object, field, selectable)),
   };
 }
+
+const everything: Selection = {
+  labels: parseLabelSelector(''),
+  fields: parseFieldSelector(''),
+  isEverything: true,
+  matches: () => true,
+};
 
 function fieldValue(object: KubeObject, field: string, selectable: NonNullable<AnyResource['selectableFields']>) {
   if (field === 'metadata.name') return object.metadata.name ?? '';

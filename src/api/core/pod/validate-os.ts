@@ -1,7 +1,7 @@
 /** Rules of a pod that says which operating system it is for: what the other one has must not be asked of it. */
 import type { Container, EphemeralContainer, PodSpec } from '#api/gen/core-v1.js';
 import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
-import { each, type FieldErrors } from '../../meta/check.js';
+import { each, type FieldErrors, type Keyed } from '../../meta/check.js';
 
 export function* checkOs(path: string, spec: PodSpec): FieldErrors {
   if (!spec.os) return;
@@ -13,13 +13,11 @@ export function* checkOs(path: string, spec: PodSpec): FieldErrors {
 }
 
 /** All containers of all sorts, with their paths. */
-export function* allContainers(
-  path: string,
-  spec: PodSpec,
-): Generator<{ path: string; value: Container | EphemeralContainer }, void, undefined> {
-  yield* each(`${path}.initContainers`, spec.initContainers);
-  yield* each(`${path}.containers`, spec.containers);
-  yield* each(`${path}.ephemeralContainers`, spec.ephemeralContainers);
+export function allContainers(path: string, spec: PodSpec): readonly Keyed<Container | EphemeralContainer>[] {
+  const containers = each(`${path}.containers`, spec.containers);
+  if (!spec.initContainers?.length && !spec.ephemeralContainers?.length) return containers;
+  const initial = each(`${path}.initContainers`, spec.initContainers);
+  return [...initial, ...containers, ...each(`${path}.ephemeralContainers`, spec.ephemeralContainers)];
 }
 
 function* forbidWindowsOptions(path: string, spec: PodSpec): FieldErrors {
