@@ -90,7 +90,7 @@ export function* decide(
   }
   const isAsked = isExtended && nodes.length > 1;
   const extra = isAsked ? ((yield { ask: 'prioritize', nodes }) as ReadonlyMap<string, number>) : undefined;
-  return { node: best(pod, nodes, { snapshot, plugins, prng, extra }), evaluated, nextIndex };
+  return { node: best(pod, nodes, { snapshot, plugins, prng, extra, memo: prepared.memo }), evaluated, nextIndex };
 }
 
 /** The node that victims were evicted from for this pod, when it takes the pod by now. */

@@ -107,25 +107,39 @@ export function reject(prepared: Prepared, node: NodeInfo): NodeRejection | unde
   const { pod, snapshot } = prepared;
   const guests = snapshot.nominated(node.name);
   if (guests.length > 0) {
+    const { crowded, counted } = crowd(pod, { node, guests });
     let withGuests = prepared;
-    let crowded = node;
-    for (const guest of guests) {
-      if (priorityOf(guest) < priorityOf(pod) || guest.metadata.uid === pod.metadata.uid) continue;
-      crowded = crowded.withPod(guest);
-      withGuests = adjust(withGuests, { other: guest, node, by: 1 });
-    }
+    for (const guest of counted) withGuests = adjust(withGuests, { other: guest, node, by: 1 });
     const rejection = crowded === node ? undefined : runFilters(withGuests, crowded);
     if (rejection) return rejection;
   }
   return runFilters(prepared, node);
 }
 
+/** The node with those of its guests that count for the pod; the same one as long as node and guests are the same. */
+export function crowd(
+  pod: Pod,
+  { node, guests }: { node: NodeInfo; guests: readonly Pod[] },
+): { crowded: NodeInfo; counted: readonly Pod[] } {
+  const counts = (guest: Pod) => priorityOf(guest) >= priorityOf(pod) && guest.metadata.uid !== pod.metadata.uid;
+  const areAll = guests.every(counts);
+  const known = crowds.get(node);
+  if (areAll && known?.guests === guests) return { crowded: known.crowded, counted: guests };
+  const counted = areAll ? guests : guests.filter(counts);
+  const crowded = counted.reduce((info, guest) => info.withPod(guest), node);
+  if (areAll) crowds.set(node, { guests, crowded });
+  return { crowded, counted };
+}
+
+const crowds = new WeakMap<NodeInfo, { guests: readonly Pod[]; crowded: NodeInfo }>();
+
 function runFilters(prepared: Prepared, node: NodeInfo): NodeRejection | undefined {
   const { local, filters, memo } = prepared;
-  let verdict = memo?.verdicts.get(node);
+  const met = memo?.of(node);
+  let verdict = met?.verdict;
   if (verdict === undefined) {
     verdict = firstRejection(prepared, { filters: local, node }) ?? 'fits';
-    memo?.verdicts.set(node, verdict);
+    if (met) met.verdict = verdict;
   }
   if (verdict !== 'fits') return verdict;
   return filters.length > 0 ? firstRejection(prepared, { filters, node }) : undefined;

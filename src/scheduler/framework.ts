@@ -66,6 +66,8 @@ export interface PluginSpec<S = undefined> {
   filter?: (context: { pod: Pod; state: S; snapshot: Snapshot }, node: NodeInfo) => Rejection | undefined;
   /** Once no node takes the pod: what can be done about that. `state` is preFilter's, where it came to give one. */
   postFilter?: (context: { pod: Pod; state: S | undefined; snapshot: Snapshot }) => Remedy;
+  /** Its score is not normalized, and reads nothing but what `node-memo.ts` tells pods apart by, and the node. */
+  scoresNodeAlone?: boolean;
   /** Once per pod, over the nodes that passed. 'skip' leaves the plugin's score out. */
   preScore?: (pod: Pod, feasible: readonly NodeInfo[], snapshot: Snapshot) => { state: unknown } | 'skip';
   /** Higher is better. Without `normalize`, from 0 to 100. */

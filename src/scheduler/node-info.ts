@@ -8,23 +8,39 @@ export interface HostPort {
   port: number;
 }
 
+/** What a node is made of; the rest of it follows from this. */
+type Parts = Pick<NodeInfo, 'node' | 'pods' | 'requested' | 'nonZeroRequested' | 'allocatable' | 'podsMax'>;
+
+const noLabels: Record<string, string> = {};
+const noTaints: readonly Taint[] = [];
+
 export class NodeInfo {
   readonly node: Node;
+  // Decisions read these of hundreds of nodes a pod: each step into the object would be a look at other memory.
+  readonly name: string;
+  readonly labels: Record<string, string>;
+  readonly taints: readonly Taint[];
+  readonly hasImages: boolean;
   readonly pods: readonly Pod[];
   readonly requested: Resources;
   readonly nonZeroRequested: Resources;
   readonly allocatable: Resources;
   readonly podsMax: number;
+  /** What was remembered of it last; `node-memo.ts` alone writes it. */
+  met: { readonly memo: object } | undefined;
 
-  private constructor(
-    parts: Pick<NodeInfo, 'node' | 'pods' | 'requested' | 'nonZeroRequested' | 'allocatable' | 'podsMax'>,
-  ) {
-    this.node = parts.node;
-    this.pods = parts.pods;
-    this.requested = parts.requested;
-    this.nonZeroRequested = parts.nonZeroRequested;
-    this.allocatable = parts.allocatable;
-    this.podsMax = parts.podsMax;
+  private constructor({ node, pods, requested, nonZeroRequested, allocatable, podsMax }: Parts) {
+    this.node = node;
+    this.name = node.metadata.name!;
+    this.labels = node.metadata.labels ?? noLabels;
+    this.taints = node.spec.taints ?? noTaints;
+    this.hasImages = (node.status?.images?.length ?? 0) > 0;
+    this.pods = pods;
+    this.requested = requested;
+    this.nonZeroRequested = nonZeroRequested;
+    this.allocatable = allocatable;
+    this.podsMax = podsMax;
+    this.met = undefined;
   }
 
   static of(node: Node): NodeInfo {
@@ -33,35 +49,23 @@ export class NodeInfo {
     return new NodeInfo({ node, pods: [], requested: nothing, nonZeroRequested: nothing, allocatable, podsMax });
   }
 
-  get name(): string {
-    return this.node.metadata.name!;
-  }
-
-  get labels(): Record<string, string> {
-    return this.node.metadata.labels ?? {};
-  }
-
-  get taints(): readonly Taint[] {
-    return this.node.spec.taints ?? [];
-  }
-
   /** The same pods on the node as it is now. */
   withNode(node: Node): NodeInfo {
-    return new NodeInfo({
-      ...NodeInfo.of(node),
-      pods: this.pods,
-      requested: this.requested,
-      nonZeroRequested: this.nonZeroRequested,
-    });
+    const { allocatable, podsMax } = NodeInfo.of(node);
+    const { pods, requested, nonZeroRequested } = this;
+    return new NodeInfo({ node, pods, requested, nonZeroRequested, allocatable, podsMax });
   }
 
   withPod(pod: Pod): NodeInfo {
     const { requested, nonZero } = podRequests(pod);
+    const { node, pods, allocatable, podsMax } = this;
     return new NodeInfo({
-      ...this,
-      pods: [...this.pods, pod],
+      node,
+      pods: [...pods, pod],
       requested: add(this.requested, requested),
       nonZeroRequested: add(this.nonZeroRequested, nonZero),
+      allocatable,
+      podsMax,
     });
   }
 
@@ -69,11 +73,14 @@ export class NodeInfo {
     const gone = this.pods.find((pod) => pod.metadata.uid === uid);
     if (!gone) return this;
     const { requested, nonZero } = podRequests(gone);
+    const { node, pods, allocatable, podsMax } = this;
     return new NodeInfo({
-      ...this,
-      pods: this.pods.filter((pod) => pod !== gone),
+      node,
+      pods: pods.filter((pod) => pod !== gone),
       requested: subtract(this.requested, requested),
       nonZeroRequested: subtract(this.nonZeroRequested, nonZero),
+      allocatable,
+      podsMax,
     });
   }
 }

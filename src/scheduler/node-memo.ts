@@ -20,10 +20,30 @@ export interface Candidate {
   violations: number;
 }
 
-export interface NodeMemo {
-  verdicts: WeakMap<NodeInfo, NodeRejection | 'fits'>;
+/** What pods of one sort have met on a node. */
+export interface Met {
+  readonly memo: NodeMemo;
+  verdict: NodeRejection | 'fits' | undefined;
   /** What came of taking pods away. */
-  attempts: WeakMap<NodeInfo, Attempt>;
+  attempt: Attempt | undefined;
+  /** The sum of what plugins say that score by the node alone, by weight; NaN before they were asked. */
+  score: number;
+}
+
+export class NodeMemo {
+  readonly #met = new WeakMap<NodeInfo, Met>();
+
+  of(node: NodeInfo): Met {
+    // Pods of one sort mostly come one after another, and then the node has it at hand.
+    if (node.met?.memo === this) return node.met as Met;
+    let met = this.#met.get(node);
+    if (!met) {
+      met = { memo: this, verdict: undefined, attempt: undefined, score: Number.NaN };
+      this.#met.set(node, met);
+    }
+    node.met = met;
+    return met;
+  }
 }
 
 /** Sorts of pods remembered at a time; the one asked for longest ago goes first. */
@@ -39,7 +59,7 @@ export class NodeMemos {
 
   of(pod: Pod): NodeMemo {
     const key = sortOf(pod);
-    const memo = this.#memos.get(key) ?? { verdicts: new WeakMap(), attempts: new WeakMap() };
+    const memo = this.#memos.get(key) ?? new NodeMemo();
     this.#memos.delete(key);
     this.#memos.set(key, memo);
     if (this.#memos.size > sortsMax) this.#memos.delete(this.#memos.keys().next().value!);
@@ -47,7 +67,7 @@ export class NodeMemos {
   }
 }
 
-/** All that filters which read nothing but the node ask of a pod, and what makes it preempt others. */
+/** All that filters and scores which read nothing but the node ask of a pod, and what makes it preempt others. */
 function sortOf({ spec }: Pod): string {
   const { nodeName, nodeSelector, affinity, tolerations, overhead, resources, priority } = spec;
   const asked = ({ resources: own, ports, restartPolicy }: Container) => [own?.requests, ports, restartPolicy];

@@ -6,6 +6,8 @@ const nobody: readonly Pod[] = [];
 export class Nominations {
   readonly #byUid = new Map<string, { pod: Pod; nodeName: string }>();
   readonly #byNode = new Map<string, Map<string, Pod>>();
+  /** As `on` gives them: the same as long as they stay, so that what was found out about them can be kept. */
+  readonly #lists = new Map<string, readonly Pod[]>();
 
   /** undefined or '': the pod is promised nothing (any more). */
   set(pod: Pod, nodeName: string | undefined): void {
@@ -13,6 +15,7 @@ export class Nominations {
     this.delete(uid);
     if (!nodeName) return;
     this.#byUid.set(uid, { pod, nodeName });
+    this.#lists.delete(nodeName);
     const guests = this.#byNode.get(nodeName);
     if (guests) guests.set(uid, pod);
     else this.#byNode.set(nodeName, new Map([[uid, pod]]));
@@ -23,6 +26,7 @@ export class Nominations {
     const known = this.#byUid.get(uid);
     if (!known) return undefined;
     this.#byUid.delete(uid);
+    this.#lists.delete(known.nodeName);
     const guests = this.#byNode.get(known.nodeName)!;
     guests.delete(uid);
     if (guests.size === 0) this.#byNode.delete(known.nodeName);
@@ -41,7 +45,11 @@ export class Nominations {
   }
 
   on(nodeName: string): readonly Pod[] {
+    if (this.#byNode.size === 0) return nobody;
     const guests = this.#byNode.get(nodeName);
-    return guests ? [...guests.values()] : nobody;
+    if (!guests) return nobody;
+    let list = this.#lists.get(nodeName);
+    if (!list) this.#lists.set(nodeName, (list = [...guests.values()]));
+    return list;
   }
 }

@@ -9,7 +9,7 @@ import type { PodDisruptionBudget } from '#api/gen/policy-v1.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { below, type Prng } from '#base/prng.js';
 import { explain } from './diagnosis.js';
-import { adjust, type Prepared, priorityOf, type RejectedNode, reject } from './filtering.js';
+import { adjust, crowd, type Prepared, priorityOf, type RejectedNode, reject } from './filtering.js';
 import type { Rejection, Snapshot } from './framework.js';
 import type { NodeInfo } from './node-info.js';
 import type { Attempt, Candidate } from './node-memo.js';
@@ -104,16 +104,15 @@ function attempt(
   prepared: Prepared,
   { node, budgets }: { node: NodeInfo; budgets: readonly PodDisruptionBudget[] },
 ): Attempt {
-  const { memo, snapshot, filters } = prepared;
-  if (!memo || filters.length > 0 || budgets.length > 0 || snapshot.nominated(node.name).length > 0)
-    return victimsOn(prepared, { node, budgets });
-  let known = memo.attempts.get(node);
-  if (!known) {
-    // What is asked of nodes on trial, which are thrown away, is not worth keeping.
-    known = victimsOn({ ...prepared, memo: undefined }, { node, budgets });
-    memo.attempts.set(node, known);
-  }
-  return known;
+  const { memo, pod, snapshot, filters } = prepared;
+  const guests = snapshot.nominated(node.name);
+  if (!memo || filters.length > 0 || budgets.length > 0) return victimsOn(prepared, { node, budgets });
+  const { crowded, counted } = crowd(pod, { node, guests });
+  if (counted.length < guests.length) return victimsOn(prepared, { node, budgets });
+  const met = memo.of(crowded);
+  // What is asked of nodes on trial, which are thrown away, is not worth keeping.
+  met.attempt ??= victimsOn({ ...prepared, memo: undefined }, { node, budgets });
+  return met.attempt;
 }
 
 /** All of lower priority go; then, from the most important down, those come back beside which the pod still fits. */

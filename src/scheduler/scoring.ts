@@ -3,6 +3,7 @@ import type { Pod } from '#api/gen/core-v1.js';
 import { below, type Prng } from '#base/prng.js';
 import type { Plugin, Snapshot } from './framework.js';
 import type { NodeInfo } from './node-info.js';
+import type { NodeMemo } from './node-memo.js';
 
 export interface ScoreOptions {
   snapshot: Snapshot;
@@ -10,6 +11,8 @@ export interface ScoreOptions {
   prng: Prng;
   /** What extenders add, by the node's name. */
   extra?: ReadonlyMap<string, number>;
+  /** Of pods like this one; left out: all nodes are asked anew. */
+  memo?: NodeMemo | undefined;
 }
 
 /** Ties between best nodes are broken by chance. */
@@ -30,22 +33,50 @@ export function best(pod: Pod, feasible: readonly NodeInfo[], options: ScoreOpti
 function totalScores(
   pod: Pod,
   feasible: readonly NodeInfo[],
-  { snapshot, plugins, extra }: ScoreOptions,
+  { snapshot, plugins, extra, memo }: ScoreOptions,
 ): Float64Array {
   const totals = new Float64Array(feasible.length);
   const scores = new Float64Array(feasible.length);
   if (extra) for (let index = 0; index < totals.length; index++) totals[index] = extra.get(feasible[index]!.name) ?? 0;
+  const local: Scorer[] = [];
   for (const plugin of plugins) {
     if (!plugin.score) continue;
     const prepared = plugin.preScore ? plugin.preScore(pod, feasible, snapshot) : { state: undefined };
     if (prepared === 'skip') continue;
     const context = { pod, state: prepared.state };
+    if (memo && plugin.scoresNodeAlone) {
+      local.push({ plugin, context });
+      continue;
+    }
     for (let index = 0; index < scores.length; index++) scores[index] = plugin.score(context, feasible[index]!);
     normalize(scores, { how: plugin.normalize, state: prepared.state });
     const { weight = 1 } = plugin;
     for (let index = 0; index < scores.length; index++) totals[index]! += scores[index]! * weight;
   }
+  if (memo && local.length > 0) addLocal(totals, feasible, { memo, local });
   return totals;
+}
+
+interface Scorer {
+  plugin: Plugin;
+  context: { pod: Pod; state: unknown };
+}
+
+/** As it was when a like pod asked, where the node has not changed since. */
+function addLocal(
+  totals: Float64Array,
+  feasible: readonly NodeInfo[],
+  { memo, local }: { memo: NodeMemo; local: readonly Scorer[] },
+): void {
+  for (let index = 0; index < totals.length; index++) {
+    const node = feasible[index]!;
+    const met = memo.of(node);
+    if (Number.isNaN(met.score)) {
+      met.score = 0;
+      for (const { plugin, context } of local) met.score += plugin.score!(context, node) * (plugin.weight ?? 1);
+    }
+    totals[index]! += met.score;
+  }
 }
 
 function normalize(scores: Float64Array, { how, state }: { how: Plugin['normalize']; state: unknown }): void {

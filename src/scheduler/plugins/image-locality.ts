@@ -18,7 +18,7 @@ export default definePlugin({
   weight: 1,
   preScore: (pod, feasible, { nodes }) => {
     // Most clusters' nodes report few images; do not look at all of them for each pod when none does.
-    if (!feasible.some(({ node }) => node.status?.images?.length)) return 'skip';
+    if (!feasible.some(({ hasImages }) => hasImages)) return 'skip';
     const worth = new Map<string, number>();
     for (const image of imagesOf(pod)) {
       const having = nodes.filter((node) => sizeOn(node, image) > 0);

@@ -14,6 +14,7 @@ function withArgs({ resources }: Pick<NodeResourcesBalancedAllocationArgs, 'reso
   const names = (resources?.length ? resources : defaultResources).map(({ name = '' }) => name);
   return {
     name: 'NodeResourcesBalancedAllocation',
+    scoresNodeAlone: true,
     weight: 1,
     preScore: (pod) => {
       const { requested } = podRequests(pod);

@@ -19,6 +19,7 @@ function withArgs(args: Omit<NodeResourcesFitArgs, 'apiVersion' | 'kind'>): Plug
   return {
     name: 'NodeResourcesFit',
     readsNodeAlone: true,
+    scoresNodeAlone: true,
     weight: 1,
     preFilter: (pod) => ({ state: wantedBy(pod) }),
     filter: ({ state: wanted, snapshot }, node) => {
