@@ -14,13 +14,18 @@ export interface Election {
 
 function withDefaults(given: LeaderElectionConfiguration) {
   return {
-    leaseDuration: given.leaseDuration || '15s',
-    renewDeadline: given.renewDeadline || '10s',
-    retryPeriod: given.retryPeriod || '2s',
+    leaseDuration: unlessZero(given.leaseDuration) ?? '15s',
+    renewDeadline: unlessZero(given.renewDeadline) ?? '10s',
+    retryPeriod: unlessZero(given.retryPeriod) ?? '2s',
     resourceLock: given.resourceLock || 'leases',
     resourceName: given.resourceName || 'kube-scheduler',
     resourceNamespace: given.resourceNamespace || 'kube-system',
   };
+}
+
+/** A duration of nothing is one that was left out. */
+function unlessZero(duration: string | undefined): string | undefined {
+  return duration && parseDuration(duration) !== 0n ? duration : undefined;
 }
 
 /** undefined where it is not asked for: the scheduler of a cluster in one process is alone. */

@@ -196,6 +196,20 @@ test('what the scheduler cannot do is refused', () => {
   ]);
 });
 
+test('a lead is held as long as upstream does, unless said otherwise', () => {
+  const leaderElection = { leaderElect: true, leaseDuration: '0s', renewDeadline: '5s' };
+  expect(configure(given({ leaderElection }))).toMatchObject({
+    election: {
+      name: 'kube-scheduler',
+      namespace: 'kube-system',
+      leaseMs: 15_000,
+      renewDeadlineMs: 5000,
+      retryMs: 2000,
+    },
+  });
+  expect(configure(given({}))).toMatchObject({ election: undefined });
+});
+
 test('affinity that a profile adds holds for all its pods', () => {
   const nodes = [node('hdd', { labels: { disk: 'hdd' } }), node('ssd', { labels: { disk: 'ssd' } })];
   const preference = { matchExpressions: [{ key: 'disk', operator: 'In', values: ['ssd'] }] };

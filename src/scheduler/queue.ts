@@ -181,6 +181,13 @@ export class SchedulingQueue {
     return this.#options.pluginsFor(pod).some((plugin) => plugin.preEnqueue?.(pod, this.#options) !== undefined);
   }
 
+  /** PreEnqueue anew, of pods that came when less was known. */
+  gateAgain(): void {
+    for (const entry of this.#entries.values())
+      if ((entry.place === 'active' || entry.place === 'backoff') && this.isGated(entry.pod))
+        this.#move(entry, 'gated');
+  }
+
   /** A pod that is not gated any more is ready; what gates leave by a change of the pod itself is seen when it comes. */
   #open(change: ClusterChange): void {
     for (const entry of [...this.#gated.values()]) {

@@ -171,6 +171,7 @@ export class Scheduler {
     if (!needsDevices) return true;
     await Promise.race([devices.ready(), aborted(signal)]);
     if (signal.aborted) return false;
+    this.#queue.gateAgain();
     const isGated = this.#queue.isGated(pod);
     if (isGated) this.#queue.add(pod);
     return !isGated;
@@ -289,6 +290,8 @@ export class Scheduler {
 
   #fail(queued: QueuedPod, { message, rejectedBy, preemption, effects }: Failure): void {
     const { pod } = queued;
+    // It may have gone while extenders were asked.
+    if (this.#extenders.length > 0 && this.#cluster.isGone(pod)) return;
     // Without a node nothing rejected the pod, and the next node is what it waits for.
     this.#queue.putBack(queued, rejectedBy.size > 0 ? rejectedBy : new Set(['NodeName']));
     this.#recordFailure(pod, message);

@@ -120,7 +120,10 @@ export class VolumeWatch implements VolumeView {
       ...assumed.volumes.map(({ spec }) => `${spec!.claimRef!.namespace}/${spec!.claimRef!.name}`),
       ...assumed.claims.map(keyOf),
     ];
-    await this.#waits.until(() => this.#areBound(keys, assumed), { timeoutMs, doing: 'binding volumes' });
+    await this.#waits.until(() => this.#areBound(keys, assumed), {
+      timeoutMs,
+      late: 'binding volumes: context deadline exceeded',
+    });
     this.forget(pod);
   }
 

@@ -12,8 +12,8 @@ export class Waits {
     this.#signal = signal;
   }
 
-  /** Throws SchedulerError after the timeout, or what `holds` throws. */
-  async until(holds: () => boolean, { timeoutMs, doing }: { timeoutMs: number; doing: string }): Promise<void> {
+  /** Throws SchedulerError after the timeout, saying that it is `late`, or what `holds` throws. */
+  async until(holds: () => boolean, { timeoutMs, late }: { timeoutMs: number; late: string }): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const end = (settle: () => void) => {
         timer.cancel();
@@ -28,8 +28,8 @@ export class Waits {
           end(() => reject(error));
         }
       };
-      const fail = (why: string) => end(() => reject(new SchedulerError(`${doing}: ${why}`)));
-      const timer = this.#clock.setTimer(timeoutMs, () => fail('context deadline exceeded'));
+      const fail = (why: string) => end(() => reject(new SchedulerError(why)));
+      const timer = this.#clock.setTimer(timeoutMs, () => fail(late));
       this.#waiting.add(look);
       look();
     });

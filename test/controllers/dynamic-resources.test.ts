@@ -131,25 +131,27 @@ test('pods share a claim on its node', async () => {
   expect(names?.sort()).toEqual(['p1', 'p2', 'p3']);
 });
 
-test('claims are made from a template before the pod is looked at', async () => {
+test('claims are made from a template before their pods are looked at', async () => {
   await addClass();
-  await addSlice('a', [{ name: 'one' }]);
+  await addSlice('a', [{ name: 'one' }, { name: 'two' }]);
   const metadata = { name: 't', namespace };
   const spec: Pod['spec'] = {
     containers: [{ name: 'c', image: 'i', resources: { claims: [{ name: 'gpu' }] } }],
     resourceClaims: [{ name: 'gpu', resourceClaimTemplateName: 't' }],
   };
-  await clientOf()
-    .of(pods)
-    .create({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace }, spec });
+  const names = ['p1', 'p2'];
+  const asPod = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec });
+  await Promise.all(names.map((name) => clientOf().of(pods).create(asPod(name))));
   await cluster.advance(2000);
-  expect(await failure()).toBeUndefined();
   const template = { apiVersion, kind: 'ResourceClaimTemplate', metadata, spec: { spec: { devices: asking() } } };
   await clientOf().of(resourceClaimTemplates).create(template);
-  await placed('p');
-  expect((await pod('p')).spec.nodeName).toBe('a');
-  const [made] = (await clientOf().of(resourceClaims).list({ namespace })).items;
-  expect(devicesOf(made!)).toEqual(['a/one']);
+  for (const name of names) {
+    await placed(name);
+    expect((await pod(name)).spec.nodeName).toBe('a');
+  }
+  expect(await failure()).toBeUndefined();
+  const { items } = await clientOf().of(resourceClaims).list({ namespace });
+  expect(items.flatMap(devicesOf).sort()).toEqual(['a/one', 'a/two']);
 });
 
 test('a pod waits for its claim, its class and its devices, in this order', async () => {
@@ -258,4 +260,41 @@ test('an extended resource of a class is served by devices, with a claim that th
   expect(made.status?.reservedFor).toEqual([{ resource: 'pods', name: 'p', uid: metadata.uid }]);
   await clientOf().of(pods).delete('p', { namespace });
   await cluster.until(async () => (await clientOf().of(resourceClaims).list({ namespace })).items.length === 0);
+});
+
+test('a pod goes when a device of its claim is tainted, once the claim tolerates it no longer', async () => {
+  await addClass();
+  await addSlice('a', [{ name: 'one' }]);
+  const tolerations = [{ key: 'broken', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 30 }];
+  await addClaim('own', asking({ tolerations }));
+  await addPod('p', ['own']);
+  await placed('p');
+  const source = clientOf().of(resourceSlices);
+  const taint = async (taints: Device['taints']) => {
+    const [found] = (await source.list()).items;
+    await source.update({ ...found!, spec: { ...found!.spec, devices: [{ name: 'one', taints }] } });
+  };
+  const told = async () => {
+    const { items } = await clientOf().of(events).list({ namespace });
+    return items.filter(({ reason }) => reason === 'DeviceTaintManagerEviction').map(({ message }) => message);
+  };
+  await taint([{ key: 'broken', effect: 'NoExecute' }]);
+  await cluster.advance(20_000);
+  expect((await pod('p')).metadata.deletionTimestamp).toBeUndefined();
+  await taint([]);
+  await cluster.until(async () => (await told()).length > 0);
+  expect(await told()).toEqual(['Cancelling deletion']);
+  await taint([{ key: 'broken', effect: 'NoExecute' }]);
+  await cluster.advance(25_000);
+  expect((await pod('p')).metadata.deletionTimestamp).toBeUndefined();
+  const kept = { metadata: { finalizers: ['example.com/kept'] } };
+  await clientOf().of(pods).patch('p', kept, { type: 'merge', namespace });
+  await cluster.until(async () => (await pod('p')).metadata.deletionTimestamp !== undefined);
+  await cluster.until(async () => (await told()).includes('Marking for deletion'));
+  const condition = (await pod('p')).status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
+  expect(condition).toMatchObject({
+    status: 'True',
+    reason: 'DeletionByDeviceTaintManager',
+    message: 'Device Taint manager: deleting due to NoExecute taint',
+  });
 });

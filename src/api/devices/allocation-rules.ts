@@ -75,7 +75,7 @@ interface DeviceName {
   shareID?: string;
 }
 
-function deviceId({ driver, pool, device, shareID }: DeviceName): string {
+export function deviceId({ driver, pool, device, shareID }: DeviceName): string {
   return [driver, pool, device, ...(shareID ? [shareID] : [])].join('/');
 }
 

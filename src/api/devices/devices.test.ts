@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { ResourceClaim } from '#api/gen/resource-v1.js';
 import type { AnyResource } from '../resource.js';
 import { cells, createErrors, made, statusErrors, updateErrors } from '../test-kind.js';
 import classes from './deviceclass.js';
@@ -294,6 +295,16 @@ describe('a status', () => {
   test('keeps what was given', () => {
     const [message] = statusErrors(claims, of({ allocation: { devices: {} } }), of({ allocation }));
     expect(message).toBe('status.allocation: Invalid value: {"devices":{}}: field is immutable');
+  });
+
+  test('says no more how devices are that were given back', () => {
+    const devices = [{ driver: 'gpu.example.com', pool: 'a', device: 'gpu-0' }];
+    const freed = of({ devices }) as ResourceClaim;
+    claims.prepareForStatusUpdate!(freed, of({ allocation, devices }) as ResourceClaim, { nowMs: 0 });
+    expect(freed.status).toEqual({});
+    const kept = of({ allocation, devices }) as ResourceClaim;
+    claims.prepareForStatusUpdate!(kept, of({ allocation }) as ResourceClaim, { nowMs: 0 });
+    expect(kept.status?.devices).toEqual(devices);
   });
 
   test('of a claim that goes takes no more users', () => {

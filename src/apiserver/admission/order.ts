@@ -16,7 +16,7 @@ import {
 } from './certificates.js';
 import { defaultIngressClass, defaultStorageClass } from './default-classes.js';
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
-import { adminDevices, deviceTaintTimes } from './devices.js';
+import { adminDevices, claimStatusPermissions, deviceTaintTimes } from './devices.js';
 import { limitRanger } from './limit-ranger.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
@@ -61,6 +61,7 @@ export function admissionPlugins(given: AdmissionDependencies): AdmissionPlugin[
     certificateRequester,
     adminDevices(dependencies),
     deviceTaintTimes(dependencies),
+    claimStatusPermissions(dependencies),
     new ServiceAddresses(dependencies),
   ];
 }

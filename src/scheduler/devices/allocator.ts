@@ -3,6 +3,7 @@
  * than a limit allows. The first solution is taken.
  * https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
  */
+import { toleratesDeviceTaint } from '#api/devices/tolerations.js';
 import type { Node } from '#api/gen/core-v1.js';
 import type { AllocationResult, DeviceClass, ResourceClaim } from '#api/gen/resource-v1.js';
 import { AllocationError } from './allocation-error.js';
@@ -257,12 +258,7 @@ function tolerates({ tolerations = [] }: Request, { device }: PoolDevice): boole
   return (device.taints ?? []).every(
     (taint) =>
       (taint.effect !== 'NoSchedule' && taint.effect !== 'NoExecute') ||
-      tolerations.some(
-        ({ key, value = '', operator, effect }) =>
-          (!effect || effect === taint.effect) &&
-          (!key || key === taint.key) &&
-          (operator === 'Exists' || value === (taint.value ?? '')),
-      ),
+      tolerations.some((toleration) => toleratesDeviceTaint(toleration, taint)),
   );
 }
 

@@ -112,7 +112,7 @@ export class ClaimWrites implements DeviceEffects {
           if (typeof answer === 'string') throw new SchedulerError(answer);
           return answer;
         });
-      await this.#waits.until(areAttached, { timeoutMs, doing: 'device binding timeout' });
+      await this.#waits.until(areAttached, { timeoutMs, late: 'device binding timeout' });
     }
   }
 
