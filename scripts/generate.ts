@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { AnyResource } from '#api/resource.js';
 import type { TypeSchema } from '#apimachinery/schema.js';
-import { readDescriptions } from './descriptions.js';
+import { type Descriptions, readDescriptions } from './descriptions.js';
 import { parseSchemas, type SchemaPackage } from './schema-text.js';
 import { renderTypes, typesFileOf } from './schema-types.js';
 
@@ -29,7 +29,9 @@ function generateSchema(): void {
     write(`api/gen/${typesFileOf(one.name)}.ts`, renderTypes(one));
   }
   write('api/gen/schema.ts', renderTable(packages));
-  write('api/gen/descriptions.ts', renderDescriptions(packages));
+  const descriptions = readDescriptions(packages);
+  write('api/gen/descriptions.ts', renderDescriptions(descriptions));
+  write('api/gen/metadata-descriptions.ts', renderMetadataDescriptions(descriptions));
 }
 
 /** One JSON string a package, parsed when first asked for: a fraction of the cost of object literals at start-up. */
@@ -53,9 +55,17 @@ function renderTable(packages: SchemaPackage[]): string {
 }
 
 /** Big, and asked for by OpenAPI only, which imports it when somebody asks for OpenAPI. */
-function renderDescriptions(packages: SchemaPackage[]): string {
-  const text = JSON.stringify(JSON.stringify(readDescriptions(packages)));
+function renderDescriptions(descriptions: Descriptions): string {
+  const text = JSON.stringify(JSON.stringify(descriptions));
   return `/** JSON text: type name to field name to description; '' is the type itself. */\nexport const descriptions = ${text};\n`;
+}
+
+/** The few that tables show. */
+function renderMetadataDescriptions(descriptions: Descriptions): string {
+  const { name, creationTimestamp = '' } = descriptions['io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta']!;
+  // The models have two spaces for an empty line.
+  const texts = { name, creationTimestamp: creationTimestamp.replaceAll('  ', '\n\n') };
+  return `export const metadataDescriptions = ${JSON.stringify(texts)};\n`;
 }
 
 /** Exports each stored resource by its plural, the name that a person knows it by; an alias of another has none. */

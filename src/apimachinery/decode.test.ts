@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { builtinSchemas as table } from '#api/schema-table.js';
 import { atOnce } from '#base/turns.js';
+import { formatYaml } from '#base/yaml.js';
 import { depthMax, structsMax } from './codec/canonical.js';
 import { type DecodeTarget, decodeJson, decodeValue } from './decode.js';
 import { normalize } from './encode.js';
@@ -145,9 +146,38 @@ describe('wrong types', () => {
     expect(secret('YQ==YQ==')).toBe(`${prefix}4`);
   });
 
-  test('whole numbers that JavaScript would round are refused', () => {
-    expect(refusal('{"metadata":{"generation":9007199254740993}}')).toContain('metadata.generation');
-    expect(decode('{"metadata":{"generation":9007199254740991}}').object.metadata.generation).toBe(9007199254740991);
+  test('whole numbers that JavaScript would round are kept', () => {
+    const generation = (text: string) => decode(`{"metadata":{"generation":${text}}}`).object.metadata.generation;
+    expect(generation('9007199254740991')).toBe(9007199254740991);
+    expect(generation('9007199254740993')).toBe(9007199254740993n);
+    expect(generation('-9223372036854775808')).toBe(-(2n ** 63n));
+    const prefix = 'Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal number';
+    expect(refusal('{"metadata":{"generation":9223372036854775808}}')).toBe(
+      `${prefix} 9223372036854775808 into Go struct field ObjectMeta.metadata.generation of type int64`,
+    );
+  });
+
+  test('a whole number must be written as one, and a text is called by its name', () => {
+    const prefix = 'Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal number';
+    expect(refusal('{"spec":{"priority":2.0}}')).toBe(
+      `${prefix} 2.0 into Go struct field PodSpec.spec.priority of type int32`,
+    );
+    expect(refusal('{"spec":{"terminationGracePeriodSeconds": 1e3}}')).toBe(
+      `${prefix} 1e3 into Go struct field PodSpec.spec.terminationGracePeriodSeconds of type int64`,
+    );
+    for (const [text, path, type] of [
+      ['{"metadata":1.5}', 'Pod.metadata', 'v1.ObjectMeta'],
+      ['{"metadata":{"labels":1.5}}', 'ObjectMeta.metadata.labels', 'map[string]string'],
+      ['{"spec":{"containers":1.5}}', 'PodSpec.spec.containers', '[]v1.Container'],
+      ['{"spec":{"hostname":1.5}}', 'PodSpec.spec.hostname', 'string'],
+    ])
+      expect(refusal(text)).toBe(`${prefix} into Go struct field ${path} of type ${type}`);
+    expect(refusal('{"spec":{"restartPolicy":5}}')).toBe(
+      `${prefix} into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy`,
+    );
+    expect(refusal('{"metadata":{"uid":5}}')).toBe(
+      `${prefix} into Go struct field ObjectMeta.metadata.uid of type types.UID`,
+    );
   });
 });
 
@@ -302,5 +332,25 @@ describe('the schema table', () => {
       expect(type.name).toBe(name);
       if (!type.codec) expect(() => normalize(table, name, {})).not.toThrow();
     }
+  });
+});
+
+describe('what nobody has set', () => {
+  const role = { group: 'rbac.authorization.k8s.io', version: 'v1', kind: 'Role' };
+  const claim = { group: '', version: 'v1', kind: 'PersistentVolumeClaim' };
+
+  test.each(['{}', '{"rules":null}', '{"rules":[]}'])('is a list to code and null in JSON: %s', (text) => {
+    const { object } = decode(text, { kind: role });
+    expect([...object.rules]).toEqual([]);
+    expect(JSON.stringify(object)).toContain('"rules":null');
+    expect(formatYaml(object)).toContain('rules: null');
+    object.rules.push({ verbs: ['get'] });
+    expect(JSON.stringify(object)).toContain('"rules":[{"verbs":["get"]}]');
+  });
+
+  test('is shown where a reference may say more', () => {
+    const spec = { dataSource: { kind: 'PersistentVolumeClaim', name: 'x' } };
+    const { object } = decode({ spec }, { kind: claim });
+    expect(JSON.stringify(object)).toContain('"dataSource":{"apiGroup":null,"kind"');
   });
 });

@@ -3,9 +3,9 @@
  * and in canonical form. What is wrong is a BadRequest in the words of upstream's decoders
  * (k8s.io/apimachinery `runtime/serializer/json`, `sigs.k8s.io/json`).
  *
- * Numbers are doubles. Whole numbers of typed fields beyond ±(2^53 - 1) are refused, never rounded; in free-form
- * values (custom resources, RawExtension) they are rounded as JSON.parse does.
+ * Whole numbers of 64 bits are kept exactly (`base/exact-json.ts`); other numbers are doubles.
  */
+import { toJson } from '#base/exact-json.js';
 import { quote } from '#base/go-text.js';
 import { type Json, sortKeys } from '#base/json.js';
 import { atOnce, type Steps } from '#base/turns.js';
@@ -16,8 +16,7 @@ import type { Words } from './codec/mismatch.js';
 import { parseJson } from './codec/parse-json.js';
 import { planOf, type TypePlan } from './codec/plan.js';
 import { jsonKindOf, SchemaError } from './codec/schema-error.js';
-import { badRequest, invalid } from './errors.js';
-import { invalidValue } from './field-error.js';
+import { badRequest, internalError } from './errors.js';
 import {
   formatApiVersion,
   type GroupVersionKind,
@@ -69,7 +68,7 @@ export function* decodeJson<T = KubeObject>(body: Uint8Array, target: DecodeTarg
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   let value: unknown;
   try {
-    value = parseJson(text);
+    value = parseJson(text, { texts: !target.shape });
     interpret(value);
   } catch (error) {
     throw unrecognized(error, { target, body });
@@ -93,7 +92,7 @@ export function* decodeLarge<T = KubeObject>(
     interpret(value);
   } catch (error) {
     if (target.refuse && error instanceof SchemaError) throw target.refuse(error.message);
-    throw unrecognized(error, { target, body: origin.body ?? Buffer.from(JSON.stringify(value) ?? '') });
+    throw unrecognized(error, { target, body: origin.body ?? Buffer.from(toJson(value) ?? '') });
   }
   // Text is only needed to word the faults, which most values do not have.
   return yield* decode<T>(value, target, { origin });
@@ -180,29 +179,27 @@ function* decode<T>(
   }
 }
 
-/** A custom resource must say what it is. Its shape finds the unknown fields, the text those that are given twice. */
+/**
+ * A custom resource must say what it is; whether that is what is kept here, its validation tells. Its shape finds the
+ * unknown fields, the text those that are given twice.
+ */
 function* decodeShaped<T>(
   given: JsonObject,
   target: DecodeTarget & { shape: Shape },
   { text, origin }: { text?: string | undefined; origin: Origin },
 ): Steps<Decoded<T>> {
-  const { kind: expected, shape, fieldValidation = 'Ignore' } = target;
+  const { kind: expected, fieldValidation = 'Ignore' } = target;
   const { apiVersion, kind } = given as { apiVersion?: string | null; kind?: string | null };
-  if (!kind) {
-    const body = text ?? origin.body?.toString() ?? JSON.stringify(given);
-    throw unreadable(`Object 'Kind' is missing in '${body}'`, { target, body: Buffer.from(body) });
-  }
+  if (!kind) throw kindless(text ?? origin.body?.toString() ?? toJson(given), target);
   const wanted = formatApiVersion(expected);
-  if (apiVersion !== wanted) throw mismatch(apiVersion ?? '', wanted);
+  if (!apiVersion && target.refuse)
+    throw internalError("Object 'apiVersion' is missing in 'object has no apiVersion field'");
+  if (apiVersion !== wanted && !target.refuse) throw mismatch(apiVersion ?? '', wanted);
   const refuse = refusal({ ...expected, kind }, target);
-  if (kind !== expected.kind) {
-    const name = (given['metadata'] as { name?: string } | undefined)?.name;
-    throw invalid({ ...expected, kind, name }, [invalidValue('kind', kind, `must be ${expected.kind}`)]);
-  }
   try {
     const object = copyFree(given);
     yield;
-    const unknown = shape.take(object, { keepsNulls: target.words === 'converter' });
+    const unknown = takeShape(object, target);
     yield;
     if (fieldValidation === 'Ignore') return { object: object as T, warnings: [] };
     const repeated =
@@ -213,6 +210,23 @@ function* decodeShaped<T>(
   } catch (error) {
     throw error instanceof SchemaError ? refuse(error.message) : error;
   }
+}
+
+/** What says that it is of another kind or group is left as it is, and of another version has no schema. */
+function takeShape(object: JsonObject, { kind: expected, shape, words }: DecodeTarget & { shape: Shape }): string[] {
+  const actual = withDefaults(object, expected);
+  if (actual.kind !== expected.kind || actual.group !== expected.group) return [];
+  if (actual.version === expected.version) return shape.take(object, { keepsNulls: words === 'converter' });
+  const unknown = Object.keys(object).filter((name) => name !== 'apiVersion' && name !== 'kind' && name !== 'metadata');
+  for (const name of unknown) delete object[name];
+  return unknown;
+}
+
+function kindless(body: string, target: DecodeTarget): Error {
+  const cause = `Object 'Kind' is missing in '${body}'`;
+  if (target.refuse) return target.refuse(cause);
+  if (body.trim() === 'null' && target.fieldValidation === 'Ignore') return refusal(target.kind, target)(cause);
+  return unreadable(cause, { target, body: Buffer.from(body) });
 }
 
 /** What the body leaves out of apiVersion and kind is as the endpoint expects. */
@@ -275,7 +289,7 @@ function faultsOf(
   if (text !== undefined) return mayHaveFaults(text, { plan, value }) ? findFieldFaults(text, plan) : [];
   if (!plan || !hasUnknownField(plan, value)) return [];
   // Upstream's YAML and patches go through maps, which come out with their keys in order.
-  const faults = findFieldFaults(JSON.stringify(sortKeys(value as Json)), plan);
+  const faults = findFieldFaults(toJson(sortKeys(value as Json)), plan);
   return words === 'converter' ? faults.sort() : faults;
 }
 

@@ -2,7 +2,8 @@
  * One thing wrong with one field, in upstream's words (k8s.io/apimachinery's `field` package). A path is a string:
  * `spec.containers[0].name`, `metadata.labels[app]`; children are written with template strings.
  */
-import { quote } from '#base/go-text.js';
+import { toJson } from '#base/exact-json.js';
+import { escapeHtml, quote } from '#base/go-text.js';
 
 export type FieldErrorType =
   | 'FieldValueNotFound'
@@ -100,9 +101,5 @@ function make(type: FieldErrorType, path: string, parts: string[]): FieldError {
 function formatValue(value: unknown): string {
   if (typeof value === 'string') return quote(value);
   if (value === undefined) return 'null';
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, goEscape);
-}
-
-function goEscape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return escapeHtml(toJson(value));
 }

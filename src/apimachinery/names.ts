@@ -25,8 +25,8 @@ const configMapKeyPattern = whole(configMapKeyForm);
 const alphanumericEnds = 'and must start and end with an alphanumeric character';
 
 /** `a.example.com`: what most objects may be called. */
-export function subdomainProblems(value: string): string[] {
-  const problems = lengthProblems(value, subdomainLengthMax);
+export function subdomainProblems(value: string, unit?: LengthUnit): string[] {
+  const problems = lengthProblems(value, subdomainLengthMax, unit);
   if (!subdomainPattern.test(value)) {
     const rule = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', ${alphanumericEnds}`;
     problems.push(formProblem(rule, subdomainForm, 'example.com'));
@@ -75,15 +75,16 @@ export function qualifiedNameProblems(value: string): string[] {
   const problems: string[] = [];
   const [prefix, name = ''] = parts.length === 2 ? parts : [undefined, parts[0]];
   if (prefix === '') problems.push('prefix part must be non-empty');
-  else if (prefix !== undefined) problems.push(...subdomainProblems(prefix).map((problem) => `prefix part ${problem}`));
+  else if (prefix !== undefined)
+    problems.push(...subdomainProblems(prefix, 'bytes').map((problem) => `prefix part ${problem}`));
   if (name === '') problems.push('name part must be non-empty');
-  else problems.push(...lengthProblems(name, labelLengthMax).map((problem) => `name part ${problem}`));
+  else problems.push(...lengthProblems(name, labelLengthMax, 'bytes').map((problem) => `name part ${problem}`));
   if (!qualifiedPattern.test(name)) problems.push(`name part ${form}`);
   return problems;
 }
 
 export function labelValueProblems(value: string): string[] {
-  const problems = lengthProblems(value, labelLengthMax);
+  const problems = lengthProblems(value, labelLengthMax, 'bytes');
   if (!labelValuePattern.test(value)) {
     const rule = `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', ${alphanumericEnds}`;
     problems.push(formProblem(rule, labelValueForm, 'MyValue', 'my_value', '12345'));
@@ -153,8 +154,11 @@ export function generateName(prefix: string, prng: Prng): string {
   return prefix.slice(0, labelLengthMax - suffixLength) + randomSuffix(prng);
 }
 
-export function lengthProblems(value: string, lengthMax: number): string[] {
-  return Buffer.byteLength(value) > lengthMax ? [`must be no more than ${lengthMax} characters`] : [];
+/** Bytes are counted in any case; upstream's rules for labels, which are its newer ones, also say so. */
+type LengthUnit = 'characters' | 'bytes';
+
+export function lengthProblems(value: string, lengthMax: number, unit: LengthUnit = 'characters'): string[] {
+  return Buffer.byteLength(value) > lengthMax ? [`must be no more than ${lengthMax} ${unit}`] : [];
 }
 
 /** The way in which upstream explains a failed regular expression. */

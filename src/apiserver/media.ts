@@ -50,17 +50,37 @@ export interface Negotiation {
 
 /** The first acceptable clause of the highest quality. Throws StatusError (406) when there is none. */
 export function negotiate(wanted: Negotiation): Media {
-  const { accept, userAgent, query, streams = false, protobuf, tables = true } = wanted;
-  const pretty = isPretty(query, userAgent);
   if (wanted.routed) checkRouted(wanted);
+  const media = choose(wanted);
+  if (!media) throw notAcceptable(accepted);
+  if (!wanted.streams) return media;
+  const streamed = choose(wanted, { streamed: true });
+  if (!streamed) throw notAcceptable(routedStreams);
+  return streamed;
+}
+
+/** In which a failure is told, which is an object of a built-in kind, never shown as something else. */
+export function refusalMedia(
+  { accept, 'user-agent': userAgent }: { accept?: string | undefined; 'user-agent'?: string | undefined },
+  query = new URLSearchParams(),
+): Media {
+  const media = choose({ accept, userAgent, query, protobuf: true }, { whole: true });
+  // To who takes nothing upstream writes JSON to be read by people.
+  return media ?? { format: 'json', pretty: true };
+}
+
+function choose(
+  { accept, userAgent, query, protobuf, tables = true }: Negotiation,
+  { streamed = false, whole = false } = {},
+): Media | undefined {
   for (const { type, params } of parseAccept(accept)) {
     const format = formats[type];
-    if (!format || (streams && format === 'yaml') || (format === 'protobuf' && !protobuf)) continue;
+    if (!format || (streamed && format === 'yaml') || (format === 'protobuf' && !protobuf)) continue;
     const as = transformOf(params, format);
-    if (as !== 'unknown' && (tables || as?.kind !== 'Table')) return { format, as, pretty };
+    if (whole && params['as']) continue;
+    if (as !== 'unknown' && (tables || as?.kind !== 'Table')) return { format, as, pretty: isPretty(query, userAgent) };
   }
-  const offered = streams ? routedStreams : accepted;
-  throw notAcceptable(offered);
+  return undefined;
 }
 
 /** Throws the 406 of upstream's router, which compares types as they are written and knows no `application/*`. */
@@ -89,6 +109,9 @@ export function isPretty(query: URLSearchParams, userAgent = ''): boolean {
   return /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);
 }
 
+/** The Go type of every custom resource. */
+export const schemalessType = '*unstructured.Unstructured';
+
 /** Throws StatusError when the answer cannot be shown as asked for. `goType` gives upstream's name of the kind's type. */
 export function checkShown(
   { as }: Media,
@@ -100,8 +123,12 @@ export function checkShown(
     if (errors.length > 0) throw badRequest(`Unable to convert to Table as requested: ${errors[0]!.message}`);
   } else if (answer === 'list' && as.kind === 'PartialObjectMetadata')
     throw notShown(`you requested PartialObjectMetadata, but the requested object is a list (${goType()}List)`);
-  else if (answer === 'object' && as.kind === 'PartialObjectMetadataList')
-    throw notShown(`you requested PartialObjectMetadataList, but the requested object is not a list (${goType()})`);
+  else if (answer === 'object' && as.kind === 'PartialObjectMetadataList') {
+    const type = goType();
+    // To upstream an object without a Go type might have been one.
+    if (type === schemalessType) throw new StatusError({ message: 'content is not a list', code: 500 });
+    throw notShown(`you requested PartialObjectMetadataList, but the requested object is not a list (${type})`);
+  }
 }
 
 function notShown(message: string): StatusError {

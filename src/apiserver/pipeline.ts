@@ -25,7 +25,7 @@ import { route, unknownResource } from './handlers/route.js';
 import { methodNotAllowed } from './handlers/subresource.js';
 import { servesProtobuf } from './http/protobuf.js';
 import { shownObject } from './http/respond.js';
-import { checkShown, isPretty, type Media, negotiate } from './media.js';
+import { checkShown, isPretty, type Media, negotiate, refusalMedia, schemalessType } from './media.js';
 import type { AuthenticationResult } from './metrics/access-metrics.js';
 import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { ObjectRegistry } from './registry/store.js';
@@ -119,7 +119,7 @@ export class Pipeline {
       const isShed = thrown instanceof Shed;
       const answer: Answer =
         thrown instanceof PlainError ? thrown.answer : { type: 'value', code: error.code, value: error.status };
-      const media: Media = { format: progress.media.format, pretty: progress.media.pretty };
+      const media = call.user ? progress.media : refusalMedia(call.headers, progress.info?.query);
       const classification = isShed ? thrown.classification : progress.classification;
       const query = progress.info?.query;
       outcome = { auditId, answer, media, warnings: progress.warnings.texts, classification, query, error };
@@ -261,26 +261,15 @@ export class Pipeline {
     const { registry, schemas, clock, prng } = this.#options;
     const definition = registry.scheme.byResource(info.resource);
     if (!definition) {
-      // Clients make the Status of such a page themselves.
-      if (!call.user && !registry.scheme.hasBuiltins(info.resource)) return pageNotFound();
-      throw unknownResource();
+      if (registry.scheme.hasBuiltins(info.resource)) throw unknownResource();
+      return unknownPage(call);
     }
+    if (!isInScope(definition, info)) return unknownPage(call);
     const store = registry.storeOf(definition, info.resource.version);
     const { resource } = store;
     progress.isServed = hasSubresource(resource, info.resource);
     const { accept, 'user-agent': userAgent } = call.headers;
     const handler = this.#handlerOf(info.resource, resource);
-    const isTaken = handler?.connect !== undefined || handler?.stream !== undefined;
-    if (!isTaken && !call.user) {
-      const protobuf = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
-      const streams = info.verb === 'watch';
-      const tables = hasTable(resource, info.resource);
-      const lists = info.verb === 'list';
-      const wanted = { accept, userAgent, query: info.query, routed: protobuf, streams, lists, tables };
-      // A refusal is of a built-in kind, whatever it is about.
-      if (!protobuf) progress.media = negotiate({ ...wanted, protobuf: true });
-      progress.media = negotiate({ ...wanted, protobuf });
-    }
     const warn = (text: string) => progress.warnings.add(text);
     const { record } = progress;
     const annotate = record?.annotate ?? noAnnotation;
@@ -290,9 +279,18 @@ export class Pipeline {
       this.#options.metrics?.deprecated(info);
     }
     const subject = { call, info, user, resource, store, registry, schemas, handler };
-    const answering = route({ ...subject, clock, prng, warn, annotate, record });
+    const protobuf = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
+    const streams = info.verb === 'watch';
+    const lists = info.verb === 'list';
+    const tables = hasTable(resource, info.resource);
+    const wanted = { accept, userAgent, query: info.query, streams, lists, tables };
+    const isTaken = handler?.connect !== undefined || handler?.stream !== undefined;
+    const handle = route({ ...subject, clock, prng, warn, annotate, record });
+    if (!isTaken && !call.user) progress.media = negotiate({ ...wanted, routed: protobuf, protobuf });
+    const answering = handle();
     const answer = await (isLongRunning(info) ? answering : this.#inTime(answering));
-    checkShown(progress.media, { answer: formOf(answer), goType: () => goTypeOf(subject), query: info.query });
+    if (!isStatus(answer))
+      checkShown(progress.media, { answer: formOf(answer), goType: () => goTypeOf(subject), query: info.query });
     return answer;
   }
 
@@ -328,6 +326,22 @@ export class Pipeline {
   }
 }
 
+/** Clients in this process make the Status of such a page themselves. */
+function unknownPage(call: Call): Answer {
+  if (call.user) throw unknownResource();
+  return pageNotFound();
+}
+
+/** Custom resources are unknown where they are not: in a namespace or outside of one. */
+function isInScope({ shape, namespaced }: AnyResource, { verb, resource }: RequestInfo): boolean {
+  if (!shape || namespaced === ((resource?.namespace ?? '') !== '')) return true;
+  return namespaced && (verb === 'list' || verb === 'watch');
+}
+
+function isStatus(answer: Answer): boolean {
+  return answer.type === 'value' && (answer.value as { kind?: string }).kind === 'Status';
+}
+
 function hasSubresource({ subresources = {} }: AnyResource, { subresource }: ResourceRequest): boolean {
   if (subresource === '') return true;
   if (subresource === 'status' || subresource === 'scale') return Boolean(subresources[subresource]);
@@ -341,7 +355,7 @@ function formOf(answer: Answer): 'list' | 'object' | 'events' {
 
 /** As upstream's messages name the type of an object: `*apps.Deployment`. */
 function goTypeOf({ info, resource, schemas }: Pick<HandlerContext, 'info' | 'resource' | 'schemas'>): string {
-  if (!servesProtobuf(schemas, { ...info.resource, kind: resource.kind })) return '*unstructured.Unstructured';
+  if (!servesProtobuf(schemas, { ...info.resource, kind: resource.kind })) return schemalessType;
   return `*${resource.group.split('.', 1)[0] || 'core'}.${resource.kind}`;
 }
 

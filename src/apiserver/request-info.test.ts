@@ -47,7 +47,7 @@ describe('parseRequestInfo', () => {
   });
 
   it('refuses what cannot be read', () => {
-    expect(() => parseRequestInfo('GET', '/api/v1/pods/%zz')).toThrow('invalid URL escape');
+    expect(() => parseRequestInfo('GET', '/api/v1/pods/%zz')).toThrow('400 Bad Request');
     expect(() => parseRequestInfo('GET', '/api/v1/watch')).toThrow('unable to determine kind and namespace from url');
   });
 });

@@ -4,6 +4,7 @@
  * (https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb).
  */
 import { badRequest } from '#apimachinery/errors.js';
+import { PlainError } from './call.js';
 
 export interface RequestInfo {
   /** Decoded, without the query. */
@@ -141,6 +142,7 @@ function decodePath(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch {
-    throw badRequest(`invalid URL escape in ${JSON.stringify(path)}`);
+    // The answer of Go's server, which never gets to see what was meant.
+    throw new PlainError({ reason: 'BadRequest', code: 400 }, '400 Bad Request');
   }
 }

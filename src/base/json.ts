@@ -2,6 +2,15 @@
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
+/**
+ * A list to code, and null in JSON and YAML while there is nothing in it: what Go writes for a slice that was never made.
+ */
+export class UnsetList<T = unknown> extends Array<T> {
+  toJSON(): T[] | null {
+    return this.length === 0 ? null : Array.from(this);
+  }
+}
+
 /** Deep equality of JSON values. A key holding undefined equals a missing key, as in their JSON text. */
 export function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;

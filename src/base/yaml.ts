@@ -2,7 +2,7 @@
  * Writes JSON values as YAML, as upstream does (sigs.k8s.io/yaml): keys in order, lists at the level of their key, texts
  * quoted that would be read as something else. Long lines are left whole.
  */
-import type { Json } from './json.js';
+import { type Json, UnsetList } from './json.js';
 
 export function formatYaml(value: unknown): string {
   const out: string[] = [];
@@ -94,7 +94,8 @@ function isOpen(value: Json): value is Json[] | { [key: string]: Json } {
 }
 
 function plainOf(value: Exclude<Json, string>): string {
-  if (typeof value === 'object') return value === null ? 'null' : Array.isArray(value) ? '[]' : '{}';
+  if (typeof value === 'object')
+    return value === null || value instanceof UnsetList ? 'null' : Array.isArray(value) ? '[]' : '{}';
   return String(value);
 }
 

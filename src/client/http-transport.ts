@@ -1,8 +1,10 @@
 /** Reaches an API server over HTTPS: one HTTP/2 connection for many requests and watches, opened again when it breaks. */
+
 import * as http2 from 'node:http2';
 import type { Readable } from 'node:stream';
 import { type Reason, type Status, StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
+import { toJson } from '#base/exact-json.js';
 import { freeze } from '#base/json.js';
 import { type ApiRequest, type ApiResponse, type Transport, TransportError, type WatchEvent } from './transport.js';
 
@@ -126,7 +128,7 @@ export class HttpTransport implements Transport {
       connection.streams--;
       throw error;
     }
-    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const body = request.body === undefined ? undefined : Buffer.from(toJson(request.body));
     const stream = connection.session.request(this.#headers(request), { endStream: body === undefined });
     const abort = () => stream.close(http2.constants.NGHTTP2_CANCEL);
     signal?.addEventListener('abort', abort, { once: true });

@@ -14,7 +14,10 @@ export function* validateSelectableFields(
 ): FieldErrors {
   if (selectableFields.length === 0) return;
   if (!schema?.openAPIV3Schema) {
-    yield invalidValue(path, '', 'may only be set when `version.schema.openAPIV3Schema` is not included');
+    // What all versions share upstream looks at as in v1beta1.
+    const shared = path === 'spec.selectableFields';
+    const what = shared ? 'validations.schema is included' : '`version.schema.openAPIV3Schema` is not included';
+    yield invalidValue(path, '', `may only be set when ${what}`);
     return;
   }
   const seen = new Set<string>();

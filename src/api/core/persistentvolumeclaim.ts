@@ -70,7 +70,7 @@ function settleSources(spec: PersistentVolumeClaimSpec, old: PersistentVolumeCla
   if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = copy(spec.dataSource);
   else if (!spec.dataSource && spec.dataSourceRef && !spec.dataSourceRef.namespace) {
     const { apiGroup, kind, name } = spec.dataSourceRef;
-    spec.dataSource = { ...(apiGroup !== undefined && { apiGroup }), kind, name };
+    spec.dataSource = { ...(typeof apiGroup === 'string' && { apiGroup }), kind, name };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Printer columns that many kinds show alike (kubernetes/kubernetes pkg/printers/internalversion/printers.go). */
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
 import type { LabelSelector } from '#api/gen/meta-v1.js';
+import { metadataDescriptions } from '#api/gen/metadata-descriptions.js';
 import { humanAge } from '#apimachinery/duration.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { formatLabelSelector } from '#apimachinery/selectors.js';
@@ -10,6 +11,7 @@ export const nameColumn: Column<KubeObject> = {
   name: 'Name',
   type: 'string',
   format: 'name',
+  description: metadataDescriptions.name,
   cell: ({ metadata }) => metadata.name ?? '',
 };
 
@@ -24,6 +26,7 @@ export const ageColumn: Column<KubeObject> = {
 export const createdColumn: Column<KubeObject> = {
   name: 'Created At',
   type: 'date',
+  description: metadataDescriptions.creationTimestamp,
   cell: ({ metadata }) => metadata.creationTimestamp ?? null,
 };
 

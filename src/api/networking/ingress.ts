@@ -107,7 +107,7 @@ function* checkBackend(path: string, { service, resource }: IngressBackend): Fie
   if (service && resource) yield invalidValue(path, '', 'cannot set both resource and service backends');
   else if (resource) {
     const { apiGroup, kind, name } = resource;
-    if (apiGroup !== undefined) yield* checkSubdomain(`${path}.resource.apiGroup`, apiGroup);
+    if (typeof apiGroup === 'string') yield* checkSubdomain(`${path}.resource.apiGroup`, apiGroup);
     for (const [field, value] of Object.entries({ kind, name })) {
       if (!value) yield required(`${path}.resource.${field}`);
       else yield* check(`${path}.resource.${field}`, value, pathSegmentProblems);

@@ -45,7 +45,7 @@ const scopes = ['Cluster', 'Namespace'];
 
 function* checkParameters(path: string, parameters: Parameters): FieldErrors {
   const { apiGroup, kind, name, scope, namespace } = parameters;
-  if (apiGroup !== undefined) yield* checkSubdomain(`${path}.apiGroup`, apiGroup);
+  if (typeof apiGroup === 'string') yield* checkSubdomain(`${path}.apiGroup`, apiGroup);
   for (const [field, value] of Object.entries({ kind, name })) {
     if (!value) yield required(`${path}.${field}`);
     else yield* check(`${path}.${field}`, value, pathSegmentProblems);
@@ -61,5 +61,5 @@ function* checkParameters(path: string, parameters: Parameters): FieldErrors {
 function parametersCell({ spec }: IngressClass): string {
   if (!spec?.parameters) return '<none>';
   const { apiGroup, kind, name } = spec.parameters;
-  return `${apiGroup === undefined ? kind : `${kind}.${apiGroup}`}/${name}`;
+  return `${typeof apiGroup === 'string' ? `${kind}.${apiGroup}` : kind}/${name}`;
 }

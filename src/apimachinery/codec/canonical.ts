@@ -3,9 +3,11 @@
  * schema's order, unknown fields dropped, empty values left out or written as the type's Go struct would be.
  *
  * As upstream, null is the same as absent, a struct is written even when empty (`status: {}`), and an unset time is
- * null (`lastProbeTime: null`). Unlike upstream, which writes null, an absent list or map that the type always has is
- * written empty (`rules: []`): clients read both alike, and code may rely on the type.
+ * null (`lastProbeTime: null`). An absent list that the type always has is one to our code, and null in JSON
+ * (`rules: null`); as is an empty one, since upstream's stores do not tell them apart.
  */
+import { NumberText } from '#base/exact-json.js';
+import { UnsetList } from '#base/json.js';
 import { ParseError } from '../parse-error.js';
 import { canonicalQuantity, quantityFormatMessage } from '../quantity.js';
 import { canonicalizeBytes } from './bytes.js';
@@ -56,7 +58,7 @@ export function copyFree<T>(value: T): T {
 
 function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
   if (plan.codec) return convertSpecial(plan, value, at);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isFields(value)) {
     throw mismatch(value, at, { goType: qualifiedGoName(plan.schema.name), kind: 'struct' });
   }
   if (++at.depth > depthMax) throw new SchemaError('Depth', 'exceeded max depth');
@@ -93,7 +95,7 @@ function convertField(field: FieldPlan, { given, out, at }: { given: unknown; ou
   } else if (shape === 'list') {
     if (!Array.isArray(given)) throw mismatch(given, at, { goType: goTypeOf(field), kind: 'list' });
     if (given.length > 0 || !field.dropsEmpty) {
-      const list: unknown[] = [];
+      const list: unknown[] = given.length > 0 ? [] : new UnsetList();
       for (const element of given) list.push(convertElement(field, element, at));
       out[field.name] = list;
     }
@@ -106,8 +108,7 @@ function convertField(field: FieldPlan, { given, out, at }: { given: unknown; ou
 
 /** Keys in byte order, as Go writes a map. */
 function convertMap(field: FieldPlan, given: unknown, at: Cursor): Fields | undefined {
-  if (typeof given !== 'object' || Array.isArray(given))
-    throw mismatch(given, at, { goType: goTypeOf(field), kind: 'map' });
+  if (!isFields(given)) throw mismatch(given, at, { goType: goTypeOf(field), kind: 'map' });
   const input = given as Fields;
   const keys = Object.keys(input);
   if (keys.length === 0 && field.dropsEmpty) return undefined;
@@ -155,12 +156,16 @@ function convertScalar(field: FieldPlan, value: unknown, at: Cursor): unknown {
         if ((value | 0) === value) return value | 0;
         throw mismatch(value, at, { goType: 'int32', kind: 'scalar', literal: true });
       }
+      if (isInexact(value)) throw mismatch(value, at, { goType: 'int32', kind: 'scalar', literal: true });
       break;
     case 'int64':
       if (typeof value === 'number') return wholeNumber(value, at);
+      if (typeof value === 'bigint') return value;
+      if (isInexact(value)) throw mismatch(value, at, { goType: 'int64', kind: 'scalar', literal: true });
       break;
     case 'double':
       if (typeof value === 'number') return value;
+      if (isInexact(value)) return Number(value);
       break;
     case 'bytes':
       if (typeof value === 'string') return canonicalizeBytes(value);
@@ -171,17 +176,19 @@ function convertScalar(field: FieldPlan, value: unknown, at: Cursor): unknown {
   throw scalarMismatch(value, at, field);
 }
 
-/**
- * JSON.parse has rounded numbers beyond 2^53 already, so they are refused rather than stored as another number.
- * No field of a built-in type has a use for them.
- */
+/** What no double holds has come as a bigint; what is no bigint then is none of 64 bits. */
 function wholeNumber(value: number, at: Cursor): number {
   if (Number.isSafeInteger(value)) return value === 0 ? 0 : value;
-  if (!Number.isInteger(value) || Math.abs(value) >= 2 ** 63) {
-    throw mismatch(value, at, { goType: 'int64', kind: 'scalar', literal: true });
-  }
-  const path = at.fields.map((field) => field.name).join('.');
-  throw new SchemaError('Precision', `${path}: whole numbers beyond ±9007199254740991 are not supported`);
+  throw mismatch(value, at, { goType: 'int64', kind: 'scalar', literal: true });
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberText);
+}
+
+/** Written as no whole number, or too large for a double. */
+function isInexact(value: unknown): value is bigint | NumberText {
+  return typeof value === 'bigint' || value instanceof NumberText;
 }
 
 function convertSpecial(plan: TypePlan, value: unknown, at: Cursor): unknown {
@@ -234,7 +241,8 @@ function fail(text: string, parse: (text: string) => string): string {
   }
 }
 
-function convertQuantity(value: unknown): string {
+function convertQuantity(given: unknown): string {
+  const value = given instanceof NumberText ? given.text : typeof given === 'bigint' ? String(given) : given;
   if (typeof value !== 'string' && typeof value !== 'number') throw new SchemaError('Format', quantityFormatMessage);
   try {
     return canonicalQuantity(value);
@@ -247,15 +255,19 @@ function convertQuantity(value: unknown): string {
 function convertIntOrString(value: unknown, at: Cursor): number | string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' && (value | 0) === value) return value | 0;
-  throw specialMismatch(value, at, { goType: 'int32', literal: typeof value === 'number' });
+  throw specialMismatch(value, at, { goType: 'int32', literal: typeof value === 'number' || isInexact(value) });
 }
 
 /** What the type's Go struct writes for a field that is not set. */
 function writeAbsent(field: FieldPlan, out: Fields): void {
   const { schema } = field;
-  if (schema.pointer) return;
+  if (schema.pointer) {
+    // Who must say something is told so; to others upstream shows that they may.
+    if (!schema.omitEmpty && !schema.omitZero && !schema.required) out[field.name] = null;
+    return;
+  }
   if (schema.shape === 'list') {
-    if (!schema.omitEmpty) out[field.name] = [];
+    if (!schema.omitEmpty) out[field.name] = new UnsetList();
   } else if (schema.shape !== 'single') {
     if (!schema.omitEmpty) out[field.name] = {};
   } else if (field.scalar) {
@@ -306,6 +318,7 @@ function isEmpty(field: FieldPlan, value: unknown): boolean {
 /** A value without schema, as it is. */
 function copyAny(value: unknown, at: Cursor): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof NumberText) return Number(value);
   if (++at.depth > depthMax) throw new SchemaError('Depth', 'exceeded max depth');
   let out: unknown;
   if (Array.isArray(value)) out = value.map((one) => copyAny(one ?? null, at));

@@ -2,6 +2,7 @@
  * Words for a value that does not fit its type. Upstream has two: those of Go's JSON decoder for bodies, and those of
  * its converter from maps (`runtime.DefaultUnstructuredConverter`) for what a strategic merge patch or an apply gives.
  */
+import { NumberText } from '#base/exact-json.js';
 import { typeName } from '#base/go-text.js';
 import type { Json } from '#base/json.js';
 import { type FieldPlan, goTypeOf, type TypePlan } from './plan.js';
@@ -50,7 +51,7 @@ export function typeMetaMismatch(value: unknown, place: Place, at: { plan: TypeP
 }
 
 function decoderMessage(value: unknown, { fields }: Place, { goType, literal }: Wanted): string {
-  const what = literal ? `number ${value}` : jsonKindOf(value);
+  const what = literal ? `number ${value instanceof NumberText ? value.text : value}` : jsonKindOf(value);
   const owner = fields.at(-1)?.owner;
   const path = fields.map((field) => field.name).join('.');
   const into =

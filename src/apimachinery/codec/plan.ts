@@ -2,6 +2,7 @@
  * The schema table in the form that walks over values want: each type's JSON fields in one list (those of inlined
  * structs in place), with the type of each field at hand. Made once a type, when first used.
  */
+
 import {
   type FieldSchema,
   isScalar,
@@ -10,6 +11,7 @@ import {
   type SpecialCodec,
   type TypeSchema,
 } from '../schema.js';
+import { goNameOf } from './go-names.js';
 
 export interface TypePlan {
   readonly schema: TypeSchema;
@@ -27,16 +29,22 @@ export class FieldPlan {
   readonly schema: FieldSchema;
   /** The Go name of the struct that JSON shows the field in (for a field of an inlined struct, the outer one). */
   readonly owner: string;
+  /** The OpenAPI name of that struct. */
+  readonly ownerName: string;
   readonly scalar: Scalar | undefined;
   /** Whether the value is left out when empty: Go's omitempty on what is neither a pointer nor a struct. */
   readonly dropsEmpty: boolean;
   readonly #resolve: () => TypePlan;
   #type: TypePlan | undefined;
 
-  constructor(schema: FieldSchema, { owner, resolve }: { owner: string; resolve: (name: string) => TypePlan }) {
+  constructor(
+    schema: FieldSchema,
+    { ownerName, owner, resolve }: { ownerName: string; owner: string; resolve: (name: string) => TypePlan },
+  ) {
     this.name = schema.name;
     this.schema = schema;
     this.owner = owner;
+    this.ownerName = ownerName;
     this.scalar = isScalar(schema.type) ? schema.type : undefined;
     this.dropsEmpty = schema.omitEmpty === true && schema.pointer !== true;
     this.#resolve = () => resolve(schema.type);
@@ -70,7 +78,9 @@ function makePlan(table: SchemaTable, schema: TypeSchema): TypePlan {
     if (!plan) throw new TypeError(`the schema table lacks ${name}, which ${schema.name} uses`);
     return plan;
   };
-  const fields = flatten(schema, resolve).map((field) => new FieldPlan(field, { owner: goName, resolve }));
+  const fields = flatten(schema, resolve).map(
+    (field) => new FieldPlan(field, { ownerName: schema.name, owner: goName, resolve }),
+  );
   return {
     schema,
     codec: schema.codec,
@@ -97,7 +107,9 @@ const goScalars: Record<Scalar, string> = {
 
 /** How Go prints the type of a field, or of one element of it: `map[string]string`, `[]v1.Container`. */
 export function goTypeOf(field: FieldPlan, { element = false } = {}): string {
-  const single = field.scalar ? goScalars[field.scalar] : qualifiedGoName(field.schema.type);
+  const single = field.scalar
+    ? (goNameOf(field.ownerName, field.name) ?? goScalars[field.scalar])
+    : qualifiedGoName(field.schema.type);
   if (element || field.schema.shape === 'single') return single;
   if (field.schema.shape === 'list') return `[]${single}`;
   if (field.schema.shape === 'mapOfLists') return `map[string]v1.ExtraValue`;

@@ -1,4 +1,5 @@
 /** What is wrong with a value against its schema, in the words of Go's JSON decoder; `decode.ts` makes it a Status. */
+import { NumberText } from '#base/exact-json.js';
 
 export type SchemaErrorReason =
   | 'TypeMismatch'
@@ -23,5 +24,6 @@ export class SchemaError extends Error {
 /** The name Go's decoder gives to the kind of a JSON value. */
 export function jsonKindOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
+  if (typeof value === 'bigint' || value instanceof NumberText) return 'number';
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }

@@ -349,11 +349,12 @@ describe('properties', () => {
 
   it('takes long lists in good time', async () => {
     const many = Array.from({ length: 5000 }, (_, index) => ({ name: `c${index}`, image: 'i' }));
-    const started = performance.now();
+    const before = process.cpuUsage();
     const first = await apply(undefined, podOf(...many));
     const second = await apply(first, podOf(...many.map((one) => ({ ...one, image: 'j' })).reverse()));
     expect(containers(second)[0]!['name']).toBe('c4999');
-    expect(performance.now() - started).toBeLessThan(4000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(4000);
   });
 });
 

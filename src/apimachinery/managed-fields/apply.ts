@@ -8,7 +8,7 @@ import { badRequest, StatusError } from '../errors.js';
 import { formatTime, type KubeObject, parseApiVersion } from '../object.js';
 import { ParseError } from '../parse-error.js';
 import { isObject, type JsonObject } from '../patch.js';
-import { checkApplied } from './check.js';
+import { checkApplied, listProblems } from './check.js';
 import { compare, isSame } from './compare.js';
 import { type Conflict, conflictError, conflictsOf } from './conflict.js';
 import { FieldSet } from './field-set.js';
@@ -17,7 +17,7 @@ import { decodeManagers, encodeManagers, type Manager, type Managers, managerId 
 import { mergeApplied } from './merge.js';
 import { type MapModel, modelOf } from './model.js';
 import { fieldsOf, withNamedFields, withoutFields } from './own-fields.js';
-import { comparable, comparisonsOf, type FieldWrite, neverOwned, trackChange } from './update.js';
+import { comparable, comparisonsOf, type FieldWrite, neverOwned, reconcileManagers, trackChange } from './update.js';
 
 export interface Apply extends FieldWrite {
   /** undefined: the apply creates the object. */
@@ -44,7 +44,7 @@ export async function applyPatch(apply: Apply): Promise<{ object: KubeObject }> 
   const managers = await liveManagers(apply, model);
   if (turns.isOver) await turns.next();
   const before = live ? comparable(live) : undefined;
-  const outcome = await merge(apply, { model, managers, before });
+  const outcome = await readable(() => merge(apply, { model, managers, before }));
   if (turns.isOver) await turns.next();
   const object = copy(outcome.object) as unknown as KubeObject;
   object.apiVersion ??= apply.apiVersion;
@@ -55,6 +55,16 @@ export async function applyPatch(apply: Apply): Promise<{ object: KubeObject }> 
   const managedFields = encodeManagers(outcome.managers);
   if (managedFields) object.metadata.managedFields = managedFields;
   return { object };
+}
+
+/** What does not fit a version that a manager wrote in fails the apply. */
+async function readable<T>(merge: () => Promise<T>): Promise<T> {
+  try {
+    return await merge();
+  } catch (error) {
+    if (error instanceof ParseError) throw new StatusError({ message: error.message, code: 500 }, { cause: error });
+    throw error;
+  }
 }
 
 /** The name under which kubectl's client-side applies may be taken over. */
@@ -205,6 +215,7 @@ async function liveManagers(apply: Apply, model: MapModel): Promise<Managers> {
       { cause: error },
     );
   }
+  reconcileManagers(managers, apply);
   if (managers.size > 0) return managers;
   const after = comparable(live);
   const change = { before: {}, after, comparison: compare({}, after, model) };
@@ -220,8 +231,7 @@ function checkRequest({ applied, apiVersion, kind }: Apply, model: MapModel): vo
     throw badRequest('metadata.managedFields must be nil');
   const problems = checkApplied(applied, model);
   if (problems.length === 0) return;
-  const list = problems.length === 1 ? problems[0] : ['errors:', ...problems.map((one) => `  ${one}`)].join('\n');
-  const message = `failed to create typed patch object (${describeApplied(applied)}): ${list}`;
+  const message = `failed to create typed patch object (${describeApplied(applied)}): ${listProblems(problems)}`;
   throw new StatusError({ message, code: 500 });
 }
 

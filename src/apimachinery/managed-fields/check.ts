@@ -1,4 +1,5 @@
 /** Whether an applied configuration fits the schema, and names every list element once. */
+import { isNumber } from '#base/exact-json.js';
 import { goSyntax, plain, typeName } from '#base/go-text.js';
 import type { Json } from '#base/json.js';
 import { isObject, type JsonObject } from '../patch.js';
@@ -16,6 +17,11 @@ export function checkApplied(applied: JsonObject, model: Model): string[] {
   return problems;
 }
 
+/** As upstream tells of one or several. */
+export function listProblems(problems: readonly string[]): string {
+  return problems.length === 1 ? problems[0]! : ['errors:', ...problems.map((one) => `  ${one}`)].join('\n');
+}
+
 interface Place {
   prefix: string;
   problems: string[];
@@ -31,7 +37,7 @@ function check(value: Json, model: Model, place: Place): void {
 
 function checkScalar(value: Json, { scalar }: ScalarModel, place: Place): void {
   const type = typeof value;
-  if (scalar === 'numeric' && type !== 'number')
+  if (scalar === 'numeric' && !isNumber(value))
     report(place, `expected numeric (int or float), got ${typeName(value)}`);
   else if (scalar === 'string' && type !== 'string')
     report(place, `expected string, got &value.valueUnstructured{Value:${brief(value, goSyntax)}}`);
@@ -48,8 +54,12 @@ function checkMap(value: Json, map: MapModel, place: Place): void {
   for (const name of Object.keys(value)) {
     const model = map.field(name)?.model ?? map.element;
     const inner = within(place, fieldElement(name));
-    if (model) check(value[name]!, model, inner);
-    else report(inner, 'field not declared in schema');
+    if (!model) {
+      // Upstream looks no further in the same map.
+      report(inner, 'field not declared in schema');
+      return;
+    }
+    check(value[name]!, model, inner);
   }
 }
 

@@ -66,9 +66,9 @@ it('reads and writes FieldsV1 as upstream spells it', () => {
   expect([...set.paths()].map(formatPath)).toEqual([
     '.metadata.labels',
     '.metadata.labels.app',
+    '.spec.replicas',
     '.spec.containers[name="web"]',
     '.spec.containers[name="web"].image',
-    '.spec.replicas',
   ]);
   expect(set.toJSON()).toEqual(fields);
   expect(set.has(['f:spec', 'f:containers'])).toBe(false);

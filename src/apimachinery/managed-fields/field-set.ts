@@ -135,13 +135,11 @@ export class FieldSet {
     );
   }
 
-  /** Every path in the order of FieldsV1. */
+  /** Every path, as messages list them: of each level first the paths that end there, then those that go on. */
   *paths(prefix: Path = []): Generator<Path> {
-    for (const [element, { member, below }] of this.#sorted()) {
-      const path = [...prefix, element];
-      if (member) yield path;
-      yield* below.paths(path);
-    }
+    const sorted = this.#sorted();
+    for (const [element, { member }] of sorted) if (member) yield [...prefix, element];
+    for (const [element, { below }] of sorted) if (!below.isEmpty) yield* below.paths([...prefix, element]);
   }
 
   /** The elements at the top, with whether each is a member and what is below it. */

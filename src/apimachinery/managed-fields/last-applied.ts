@@ -2,6 +2,7 @@
  * The annotation in which client-side apply keeps what it applied last. Server-side apply under the same name takes
  * over what it says, and keeps it true, so that people can go back and forth.
  */
+import { parseExact, toJson } from '#base/exact-json.js';
 import { type Json, sortKeys } from '#base/json.js';
 import { annotationsBytesMax } from '../metadata-validation.js';
 import type { KubeObject } from '../object.js';
@@ -49,7 +50,7 @@ function withoutAnnotation(applied: JsonObject): JsonObject {
 function parse(text: string | undefined): JsonObject | undefined {
   if (!text) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseExact(text);
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;
@@ -58,7 +59,7 @@ function parse(text: string | undefined): JsonObject | undefined {
 
 /** With sorted keys and escaped angle brackets, as kubectl itself writes it. */
 function goJson(value: Json): string {
-  return JSON.stringify(sortKeys(value)).replace(
+  return toJson(sortKeys(value)).replace(
     /[<>&\u2028\u2029]/g,
     (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

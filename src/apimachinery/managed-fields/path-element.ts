@@ -3,6 +3,7 @@
  * a list with these keys, `v:"x"` the element of a set, `i:0` an index.
  * https://github.com/kubernetes-sigs/structured-merge-diff/tree/master/fieldpath
  */
+import { isNumber, parseExact, toJson } from '#base/exact-json.js';
 import type { Json } from '#base/json.js';
 import { ParseError } from '../parse-error.js';
 
@@ -15,11 +16,11 @@ export function fieldElement(name: string): PathElement {
 
 export function keyElement(keys: readonly (readonly [name: string, value: Json])[]): PathElement {
   const sorted = keys.length < 2 ? keys : [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
-  return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
+  return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${toJson(value)}`).join(',')}}`;
 }
 
 export function valueElement(value: Json): PathElement {
-  return `v:${JSON.stringify(value)}`;
+  return `v:${toJson(value)}`;
 }
 
 /**
@@ -57,8 +58,8 @@ export function formatElement(element: PathElement): string {
   if (element[0] === 'f') return `.${rest}`;
   if (element[0] === 'v') return `[=${rest}]`;
   if (element[0] === 'i') return `[${rest}]`;
-  const keys = JSON.parse(rest) as Record<string, Json>;
-  const parts = Object.keys(keys).map((name) => `${name}=${JSON.stringify(keys[name])}`);
+  const keys = parseExact(rest) as Record<string, Json>;
+  const parts = Object.keys(keys).map((name) => `${name}=${toJson(keys[name])}`);
   return `[${parts.join(',')}]`;
 }
 
@@ -78,7 +79,7 @@ export function sortByElement<T>(entries: [PathElement, T][]): [PathElement, T][
 
 /** Of keys, their names and values in turn. */
 function contentOf(element: PathElement): Keys | Json {
-  const content = JSON.parse(element.slice(2)) as Json;
+  const content = parseExact(element.slice(2)) as Json;
   return element[0] === 'k' ? Object.entries(content as Record<string, Json>) : content;
 }
 
@@ -102,19 +103,20 @@ function compareKeys(left: Keys, right: Keys): number {
 
 /** Numbers before texts before booleans. */
 function compareValues(left: Json, right: Json): number {
-  if (typeof left === 'number' && typeof right === 'number') return left - right;
+  // Whole numbers may be bigints.
+  if (isNumber(left) && isNumber(right)) return left < right ? -1 : Number(left > right);
   if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0;
   if (typeof left === 'boolean' && typeof right === 'boolean') return Number(left) - Number(right);
   return kindRank(left) - kindRank(right);
 }
 
 function kindRank(value: Json): number {
-  return ['number', 'string', 'boolean', 'object'].indexOf(typeof value);
+  return isNumber(value) ? 0 : ['number', 'string', 'boolean', 'object'].indexOf(typeof value);
 }
 
 function parseJson(text: string): Json {
   try {
-    return JSON.parse(text.slice(2)) as Json;
+    return parseExact(text.slice(2)) as Json;
   } catch {
     throw new ParseError('FieldsV1', `not JSON: ${text}`);
   }

@@ -5,10 +5,12 @@ import { formatTime, type KubeObject, type ManagedFieldsEntry } from '../object.
 import { ParseError } from '../parse-error.js';
 import type { JsonObject } from '../patch.js';
 import type { SchemaTable, TypeSchema } from '../schema.js';
+import { checkApplied, listProblems } from './check.js';
 import { type Comparison, compare, isSame } from './compare.js';
 import { FieldSet } from './field-set.js';
 import { capUpdates, decodeManagers, encodeManagers, type Manager, type Managers, managerId } from './managers.js';
 import { type MapModel, modelOf } from './model.js';
+import { reconcile } from './schema-change.js';
 
 export interface ObjectSchema {
   table: SchemaTable;
@@ -63,14 +65,35 @@ export async function trackUpdate(
   const sent = object.metadata.managedFields ?? undefined;
   const held = old?.metadata.managedFields ?? undefined;
   const isNews = !write.subresource && sent !== undefined && sent !== held && !equal(sent, held);
-  if (old && !isNews && isSame(comparison)) return held;
+  const isSettled = old && !isNews && isSame(comparison);
+  if (isSettled && !hasOtherVersions(held, write)) return held;
   const managers = isNews ? sentManagers(sent, held) : readable(held);
-  if (managers.size === 0 && old) return undefined;
+  if (managers.size === 0 && old) return isSettled ? held : undefined;
+  reconcileManagers(managers, write);
   if (turns.isOver) await turns.next();
-  await trackChange(managers, { before, after, comparison }, write);
+  try {
+    await trackChange(managers, { before, after, comparison }, write);
+  } catch (error) {
+    // Upstream forgets who manages what, rather than to refuse the write.
+    if (error instanceof ParseError) return undefined;
+    throw error;
+  }
+  if (isSettled) return held;
   if (turns.isOver) await turns.next();
   capUpdates(managers);
   return encodeManagers(managers);
+}
+
+/** Of custom resources, whose schemas change. */
+export function reconcileManagers(managers: Managers, { schema, apiVersion, versions }: FieldWrite): void {
+  const { model } = schema;
+  if (!model) return;
+  reconcile(managers, (wanted) => (wanted === apiVersion ? model : versions?.at(wanted)?.schema.model));
+}
+
+/** Of a kind that has them; a change that is none then still must be readable in each. */
+function hasOtherVersions(held: ManagedFieldsEntry[] | undefined, { apiVersion, versions }: FieldWrite): boolean {
+  return versions !== undefined && (held ?? []).some((entry) => entry.apiVersion !== apiVersion);
 }
 
 /** Takes changed fields from all managers and gives them to the one who wrote them. Changes `managers`. */
@@ -112,7 +135,8 @@ export interface FieldChange {
 
 /**
  * The change as it is in the request's version and in those that the managers wrote in; undefined for what is no
- * version of the kind any more.
+ * version of the kind any more. Throws a ParseError when an object does not fit the schema of such a version: where
+ * nothing is converted but the name, it may lack fields.
  */
 export async function comparisonsOf(
   managers: Iterable<Manager>,
@@ -127,12 +151,24 @@ export async function comparisonsOf(
     if (!form) comparisons.set(other, versions ? undefined : own);
     else {
       // What is being created has nothing to convert.
-      const old = Object.keys(before).length === 0 ? before : await form.convert(before);
-      const change = compare(old, await form.convert(after), modelOf(form.schema));
+      const old = Object.keys(before).length === 0 ? before : await convertChecked(before, form, '');
+      const change = compare(
+        old,
+        await convertChecked(after, form, 'failed to convert new object: '),
+        modelOf(form.schema),
+      );
       comparisons.set(other, filterComparison(change, resetFields));
     }
   }
   return comparisons;
+}
+
+async function convertChecked(object: JsonObject, { schema, convert }: VersionForm, failure: string) {
+  const converted = await convert(object);
+  // Built-in kinds convert what they have.
+  const problems = schema.model ? checkApplied(converted, schema.model) : [];
+  if (problems.length > 0) throw new ParseError('ManagedFields', `${failure}${listProblems(problems)}`);
+  return converted;
 }
 
 /** What nobody owns: the server sets it, or it names the object. */

@@ -1,4 +1,5 @@
 /** Protobuf messages to plain objects, which `codec/canonical.ts` then checks and completes as it does those from JSON. */
+import { parseExact } from '#base/exact-json.js';
 import { depthMax, structsMax } from '../codec/canonical.js';
 import { SchemaError } from '../codec/schema-error.js';
 import { formatDuration, formatInstant, formatMicroInstant } from '../codec/time.js';
@@ -121,13 +122,13 @@ function readValue(
   switch (field.scalar) {
     case 'int32':
       expectType(type, wireType.varint, field);
-      return reader.varint() | 0;
+      return int32Of(reader.int64());
     case 'int64':
       expectType(type, wireType.varint, field);
-      return reader.varint();
+      return reader.int64();
     case 'bool':
       expectType(type, wireType.varint, field);
-      return reader.varint() !== 0;
+      return Number(reader.int64()) !== 0;
     case 'double':
       expectType(type, wireType.fixed64, field);
       return reader.double();
@@ -137,6 +138,11 @@ function readValue(
   if (field.scalar === 'bytes') return reader.bytes().toString('base64');
   if (field.scalar) return parse(reader.text());
   return readTyped(reader.message(), field.type, scope, before);
+}
+
+/** What is larger loses its upper bits, as in Go. */
+function int32Of(value: number | bigint): number {
+  return typeof value === 'number' ? value | 0 : Number(BigInt.asIntN(32, value));
 }
 
 function expectType(type: number, expected: number, field: MessageField): void {
@@ -193,7 +199,7 @@ function instantOf(seconds: number, nanos: number) {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch (cause) {
     throw new SchemaError('Syntax', (cause as Error).message, { cause });
   }

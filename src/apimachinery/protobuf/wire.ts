@@ -24,9 +24,13 @@ export class BackwardWriter {
     this.varint(number * 8 + type);
   }
 
-  /** A whole number from -(2^53 - 1) to 2^53 - 1; a negative one takes ten bytes. */
-  varint(value: number): void {
+  /** A whole number of 64 bits; a negative one takes ten bytes. */
+  varint(value: number | bigint): void {
     this.#reserve(10);
+    if (typeof value === 'bigint') {
+      this.#bigVarint(BigInt.asUintN(64, value));
+      return;
+    }
     if (value >= 0 && value < 0x80) {
       this.#buffer[--this.#at] = value;
       return;
@@ -41,6 +45,14 @@ export class BackwardWriter {
       high >>>= 7;
     }
     this.#buffer[--this.#at] = low;
+    for (let index = bytes.length - 1; index >= 0; index--) this.#buffer[--this.#at] = bytes[index]!;
+  }
+
+  #bigVarint(value: bigint): void {
+    const bytes: number[] = [];
+    let rest = value;
+    for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+    this.#buffer[--this.#at] = Number(rest);
     for (let index = bytes.length - 1; index >= 0; index--) this.#buffer[--this.#at] = bytes[index]!;
   }
 
@@ -104,8 +116,15 @@ export class Reader {
     return { number, type: value % 8 };
   }
 
-  /** A signed 64-bit number. Throws SchemaError beyond what a JavaScript number holds exactly. */
+  /** Of what is no number of the API's. Throws SchemaError beyond what a JavaScript number holds exactly. */
   varint(): number {
+    const value = this.int64();
+    if (typeof value === 'bigint') throw new SchemaError('Protobuf', 'proto: integer overflow');
+    return value;
+  }
+
+  /** A signed 64-bit number, which is a bigint where no JavaScript number holds it exactly. */
+  int64(): number | bigint {
     let low = 0;
     let high = 0;
     for (let shift = 0; ; shift += 7) {
@@ -122,10 +141,8 @@ export class Reader {
       if (byte < 0x80) break;
     }
     const value = high * 2 ** 32 + (low >>> 0);
-    if (!Number.isSafeInteger(value)) {
-      throw new SchemaError('Precision', 'whole numbers beyond ±9007199254740991 are not supported');
-    }
-    return value;
+    if (Number.isSafeInteger(value)) return value;
+    return (BigInt(high) << 32n) | BigInt(low >>> 0);
   }
 
   double(): number {

@@ -2,6 +2,7 @@
  * Objects to protobuf messages, byte for byte as Kubernetes' generated Go code writes them: fields in ascending order,
  * map keys sorted, and whatever is no pointer written even when empty.
  */
+import { toJson } from '#base/exact-json.js';
 import { parseDuration, parseInstant } from '../codec/time.js';
 import type { MessageField, MessagePlan } from './message-plan.js';
 import { type BackwardWriter, wireType } from './wire.js';
@@ -84,7 +85,7 @@ function writeValue(
   const mark = writer.length;
   if (field.scalar === 'string') writer.text((value as string) ?? '');
   else if (field.scalar === 'bytes') writer.bytes(Buffer.from((value as string) ?? '', 'base64'));
-  else if (field.scalar) writer.text(JSON.stringify(value ?? null));
+  else if (field.scalar) writer.text(toJson(value ?? null));
   else writeMessage(writer, field.type, value);
   writer.close(number, mark);
 }
@@ -109,7 +110,7 @@ function writeSpecial(writer: BackwardWriter, plan: MessagePlan, value: unknown)
       return;
     case 'raw':
     case 'rawJSON':
-      if (value !== undefined && value !== null) writeText(writer, 1, JSON.stringify(value));
+      if (value !== undefined && value !== null) writeText(writer, 1, toJson(value));
       return;
     case 'items':
       for (const one of [...((value ?? []) as string[])].reverse()) writeText(writer, 1, one);

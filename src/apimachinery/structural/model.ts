@@ -26,9 +26,10 @@ class Models {
     this.#metadata = modelOf({ table, type: table.type(objectMetaName) });
   }
 
-  object(schema: Schema): MapModel {
+  /** What keeps unknown fields lets all that stands below it keep them. */
+  object(schema: Schema, { kept = false } = {}): MapModel {
     const { properties = {} } = schema;
-    const keeps = schema['x-kubernetes-preserve-unknown-fields'] === true;
+    const keeps = kept || schema['x-kubernetes-preserve-unknown-fields'] === true;
     const values = valuesOf(schema);
     const isFree = Object.keys(properties).length === 0 && !values && !schema['x-kubernetes-embedded-resource'];
     const made = new Map<string, FieldModel | undefined>();
@@ -36,33 +37,37 @@ class Models {
       kind: 'map',
       atomic: schema['x-kubernetes-map-type'] === 'atomic',
       field: (name) => {
-        if (!made.has(name)) made.set(name, this.#field(schema, name));
+        if (!made.has(name)) made.set(name, this.#field(schema, name, keeps));
         return made.get(name);
       },
-      element: values ? this.#model(values) : keeps || isFree ? open : undefined,
+      element: values ? this.#model(values, keeps) : keeps || isFree ? open : undefined,
     };
   }
 
-  #field(schema: Schema, name: string): FieldModel | undefined {
+  #field(schema: Schema, name: string, keeps: boolean): FieldModel | undefined {
     if (schema['x-kubernetes-embedded-resource']) {
       if (name === 'metadata') return fieldModel(this.#metadata);
       if (name === 'apiVersion' || name === 'kind') return fieldModel(text);
     }
     const property = propertyOf(schema, name);
-    return property && fieldModel(this.#model(property), property.default);
+    return property && fieldModel(this.#model(property, keeps), property.default);
   }
 
-  #model(schema: Schema): Model {
-    if (schema['x-kubernetes-int-or-string']) return untyped;
-    const { type } = schema;
+  #model(schema: Schema, kept: boolean): Model {
+    // Upstream says no type, which is any: that it is a number or a text, validation tells.
+    if (schema['x-kubernetes-int-or-string']) return open;
+    const { type, format } = schema;
+    const keeps = kept || schema['x-kubernetes-preserve-unknown-fields'] === true;
     if (type === 'array') {
       const items = itemsOf(schema);
       const listType = schema['x-kubernetes-list-type'];
       const relation = listType === 'map' || listType === 'set' ? listType : 'atomic';
       const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-      return { kind: 'list', relation, keys, element: items ? this.#model(items) : open };
+      return { kind: 'list', relation, keys, element: items ? this.#model(items, keeps) : open };
     }
-    if (type === 'object') return this.object(schema);
+    if (type === 'object') return this.object(schema, { kept });
+    // A text with a format is any scalar to upstream.
+    if (type === 'string' && format && format !== 'byte') return untyped;
     return (type && scalars[type]) || open;
   }
 }

@@ -2,10 +2,10 @@
 import { general, type Place, Result, unfit } from './result.js';
 import type { Schema } from './schema.js';
 
-export function findNumberFaults(value: number, schema: Schema, place: Place): Result {
+export function findNumberFaults(value: number | bigint, schema: Schema, place: Place): Result {
   const { minimum, maximum, multipleOf, exclusiveMinimum, exclusiveMaximum } = schema;
   const result = new Result();
-  const inRange = (number: number, what: string) => {
+  const inRange = (number: number | bigint, what: string) => {
     if (!fitsType(number, schema)) result.add(general(place, outOfRange(what, schema, place)));
   };
   inRange(value, 'Checked');
@@ -36,17 +36,20 @@ function outOfRange(what: string, { type, format }: Schema, { name }: Place): st
   return `${what} value must be of type ${type} ${form} in ${name}`;
 }
 
-function fitsType(value: number, { type, format }: Schema): boolean {
-  if (type === 'number') return format !== 'float' || Math.abs(value) <= 3.4028234663852886e38;
+function fitsType(value: number | bigint, { type, format }: Schema): boolean {
+  if (type === 'number') return format !== 'float' || Math.abs(Number(value)) <= 3.4028234663852886e38;
   if (type !== 'integer') return true;
+  if (typeof value === 'bigint') return format !== 'int32';
   if (!Number.isInteger(value)) return false;
   return format === 'int32' ? (value | 0) === value : Math.abs(value) < 2 ** 63;
 }
 
-function isMultiple(value: number, of: number): boolean {
+function isMultiple(value: number | bigint, of: number): boolean {
   if (of <= 0) return of === 0;
-  if (Number.isInteger(value) && Number.isInteger(of)) return value % of === 0;
-  const quotient = of < 1 ? (1 / of) * value : value / of;
+  if (typeof value === 'bigint' && Number.isSafeInteger(of)) return value % BigInt(of) === 0n;
+  const number = Number(value);
+  if (Number.isInteger(number) && Number.isInteger(of)) return number % of === 0;
+  const quotient = of < 1 ? (1 / of) * number : number / of;
   return Math.abs(quotient - Math.round(quotient)) < 1e-9 * Math.max(1, Math.abs(quotient));
 }
 

@@ -2,6 +2,8 @@
  * Checks a value against a schema, with the findings, their words and their order of kube-openapi, which clients and
  * people know. Rules in CEL are checked elsewhere.
  */
+import { isNumber } from '#base/exact-json.js';
+import { isInt64 } from '#base/go-text.js';
 import { equal, type Json } from '#base/json.js';
 import type { FieldError } from '../field-error.js';
 import { isObject, type JsonObject } from '../patch.js';
@@ -72,7 +74,7 @@ class Validator {
       run(this.#text(value, schema, place));
       run(formatFaults(value, schema, place));
     }
-    if (typeof value === 'number') run(findNumberFaults(value, schema, place));
+    if (isNumber(value)) run(findNumberFaults(value, schema, place));
     if (Array.isArray(value)) run(this.#list(value, checked, place));
     run(enumFaults(value, schema, place));
     if (isObject(value)) run(this.#fields(value, checked, place));
@@ -173,7 +175,7 @@ function typesOf(schema: Schema): readonly string[] {
 
 /** What Go calls the value and its format. */
 function describe(value: Json): [type: string, format: string] {
-  if (typeof value === 'number') return Number.isInteger(value) ? ['integer', 'int64'] : ['number', 'float64'];
+  if (isNumber(value)) return isInt64(value) ? ['integer', 'int64'] : ['number', 'float64'];
   if (Array.isArray(value)) return ['array', ''];
   return [typeof value, ''];
 }

@@ -1,9 +1,11 @@
 /** Passes requests of an aggregated group on to its server, and the answers back, bytes as they are. */
+
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import { type Status, StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
+import { toJson } from '#base/exact-json.js';
 import { eventsOf } from '#client/http-transport.js';
 import type { WatchEvent } from '#client/transport.js';
 import type { UserInfo } from '../authentication/authenticator.js';
@@ -98,7 +100,7 @@ async function encodeBody(call: Call): Promise<Uint8Array | undefined> {
   if (call.method === 'GET') return undefined;
   const body = await call.readBody();
   if ('bytes' in body) return body.bytes;
-  return body.value === undefined ? undefined : Buffer.from(JSON.stringify(body.value));
+  return body.value === undefined ? undefined : Buffer.from(toJson(body.value));
 }
 
 function bodyHeaders(body: Uint8Array | undefined): OutgoingHttpHeaders {

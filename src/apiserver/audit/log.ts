@@ -1,4 +1,5 @@
 /** The log backend: one line an event, to a file that is set aside when it is full, or to standard output. */
+
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
@@ -6,6 +7,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Event } from '#api/gen/audit-v1.js';
 import type { Clock } from '#base/clock.js';
+import { toJson } from '#base/exact-json.js';
 import type { Log } from '#base/log.js';
 import type { Backend } from './sinks.js';
 
@@ -29,7 +31,7 @@ const outputDescriptor = 1;
 /** Throws the system's error when the file cannot be opened. */
 export function openLogBackend(options: LogFileOptions): Backend {
   const { path, format, log } = options;
-  const lineOf = (event: Event) => (format === 'json' ? JSON.stringify(event) : legacyLine(event));
+  const lineOf = (event: Event) => (format === 'json' ? toJson(event) : legacyLine(event));
   const file = path === '-' ? undefined : new LogFile(options);
   return {
     name: 'log',

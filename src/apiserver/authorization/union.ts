@@ -1,5 +1,6 @@
 /** Authorizers in a row, and what the API server answers when none allows. */
 import { forbidden, StatusError } from '#apimachinery/errors.js';
+import { quote } from '#base/go-text.js';
 import type { Attributes, Authorizer, Decision } from './authorizer.js';
 
 export const privilegedGroup = 'system:masters';
@@ -61,18 +62,20 @@ function aggregateText(errors: readonly Error[]): string {
 /** The 403 for a request that nobody allowed, in upstream's words, which people and tools read. */
 export function forbiddenError(attributes: Attributes, reason: string): StatusError {
   const { user, verb, resource, path } = attributes;
-  const who = `User ${JSON.stringify(user.name)} cannot ${verb}`;
+  const who = `User ${quote(user.name)} cannot ${verb}`;
   if (!resource) {
-    const message = `forbidden: ${withDetail(`${who} path ${JSON.stringify(path)}`, reason)}`;
+    const message = `forbidden: ${withDetail(`${who} path ${quote(path ?? '')}`, reason)}`;
     return new StatusError({ reason: 'Forbidden', message, details: {} });
   }
   const { group, subresource, namespace, name } = resource;
   const target = subresource ? `${resource.resource}/${subresource}` : resource.resource;
-  const where = namespace ? `in the namespace ${JSON.stringify(namespace)}` : 'at the cluster scope';
-  const what = `${who} resource ${JSON.stringify(target)} in API group ${JSON.stringify(group)} ${where}`;
+  const where = namespace ? `in the namespace ${quote(namespace)}` : 'at the cluster scope';
+  const what = `${who} resource ${quote(target)} in API group ${quote(group)} ${where}`;
   return forbidden({ group, resource: resource.resource, name: name || undefined }, withDetail(what, reason));
 }
 
+/** What was asked for is the caller's own text, which must not look like a page of HTML. */
 function withDetail(text: string, reason: string): string {
-  return reason ? `${text}: ${reason}` : text;
+  const harmless = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return reason ? `${harmless}: ${reason}` : harmless;
 }

@@ -1,17 +1,20 @@
 /** Printer columns and selectable fields of custom resources: JSONPaths, and what a table shows of what they find. */
+
 import type { CustomResourceColumnDefinition, SelectableField } from '#api/gen/apiextensions-v1.js';
+import { metadataDescriptions } from '#api/gen/metadata-descriptions.js';
 import { nameColumn } from '#api/meta/columns.js';
 import type { Column } from '#api/resource.js';
 import { humanAge } from '#apimachinery/duration.js';
 import { parseJsonPath } from '#apimachinery/json-path.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { ParseError } from '#apimachinery/parse-error.js';
+import { isNumber, toJson } from '#base/exact-json.js';
 import type { Json } from '#base/json.js';
 
 const ageColumn: CustomResourceColumnDefinition = {
   name: 'Age',
   type: 'date',
-  description: 'The time when the object was created.',
+  description: metadataDescriptions.creationTimestamp,
   jsonPath: '.metadata.creationTimestamp',
 };
 
@@ -48,14 +51,14 @@ function columnOf(definition: CustomResourceColumnDefinition): Column<KubeObject
 function cellOf(type: string, value: Json | undefined, nowMs: number): unknown {
   if (value === undefined) return null;
   if (type === 'string') return textOf(value);
-  if (type === 'integer') return typeof value === 'number' ? Math.trunc(value) : null;
+  if (type === 'integer') return typeof value === 'number' ? Math.trunc(value) : isNumber(value) ? value : null;
   if (type === 'date') return typeof value === 'string' ? ageOf(value, nowMs) : null;
   return typeof value === type ? value : null;
 }
 
 function textOf(value: Json): string {
   if (value === null) return '<no value>';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? value : toJson(value);
 }
 
 function ageOf(time: string, nowMs: number): string {

@@ -1,8 +1,10 @@
 /** What objects of one version of a custom resource must satisfy: schema, scale, embedded objects, lists without repeats. */
+
 import type { CustomResourceSubresourceScale } from '#api/gen/apiextensions-v1.js';
 import type { Warn } from '#api/resource.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
-import { qualifiedNameProblems } from '#apimachinery/names.js';
+import { validateObjectMeta } from '#apimachinery/metadata-validation.js';
+import { qualifiedNameProblems, subdomainProblems } from '#apimachinery/names.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { isObject, type JsonObject } from '#apimachinery/patch.js';
 import { Correlation } from '#apimachinery/structural/correlation.js';
@@ -13,6 +15,8 @@ import type { RuleTree } from '#apimachinery/structural/rules/rule-tree.js';
 import type { RulesRoom } from '#apimachinery/structural/rules-loader.js';
 import { propertyOf, type Schema } from '#apimachinery/structural/schema.js';
 import { validateValue } from '#apimachinery/structural/validate.js';
+import { isNumber } from '#base/exact-json.js';
+import { isInt64, plain, typeName } from '#base/go-text.js';
 import type { Json } from '#base/json.js';
 
 export interface RuleOptions {
@@ -65,7 +69,8 @@ export function rulesFor({ schema, scale, patterns, rules }: RuleOptions): Rules
     }: { object: KubeObject; correlation?: Correlation | undefined; warn?: Warn | undefined },
   ): FieldError[] => {
     if (!rules) return errors;
-    if (errors.some(({ type }) => blocking.has(type))) return [...errors, invalidValue('<nil>', undefined, unchecked)];
+    if (errors.some(isBlocking) || validateMetadata(object).some(isBlocking))
+      return [...errors, invalidValue('<nil>', undefined, unchecked)];
     const { RuleRun, Ratchet, costBudget } = rules.room;
     const run = new RuleRun(costBudget);
     const ratchet = correlation ? Ratchet.of(correlation) : Ratchet.none;
@@ -108,6 +113,18 @@ export function rulesFor({ schema, scale, patterns, rules }: RuleOptions): Rules
   };
 }
 
+function isBlocking({ type }: FieldError): boolean {
+  return blocking.has(type);
+}
+
+/** What is wrong with the metadata is told elsewhere, and as good a reason to look no further. */
+function validateMetadata({ metadata }: KubeObject): FieldError[] {
+  return validateObjectMeta(metadata, {
+    namespaced: metadata.namespace !== undefined,
+    validateName: subdomainProblems,
+  });
+}
+
 /** The object's own metadata is checked as every object's is. */
 function unrooted(schema: Schema): Schema {
   return schema['x-kubernetes-embedded-resource'] ? { ...schema, 'x-kubernetes-embedded-resource': false } : schema;
@@ -147,7 +164,7 @@ function valueAt(
 ): { value: Json | undefined } | { problem: string } {
   let value: Json | undefined = object;
   const refuse = (expected: string) => ({
-    problem: `${path} accessor error: ${show(value)} is of the type ${goType(value)}, expected ${expected}`,
+    problem: `${path} accessor error: ${plain(value)} is of the type ${typeName(value)}, expected ${expected}`,
   });
   for (const name of path.replace(/^\./, '').split('.')) {
     if (value === undefined || value === null) return { value: undefined };
@@ -155,19 +172,8 @@ function valueAt(
     value = value[name];
   }
   if (value === undefined) return { value };
-  const fits = type === 'string' ? typeof value === 'string' : Number.isInteger(value);
+  const fits = type === 'string' ? typeof value === 'string' : isNumber(value) && isInt64(value);
   return fits ? { value } : refuse(type);
-}
-
-function show(value: Json | undefined): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-function goType(value: Json | undefined): string {
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
-  if (Array.isArray(value)) return '[]interface {}';
-  if (typeof value === 'object') return value === null ? '<nil>' : 'map[string]interface {}';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
 const standardFinalizers = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);

@@ -7,7 +7,7 @@ import { isVersion, versionProblem } from '#apimachinery/resource-version.js';
 import { quote } from '#base/go-text.js';
 import type { ListRequest } from '../registry/list.js';
 import type { DeleteOptions, Write } from '../registry/registry.js';
-import { selectionOf } from '../registry/selection.js';
+import { parseSelectors, selectionBy } from '../registry/selection.js';
 import { isTrue, type RequestInfo } from '../request-info.js';
 import type { HandlerContext } from './context.js';
 
@@ -122,24 +122,30 @@ export function readList(context: HandlerContext, { watch }: { watch: boolean })
     match = 'NotOlderThan';
     sendInitialEvents = true;
   }
-  const token = query.get('continue') ?? '';
+  // In upstream's order: what cannot be read comes before what does not go together, and before unknown fields.
   const timeout = query.get('timeoutSeconds');
+  const timeoutSeconds = timeout ? wholeNumber(timeout) : undefined;
+  const limit = Math.max(wholeNumber(query.get('limit') || '0'), 0);
+  const selectors = parseSelectors({
+    labelSelector: query.get('labelSelector'),
+    fieldSelector: query.get('fieldSelector') ?? (info.resource.named ? `metadata.name=${info.resource.name}` : ''),
+  });
+  const token = query.get('continue') ?? '';
   const given = { resourceVersion, match, token, sendInitialEvents };
   throwInvalid('ListOptions', watch ? validateWatchOptions(given) : validateListOptions(given));
-  checkVersion(resourceVersion, { list: !watch });
+  const selection = selectionBy(resource, selectors);
+  // Where there is a token, it is looked at first, and allows no version beside it.
+  if (token === '') checkVersion(resourceVersion, { list: !watch });
   return {
     namespace: resource.namespaced ? info.resource.namespace : '',
-    selection: selectionOf(resource, {
-      labelSelector: query.get('labelSelector'),
-      fieldSelector: query.get('fieldSelector') ?? (info.resource.named ? `metadata.name=${info.resource.name}` : ''),
-    }),
+    selection,
     resourceVersion,
     match: match === '' ? undefined : (match as 'Exact' | 'NotOlderThan'),
-    limit: Math.max(wholeNumber(query.get('limit') || '0'), 0),
+    limit,
     continue: token,
     sendInitialEvents,
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
-    timeoutSeconds: timeout ? wholeNumber(timeout) : undefined,
+    timeoutSeconds,
   };
 }
 

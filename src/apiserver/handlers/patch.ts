@@ -10,7 +10,8 @@ import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import { applyJsonPatch, applyMergePatch, isObject, type JsonObject } from '#apimachinery/patch.js';
 import { applyStrategicMergePatch } from '#apimachinery/strategic-merge.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
-import { plain } from '#base/go-text.js';
+import { toJson } from '#base/exact-json.js';
+import { escapeHtml, plain } from '#base/go-text.js';
 import { equal, type Json, sortKeys } from '#base/json.js';
 import { inTurns, type Steps } from '#base/turns.js';
 import type { Answer } from '../call.js';
@@ -60,10 +61,8 @@ function checkUid({ resource, info }: HandlerContext, { metadata: { uid } }: Kub
 
 /** Reads the patch; what it does is told by `patched`, which is also where a malformed one fails. Throws StatusError. */
 export async function readPatch(context: HandlerContext): Promise<PatchRequest> {
-  const { call, resource, info, schemas } = context;
-  const { type } = parseMediaType(call.headers['content-type'] ?? '');
-  const isTyped = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
-  if (!isPatchType(type) || (resource.shape && type === patchTypes.strategic)) throw unknownPatchType(isTyped);
+  const { call, resource, info } = context;
+  const type = patchTypeOf(context);
   const isApply = type === patchTypes.apply;
   const write = readWrite(context, 'PatchOptions', { isApply });
   const body = await call.readBody();
@@ -93,6 +92,13 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
   };
 }
 
+/** Throws StatusError (415). */
+export function patchTypeOf({ call, resource, info, schemas }: HandlerContext): PatchType {
+  const { type } = parseMediaType(call.headers['content-type'] ?? '');
+  if (isPatchType(type) && !(resource.shape && type === patchTypes.strategic)) return type;
+  throw unknownPatchType(servesProtobuf(schemas, { ...info.resource, kind: resource.kind }));
+}
+
 function isPatchType(type: string): type is PatchType {
   return (Object.values(patchTypes) as string[]).includes(type);
 }
@@ -119,7 +125,8 @@ function* merge(context: HandlerContext, { live, patch, type, kind }: Merge): St
   else if (type === patchTypes.merge) after = applyMergePatch(before, patch.value);
   else after = applyStrategicMergePatch(before, patch.value, { table: schemas, type: schemas.kind(kind) });
   const isStrategic = type === patchTypes.strategic;
-  const shown = () => (isStrategic ? plain(patch.value as Json) : goJson(after, before));
+  const isShaped = shapeOf(context, kind.kind) !== undefined;
+  const shown = () => (isStrategic ? plain(patch.value as Json) : escapeHtml(goJson(after, isShaped ? {} : before)));
   const target: DecodeTarget = {
     table: schemas,
     kind,
@@ -137,13 +144,16 @@ function shapeOf({ resource }: HandlerContext, kind: string): Shape | undefined 
   return kind === resource.kind ? resource.shape : undefined;
 }
 
-/** As upstream's patch library writes the outcome: maps that changed have their keys in order. */
+/**
+ * As upstream's patch library writes the outcome: maps that changed have their keys in order, as those of custom
+ * resources always have.
+ */
 function goJson(after: Json, before: JsonObject): string {
-  if (!isObject(after)) return JSON.stringify(after);
+  if (!isObject(after)) return toJson(after);
   const fields = Object.keys(after)
     .sort()
     .map((key) => [key, equal(after[key], before[key]) ? after[key] : sortKeys(after[key]!)]);
-  return JSON.stringify(Object.fromEntries(fields));
+  return toJson(Object.fromEntries(fields));
 }
 
 /** The decoded object, whose warnings are told. */

@@ -1,9 +1,9 @@
 /** From what a request asks for to the handler of its verb. */
-import { notFound, StatusError } from '#apimachinery/errors.js';
+import { badRequest, methodNotSupported, notFound, StatusError } from '#apimachinery/errors.js';
 import type { Answer } from '../call.js';
 import { servesProtobuf } from '../http/protobuf.js';
 import type { HandlerContext } from './context.js';
-import { patch } from './patch.js';
+import { patch, patchTypeOf } from './patch.js';
 import { getOne, list, watch } from './read.js';
 import { methodNotAllowed, serveSubresource } from './subresource.js';
 import { create, remove, removeCollection, update } from './write.js';
@@ -14,26 +14,37 @@ const onOne: Record<string, Handler> = { get: getOne, update, patch, delete: rem
 const onCollection: Record<string, Handler> = { list, watch, create, deletecollection: removeCollection };
 const onStatus: Record<string, Handler> = { get: getOne, update, patch };
 
-/** Throws StatusError: 404 for an unknown subresource, 405 for a verb that is not served. */
-export function route(context: HandlerContext): Promise<Answer> {
+/**
+ * What will answer the request. Throws StatusError: 404 for an unknown subresource, 405 for a verb that is not served,
+ * 415 for a kind of patch that is not.
+ */
+export function route(context: HandlerContext): () => Promise<Answer> {
+  const handler = handlerOf(context);
+  if (context.info.verb === 'patch') patchTypeOf(context);
+  return handler;
+}
+
+function handlerOf(context: HandlerContext): () => Promise<Answer> {
   const { info, resource, handler } = context;
   const { subresource, named, namespace } = info.resource;
   const { verb } = info;
   if (verb === 'proxy') throw unknownResource();
-  if (!isServed(context)) throw methodNotAllowed();
-  if (handler) return serveSubresource(context, handler);
+  if (!isServed(context)) throw refused(context);
+  if (handler) return serveSubresource(context, handler) ?? refuse(context);
   if (subresource === 'status' && resource.subresources?.status) return call(context, onStatus[verb]);
-  if (subresource === 'finalize' && resource.kind === 'Namespace' && verb === 'update') return update(context);
+  if (subresource === 'finalize' && resource.kind === 'Namespace' && verb === 'update') return () => update(context);
   if (subresource && resource.shape)
     throw notFound({ group: resource.group, resource: resource.plural, name: info.resource.name });
   if (subresource) throw unknownResource();
   // A review, which only a handler can answer: it must never be stored.
-  if (!resource.storageVersionHash && !(resource.verbs as readonly string[]).includes('watch'))
-    throw methodNotAllowed();
+  if (!resource.storageVersionHash && !(resource.verbs as readonly string[]).includes('watch')) throw refused(context);
   if (named && resource.namespaced && namespace === '') throw unknownResource();
-  if (!(resource.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
+  if (!(resource.verbs as readonly string[]).includes(verb)) throw refused(context);
   const isWide = resource.namespaced && namespace === '';
-  if (isWide && (verb === 'create' || verb === 'deletecollection')) throw methodNotAllowed();
+  if (isWide && (verb === 'create' || verb === 'deletecollection')) throw refused(context);
+  // Upstream's router of custom resources misses a name only later, and looks past one that a creation should not have.
+  if (!named && (verb === 'update' || verb === 'patch') && resource.shape) return call(context, nameless);
+  if (named && verb === 'create' && resource.shape) return call(context, create);
   return call(context, named ? onOne[verb] : onCollection[verb]);
 }
 
@@ -43,9 +54,23 @@ function isServed({ call: { method }, info, schemas, resource }: HandlerContext)
   return method !== 'HEAD' || !servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
 }
 
-function call(context: HandlerContext, handler: Handler | undefined): Promise<Answer> {
-  if (!handler) throw methodNotAllowed();
-  return handler(context);
+function nameless(): never {
+  throw badRequest('name must be provided');
+}
+
+function call(context: HandlerContext, handler: Handler | undefined): () => Promise<Answer> {
+  if (!handler) throw refused(context);
+  return () => handler(context);
+}
+
+function refuse(context: HandlerContext): never {
+  throw refused(context);
+}
+
+/** Custom resources have a router of their own, which names what it refuses. */
+function refused({ resource, info }: HandlerContext): StatusError {
+  if (!resource.shape) return methodNotAllowed();
+  return methodNotSupported({ group: resource.group, resource: resource.plural }, info.verb);
 }
 
 export function unknownResource(): StatusError {

@@ -1,6 +1,8 @@
 /** Requests that a hand-written handler serves: decodes and admits what goes in, and answers with what comes out. */
+
 import { internalError, type Status, StatusError } from '#apimachinery/errors.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
+import { copy } from '#base/json.js';
 import type { AdmissionRequest, Operation } from '../admission/admission.js';
 import type { Answer } from '../call.js';
 import type { Write } from '../registry/registry.js';
@@ -11,17 +13,22 @@ import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
 import { readWrite, writeOf } from './options.js';
 import { readPatch } from './patch.js';
 
-export async function serveSubresource(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
+/** What answers; undefined for a verb that the handler does not serve. */
+export function serveSubresource(
+  context: HandlerContext,
+  handler: SubresourceHandler,
+): (() => Promise<Answer>) | undefined {
   const { verb } = context.info;
-  if (handler.connect) return connect(context, handler.connect.bind(handler));
-  if (verb === 'get' && handler.stream) return stream(context, handler.stream.bind(handler));
-  if (verb === 'get' && handler.get) return value(200, await handler.get(callOf(context, readOnly(context))));
+  if (handler.connect) return () => connect(context, handler.connect!.bind(handler));
+  if (verb === 'get' && handler.stream) return () => stream(context, handler.stream!.bind(handler));
+  if (verb === 'get' && handler.get)
+    return async () => value(200, await handler.get!(callOf(context, readOnly(context))));
   if (verb === 'list' && handler.list)
-    return collection(context, await handler.list(callOf(context, readOnly(context))));
-  if (verb === 'create' && handler.create) return create(context, handler);
-  if (verb === 'update' && handler.update) return update(context, handler);
-  if (verb === 'patch' && handler.update && handler.get) return patch(context, handler);
-  throw methodNotAllowed();
+    return async () => collection(context, await handler.list!(callOf(context, readOnly(context))));
+  if (verb === 'create' && handler.create) return () => create(context, handler);
+  if (verb === 'update' && handler.update) return () => update(context, handler);
+  if (verb === 'patch' && handler.update && handler.get) return () => patch(context, handler);
+  return undefined;
 }
 
 export function methodNotAllowed(): StatusError {
@@ -61,8 +68,7 @@ async function update(context: HandlerContext, handler: SubresourceHandler): Pro
   const body = await readObject(context, { kind: bodyKind(context) });
   placeInNamespace(body, { namespaced: resource.namespaced, namespace: info.resource.namespace });
   checkName(body, info.resource.name);
-  const text = JSON.stringify(body);
-  const change = (old: KubeObject) => admitted(context, write, { old, object: JSON.parse(text) as KubeObject });
+  const change = (old: KubeObject) => admitted(context, write, { old, object: copy(body) });
   return value(200, await handler.update!(callOf(context, write), change));
 }
 

@@ -1,6 +1,8 @@
 /** POST, PUT and DELETE. PATCH is in `patch.ts`. */
+
 import { badRequest, isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
+import { copy } from '#base/json.js';
 import type { Answer } from '../call.js';
 import { dropRepeatedOwners } from '../registry/owner-references.js';
 import type { ObjectKey, Write } from '../registry/registry.js';
@@ -48,10 +50,10 @@ export async function update(context: HandlerContext): Promise<Answer> {
  */
 function oneByOne(object: KubeObject): () => KubeObject {
   if (object.metadata.resourceVersion) return () => object;
-  const text = JSON.stringify(object);
+  const pristine = copy(object);
   let first: KubeObject | undefined = object;
   return () => {
-    const given = first ?? (JSON.parse(text) as KubeObject);
+    const given = first ?? copy(pristine);
     first = undefined;
     return given;
   };

@@ -2,6 +2,7 @@
  * Writes a list element by element, in whatever text it is wanted, so that a long one lets other requests have their
  * turn between its elements.
  */
+import { toJson } from '#base/exact-json.js';
 import { Turns } from '#base/turns.js';
 import { formatYaml, formatYamlElement } from '#base/yaml.js';
 import type { Media } from '../media.js';
@@ -49,12 +50,12 @@ function frameOf(document: ListDocument, { format, pretty }: Media): Frame {
 
 function compactFrame({ head, key }: ListDocument): Frame {
   const start = `${JSON.stringify(head).slice(0, -1)},"${key}":[`;
-  return { start, between: ',', end: ']}\n', write: (element) => JSON.stringify(element) };
+  return { start, between: ',', end: ']}\n', write: (element) => toJson(element) };
 }
 
 function prettyFrame({ head, key, length }: ListDocument): Frame {
   const start = `${JSON.stringify(head, undefined, 2).slice(0, -2)},\n  "${key}": [`;
-  const write = (element: object) => `\n    ${JSON.stringify(element, undefined, 2).replaceAll('\n', '\n    ')}`;
+  const write = (element: object) => `\n    ${toJson(element, 2).replaceAll('\n', '\n    ')}`;
   return { start, between: ',', end: length > 0 ? '\n  ]\n}\n' : ']\n}\n', write };
 }
 

@@ -89,7 +89,7 @@ async function encodeItems(
     bytes += message.length;
     if (turns.isOver) await turns.next();
   }
-  return [envelopeHead({ apiVersion, kind, bytes }), ...parts];
+  return [envelopeHead({ apiVersion, kind, bytes }), ...parts, envelopeEnd];
 }
 
 function encodeListMeta(schemas: SchemaTable, metadata: ListMeta): Uint8Array {
@@ -99,7 +99,10 @@ function encodeListMeta(schemas: SchemaTable, metadata: ListMeta): Uint8Array {
   return Buffer.from(writer.finish());
 }
 
-/** Magic, type and the start of field 2 (raw). The fields after it, contentEncoding and contentType, may be absent. */
+/** contentEncoding and contentType (fields 3 and 4), which are written also where they are empty. */
+const envelopeEnd = Buffer.from([0x1a, 0, 0x22, 0]);
+
+/** Magic, type and the start of field 2 (raw). */
 function envelopeHead({ apiVersion, kind, bytes }: { apiVersion: string; kind: string; bytes: number }): Uint8Array {
   const writer = new BackwardWriter();
   writer.varint(bytes);

@@ -10,6 +10,7 @@ import type { AnyResource } from '#api/resource.js';
 import { type KubeObject, type ListMeta, parseApiVersion } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { partialObjectMetadata, tableOf, tableRow } from '#apimachinery/table.js';
+import { toJson } from '#base/exact-json.js';
 import { formatYaml } from '#base/yaml.js';
 import type { Answer, Outcome } from '../call.js';
 import { classificationHeaders } from '../flow-control/classification.js';
@@ -213,7 +214,7 @@ function shown(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): 
 function encodeValue(value: object, { format, pretty }: Media, { schemas }: RespondOptions): Uint8Array {
   if (format === 'protobuf') return encodeBody(schemas, value as KubeObject);
   if (format === 'yaml') return Buffer.from(formatYaml(value));
-  return Buffer.from(`${JSON.stringify(value, undefined, pretty ? 2 : undefined)}\n`);
+  return Buffer.from(`${toJson(value, pretty ? 2 : undefined)}\n`);
 }
 
 async function send(

@@ -3,6 +3,7 @@
  * form. A client that does not read is cut off: its connection holds no more
  * than one write beyond its buffer.
  */
+
 import type { Writable } from 'node:stream';
 import { type Status, StatusError } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
@@ -10,6 +11,7 @@ import { encodeWatchFrame, protobufWatchMediaType } from '#apimachinery/protobuf
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
 import type { Clock } from '#base/clock.js';
+import { toJson } from '#base/exact-json.js';
 import type { Log } from '#base/log.js';
 import type { Answer, Outcome } from '../call.js';
 import { bookmarkObject } from '../events.js';
@@ -153,7 +155,7 @@ function frameEncoder(
 type Frame = (type: string, object: object) => Uint8Array;
 
 function jsonFrame(type: string, object: object): Uint8Array {
-  return Buffer.from(`${JSON.stringify({ type, object })}\n`);
+  return Buffer.from(`${toJson({ type, object })}\n`);
 }
 
 function protobufFrame(schemas: SchemaTable): Frame {

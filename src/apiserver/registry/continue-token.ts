@@ -35,13 +35,21 @@ export function decodeToken(text: string, version: string): PageStart {
 
 function parse(text: string): { v?: unknown; rv?: unknown; start?: unknown } {
   const bytes = Buffer.from(text, 'base64url');
-  if (bytes.toString('base64url') !== text.replace(/=+$/, '')) throw notValid('illegal base64 data');
+  const bad = firstBadByte(text);
+  if (bad >= 0) throw notValid(`illegal base64 data at input byte ${bad}`);
   try {
     return (parseJson(bytes.toString('latin1')) ?? {}) as { v?: unknown };
   } catch (error) {
     if (error instanceof SchemaError) throw notValid(error.message);
     throw error;
   }
+}
+
+/** Line breaks are looked past; what is left over of the last four characters must be more than one. */
+function firstBadByte(text: string): number {
+  const bad = text.search(/[^\w\-\r\n]/);
+  if (bad >= 0) return Buffer.byteLength(text.slice(0, bad));
+  return text.replace(/[\r\n]/g, '').length % 4 === 1 ? text.length - 1 : -1;
 }
 
 /** The last key there could be before `start`, which our own tokens have right before a null. */

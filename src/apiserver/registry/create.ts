@@ -17,8 +17,10 @@ import {
   commit,
   pretend,
   type ResourceContext,
+  readCurrent,
   storageKey,
   subjectOf,
+  validateKind,
 } from './resource-context.js';
 import type { Stored } from './stored.js';
 
@@ -41,7 +43,7 @@ export async function createObject(
     const last = !generated || attempt === generatedNamesMax;
     const stored = await tryCreate(context, last ? object : copy(object), write);
     if (typeof stored !== 'string') return stored;
-    if (last) throw taken(context, { name: stored, generated: Boolean(generated) });
+    if (last) throw await taken(context, { object, name: stored, generated: Boolean(generated) });
   }
 }
 
@@ -90,7 +92,7 @@ async function finishCreate(
   await resource.load?.(object);
   const errors = validateNew(context, object);
   if (turns.isOver) await turns.next();
-  if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);
+  if (errors.length > 0) throw invalid({ group: resource.group, kind: given.kind, name }, errors);
   for (const text of resource.warnings?.(object, undefined) ?? []) write.warn(text);
   if (write.admission === 'run') await admission.validate({ ...request, object, name });
   if (turns.isOver) await turns.next();
@@ -126,6 +128,8 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
 
 function validateNew({ resource }: ResourceContext, object: KubeObject): FieldError[] {
   const { namespaced, validateName = subdomainProblems, freeFinalizers } = resource;
+  const mistaken = validateKind(resource, object);
+  if (mistaken.length > 0) return mistaken;
   return [
     ...validateObjectMeta(object.metadata, { namespaced, validateName, standardFinalizers: !freeFinalizers }),
     ...(resource.validate?.(object) ?? []),
@@ -133,9 +137,14 @@ function validateNew({ resource }: ResourceContext, object: KubeObject): FieldEr
   ];
 }
 
-function taken(context: ResourceContext, { name, generated }: { name: string; generated: boolean }): StatusError {
-  const error = alreadyExists(subjectOf(context, name));
-  if (!generated) return error;
-  const message = `${error.message}, the server was not able to generate a unique name for the object`;
-  return new StatusError({ ...error.status, message, details: { ...error.status.details, retryAfterSeconds: 1 } });
+async function taken(
+  context: ResourceContext,
+  { object, name, generated }: { object: KubeObject; name: string; generated: boolean },
+): Promise<StatusError> {
+  const { status } = alreadyExists(subjectOf(context, name));
+  const current = await readCurrent(context, { namespace: object.metadata.namespace ?? '', name });
+  const start = current?.object.metadata.deletionTimestamp ? 'object is being deleted: ' : '';
+  if (!generated) return new StatusError({ ...status, message: `${start}${status.message}` });
+  const message = `${start}${status.message}, the server was not able to generate a unique name for the object`;
+  return new StatusError({ ...status, message, details: { ...status.details, retryAfterSeconds: 1 } });
 }

@@ -164,7 +164,7 @@ async function listPage(context: ResourceContext, request: ListRequest, start: P
       after = entry.key;
       if (turns.isOver) await turns.next();
       const remaining = page.remaining + page.entries.length - index - 1;
-      if (items.length !== limit || remaining === 0) continue;
+      if (limit === 0 || items.length !== limit || remaining === 0) continue;
       const token = encodeToken({ revision, after: after.slice(prefix.length) });
       return { ...result, continue: token, remainingItemCount: selection.isEverything ? remaining : undefined };
     }

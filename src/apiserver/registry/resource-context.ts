@@ -3,7 +3,8 @@
 import type { AnyResource } from '#api/resource.js';
 import { normalize, normalizeKind } from '#apimachinery/encode.js';
 import { StatusError, type Subject } from '#apimachinery/errors.js';
-import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
+import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import { formatApiVersion, type KubeObject, parseApiVersion } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { objectMetaName } from '#apimachinery/structural/embedded.js';
 import type { Clock } from '#base/clock.js';
@@ -42,6 +43,17 @@ export function storageKey({ prefix, resource }: ResourceContext, { namespace, n
 
 export function subjectOf({ resource }: ResourceContext, name?: string): Subject {
   return { group: resource.group, resource: resource.plural, name };
+}
+
+/** Of a custom resource, which may say that it is something else. */
+export function validateKind({ group, version, kind, shape }: AnyResource, object: KubeObject): FieldError[] {
+  if (!shape) return [];
+  const errors: FieldError[] = [];
+  if (object.kind !== kind) errors.push(invalidValue('kind', object.kind, `must be ${kind}`));
+  const apiVersion = version === undefined ? object.apiVersion : formatApiVersion({ group, version });
+  if (object.apiVersion !== apiVersion)
+    errors.push(invalidValue('apiVersion', object.apiVersion, `must be ${apiVersion}`));
+  return errors;
 }
 
 /** The object now; reads its own writes, from the cache when that is fresh and from the store otherwise. */

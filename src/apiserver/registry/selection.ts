@@ -22,14 +22,33 @@ export interface SelectorTexts {
 /** Throws StatusError (400) for a selector that cannot be read or names a field that cannot be selected by. */
 export function selectionOf(resource: AnyResource, texts: SelectorTexts): Selection {
   if (!texts.labelSelector && !texts.fieldSelector) return everything;
-  const labels = parsed(() => parseLabelSelector(texts.labelSelector ?? ''));
-  const fields = parsed(() => parseFieldSelector(texts.fieldSelector ?? ''));
+  return selectionBy(resource, parseSelectors(texts));
+}
+
+export interface Selectors {
+  labels: LabelSelector;
+  fields: FieldSelector;
+}
+
+/** Throws StatusError (400) for a selector that cannot be read. */
+export function parseSelectors(texts: SelectorTexts): Selectors {
+  return {
+    labels: parsed(() => parseLabelSelector(texts.labelSelector ?? '')),
+    fields: parsed(() => parseFieldSelector(texts.fieldSelector ?? '')),
+  };
+}
+
+/** Throws StatusError (400) for a field that cannot be selected by. */
+export function selectionBy(resource: AnyResource, { labels, fields }: Selectors): Selection {
+  if (labels.isEverything && fields.isEverything) return everything;
   const selectable = resource.selectableFields ?? {};
   for (const { field } of fields.terms) {
-    const isMetadata = field === 'metadata.name' || (field === 'metadata.namespace' && resource.namespaced);
+    // Kinds that say nothing of fields take the namespace even where they have none.
+    const hasNamespace = resource.namespaced || !(resource.selectableFields || resource.shape);
+    const isMetadata = field === 'metadata.name' || (field === 'metadata.namespace' && hasNamespace);
     if (isMetadata || Object.hasOwn(selectable, field)) continue;
     throw badRequest(
-      resource.selectableFields
+      resource.selectableFields || resource.shape
         ? `field label not supported: ${field}`
         : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
     );

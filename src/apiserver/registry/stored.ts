@@ -4,7 +4,10 @@
  * somebody needs to look inside.
  */
 
-import type { KubeObject } from '#apimachinery/object.js';
+import { builtinSchemas } from '#api/schema-table.js';
+import { normalizeKind } from '#apimachinery/encode.js';
+import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
+import { parseExact, toJson } from '#base/exact-json.js';
 import { freeze } from '#base/json.js';
 import { type Steps, Turns } from '#base/turns.js';
 import type { Entry } from '#storage/store.js';
@@ -37,7 +40,7 @@ export function* encodeStored(object: KubeObject): Steps<Uint8Array> {
   if (plain.metadata.resourceVersion) plain.metadata.resourceVersion = undefined;
   freeze(plain);
   yield;
-  const value = Buffer.from(JSON.stringify(plain));
+  const value = Buffer.from(toJson(plain));
   written.set(value, plain);
   return value;
 }
@@ -171,7 +174,11 @@ export async function objectsOf(items: readonly Stored[]): Promise<KubeObject[]>
 }
 
 function parse(value: Uint8Array): KubeObject {
-  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as KubeObject;
+  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
+  const object = parseExact(text) as KubeObject;
+  // What is null there may be a list to code; custom resources keep their nulls.
+  if (!text.includes(':null')) return object;
+  return normalizeKind(builtinSchemas, { ...parseApiVersion(object.apiVersion), kind: object.kind }, object);
 }
 
 /** Of an object in the form of `encodeStored`; neither text holds quotes. */
@@ -184,7 +191,7 @@ function apiVersionOf(value: Uint8Array): string | undefined {
 const headBytesMax = 512;
 
 function lineOf(object: KubeObject): Buffer {
-  return Buffer.from(`${JSON.stringify(object)}\n`);
+  return Buffer.from(`${toJson(object)}\n`);
 }
 
 /**

@@ -10,7 +10,8 @@ import {
   StatusError,
 } from '#apimachinery/errors.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
-import { validateObjectMetaUpdate } from '#apimachinery/metadata-validation.js';
+import { validateObjectMeta, validateObjectMetaUpdate } from '#apimachinery/metadata-validation.js';
+import { pathSegmentProblems } from '#apimachinery/names.js';
 import type { KubeObject, ObjectMeta } from '#apimachinery/object.js';
 import { isVersion, versionProblem } from '#apimachinery/resource-version.js';
 import { copy, equal } from '#base/json.js';
@@ -30,6 +31,7 @@ import {
   readCurrent,
   storageKey,
   subjectOf,
+  validateKind,
 } from './resource-context.js';
 import type { Stored } from './stored.js';
 
@@ -120,7 +122,7 @@ async function finishUpdate(
   if (turns.isOver) await turns.next();
   const errors = validateChange(context, { object, old, write });
   if (turns.isOver) await turns.next();
-  if (errors.length > 0) throw invalid({ group: resource.group, kind: resource.kind, name }, errors);
+  if (errors.length > 0) throw invalid({ group: resource.group, kind: desired.kind, name }, errors);
   // Statuses are written by programs, which nobody would read warnings from.
   if (write.subresource !== 'status') for (const text of resource.warnings?.(object, old) ?? []) write.warn(text);
   if (write.admission === 'run') await admission.validate({ ...request, object });
@@ -170,7 +172,7 @@ function keepOthersPart(
   }
   if (write.subresource === 'status') {
     const metadata = statusMetadata(desired, old, resource.statusKeeps);
-    const object: KubeObject = { ...old, apiVersion: desired.apiVersion, kind: desired.kind, metadata };
+    const object: KubeObject = { ...old, metadata };
     setOrDelete(object as KubeObject & Stateful, 'status', (desired as Stateful).status);
     resource.prepareForStatusUpdate?.(object, old, { nowMs: clock.now() });
     return object;
@@ -217,16 +219,30 @@ function fieldAt(object: KubeObject, path: string): unknown {
   return value;
 }
 
+/** Upstream's store checks metadata, and then does each kind's own rules again: a fault is told more than once. */
+function validateMetadata(
+  { namespaced, freeFinalizers }: AnyResource,
+  { metadata, old }: { metadata: ObjectMeta; old: ObjectMeta },
+): FieldError[] {
+  const errors = [
+    ...validateObjectMeta(metadata, { namespaced, validateName: pathSegmentProblems }),
+    ...validateObjectMetaUpdate(metadata, old),
+  ];
+  const standardFinalizers = !freeFinalizers;
+  const mayHaveMore = errors.length > 0 || (standardFinalizers && metadata.finalizers);
+  return mayHaveMore ? [...errors, ...validateObjectMetaUpdate(metadata, old, { standardFinalizers })] : errors;
+}
+
 function validateChange(
   { resource }: ResourceContext,
   { object, old, write }: { object: KubeObject; old: KubeObject; write: UpdateRequest },
 ): FieldError[] {
-  const errors = validateObjectMetaUpdate(object.metadata, old.metadata, {
-    standardFinalizers: !resource.freeFinalizers,
-  });
+  const errors = validateMetadata(resource, { metadata: object.metadata, old: old.metadata });
   const warn = (text: string) => write.warn(text);
   if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];
   if (write.subresource === 'status') return [...errors, ...(resource.validateStatusUpdate?.(object, old, warn) ?? [])];
   if (write.subresource === 'finalize') return errors;
+  const mistaken = validateKind(resource, object);
+  if (mistaken.length > 0) return [...errors, ...mistaken];
   return [...errors, ...(resource.validate?.(object) ?? []), ...(resource.validateUpdate?.(object, old, warn) ?? [])];
 }

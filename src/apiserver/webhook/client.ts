@@ -3,7 +3,9 @@
  * told in the words of upstream's client, which people search for and tests match.
  * https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#contacting-the-webhook
  */
+
 import type { Clock } from '#base/clock.js';
+import { parseExact } from '#base/exact-json.js';
 import { Remote, RemoteError } from '#base/remote.js';
 import { describeFailure } from '#base/remote-failure.js';
 import type { WebhookCredentials } from './credentials.js';
@@ -146,7 +148,7 @@ export class WebhookClient {
 function parse(text: string): unknown {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExact(text);
   } catch (error) {
     const why = text.trim() === '' ? 'unexpected end of JSON input' : (error as Error).message;
     throw new WebhookCallError(`couldn't get version/kind; json parse error: ${why}`, { cause: error });

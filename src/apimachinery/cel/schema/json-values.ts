@@ -2,6 +2,7 @@
  * JSON data as values of expressions, by its schema. Nothing is copied: fields and elements become values when they are
  * read.
  */
+import { isNumber } from '#base/exact-json.js';
 import { equal } from '#base/json.js';
 import type { OwnAddition } from '../arithmetic.js';
 import { toText } from '../conversions.js';
@@ -66,7 +67,7 @@ function readerFor(schema: Schema): Reader {
         typeof json === 'string' ? formatted(json, format) : invalid(`expected string, got ${goType(json)}`);
     }
     case 'number':
-      return (json) => (typeof json === 'number' ? new Double(json) : invalid(`expected float, got ${goType(json)}`));
+      return (json) => (isNumber(json) ? new Double(Number(json)) : invalid(`expected float, got ${goType(json)}`));
     case 'integer':
       return (json) => intOf(json) ?? invalid(`expected int, got ${goType(json)}`);
     case 'boolean':
@@ -79,6 +80,7 @@ function readerFor(schema: Schema): Reader {
 }
 
 function intOf(json: unknown): number | bigint | undefined {
+  if (typeof json === 'bigint') return normalizeInt(json);
   if (typeof json !== 'number' || !Number.isInteger(json)) return undefined;
   return Number.isSafeInteger(json) ? json : normalizeInt(BigInt(json));
 }
@@ -92,6 +94,7 @@ function intOrString(json: unknown): Result {
 function goType(json: unknown): string {
   if (typeof json === 'string') return 'string';
   if (typeof json === 'boolean') return 'bool';
+  if (typeof json === 'bigint') return 'int64';
   if (typeof json === 'number') return Number.isInteger(json) ? 'int64' : 'float64';
   return Array.isArray(json) ? '[]interface {}' : 'map[string]interface {}';
 }

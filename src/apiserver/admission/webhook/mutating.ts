@@ -2,11 +2,13 @@
  * MutatingAdmissionWebhook: webhooks are asked one after the other, each about the object as those before have left it.
  * https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#mutatingadmissionwebhook
  */
+
 import { decodeValue } from '#apimachinery/decode.js';
 import { internalError } from '#apimachinery/errors.js';
 import { formatApiVersion, type KubeObject } from '#apimachinery/object.js';
 import { applyJsonPatch } from '#apimachinery/patch.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
+import { parseExact } from '#base/exact-json.js';
 import { equal, type Json } from '#base/json.js';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.js';
 import { isExempt } from '../matching.js';
@@ -101,7 +103,7 @@ async function applyAnswer(answer: ReviewAnswer, webhook: Webhook, asked: Asked)
 function readOperations(patch: string, name: string): unknown[] {
   let value: unknown;
   try {
-    value = JSON.parse(patch);
+    value = parseExact(patch);
   } catch (error) {
     const why = `received undecodable patch in webhook response: ${(error as Error).message}`;
     throw new CallFailure(name, why, { cause: error });

@@ -2,7 +2,9 @@
  * YAML bodies as upstream reads them: the first document, turned into JSON by the rules of YAML 1.1 that Go's yaml.v2
  * has (https://github.com/kubernetes-sigs/yaml), with a bound on what aliases may expand to.
  */
+
 import { mayHaveFaults } from '#apimachinery/codec/census.js';
+import { parseExact } from '#base/exact-json.js';
 import { parseYaml } from './parser.js';
 
 export { YamlError } from './yaml-error.js';
@@ -25,7 +27,7 @@ function readJson(text: string): YamlDocument | undefined {
   if (!text.startsWith('{')) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExact(text);
   } catch {
     return undefined;
   }

@@ -42,7 +42,7 @@ function plainValue(text: string): string | number | boolean | null {
   return wholeNumber(plain) ?? (floatPattern.test(plain) ? finite(plain) : undefined) ?? text;
 }
 
-/** What no 64 bits hold is no whole number. */
+/** What no 64 bits hold is no whole number; what no double holds is a bigint, as in JSON (`base/exact-json.ts`). */
 function wholeNumber(text: string): number | undefined {
   const match = intPattern.exec(text);
   if (!match) return undefined;
@@ -52,8 +52,9 @@ function wholeNumber(text: string): number | undefined {
   if (digits.length > 64) return undefined;
   const size = BigInt(prefix + digits);
   if (sign === '-' ? size > 1n << 63n : size >= 1n << (sign === '+' ? 63n : 64n)) return undefined;
-  const value = Number(size);
-  return sign === '-' && value !== 0 ? -value : value;
+  const exact = sign === '-' ? -size : size;
+  const value = Number(exact);
+  return Number.isSafeInteger(value) || BigInt.asIntN(64, exact) !== exact ? value : (exact as unknown as number);
 }
 
 /** What no 64 bits hold is text. */
@@ -72,7 +73,7 @@ function kindOf(value: string | number | boolean | null): string {
   if (value === null) return 'null';
   if (typeof value === 'boolean') return 'bool';
   if (typeof value === 'string') return 'str';
-  return Number.isInteger(value) ? 'int' : 'float';
+  return typeof value === 'bigint' || Number.isInteger(value) ? 'int' : 'float';
 }
 
 function isTime(text: string): boolean {
