@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { atOnce, inTurns, type Steps } from './turns.js';
+import { atOnce, inTurns, Pace, type Steps } from './turns.js';
 
 function* busy(steps: number, stepMs: number): Steps<number> {
   for (let step = 0; step < steps; step++) {
@@ -27,4 +27,18 @@ it('gives turns to others while long work goes on, and none within short work', 
   expect(await turnsDuring(async () => expect(await inTurns(busy(4, 10))).toBe(4))).toBeGreaterThanOrEqual(3);
   expect(await turnsDuring(async () => expect(await inTurns(busy(4, 0))).toBe(4))).toBe(0);
   expect(await turnsDuring(async () => expect(atOnce(busy(4, 10))).toBe(4))).toBe(0);
+});
+
+it('lets a stream rest between writes where many are written to, and never where few are', async () => {
+  const pace = new Pace();
+  const alone = pace.begin();
+  expect([alone.rest(), alone.rest()]).toEqual([undefined, undefined]);
+  const many = Array.from({ length: 40 }, () => pace.begin());
+  const [first] = many;
+  expect(first!.rest()).toBe(undefined);
+  const startMs = performance.now();
+  await first!.rest();
+  expect(performance.now() - startMs).toBeGreaterThan(3);
+  for (const stream of many) stream.end();
+  expect(alone.rest()).toBe(undefined);
 });

@@ -36,3 +36,53 @@ export async function inTurns<T>(steps: Steps<T>, turns = new Turns()): Promise<
     if (turns.isOver) await turns.next();
   }
 }
+
+/**
+ * Spreads out the writes of many streams of one source while it is busy: what comes within the rest of a stream is
+ * written at its end, all at once. A write costs a stream about the same whatever it holds, so the more streams there
+ * are, the longer each rests; a stream that was quiet before rests not at all.
+ */
+export class Pace {
+  #streams = 0;
+
+  begin(): PacedStream {
+    this.#streams++;
+    return new PacedStream(this);
+  }
+
+  end(): void {
+    this.#streams--;
+  }
+
+  get restMs(): number {
+    const restMs = this.#streams * restMsPerStream;
+    return restMs < restMsMin ? 0 : Math.min(restMs, restMsMax);
+  }
+}
+
+const restMsPerStream = 0.1;
+const restMsMin = 2;
+const restMsMax = 20;
+
+export class PacedStream {
+  readonly #pace: Pace;
+  #writtenMs = Number.NEGATIVE_INFINITY;
+
+  constructor(pace: Pace) {
+    this.#pace = pace;
+  }
+
+  /** After a write: resolves when the next one may come; undefined when that is now. */
+  rest(): Promise<void> | undefined {
+    const { restMs } = this.#pace;
+    const nowMs = performance.now();
+    const sinceMs = nowMs - this.#writtenMs;
+    this.#writtenMs = nowMs;
+    if (sinceMs >= 2 * restMs) return undefined;
+    return new Promise((resolve) => setTimeout(resolve, restMs));
+  }
+
+  end(): void {
+    this.#pace.end();
+  }
+}

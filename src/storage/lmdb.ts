@@ -96,7 +96,8 @@ class LmdbBacking implements Backing {
     state.writeUInt32LE(formatVersion, 0);
     state.writeDoubleLE(revision, 4);
     state.writeDoubleLE(compacted, 12);
-    await this.#root.transaction(() => {
+    // A batch is one transaction that the writing thread makes by itself; one with a callback comes back here first.
+    await this.#root.batch(() => {
       for (const record of records) this.#log.put(record.revision, encodeRecord(record));
       for (const one of dropped) this.#log.remove(one);
       for (const { key, head } of heads) {

@@ -15,7 +15,7 @@ import { formatYaml } from '#base/yaml.js';
 import type { Answer, Outcome } from '../call.js';
 import { classificationHeaders } from '../flow-control/classification.js';
 import { contentTypes, includeObjectOf, type Media } from '../media.js';
-import { objectsOf } from '../registry/stored.js';
+import { objectsOf, type Stored } from '../registry/stored.js';
 import type { Exchange } from './exchange.js';
 import { encodeListDocument, type ListDocument } from './list-document.js';
 import { encodeBody, encodeList, encodePartialList, encodeStoredBody, servesProtobuf } from './protobuf.js';
@@ -46,15 +46,15 @@ export async function respond(
     const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
     // A 304 that names a type would give the client's cached document that type.
     if (answer.code !== 304) headers['content-type'] = answer.contentType;
-    await send(exchange, answer.code, Object.assign(headers, answer.headers), [body]);
+    await send(exchange, answer.code, Object.assign(headers, answer.headers), slicedBody([body]));
     return;
   }
   const code = answer.type === 'list' ? 200 : answer.code;
   const retryAfter = answer.type === 'value' ? retryAfterOf(answer.value) : undefined;
   if (retryAfter) headers['retry-after'] = String(retryAfter);
-  const parts = await encode(answer, media, options);
+  const encoded = await bodyOf(answer, media, options);
   headers['content-type'] = contentTypes[media.format];
-  await send(exchange, code, headers, parts);
+  await send(exchange, code, headers, encoded);
 }
 
 export function commonHeaders({
@@ -80,6 +80,43 @@ function retryAfterOf(value: object): number | undefined {
   return (value as { details?: { retryAfterSeconds?: number } }).details?.retryAfterSeconds;
 }
 
+interface Body {
+  bytes: number;
+  /** Each is written when the one before has been taken. */
+  slices: Iterable<Uint8Array>;
+}
+
+async function bodyOf(
+  answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>,
+  media: Media,
+  options: RespondOptions,
+): Promise<Body> {
+  const { as, format, pretty } = media;
+  if (answer.type === 'list' && !as && format === 'json' && !pretty) return listBody(answer, isTyped(answer, options));
+  return slicedBody(await encode(answer, media, options));
+}
+
+function slicedBody(parts: readonly Uint8Array[]): Body {
+  let bytes = 0;
+  for (const part of parts) bytes += part.length;
+  return { bytes, slices: parts.length === 1 ? parts : slicesOf(parts) };
+}
+
+/** Small parts are written together. */
+function* slicesOf(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
+  let slice: Uint8Array[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    slice.push(part);
+    bytes += part.length;
+    if (bytes < sliceBytes) continue;
+    yield Buffer.concat(slice, bytes);
+    slice = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(slice, bytes);
+}
+
 async function encode(
   answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>,
   media: Media,
@@ -101,7 +138,6 @@ async function encodeListed(answer: Listed, media: Media, options: RespondOption
   if (as && answer.items.length === 0) return [encodeValue(transformed(answer, as, options), media, options)];
   if (format === 'protobuf')
     return as ? encodePartialList(options.schemas, answer, as.version) : encodeList(options.schemas, answer);
-  if (!as && format === 'json' && !media.pretty) return listParts(answer, isTyped(answer, options));
   return encodeListDocument(documentOf(answer, as, options), media);
 }
 
@@ -131,8 +167,7 @@ function withoutType({ kind: _, apiVersion: __, ...object }: KubeObject): object
   return object;
 }
 
-const comma = Buffer.from(',');
-const brace = Buffer.from('{');
+const braceByte = 0x7b;
 const metadataKey = Buffer.from('"metadata":');
 
 /**
@@ -143,22 +178,49 @@ function isTyped({ resource, version }: Listed, { schemas }: RespondOptions): bo
   return servesProtobuf(schemas, { ...parseApiVersion(version), kind: resource.kind });
 }
 
-function listParts({ resource, version, items, metadata }: Listed, typed: boolean): Uint8Array[] {
-  const head = JSON.stringify({ kind: resource.listKind, apiVersion: version, metadata: listMeta(resource, metadata) });
-  const parts: Uint8Array[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)];
-  for (const [index, item] of items.entries()) {
-    if (index > 0) parts.push(comma);
-    if (typed) parts.push(brace, afterType(item.json));
-    else parts.push(item.json);
-  }
-  parts.push(Buffer.from(']}\n'));
-  return parts;
+/** Slices are made when it is their turn to be written, straight from the stored lines: each byte is copied once. */
+function listBody({ resource, version, items, metadata }: Listed, typed: boolean): Body {
+  const meta = listMeta(resource, metadata);
+  const text = JSON.stringify({ kind: resource.listKind, apiVersion: version, metadata: meta });
+  const head = Buffer.from(`${text.slice(0, -1)},"items":[`);
+  const end = Buffer.from(']}\n');
+  // Stored objects begin with kind and apiVersion, which hold no quotes.
+  const starts = typed ? items.map(({ line }) => line.indexOf(metadataKey)) : undefined;
+  let bytes = head.length + end.length + Math.max(0, items.length - 1);
+  // An item is its line without the line feed; one that leaves out its kind begins with a brace of ours.
+  for (const [index, { line }] of items.entries()) bytes += line.length - 1 - (starts ? starts[index]! - 1 : 0);
+  return { bytes, slices: listSlices({ head, end, items, starts }) };
 }
 
-/** Stored objects begin with kind and apiVersion, and these hold no quotes. */
-function afterType(json: Buffer): Uint8Array {
-  return json.subarray(json.indexOf(metadataKey));
+interface ListPieces {
+  head: Buffer;
+  end: Buffer;
+  items: readonly Stored[];
+  /** Where of each line to begin; all of it where there is none. */
+  starts: readonly number[] | undefined;
 }
+
+function* listSlices({ head, end, items, starts }: ListPieces): Iterable<Uint8Array> {
+  let slice = Buffer.allocUnsafe(sliceBytes);
+  let used = head.copy(slice);
+  for (const [index, { line }] of items.entries()) {
+    const from = starts?.[index] ?? 0;
+    // Comma, brace, and what the list ends with, too.
+    const wanted = line.length - from + 1 + end.length;
+    if (used + wanted > slice.length) {
+      yield slice.subarray(0, used);
+      slice = Buffer.allocUnsafe(Math.max(sliceBytes, wanted));
+      used = 0;
+    }
+    if (index > 0) slice[used++] = commaByte;
+    if (starts) slice[used++] = braceByte;
+    used += line.copy(slice, used, from, line.length - 1);
+  }
+  used += end.copy(slice, used);
+  yield slice.subarray(0, used);
+}
+
+const commaByte = 0x2c;
 
 function plainOf(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>, options: RespondOptions): object {
   if (answer.type === 'stored') return answer.stored.object;
@@ -221,10 +283,8 @@ async function send(
   exchange: Exchange,
   code: number,
   headers: Record<string, string | string[]>,
-  parts: Uint8Array[],
+  { bytes, slices }: Body,
 ): Promise<void> {
-  let bytes = 0;
-  for (const part of parts) bytes += part.length;
   const compress =
     bytes > gzipBytesMin && !headers['content-encoding'] && takesGzip(exchange.headers['accept-encoding'] ?? '');
   if (compress) {
@@ -233,17 +293,13 @@ async function send(
     const out = exchange.open(code, headers);
     const gzip = createGzip({ level: gzipLevel });
     gzip.pipe(out);
-    await writeParts(gzip, parts, exchange);
+    await writeSlices(gzip, slices, exchange);
     return;
   }
   if (code !== 304) headers['content-length'] = String(bytes);
   const out = exchange.open(code, headers);
-  if (exchange.method === 'HEAD' || code === 304) {
-    out.end();
-    return;
-  }
-  if (parts.length === 1) out.end(parts[0]);
-  else await writeParts(out, parts, exchange);
+  if (exchange.method === 'HEAD' || code === 304) out.end();
+  else await writeSlices(out, slices, exchange);
 }
 
 /** Upstream knows the word alone, without a quality. */
@@ -251,17 +307,14 @@ function takesGzip(encodings: string): boolean {
   return encodings.split(',').some((one) => one.trim() === 'gzip');
 }
 
-/** In slices, each after the one before has been taken. */
-async function writeParts(out: Writable, parts: Uint8Array[], { gone }: Exchange): Promise<void> {
-  let slice: Uint8Array[] = [];
-  let bytes = 0;
-  for (const part of parts) {
-    slice.push(part);
-    bytes += part.length;
-    if (bytes < sliceBytes) continue;
-    const taken = out.write(Buffer.concat(slice, bytes));
-    slice = [];
-    bytes = 0;
+/** Each after the one before has been taken; the last one with the end. */
+async function writeSlices(out: Writable, slices: Iterable<Uint8Array>, { gone }: Exchange): Promise<void> {
+  let last: Uint8Array | undefined;
+  for (const slice of slices) {
+    const ready = last;
+    last = slice;
+    if (!ready) continue;
+    const taken = out.write(ready);
     if (gone.aborted) return;
     try {
       if (!taken) await once(out, 'drain', { signal: gone.signal });
@@ -271,5 +324,5 @@ async function writeParts(out: Writable, parts: Uint8Array[], { gone }: Exchange
       return;
     }
   }
-  out.end(Buffer.concat(slice, bytes));
+  out.end(last);
 }

@@ -13,6 +13,7 @@ import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachiner
 import type { Clock } from '#base/clock.js';
 import { toJson } from '#base/exact-json.js';
 import type { Log } from '#base/log.js';
+import { Pace } from '#base/turns.js';
 import type { Answer, Outcome } from '../call.js';
 import { bookmarkObject } from '../events.js';
 import { includeObjectOf, type Media } from '../media.js';
@@ -51,8 +52,9 @@ export async function streamWatch(
   const headers = { ...commonHeaders(outcome), 'content-type': contentType };
   const out = exchange.open(200, headers);
   if ('flushHeaders' in out) (out as Writable & { flushHeaders(): void }).flushHeaders();
+  const paced = paceOf(answer.resource).begin();
   try {
-    for await (const batch of answer.events)
+    for await (const batch of answer.events) {
       for (const frames of framesOf(batch, encode)) {
         if (exchange.gone.aborted) return;
         if (!out.write(frames) && !(await drained(out, exchange.gone.signal, clock))) {
@@ -61,11 +63,25 @@ export async function streamWatch(
           return;
         }
       }
+      // Several at once: many write.
+      if (batch.length > 1) await paced.rest();
+    }
   } catch (error) {
     if (!(error instanceof StatusError)) log.error('watch failed', { target: exchange.target, err: error });
     out.write(frame('ERROR', statusOf(error)));
+  } finally {
+    paced.end();
   }
   out.end();
+}
+
+const paces = new WeakMap<object, Pace>();
+
+/** One for all watches of a resource, which are served one after the other. */
+function paceOf(resource: object): Pace {
+  let pace = paces.get(resource);
+  if (!pace) paces.set(resource, (pace = new Pace()));
+  return pace;
 }
 
 /** Written at once: a write for each event of a busy resource costs more than the events. */
