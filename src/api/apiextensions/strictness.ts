@@ -30,8 +30,27 @@ export const selectableFieldsMax = 8;
 
 export const knownReviewVersions = ['v1', 'v1beta1'];
 
-export function strictness(crd: CustomResourceDefinition, old: CustomResourceDefinition | undefined): Strictness {
-  const schemas = old?.spec.versions.flatMap(({ schema }) => schema?.openAPIV3Schema ?? []) ?? [];
+/** Every rule there is; for what follows `old`. */
+export function strictest(old: CustomResourceDefinition | undefined): Strictness {
+  const all = { schema: true, structural: true, types: true, prunedDefaults: true, atomicSets: true, listKeys: true };
+  return {
+    ...all,
+    reviewVersions: true,
+    certificates: checksCertificates(old),
+    unchanged: empty,
+    manySelectable: empty,
+  };
+}
+
+const empty: ReadonlySet<string> = new Set();
+
+function checksCertificates(old: CustomResourceDefinition | undefined): boolean {
+  const bundle = old?.spec.conversion?.webhook?.clientConfig?.caBundle;
+  return old !== undefined && isTrue(old, 'Established') && !(bundle && !isCertificateBundle(bundle));
+}
+
+export function strictness(crd: CustomResourceDefinition, old: CustomResourceDefinition): Strictness {
+  const schemas = old.spec.versions.flatMap(({ schema }) => schema?.openAPIV3Schema ?? []);
   const none = (breaks: (schema: JSONSchemaProps) => boolean) => !schemas.some(breaks);
   const anywhere = (breaks: (schema: Schema) => boolean) => (whole: JSONSchemaProps) => {
     let found = false;
@@ -40,30 +59,28 @@ export function strictness(crd: CustomResourceDefinition, old: CustomResourceDef
     });
     return found;
   };
-  const webhook = old?.spec.conversion?.webhook;
-  const reviewVersions = webhook?.conversionReviewVersions ?? [];
-  const bundle = webhook?.clientConfig?.caBundle;
+  const reviewVersions = old.spec.conversion?.webhook?.conversionReviewVersions ?? [];
   return {
-    schema: !old || schemas.length === old.spec.versions.length,
+    schema: schemas.length === old.spec.versions.length,
     structural: none((schema) => structuralErrors(schema, '').length > 0) || !crd.spec.preserveUnknownFields,
     types: none(anywhere(({ type }) => type !== undefined && !schemaTypes.includes(type))),
     prunedDefaults: none(hasUnprunedDefault),
     atomicSets: none(anywhere((schema) => setItemProblem(schema, '') !== undefined)),
     listKeys: none(anywhere((schema) => [...listKeyErrors(schema, '')].length > 0)),
     reviewVersions: reviewVersions.length === 0 || reviewVersions.some((one) => knownReviewVersions.includes(one)),
-    certificates: old !== undefined && isTrue(old, 'Established') && !(bundle && !isCertificateBundle(bundle)),
+    certificates: checksCertificates(old),
     ...unchangedVersions(crd, old),
   };
 }
 
 function unchangedVersions(
   crd: CustomResourceDefinition,
-  old: CustomResourceDefinition | undefined,
+  old: CustomResourceDefinition,
 ): Pick<Strictness, 'unchanged' | 'manySelectable'> {
   const unchanged = new Set<string>();
   const manySelectable = new Set<string>();
   for (const version of crd.spec.versions) {
-    const before = old?.spec.versions.find(({ name }) => name === version.name);
+    const before = old.spec.versions.find(({ name }) => name === version.name);
     if (!before) continue;
     if (equal(version.schema, before.schema)) unchanged.add(version.name);
     const { selectableFields: fields = [] } = before;

@@ -5,6 +5,7 @@
 import type { JSONSchemaProps } from '#api/gen/apiextensions-v1.js';
 import { type FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { patternProblem } from '#apimachinery/structural/patterns.js';
+import { innerSchemas, type Schema } from '#apimachinery/structural/schema.js';
 import { equal } from '#base/json.js';
 import type { FieldErrors } from '../meta/check.js';
 
@@ -40,24 +41,11 @@ export function unsupportedField(schema: Props): string | undefined {
     if (isSet) return `OpenAPIV3Schema '${name.replace('$schema', 'schema')}' is not supported`;
   }
   if (Array.isArray(schema.items)) return "OpenAPIV3Schema 'items' must be a schema, but is an array";
-  for (const inner of children(schema)) {
-    const problem = unsupportedField(inner);
+  for (const inner of innerSchemas(schema as Schema)) {
+    const problem = unsupportedField(inner as Props);
     if (problem) return problem;
   }
   return undefined;
-}
-
-function children(schema: Props): Props[] {
-  const { items, not, allOf = [], anyOf = [], oneOf = [], properties = {}, additionalProperties: values } = schema;
-  return [
-    ...(items && !Array.isArray(items) ? [items] : []),
-    ...(not ? [not] : []),
-    ...allOf,
-    ...anyOf,
-    ...oneOf,
-    ...Object.values(properties),
-    ...(typeof values === 'object' ? [values] : []),
-  ];
 }
 
 function* invariants(schema: Props, { path, level }: { path: string; level: Level }): FieldErrors {

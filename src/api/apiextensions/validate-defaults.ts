@@ -14,10 +14,15 @@ import { copy, type Json } from '#base/json.js';
 import type { FieldErrors } from '../meta/check.js';
 import { builtinSchemas } from '../schema-table.js';
 
-export function defaultErrors(schema: Schema, { path, pruned }: { path: string; pruned: boolean }): FieldErrors {
+export function* defaultErrors(schema: Schema, { path, pruned }: { path: string; pruned: boolean }): FieldErrors {
+  let hasDefaults = false;
+  visitSchemas(schema, ({ default: value }) => {
+    hasDefaults ||= value !== undefined && value !== null;
+  });
+  if (!hasDefaults) return;
   const root = { ...schema, 'x-kubernetes-embedded-resource': true };
   const run = hasRules(schema) ? new (loadedRules().RuleRun)(loadedRules().costBudget) : undefined;
-  return errorsBelow(root, { path, pruned, insideMeta: false, root, around: whole, run });
+  yield* errorsBelow(root, { path, pruned, insideMeta: false, root, around: whole, run });
 }
 
 const unknownFields = 'must not have unknown fields';

@@ -7,23 +7,24 @@ import type {
 import { type FieldError, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { dns1035LabelProblems, subdomainProblems } from '#apimachinery/names.js';
+import { equal } from '#base/json.js';
 import type { FieldErrors } from '../meta/check.js';
 import { approvalAnnotation, approvalOf, isProtectedGroup } from './approval.js';
 import { validateNames, validateWantedNames } from './names.js';
 import { sharedFields } from './shared-fields.js';
 import { isTrue } from './status.js';
-import { type Strictness, strictness } from './strictness.js';
+import { type Strictness, strictest, strictness } from './strictness.js';
 import { validateConversion } from './validate-conversion.js';
 import { validateSchema } from './validate-schema.js';
 import { validateSelectableFields } from './validate-selectable-fields.js';
 import { validateColumns, validateSubresources, validateVersion } from './validate-version.js';
 
 export function validateDefinition(crd: CustomResourceDefinition): FieldError[] {
-  return [...nameErrors(crd), ...specErrors(crd, strictness(crd, undefined)), ...commonErrors(crd, undefined)];
+  return [...nameErrors(crd), ...specErrorsOf(crd, undefined), ...commonErrors(crd, undefined)];
 }
 
 export function validateDefinitionUpdate(crd: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
-  const errors = [...specErrors(crd, strictness(crd, old))];
+  const errors = [...specErrorsOf(crd, old)];
   const { spec } = crd;
   if (isTrue(old, 'Established')) {
     errors.push(...validateImmutable('spec.scope', { value: spec.scope, old: old.spec.scope }));
@@ -32,6 +33,20 @@ export function validateDefinitionUpdate(crd: CustomResourceDefinition, old: Cus
   errors.push(...validateImmutable('spec.group', { value: spec.group, old: old.spec.group }));
   errors.push(...validateImmutable('spec.names.plural', { value: spec.names.plural, old: old.spec.names.plural }));
   return [...errors, ...commonErrors(crd, old)];
+}
+
+/** Specs in which no rule, however strict, has found anything. */
+const sound = new WeakSet<CustomResourceDefinitionSpec>();
+
+/** Schemas may be large. One that breaks no rule needs no look at which rules the definition before broke. */
+function specErrorsOf(crd: CustomResourceDefinition, old: CustomResourceDefinition | undefined): FieldError[] {
+  const { spec } = crd;
+  if (!old || !sound.has(old.spec) || !equal(spec, old.spec)) {
+    const errors = [...specErrors(crd, strictest(old))];
+    if (errors.length > 0) return old ? [...specErrors(crd, strictness(crd, old))] : errors;
+  }
+  sound.add(spec);
+  return [];
 }
 
 export function validateDefinitionStatus({ status }: CustomResourceDefinition): FieldError[] {

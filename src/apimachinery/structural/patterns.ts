@@ -3,6 +3,7 @@
  * can hold up nothing. What compiles them is large, and loaded when a schema has one.
  */
 import type { RE2JS } from 're2js';
+import { Turns } from '#base/turns.js';
 
 export interface Patterns {
   /** Whether some part of the text matches. Only for patterns that were compiled. */
@@ -29,7 +30,9 @@ export async function compilePatterns(patterns: Iterable<string>): Promise<Patte
   if (wanted.size === 0) return recentPatterns;
   const { RE2JS, RE2JSException } = await import('re2js');
   const own = new Map<string, RE2JS | string>();
+  const turns = new Turns();
   for (const pattern of wanted) {
+    if (turns.isOver) await turns.next();
     let result = compiled.get(pattern);
     if (result === undefined) {
       try {

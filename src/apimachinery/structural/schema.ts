@@ -82,17 +82,23 @@ export const metaFields: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'm
 /** Calls back for a schema and all in it, those inside logic too. */
 export function visitSchemas(schema: Schema, visit: (schema: Schema) => void): void {
   visit(schema);
-  const { items, not, allOf = [], oneOf = [], anyOf = [], properties = {} } = schema;
-  const inner = [
-    ...(items === undefined ? [] : ([items].flat() as Schema[])),
-    ...(not ? [not] : []),
-    ...allOf,
-    ...anyOf,
-    ...oneOf,
-    ...Object.values(properties),
-    ...[valuesOf(schema) ?? []].flat(),
-  ];
-  for (const one of inner) visitSchemas(one, visit);
+  for (const one of innerSchemas(schema)) visitSchemas(one, visit);
+}
+
+const none: readonly never[] = [];
+
+/** What stands directly in a schema; most have nothing. */
+export function innerSchemas(schema: Schema): readonly Schema[] {
+  const { items, not, allOf, anyOf, oneOf, properties } = schema;
+  const values = valuesOf(schema);
+  const isPlain = items === undefined && !not && !values && !allOf && !anyOf && !oneOf && !properties;
+  if (isPlain) return none;
+  const inner: Schema[] = items === undefined ? [] : ([items].flat() as Schema[]);
+  if (not) inner.push(not);
+  for (const list of [allOf, anyOf, oneOf]) if (list) for (const one of list) inner.push(one);
+  if (properties) for (const name of Object.keys(properties)) inner.push(properties[name]!);
+  if (values) inner.push(values);
+  return inner;
 }
 
 /** Calls back for each value in an object that has a schema of its own, with what it is a field or element of. */
