@@ -6,7 +6,7 @@ import type { FieldPlan, TypePlan } from './plan.js';
 
 /** Whether the text of `value` has a key twice, or `value` a field that its type lacks. */
 export function mayHaveFaults(text: string, { plan, value }: { plan: TypePlan | undefined; value: unknown }): boolean {
-  const census = new Census();
+  const census = new Census({ counts: true });
   if (plan) census.message(plan, value);
   else census.any(value);
   return census.unknown || census.keys !== countKeys(text);
@@ -14,7 +14,7 @@ export function mayHaveFaults(text: string, { plan, value }: { plan: TypePlan | 
 
 /** Whether `value` has a field that its type lacks. */
 export function hasUnknownField(plan: TypePlan, value: unknown): boolean {
-  const census = new Census();
+  const census = new Census({ counts: false });
   census.message(plan, value);
   return census.unknown;
 }
@@ -55,6 +55,12 @@ function countKeys(text: string): number {
 class Census {
   keys = 0;
   unknown = false;
+  readonly #counts: boolean;
+
+  /** Who does not count keys need not look into what has no declared fields. */
+  constructor({ counts }: { counts: boolean }) {
+    this.#counts = counts;
+  }
 
   message(plan: TypePlan, value: unknown): void {
     if (plan.codec || typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -76,7 +82,7 @@ class Census {
   #field(field: FieldPlan, value: unknown): void {
     if (typeof value !== 'object' || value === null) return;
     const { shape } = field.schema;
-    if (field.scalar || shape === 'mapOfLists') this.any(value);
+    if (field.scalar || shape === 'mapOfLists' || field.type.codec) this.any(value);
     else if (shape === 'single') this.message(field.type, value);
     else if (Array.isArray(value)) {
       for (const one of value) this.message(field.type, one);
@@ -90,15 +96,16 @@ class Census {
   }
 
   any(value: unknown): void {
-    if (typeof value !== 'object' || value === null) return;
+    if (!this.#counts || typeof value !== 'object' || value === null) return;
     if (Array.isArray(value)) {
-      for (const one of value) this.any(one);
+      for (const one of value) if (typeof one === 'object') this.any(one);
       return;
     }
     const input = value as Record<string, unknown>;
     for (const key in input) {
       this.keys++;
-      this.any(input[key]);
+      const inner = input[key];
+      if (typeof inner === 'object') this.any(inner);
     }
   }
 }

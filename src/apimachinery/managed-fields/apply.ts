@@ -3,7 +3,7 @@
  * forced. https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
 import { copy } from '#base/json.js';
-import { Turns } from '#base/turns.js';
+import { inTurns, Turns } from '#base/turns.js';
 import { badRequest, StatusError } from '../errors.js';
 import { formatTime, type KubeObject, parseApiVersion } from '../object.js';
 import { ParseError } from '../parse-error.js';
@@ -47,12 +47,13 @@ export async function applyPatch(apply: Apply): Promise<{ object: KubeObject }> 
   const outcome = await readable(() => merge(apply, { model, managers, before }));
   if (turns.isOver) await turns.next();
   const object = copy(outcome.object) as unknown as KubeObject;
+  if (turns.isOver) await turns.next();
   object.apiVersion ??= apply.apiVersion;
   object.kind ??= apply.kind;
   object.metadata ??= {};
   if (live?.metadata.resourceVersion !== undefined) object.metadata.resourceVersion ??= live.metadata.resourceVersion;
   if (apply.manager === clientSideManager) writeLastApplied(object, applied);
-  const managedFields = encodeManagers(outcome.managers);
+  const managedFields = await inTurns(encodeManagers(outcome.managers));
   if (managedFields) object.metadata.managedFields = managedFields;
   return { object };
 }

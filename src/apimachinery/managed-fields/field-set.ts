@@ -166,12 +166,17 @@ export class FieldSet {
     return fields;
   }
 
-  /** Equal for sets that were built alike; other sets have other texts. */
-  signature(): string {
+  /** Equal for sets that were built alike; other sets have other texts. undefined where it would be longer than that. */
+  signature(lengthMax: number): string | undefined {
     let text = '';
     for (const [element, { member, below }] of this.#nodes) {
       text += `${member ? '+' : '-'}${element.length}:${element}`;
-      if (below.#nodes.size > 0) text += `(${below.signature()})`;
+      if (below.#nodes.size > 0) {
+        const inner = below.signature(lengthMax - text.length);
+        if (inner === undefined) return undefined;
+        text += `(${inner})`;
+      }
+      if (text.length > lengthMax) return undefined;
     }
     return text;
   }

@@ -1,5 +1,6 @@
 /** The entries of metadata.managedFields, as sets of fields by manager. */
 import { freeze } from '#base/json.js';
+import type { Steps } from '#base/turns.js';
 import type { ManagedFieldsEntry } from '../object.js';
 import { ParseError } from '../parse-error.js';
 import { FieldSet } from './field-set.js';
@@ -54,18 +55,20 @@ export function decodeManagers(entries: readonly ManagedFieldsEntry[] | null | u
 }
 
 /** Sorted as upstream does: applies first, then by time, name, version and subresource. undefined when there is none. */
-export function encodeManagers(managers: Managers): ManagedFieldsEntry[] | undefined {
+export function* encodeManagers(managers: Managers): Steps<ManagedFieldsEntry[] | undefined> {
   if (managers.size === 0) return undefined;
-  return [...managers.values()]
-    .sort(compareManagers)
-    .map(({ name, operation, apiVersion, subresource, time, fields }) => {
-      const entry: ManagedFieldsEntry = { manager: name, operation, apiVersion };
-      if (time !== undefined) entry.time = time;
-      entry.fieldsType = 'FieldsV1';
-      entry.fieldsV1 = encodedSets.get(fields) ?? encoded(fields);
-      if (subresource !== '') entry.subresource = subresource;
-      return entry;
-    });
+  const entries: ManagedFieldsEntry[] = [];
+  for (const { name, operation, apiVersion, subresource, time, fields } of [...managers.values()].sort(
+    compareManagers,
+  )) {
+    const entry: ManagedFieldsEntry = { manager: name, operation, apiVersion };
+    if (time !== undefined) entry.time = time;
+    entry.fieldsType = 'FieldsV1';
+    entry.fieldsV1 = encodedSets.get(fields) ?? (yield* encode(fields));
+    if (subresource !== '') entry.subresource = subresource;
+    entries.push(entry);
+  }
+  return entries;
 }
 
 /** Merges the oldest updates of one version into one entry, until few enough are left. */
@@ -114,18 +117,21 @@ const shared = new Map<string, object>();
 const sharedMax = 1024;
 const signatureMax = 8192;
 
-function encoded(fields: FieldSet): object {
-  const signature = fields.signature();
-  const known = shared.get(signature);
+function* encode(fields: FieldSet): Steps<object> {
+  const signature = fields.signature(signatureMax);
+  const known = signature === undefined ? undefined : shared.get(signature);
   if (known) return known;
+  const encoded = fields.toJSON();
+  yield;
   // Frozen, so that it need not be copied on its way into the store.
-  const json = freeze(fields.toJSON());
-  if (signature.length > signatureMax) return json;
+  freeze(encoded);
+  yield;
+  if (signature === undefined) return encoded;
   if (shared.size >= sharedMax) shared.delete(shared.keys().next().value!);
-  shared.set(signature, json);
-  fieldSets.set(json, fields);
-  encodedSets.set(fields, json);
-  return json;
+  shared.set(signature, encoded);
+  fieldSets.set(encoded, fields);
+  encodedSets.set(fields, encoded);
+  return encoded;
 }
 
 function compareManagers(a: Manager, b: Manager): number {

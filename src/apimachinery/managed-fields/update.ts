@@ -1,6 +1,6 @@
 /** Who owns which fields after a create, an update or a patch that is not an apply. */
 import { equal } from '#base/json.js';
-import { Turns } from '#base/turns.js';
+import { inTurns, Turns } from '#base/turns.js';
 import { formatTime, type KubeObject, type ManagedFieldsEntry } from '../object.js';
 import { ParseError } from '../parse-error.js';
 import type { JsonObject } from '../patch.js';
@@ -81,7 +81,7 @@ export async function trackUpdate(
   if (isSettled) return held;
   if (turns.isOver) await turns.next();
   capUpdates(managers);
-  return encodeManagers(managers);
+  return inTurns(encodeManagers(managers));
 }
 
 /** Of custom resources, whose schemas change. */

@@ -37,12 +37,15 @@ export function applyDefaults(value: Json, schema: Schema): void {
 /** Drops nulls that may not be null and have no default, in place: the client means a field that is not set. */
 export function dropForbiddenNulls(value: Json, schema: Schema | undefined): void {
   if (Array.isArray(value)) {
-    for (const one of value) dropForbiddenNulls(one, schema && itemsOf(schema));
+    const items = schema && itemsOf(schema);
+    for (const one of value) if (typeof one === 'object') dropForbiddenNulls(one, items);
   } else if (isObject(value)) {
     for (const name of Object.keys(value)) {
       const inner = schema && (propertyOf(schema, name) ?? (allowsMore(schema) ? valuesOf(schema) : undefined));
-      if (inner && isForbiddenNull(value[name]!, inner) && !hasDefault(inner)) delete value[name];
-      else dropForbiddenNulls(value[name]!, inner);
+      const one = value[name]!;
+      if (typeof one !== 'object') continue;
+      if (inner && isForbiddenNull(one, inner) && !hasDefault(inner)) delete value[name];
+      else dropForbiddenNulls(one, inner);
     }
   }
 }

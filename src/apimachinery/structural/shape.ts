@@ -3,6 +3,7 @@
  * Made once a definition.
  */
 import { copy, equal, type Json } from '#base/json.js';
+import type { Steps } from '#base/turns.js';
 import type { MapModel } from '../managed-fields/model.js';
 import type { JsonObject } from '../patch.js';
 import type { SchemaTable } from '../schema.js';
@@ -28,7 +29,7 @@ export interface Shape {
    * An object that was stored, perhaps when the schema was another: pruned, with the defaults of today. The same object
    * when there is nothing to do.
    */
-  restore<T extends object>(object: T): T;
+  restore<T extends object>(object: T): Steps<T>;
 }
 
 export function shapeFor(
@@ -60,12 +61,15 @@ export function shapeFor(
     fill: (object) => {
       if (schema) applyDefaults(object, schema);
     },
-    restore<T extends object>(object: T): T {
+    *restore<T extends object>(object: T): Steps<T> {
       const restored = copy(object) as unknown as JsonObject;
+      yield;
       bring(restored, { lenient: true });
+      yield;
       const metadata = restored['metadata'] as { generation?: number };
       metadata.generation ||= 1;
       if (schema) applyDefaults(restored, schema);
+      yield;
       return equal(restored, object as unknown as Json) ? object : (restored as T);
     },
   };

@@ -5,6 +5,7 @@ import { jsonKindOf, SchemaError } from '#apimachinery/codec/schema-error.js';
 import type { FieldValidation } from '#apimachinery/decode.js';
 import { badRequest } from '#apimachinery/errors.js';
 import { isObject } from '#apimachinery/patch.js';
+import { inTurns, type Steps } from '#base/turns.js';
 
 export const patchTypes = {
   json: 'application/json-patch+json',
@@ -26,10 +27,18 @@ export async function parsePatch(
   { type, fieldValidation }: { type: PatchType; fieldValidation: FieldValidation },
 ): Promise<PatchDocument> {
   if (type === patchTypes.apply) return parseApplied(bytes);
+  return inTurns(parseJsonPatch(bytes, { type, fieldValidation }));
+}
+
+function* parseJsonPatch(
+  bytes: Uint8Array,
+  { type, fieldValidation }: { type: PatchType; fieldValidation: FieldValidation },
+): Steps<PatchDocument> {
   const isStrict = fieldValidation !== 'Ignore';
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
   try {
     const value = parseJson(text);
+    yield;
     if (!isStrict) {
       explainBadJson(text);
       return { value, faults: [] };

@@ -7,6 +7,7 @@ import type { AnyResource } from '#api/resource.js';
 import { convertAll, hasVersions, isVersion, rulesAt } from '#api/versions.js';
 import { formatApiVersion, type KubeObject, parseApiVersion } from '#apimachinery/object.js';
 import { equal } from '#base/json.js';
+import { inTurns, Turns } from '#base/turns.js';
 import type { CacheEvent } from '#storage/watch-cache.js';
 import type { Stored } from './stored.js';
 
@@ -77,18 +78,21 @@ export class VersionView {
   }
 
   async #convert(items: readonly Stored[]): Promise<void> {
-    const sources = items.map(({ object }) => this.#restored(object));
+    const sources: KubeObject[] = [];
+    const turns = new Turns();
+    for (const { object } of items) sources.push(await this.#restored(object, turns));
     const objects = await convertAll(this.#resource, sources, this.#version);
     for (const [index, stored] of items.entries()) {
-      const object = this.#restored(objects[index]!);
+      const converted = objects[index]!;
+      const object = converted === sources[index] ? converted : await this.#restored(converted, turns);
       this.#views.set(stored, object === stored.object ? stored : stored.as(object));
     }
   }
 
   /** By the schema of the version that the object is in. */
-  #restored(object: KubeObject): KubeObject {
+  async #restored(object: KubeObject, turns: Turns): Promise<KubeObject> {
     const { version } = parseApiVersion(object.apiVersion);
     const { shape } = isVersion(this.#resource, version) ? rulesAt(this.#resource, version) : this.#resource;
-    return shape?.restore(object) ?? object;
+    return shape ? inTurns(shape.restore(object), turns) : object;
   }
 }

@@ -142,9 +142,13 @@ export function roundResources({ limits, requests }: ResourceRequirements): void
   if (requests) roundUpToMilli(requests);
 }
 
+/** Of texts that are finer than a thousandth: a fraction, a small suffix, or an exponent. */
+const mayBeFine = /[.nueE]/;
+
 /** Nothing finer than a thousandth is kept. */
 export function roundUpToMilli(amounts: Record<string, string>): void {
   for (const [name, amount] of Object.entries(amounts)) {
+    if (!mayBeFine.test(amount)) continue;
     const quantity = Quantity.tryParse(amount);
     // An unreadable amount is left for the decoder, which refuses it.
     if (quantity) amounts[name] = quantity.roundUp(-3).toString();
