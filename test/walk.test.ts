@@ -51,7 +51,8 @@ vi.mock('#apiserver/http/exchange.js', async (original) => {
 vi.mock('#apiserver/handlers/patch.js', async (original) => {
   const actual = await original<typeof import('#apiserver/handlers/patch.js')>();
   const patch: typeof actual.patch = (context) => {
-    walk.pass('src/apiserver/handlers/patch.ts');
+    // Others patch other objects meanwhile.
+    if (context.info.resource.name === 'web') walk.pass('src/apiserver/handlers/patch.ts');
     return actual.patch(context);
   };
   return { ...actual, patch };
@@ -116,7 +117,9 @@ function watchStations(): void {
         walk.pass('src/apiserver/pipeline.ts');
     },
   );
-  before(ObjectStore.prototype, 'modify', () => walk.pass('src/apiserver/registry/store.ts'));
+  before(ObjectStore.prototype, 'modify', ({ name }: { name: string }) => {
+    if (name === 'web') walk.pass('src/apiserver/registry/store.ts');
+  });
   before(deployments, 'default', () => walk.pass('src/api/apps/deployment.ts'));
   before(RevisionStore.prototype, 'put', (key: string) => {
     if (key.endsWith('/deployments/default/web')) walk.pass('src/storage/revision-store.ts');

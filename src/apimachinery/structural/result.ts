@@ -9,26 +9,40 @@ import {
   typeInvalid,
 } from '../field-error.js';
 
-/** Errors of one message are told once. `matches` counts the checks that were made, for choosing what to tell. */
+/**
+ * Errors of one message are told once. `matches` counts the checks that were made, for choosing what to tell. Made for
+ * every value of an object, and nearly always without errors.
+ */
 export class Result {
-  readonly errors = new Map<string, FieldError>();
+  /** Of a check that had nothing to look at. Not to be changed. */
+  static readonly fine = new Result();
+
+  #errors: Map<string, FieldError> | undefined;
   matches = 0;
 
   get isValid(): boolean {
-    return this.errors.size === 0;
+    return this.#errors === undefined;
+  }
+
+  get errors(): FieldError[] {
+    return this.#errors ? [...this.#errors.values()] : [];
   }
 
   add({ text, error }: Finding): void {
-    if (!this.errors.has(text)) this.errors.set(text, error);
+    this.#errors ??= new Map();
+    if (!this.#errors.has(text)) this.#errors.set(text, error);
   }
 
+  /** Takes over the other, which is not to be used any more. */
   merge(other: Result): void {
-    for (const [text, error] of other.errors) if (!this.errors.has(text)) this.errors.set(text, error);
     this.matches += other.matches;
+    if (!other.#errors) return;
+    if (!this.#errors) this.#errors = other.#errors;
+    else for (const [text, error] of other.#errors) if (!this.#errors.has(text)) this.#errors.set(text, error);
   }
 
   clear(): void {
-    this.errors.clear();
+    this.#errors = undefined;
   }
 }
 

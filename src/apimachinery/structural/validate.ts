@@ -29,7 +29,7 @@ export function validateValue(
   { patterns, base = '', correlation }: Validation,
 ): FieldError[] {
   const validator = new Validator(patterns, base);
-  return [...validator.value({ value, schema, name: '', correlation }).errors.values()];
+  return validator.value({ value, schema, name: '', correlation }).errors;
 }
 
 interface Checked {
@@ -84,6 +84,8 @@ class Validator {
   #logic(checked: Checked, place: Place): Result {
     const { allOf = [], anyOf = [], oneOf = [], not } = checked.schema;
     const result = new Result();
+    result.matches++;
+    if (!not && allOf.length + anyOf.length + oneOf.length === 0) return result;
     const branch = (schema: Schema) => this.#all({ ...checked, schema });
     if (anyOf.length > 0)
       result.merge(
@@ -95,11 +97,11 @@ class Validator {
     if (oneOf.length > 0) result.merge(oneOfFaults(oneOf.map(branch), place));
     if (allOf.length > 0) result.merge(allOfFaults(allOf.map(branch), place));
     if (not && branch(not).isValid) result.add(general(place, `${quoted(place)} must not validate the schema (not)`));
-    result.matches++;
     return result;
   }
 
   #text(value: string, { maxLength, minLength, pattern }: Schema, place: Place): Result {
+    if (maxLength === undefined && minLength === undefined && !pattern) return Result.fine;
     const result = new Result();
     const length = maxLength === undefined && minLength === undefined ? 0 : [...value].length;
     if (maxLength !== undefined && length > maxLength) result.add(longer(place, maxLength));
@@ -185,6 +187,7 @@ function typeFaults(value: Json, schema: Schema, place: Place): Result | undefin
   const types = typesOf(schema);
   const format = schema.format && isKnownFormat(schema.format, schema.type) ? schema.format : '';
   if (types.length === 0 && !format) return undefined;
+  if (value !== null && !format && types.length === 1 && types[0] === describe(value)[0]) return Result.fine;
   const result = new Result();
   if (value === null) {
     if (types.length > 0 && !schema.nullable) result.add(wrongType(place, types.join(','), 'null'));
@@ -209,8 +212,9 @@ function formatFaults(value: string, { format, type }: Schema, place: Place): Re
 }
 
 function enumFaults(value: Json, { enum: allowed = [] }: Schema, place: Place): Result {
+  if (allowed.length === 0) return Result.fine;
   const result = new Result();
-  if (allowed.length > 0 && !allowed.some((one) => equal(one, value))) result.add(notListed(place, value, allowed));
+  if (!allowed.some((one) => equal(one, value))) result.add(notListed(place, value, allowed));
   return result;
 }
 
