@@ -96,3 +96,8 @@ export function formatTime(epochMs: number): string {
 export function formatMicroTime(epochMs: number): string {
   return `${new Date(epochMs).toISOString().slice(0, -1)}000Z`;
 }
+
+/** Of two copies of one object: revisions are ordered numbers (KEP-5504). */
+export function isNewer(a: KubeObject, b: KubeObject): boolean {
+  return BigInt(a.metadata.resourceVersion || 0) > BigInt(b.metadata.resourceVersion || 0);
+}

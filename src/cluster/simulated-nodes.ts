@@ -1,7 +1,8 @@
 /** Nodes that exist in this process only: each a real kubelet over a runtime that runs nothing. */
+import nodes from '#api/core/node.js';
 import pods from '#api/core/pod/index.js';
 import services from '#api/core/service.js';
-import type { Pod, Service, Taint } from '#api/gen/core-v1.js';
+import type { Node, Pod, Service, Taint } from '#api/gen/core-v1.js';
 import { formatMicroTime } from '#apimachinery/object.js';
 import { componentUsers } from '#apiserver/authentication/component-users.js';
 import type { Clock } from '#base/clock.js';
@@ -62,6 +63,13 @@ export interface SimulatedNode {
   runtime?: Pick<SimulatedRuntimeOptions, 'images' | 'lifetime' | 'exitCodeOf' | 'faults'>;
 }
 
+/** One of each for all nodes. */
+interface Watches {
+  podSource: SharedPods;
+  services: Informer<Service>;
+  nodes: Informer<Node>;
+}
+
 interface Running {
   kubelet: Kubelet;
   recorder: EventRecorder;
@@ -74,7 +82,7 @@ export class SimulatedNodes {
   readonly #stop = new AbortController();
   readonly #running = new Map<string, Running>();
   readonly #informers: Promise<void>[] = [];
-  #shared: { podSource: SharedPods; services: Informer<Service> } | undefined;
+  #shared: Watches | undefined;
   #server: KubeletServer | undefined;
   #port: Promise<number | undefined> | undefined;
   #dns: DnsServer | undefined;
@@ -183,16 +191,17 @@ export class SimulatedNodes {
     return listenNear(this.#server, server);
   }
 
-  /** One watch of pods and one of services for all nodes. */
-  #watches(): { podSource: SharedPods; services: Informer<Service> } {
+  #watches(): Watches {
     if (this.#shared) return this.#shared;
     const { controlPlane, clock, prng, log } = this.#options;
     const client = controlPlane.client(componentUsers.apiServer);
     const options = { clock, prng, log: log.child({ component: 'simulated-kubelet' }) };
     const podInformer = new Informer(client.of(pods), options);
     const serviceInformer = new Informer(client.of(services), options);
-    this.#shared = { podSource: new SharedPods(podInformer), services: serviceInformer };
-    this.#informers.push(podInformer.start(this.#stop.signal), serviceInformer.start(this.#stop.signal));
+    const nodeInformer = new Informer(client.of(nodes), options);
+    this.#shared = { podSource: new SharedPods(podInformer), services: serviceInformer, nodes: nodeInformer };
+    const { signal } = this.#stop;
+    this.#informers.push(podInformer.start(signal), serviceInformer.start(signal), nodeInformer.start(signal));
     return this.#shared;
   }
 }

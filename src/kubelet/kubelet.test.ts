@@ -1,6 +1,6 @@
 /** Scenarios of a whole kubelet on a virtual clock, with the simulated runtime and a scripted API. */
 import { expect, test } from 'vitest';
-import type { Container, Pod } from '#api/gen/core-v1.js';
+import type { Container, Node, Pod } from '#api/gen/core-v1.js';
 import { notFound } from '#apimachinery/errors.js';
 import { formatTime } from '#apimachinery/object.js';
 import { VirtualClock } from '#base/clock.js';
@@ -17,6 +17,7 @@ import { SimulatedRuntime, type SimulatedRuntimeOptions } from './runtime/simula
 class ScriptedApi implements Transport {
   readonly pods = new Map<string, Pod>();
   readonly requests: ApiRequest[] = [];
+  nodes: Node[] = [];
   readonly #clock: VirtualClock;
   readonly #watchers = new Set<(event: WatchEvent<Pod>) => void>();
   #revision = 1;
@@ -49,15 +50,16 @@ class ScriptedApi implements Transport {
   async request(request: ApiRequest): Promise<ApiResponse> {
     this.requests.push(request);
     const { method, path } = request;
-    if (method === 'GET' && /\/(pods|services|configmaps|secrets)$/.test(path)) {
-      const items = path.endsWith('/pods') ? [...this.pods.values()] : [];
+    if (method === 'GET' && /\/(pods|services|configmaps|secrets|nodes)$/.test(path)) {
+      const items = path.endsWith('/pods') ? [...this.pods.values()] : path.endsWith('/nodes') ? this.nodes : [];
       return { status: 200, body: { metadata: { resourceVersion: String(this.#revision) }, items } };
     }
-    if (method === 'POST') return { status: 201, body: request.body };
+    if (method === 'POST' && path.endsWith('/nodes')) this.nodes = [request.body as Node];
+    if (method === 'POST') return { status: 201, body: path.endsWith('/nodes') ? this.nodes[0] : request.body };
     const [, , resource = '', name = ''] = /\/(namespaces\/[^/]+\/)?([^/]+)\/([^/]+)(\/status)?$/.exec(
       path.replace(/\/status$/, ''),
     )!;
-    if (resource === 'nodes') return { status: 200, body: { metadata: { name }, ...(request.body as object) } };
+    if (resource === 'nodes') return { status: 200, body: { ...this.nodes[0], ...(request.body as object) } };
     const pod = this.pods.get(name);
     if (resource !== 'pods' || !pod) throw notFound({ group: '', resource, name });
     if (method === 'PATCH') return { status: 200, body: this.#patch(pod, request.body as { status: PatchedStatus }) };
@@ -87,7 +89,8 @@ class ScriptedApi implements Transport {
     const { conditions = [], ...rest } = status;
     const types = new Set(conditions.map(({ type }) => type));
     const kept = (pod.status?.conditions ?? []).filter(({ type }) => !types.has(type));
-    const withoutNulls = conditions.map((one) => Object.fromEntries(Object.entries(one).filter(([, v]) => v !== null)));
+    const set = conditions.filter((one) => !('$patch' in one));
+    const withoutNulls = set.map((one) => Object.fromEntries(Object.entries(one).filter(([, v]) => v !== null)));
     next.status = { ...pod.status, ...rest, conditions: [...kept, ...(withoutNulls as typeof conditions)] };
     return this.put(next);
   }
@@ -368,4 +371,27 @@ test('a pod past its deadline fails', async () => {
     reason: 'DeadlineExceeded',
     message: 'Pod was active on the node longer than the specified deadline',
   });
+});
+
+test('a pod that the node cannot take has failed at once, and leaves room for those that come after it', async () => {
+  const { api, clock } = await setUp();
+  const settle = async () => {
+    await clock.advance(0);
+    await clock.advance(0);
+  };
+  const asking = (cpu: string) => ({ containers: [{ ...main, resources: { requests: { cpu } } }] });
+  api.put(makePod('large', asking('1000')));
+  await settle();
+  expect(api.status('large')).toMatchObject({
+    phase: 'Failed',
+    reason: 'OutOfcpu',
+    message: "Pod was rejected: Node didn't have enough resource: cpu, requested: 1000000, used: 0, capacity: 32000",
+  });
+  expect(api.status('large')?.conditions).toEqual([]);
+  api.put(makePod('fitting', asking('32')));
+  await settle();
+  expect(api.status('fitting')?.phase).toBe('Running');
+  api.put(makePod('late', asking('1')));
+  await settle();
+  expect(api.status('late')?.reason).toBe('OutOfcpu');
 });

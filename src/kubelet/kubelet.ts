@@ -1,13 +1,15 @@
 /** Runs the pods of one node: a worker for each, fed by the API's watch, the runtime's events and slow relists. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import nodes from '#api/core/node.js';
 import services from '#api/core/service.js';
-import type { Pod, Service, Taint } from '#api/gen/core-v1.js';
+import type { Node, Pod, Service, Taint } from '#api/gen/core-v1.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
 import { Informer } from '#client/informer.js';
+import { AdmissionGate } from './admission/gate.js';
 import { CgroupTree, noCgroups } from './cgroup-tree.js';
 import { ConfigObjects } from './config-objects.js';
 import type { ClusterDns } from './dns.js';
@@ -64,6 +66,8 @@ export interface KubeletOptions {
   podSource?: PodSource;
   /** Default: an informer of this node's own. */
   services?: Informer<Service>;
+  /** Default: an informer of this node alone. */
+  nodes?: Informer<Node>;
   config?: ConfigObjects;
   prober?: Prober;
   /** Keep secrets on a tmpfs. Default: true where we may mount (root). */
@@ -91,11 +95,12 @@ export class Kubelet {
     const paths = { ...defaultPaths, ...this.#options.paths };
     const machine = this.#options.mode === 'machine';
     const facts = this.#options.facts ?? (machine ? await readMachine('/') : missingFacts());
-    const reporter = this.#reporter(facts, paths);
+    const nodeWatch = this.#options.nodes ?? this.#ownNode();
+    const reporter = this.#reporter(facts, paths, () => nodeWatch.get(nodeName));
     const node = { kind: 'Node', name: nodeName, uid: nodeName, apiVersion: 'v1' };
     events.event(node, { type: 'Normal', reason: 'Starting', message: 'Starting kubelet.' });
     const registered = new Promise<void>((resolve) => this.#run('node status', reporter.run(signal, resolve)));
-    this.#context = await this.#makeContext(facts, paths);
+    this.#context = await this.#makeContext(facts, paths, () => reporter.node);
     const watch = new RuntimeWatch({
       runtime,
       clock,
@@ -106,6 +111,7 @@ export class Kubelet {
     await watch.relist(signal);
     await Promise.all([registered, this.#followServices(), this.#context.volumes.start(), this.#startCgroups(facts)]);
     if (signal.aborted) return;
+    if (!this.#options.nodes) this.#run('node watch', nodeWatch.start(signal));
     this.#run('lease', keepLease({ client, clock, log, nodeName, node: () => reporter.node }, signal));
     this.#run('runtime watch', watch.run(signal));
     const source = this.#options.podSource ?? new OwnPods(client, this.#options);
@@ -212,6 +218,11 @@ export class Kubelet {
     }
   }
 
+  #ownNode(): Informer<Node> {
+    const { client, nodeName } = this.#options;
+    return new Informer(client.of(nodes), { ...this.#options, fieldSelector: `metadata.name=${nodeName}` });
+  }
+
   async #followServices(): Promise<void> {
     const { client } = this.#options;
     const given = this.#options.services;
@@ -229,15 +240,22 @@ export class Kubelet {
     await this.#context.cgroups.start({ milliCpu: cpus * 1000, memoryBytes });
   }
 
-  #reporter(facts: NodeFacts, { root }: KubeletPaths): NodeReporter {
+  #reporter(facts: NodeFacts, { root }: KubeletPaths, seen: () => Node | undefined): NodeReporter {
     const { labels = {}, taints = [], port = 0, mode } = this.#options;
     const none = { memory: false, disk: false, pids: false };
     // The root itself may not be there yet.
     const pressure = async () => (mode === 'machine' ? await readPressure(root).catch(() => readPressure('/')) : none);
-    return new NodeReporter({ ...this.#options, facts, labels, taints, port, pressure });
+    return new NodeReporter({ ...this.#options, facts, labels, taints, port, pressure, seen });
   }
 
-  async #makeContext(facts: NodeFacts, paths: KubeletPaths): Promise<NodeContext> {
+  #admission(facts: NodeFacts, node: () => Node | undefined): AdmissionGate {
+    const { client, clock, nodeName } = this.#options;
+    const { operatingSystem } = facts.info;
+    const admitted = () => [...this.#workers.values()].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod);
+    return new AdmissionGate({ client, clock, nodeName, operatingSystem, node, admitted });
+  }
+
+  async #makeContext(facts: NodeFacts, paths: KubeletPaths, node: () => Node | undefined): Promise<NodeContext> {
     const { client, runtime, clock, log, prng, mode, cluster } = this.#options;
     const isMachine = mode === 'machine';
     const config = this.#options.config ?? new ConfigObjects(this.#options);
@@ -258,6 +276,7 @@ export class Kubelet {
       events: this.#options.events,
       paths,
       states: new PodStates(),
+      admission: this.#admission(facts, node),
       statuses: new StatusManager({ client, clock, log, signal: this.#stop.signal }),
       images: new ImagePuller({ runtime, clock }),
       volumes: this.#makeVolumes(config, paths),

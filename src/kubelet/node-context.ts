@@ -4,6 +4,7 @@ import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
+import type { AdmissionGate } from './admission/gate.js';
 import type { PodCgroups } from './cgroup-tree.js';
 import type { ConfigObjects } from './config-objects.js';
 import type { ClusterDns, DnsConfig } from './dns.js';
@@ -29,6 +30,7 @@ export interface NodeContext {
   paths: KubeletPaths;
   states: PodStates;
   statuses: StatusManager;
+  admission: AdmissionGate;
   images: ImagePuller;
   volumes: Volumes;
   cgroups: PodCgroups;

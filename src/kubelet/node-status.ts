@@ -2,6 +2,7 @@
 import nodes from '#api/core/node.js';
 import type { Node, NodeCondition, NodeStatus, Taint } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
+import { isNewer } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
@@ -37,6 +38,8 @@ export interface NodeStatusOptions {
   version: string;
   /** Of the kubelet's own server; 0: there is none. */
   port: number;
+  /** The node as a watch last showed it. */
+  seen: () => Node | undefined;
 }
 
 export class NodeReporter {
@@ -49,9 +52,11 @@ export class NodeReporter {
     this.#options = options;
   }
 
-  /** As the API last showed it. */
+  /** As the API last showed it, whether in a watch or in the answer to a write. */
   get node(): Node | undefined {
-    return this.#node;
+    const seen = this.#options.seen();
+    if (!seen || !this.#node) return seen ?? this.#node;
+    return isNewer(this.#node, seen) ? this.#node : seen;
   }
 
   /** Registers, then reports until the signal aborts. `registered` is called once, before the first report. */
@@ -101,6 +106,8 @@ export class NodeReporter {
         kind: 'Node',
         metadata,
         spec: taints.length > 0 ? { taints: [...taints] } : {},
+        // Whoever binds a pod to the node at once must find its size.
+        status: await this.#status(),
       });
     } catch (error) {
       if (!isReason(error, 'AlreadyExists')) throw error;
@@ -128,10 +135,11 @@ export class NodeReporter {
     const { client, clock, nodeName, events } = this.#options;
     const status = await this.#status();
     const isReady = status.conditions!.find(({ type }) => type === 'Ready')!.status === 'True';
-    const before = this.#node?.status ?? {};
+    const before = this.node?.status ?? {};
     const isDue = clock.now() - this.#reportedAtMs >= reportMs;
     if (!isDue && equal(withoutHeartbeat(before, status), withoutHeartbeat(status, status))) return isReady;
-    this.#node = await client.of(nodes).patch(nodeName, { status }, { type: 'strategic', subresource: 'status' });
+    const body = { status: { ...status, allocatable: withoutStale(before.allocatable, status.allocatable) } };
+    this.#node = await client.of(nodes).patch(nodeName, body, { type: 'strategic', subresource: 'status' });
     this.#reportedAtMs = clock.now();
     for (const reason of conditionEvents(this.#announced, status.conditions!)) {
       const about = { kind: 'Node', name: nodeName, uid: nodeName, apiVersion: 'v1' };
@@ -148,9 +156,9 @@ export class NodeReporter {
       this.#options.pressure(),
       this.#images(),
     ]);
-    const before = this.#node?.status?.conditions ?? [];
+    const { conditions: before = [], capacity = {} } = this.node?.status ?? {};
     return {
-      ...nodeAmounts(facts),
+      ...withExtended(nodeAmounts(facts), capacity),
       conditions: nodeConditions({ pressure, runtime, before, nowMs: clock.now() }),
       addresses: [
         ...addresses.map((address) => ({ type: 'InternalIP', address })),
@@ -186,9 +194,23 @@ export class NodeReporter {
     } catch (error) {
       // The Ready condition tells already that the runtime does not answer.
       this.#options.log.debug('images could not be listed', { err: error });
-      return this.#node?.status?.images;
+      return this.node?.status?.images;
     }
   }
+}
+
+type Amounts = Record<string, string>;
+
+/** What others say that the node has besides, it has all for pods. */
+function withExtended({ capacity, allocatable }: { capacity: Amounts; allocatable: Amounts }, said: Amounts) {
+  const extended = Object.fromEntries(Object.entries(said).filter(([name]) => !(name in capacity)));
+  return { capacity: { ...capacity, ...extended }, allocatable: { ...allocatable, ...extended } };
+}
+
+/** A patch keeps what it does not name; null takes away what the node no longer has. */
+function withoutStale(before: Amounts = {}, now: Amounts = {}): Record<string, string | null> {
+  const stale = Object.keys(before).filter((name) => !(name in now));
+  return { ...Object.fromEntries(stale.map((name) => [name, null])), ...now };
 }
 
 /** The fields that `shape` has, without what changes with every look at the clock. */

@@ -7,6 +7,7 @@ import type { Pod } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { Timer } from '#base/clock.js';
 import { equal } from '#base/json.js';
+import { refuse } from './admission/refuse.js';
 import { ContainerStarts } from './container-starts.js';
 import { type StopInput, stopContainer } from './container-stop.js';
 import { textOf } from './kubelet-error.js';
@@ -37,11 +38,13 @@ export class PodWorker {
   readonly #killing = new Set<string>();
   readonly #replaced = new Set<string>();
   #pod: Pod;
-  #stage: 'running' | 'ending' | 'ended' = 'running';
+  #stage: 'arriving' | 'running' | 'ending' | 'ended' = 'arriving';
   #verdict?: { reason: string; message: string };
   #dirty = false;
   #loop?: Promise<void>;
   #timer?: Timer;
+  /** Ends the wait before a refusal is told. */
+  #pause?: AbortController;
   #ending?: Promise<void>;
   /** The API object is gone. */
   #gone = false;
@@ -59,9 +62,9 @@ export class PodWorker {
     return this.#pod;
   }
 
-  /** Nothing of the pod runs here, nor will. */
-  get hasEnded(): boolean {
-    return this.#stage === 'ended';
+  /** It was let in, and takes its share of the node until it has ended. */
+  get isAdmitted(): boolean {
+    return this.#stage !== 'arriving' && this.#stage !== 'ended' && !isTerminalPhase(this.#pod.status?.phase);
   }
 
   update(pod: Pod): void {
@@ -92,6 +95,7 @@ export class PodWorker {
   /** Resolves when all that the pod had here is taken away. */
   async remove(): Promise<void> {
     this.#gone = true;
+    this.#pause?.abort();
     this.#context.statuses.forget(this.#pod.metadata.uid!);
     this.wake();
     await this.#loop;
@@ -103,6 +107,7 @@ export class PodWorker {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#pause?.abort();
     this.#view.stop();
     await this.#starts.stop();
     await this.#loop;
@@ -131,10 +136,12 @@ export class PodWorker {
   }
 
   async #look(): Promise<void> {
-    if (this.#stage === 'ended') {
+    if (this.#hasEnded) {
       if (this.#pod.metadata.deletionTimestamp && !this.#gone) await this.#delete();
       return;
     }
+    if (this.#stage === 'arriving') await this.#arrive();
+    if (this.#hasEnded) return;
     await this.#view.refresh(this.#pod);
     this.#checkDeadline();
     const { metadata, status } = this.#pod;
@@ -146,6 +153,27 @@ export class PodWorker {
       this.#act(computePodActions({ pod: this.#pod, state, probes, replaced: this.#replaced }));
     }
     this.#publish({ terminated: false });
+  }
+
+  /** Nothing of the pod runs here, nor will. */
+  get #hasEnded(): boolean {
+    return this.#stage === 'ended';
+  }
+
+  /** What an earlier kubelet has started, or what is to end, goes its way. */
+  async #arrive(): Promise<void> {
+    const { admission, clock } = this.#context;
+    const { metadata, status } = this.#pod;
+    const isNew = !status?.startTime && !metadata.deletionTimestamp && !isTerminalPhase(status?.phase) && !this.#gone;
+    let refusal = isNew ? admission.refusal(this.#pod) : undefined;
+    const node = refusal && (await admission.freshNodeFor(refusal));
+    if (node) refusal = admission.refusal(this.#pod, node);
+    if (refusal) {
+      this.#pause = new AbortController();
+      await clock.sleep(admission.refusalDelayMs(), this.#pause.signal).catch(() => {});
+    }
+    this.#stage = refusal ? 'ended' : 'running';
+    if (refusal && !this.#gone && !this.#stopped) refuse(this.#context, this.#pod, refusal);
   }
 
   #act(actions: PodActions): void {

@@ -43,7 +43,9 @@ export function sandboxConfig({ pod, attempt, paths, cluster, hostDns }: Sandbox
     hostIpc: spec.hostIPC ?? false,
     shareProcessNamespace: spec.shareProcessNamespace ?? false,
     cgroupParent: podCgroup(paths.cgroupRoot, pod),
-    sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map((one) => [dotted(one.name), one.value])),
+    sysctls: Object.fromEntries(
+      (spec.securityContext?.sysctls ?? []).map((one) => [dottedSysctl(one.name), one.value]),
+    ),
     security: sandboxSecurity(pod),
   };
 }
@@ -68,7 +70,7 @@ function portMappings({ spec }: Pod): SandboxConfig['portMappings'] {
 }
 
 /** sysctl(8): with slashes as separators, dots are part of a name. */
-function dotted(name: string): string {
+export function dottedSysctl(name: string): string {
   const separator = /[./]/.exec(name)?.[0];
   return separator === '/' ? name.replace(/[./]/g, (char) => (char === '/' ? '.' : '/')) : name;
 }

@@ -9,6 +9,8 @@ import type { Client } from '#client/client.js';
 
 const retryInitialMs = 200;
 const retryMaximumMs = 10_000;
+/** Those that are the kubelet's alone: what it no longer says of them, nobody does. */
+const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
 
 interface Slot {
   pod: Pod;
@@ -154,13 +156,15 @@ function withoutNulls<T extends object>(value: T): Partial<T> {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null)) as Partial<T>;
 }
 
-function changedConditions(base: readonly PodCondition[], wanted: readonly PodCondition[]): PodCondition[] {
-  return wanted.flatMap((condition) => {
+function changedConditions(base: readonly PodCondition[], wanted: readonly PodCondition[]): object[] {
+  const dropped = base.filter(({ type }) => ownConditions.has(type) && !wanted.some((one) => one.type === type));
+  const changed = wanted.flatMap((condition) => {
     const before = base.find(({ type }) => type === condition.type);
     if (before && equal(withoutNulls(before), withoutNulls(condition))) return [];
     // A merge keeps what is not named: what no longer holds is taken away by null.
     const cleared: Record<string, null> = {};
     for (const field of ['reason', 'message'] as const) if (before?.[field] && !condition[field]) cleared[field] = null;
-    return [{ ...condition, ...cleared } as PodCondition];
+    return [{ ...condition, ...cleared }];
   });
+  return [...dropped.map(({ type }) => ({ $patch: 'delete', type })), ...changed];
 }

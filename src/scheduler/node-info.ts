@@ -2,12 +2,6 @@
 import type { Node, Pod, Taint } from '#api/gen/core-v1.js';
 import { add, nothing, parseResources, podRequests, type Resources, subtract } from './resources.js';
 
-export interface HostPort {
-  ip: string;
-  protocol: string;
-  port: number;
-}
-
 /** What a node is made of; the rest of it follows from this. */
 type Parts = Pick<NodeInfo, 'node' | 'pods' | 'requested' | 'nonZeroRequested' | 'allocatable' | 'podsMax'>;
 
@@ -83,20 +77,4 @@ export class NodeInfo {
       podsMax,
     });
   }
-}
-
-/** The ports of the host that a pod takes. */
-export function hostPorts(pod: Pod): HostPort[] {
-  return [
-    ...pod.spec.containers,
-    ...(pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === 'Always'),
-  ].flatMap(({ ports }) =>
-    (ports ?? [])
-      .filter(({ hostPort }) => hostPort)
-      .map(({ hostPort, hostIP, protocol }) => ({
-        ip: hostIP || '0.0.0.0',
-        protocol: protocol ?? 'TCP',
-        port: hostPort!,
-      })),
-  );
 }

@@ -1,5 +1,13 @@
 /** Matching nodes with the terms of a NodeSelector (core/v1): terms are alternatives, their parts all hold. */
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm } from '#api/gen/core-v1.js';
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '#api/gen/core-v1.js';
+
+/** A pod's nodeSelector, and its affinity for nodes as far as it is required. */
+export function matchesRequiredNodeAffinity({ nodeSelector = {}, affinity }: PodSpec, node: Node): boolean {
+  const labels = node.metadata.labels ?? {};
+  for (const key in nodeSelector) if (labels[key] !== nodeSelector[key]) return false;
+  const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  return !terms || matchesNodeSelector(terms, node);
+}
 
 /** No terms match nothing. */
 export function matchesNodeSelector(terms: readonly NodeSelectorTerm[], node: Node): boolean {

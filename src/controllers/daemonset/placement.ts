@@ -2,7 +2,7 @@
  * Which nodes a DaemonSet's pods belong on, decided as the scheduler would, but for resources.
  * https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#how-daemon-pods-are-scheduled
  */
-import { matchesNodeSelector } from '#api/core/node-selector.js';
+import { matchesRequiredNodeAffinity } from '#api/core/node-selector.js';
 import { anyTolerates } from '#api/core/tolerations.js';
 import type { Node, NodeSelectorRequirement, Pod, PodTemplateSpec, Taint, Toleration } from '#api/gen/core-v1.js';
 import { copy } from '#base/json.js';
@@ -17,21 +17,13 @@ export interface Placement {
 export function placementOn(template: PodTemplateSpec, node: Node): Placement {
   const { spec } = template;
   if (spec?.nodeName && spec.nodeName !== node.metadata.name) return { shouldRun: false, mayStay: false };
-  if (!fitsNode(template, node)) return { shouldRun: false, mayStay: false };
+  if (!spec || !matchesRequiredNodeAffinity(spec, node)) return { shouldRun: false, mayStay: false };
   const taints = node.spec.taints ?? [];
   const tolerations = tolerationsOf(template);
   const bears = (effects: readonly string[]) =>
     taints.every((taint) => !effects.includes(taint.effect) || anyTolerates(tolerations, taint));
   if (bears(['NoExecute', 'NoSchedule'])) return { shouldRun: true, mayStay: true };
   return { shouldRun: false, mayStay: bears(['NoExecute']) };
-}
-
-function fitsNode({ spec }: PodTemplateSpec, node: Node): boolean {
-  const labels = node.metadata.labels ?? {};
-  const selector = spec?.nodeSelector ?? {};
-  for (const key in selector) if (labels[key] !== selector[key]) return false;
-  const terms = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  return !terms || matchesNodeSelector(terms, node);
 }
 
 /** What every daemon bears, whatever its template says: troubles of the node that it may be there to mend. */

@@ -1,6 +1,6 @@
 /** NodePorts: two pods of a node cannot take the same port of the host. */
+import { type HostPort, hostPorts, portsConflict } from '#api/core/pod/host-ports.js';
 import { definePlugin } from '../framework.js';
-import { type HostPort, hostPorts } from '../node-info.js';
 
 export default definePlugin<HostPort[]>({
   name: 'NodePorts',
@@ -11,14 +11,9 @@ export default definePlugin<HostPort[]>({
   },
   filter: ({ state }, { pods }) => {
     const taken = pods.flatMap(hostPorts);
-    return state.some((port) => taken.some((other) => conflicts(port, other)))
+    return state.some((port) => taken.some((other) => portsConflict(port, other)))
       ? { reasons: ["node(s) didn't have free ports for the requested pod ports"] }
       : undefined;
   },
   requeueOn: ['node added', 'assigned pod removed'],
 });
-
-function conflicts(a: HostPort, b: HostPort): boolean {
-  const sameIp = a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0';
-  return sameIp && a.port === b.port && a.protocol === b.protocol;
-}

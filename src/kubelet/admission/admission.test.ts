@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import type { Container, Node, Pod, PodSpec } from '#api/gen/core-v1.js';
+import { refusalOf } from './admission.js';
+
+const node: Node = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'n1', labels: { 'kubernetes.io/os': 'linux', disk: 'ssd' } },
+  spec: {},
+  status: { allocatable: { cpu: '2', memory: '1Gi', pods: '3', 'example.com/dongle': '1' } },
+};
+
+const asking = (requests: Record<string, string>): Container => ({ name: 'main', image: 'i', resources: { requests } });
+
+const podOf = (spec: Partial<PodSpec> = {}, labels?: Record<string, string>): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'p', namespace: 'ns', uid: 'u', labels },
+  spec: { nodeName: 'n1', containers: [asking({})], ...spec },
+});
+
+const refused = (pod: Pod, others: Pod[] = [], on: Node = node) =>
+  refusalOf({ pod, others, node: on, operatingSystem: 'linux' });
+
+test('a pod that fits is let in', () => {
+  const pod = podOf({ containers: [asking({ cpu: '2', memory: '1Gi', 'example.com/dongle': '1' })] });
+  expect(refused(pod)).toBeUndefined();
+});
+
+test('what the node lacks is told in numbers, the first of it as the reason', () => {
+  const other = podOf({ containers: [asking({ cpu: '1930m', memory: '1Gi' })] });
+  expect(refused(podOf({ containers: [asking({ cpu: '1500m', memory: '1' })] }), [other])).toEqual({
+    reason: 'OutOfcpu',
+    message: "Node didn't have enough resource: cpu, requested: 1500, used: 1930, capacity: 2000",
+  });
+  expect(refused(podOf({ containers: [asking({ memory: '1Ki' })] }), [other])).toEqual({
+    reason: 'OutOfmemory',
+    message: "Node didn't have enough resource: memory, requested: 1024, used: 1073741824, capacity: 1073741824",
+  });
+  expect(refused(podOf(), [podOf(), podOf(), podOf()])).toEqual({
+    reason: 'OutOfpods',
+    message: "Node didn't have enough resource: pods, requested: 1, used: 3, capacity: 3",
+  });
+  expect(refused(podOf({ containers: [asking({ 'example.com/dongle': '2' })] }))?.reason).toBe(
+    'OutOfexample.com/dongle',
+  );
+});
+
+test('an extended resource that the node does not know is not its to count', () => {
+  expect(refused(podOf({ containers: [asking({ 'example.com/elsewhere': '9' })] }))).toBeUndefined();
+});
+
+test('labels, names, ports and taints refuse by the name of the predicate', () => {
+  expect(refused(podOf({ nodeSelector: { disk: 'hdd' } }))).toEqual({
+    reason: 'NodeAffinity',
+    message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+  });
+  const port = (hostPort: number, hostIP?: string) => ({
+    containers: [{ ...asking({}), ports: [{ containerPort: 80, hostPort, hostIP }] }],
+  });
+  expect(refused(podOf(port(80)), [podOf(port(80, '127.0.0.1'))])?.message).toBe(
+    "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+  );
+  expect(refused(podOf(port(80)), [podOf(port(81))])).toBeUndefined();
+  const tainted = (effect: string): Node => ({ ...node, spec: { taints: [{ key: 'k', effect }] } });
+  expect(refused(podOf(), [], tainted('NoExecute'))).toEqual({
+    reason: 'TaintToleration',
+    message: "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate",
+  });
+  expect(refused(podOf(), [], tainted('NoSchedule'))).toBeUndefined();
+  expect(refused(podOf({ tolerations: [{ operator: 'Exists' }] }), [], tainted('NoExecute'))).toBeUndefined();
+});
+
+test('a pod for another system is refused, by its label or by its field', () => {
+  expect(refused(podOf({}, { 'kubernetes.io/os': 'windows' }))?.reason).toBe('PodOSSelectorNodeLabelDoesNotMatch');
+  expect(refused(podOf({ os: { name: 'windows' } }))?.reason).toBe('PodOSNotSupported');
+});
+
+test('kernel parameters that are not safe, or not the pod’s own, are refused', () => {
+  const sysctl = (name: string, more: Partial<PodSpec> = {}) =>
+    refused(podOf({ ...more, securityContext: { sysctls: [{ name, value: '1' }] } }));
+  expect(sysctl('kernel.msgmax')).toEqual({
+    reason: 'SysctlForbidden',
+    message: 'forbidden sysctl: "kernel.msgmax" not allowlisted',
+  });
+  expect(sysctl('net/ipv4/tcp_syncookies')).toBeUndefined();
+  expect(sysctl('net.ipv4.tcp_syncookies', { hostNetwork: true })?.message).toBe(
+    'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host Net enabled',
+  );
+});

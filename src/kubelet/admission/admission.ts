@@ -1,0 +1,77 @@
+/**
+ * Whether a pod that was bound to this node can run here at all: what upstream's kubelet looks at before it starts
+ * anything, with its reasons and messages. Pure.
+ * https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/ and
+ * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase say what becomes of a refused pod.
+ */
+import { matchesRequiredNodeAffinity } from '#api/core/node-selector.js';
+import { hostPorts, portsConflict } from '#api/core/pod/host-ports.js';
+import { anyTolerates } from '#api/core/tolerations.js';
+import type { Node, Pod } from '#api/gen/core-v1.js';
+import { lacks } from './resources.js';
+import { sysctlProblem } from './sysctls.js';
+
+export interface AdmissionInput {
+  pod: Pod;
+  /** Those that this node has admitted and that have not ended. */
+  others: readonly Pod[];
+  node: Node;
+  /** Of what this kubelet runs: `linux`. */
+  operatingSystem: string;
+}
+
+export interface Refusal {
+  reason: string;
+  message: string;
+}
+
+/** The one reason that a test by the node's labels gives: what the kubelet knows of them may be old. */
+export const nodeAffinityReason = 'NodeAffinity';
+
+/** The first reason why not; undefined: the pod may run. */
+export function refusalOf(input: AdmissionInput): Refusal | undefined {
+  for (const refusal of refusals(input)) return refusal;
+  return undefined;
+}
+
+function* refusals(input: AdmissionInput): Generator<Refusal> {
+  const { pod, others, node } = input;
+  const sysctl = sysctlProblem(pod);
+  if (sysctl) yield { reason: 'SysctlForbidden', message: sysctl };
+  yield* systemRefusals(input);
+  for (const { resource, requested, used, capacity } of lacks({ pod, others, node })) {
+    const message = `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
+    yield { reason: `OutOf${resource}`, message };
+  }
+  yield* predicateRefusals(input);
+}
+
+function* systemRefusals({ pod, node, operatingSystem }: AdmissionInput): Generator<Refusal> {
+  const labelled = pod.metadata.labels?.['kubernetes.io/os'];
+  if (labelled !== undefined && labelled !== operatingSystem) {
+    const message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label";
+    yield { reason: 'PodOSSelectorNodeLabelDoesNotMatch', message };
+  }
+  if (pod.spec.os && pod.spec.os.name !== operatingSystem)
+    yield { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
+  const isStrict = pod.spec.securityContext?.supplementalGroupsPolicy === 'Strict';
+  if (isStrict && !node.status?.features?.supplementalGroupsPolicy) {
+    const message = 'SupplementalGroupsPolicy=Strict is not supported in this node';
+    yield { reason: 'SupplementalGroupsPolicyNotSupported', message };
+  }
+}
+
+function* predicateRefusals({ pod, others, node }: AdmissionInput): Generator<Refusal> {
+  const failed = (name: string, why: string) => ({ reason: name, message: `Predicate ${name} failed: ${why}` });
+  if (!matchesRequiredNodeAffinity(pod.spec, node))
+    yield failed(nodeAffinityReason, "node(s) didn't match Pod's node affinity/selector");
+  if (pod.spec.nodeName && pod.spec.nodeName !== node.metadata.name)
+    yield failed('NodeName', "node(s) didn't match the requested node name");
+  const wanted = hostPorts(pod);
+  const taken = wanted.length > 0 ? others.flatMap(hostPorts) : [];
+  if (wanted.some((port) => taken.some((other) => portsConflict(port, other))))
+    yield failed('NodePorts', "node(s) didn't have free ports for the requested pod ports");
+  const executing = (node.spec.taints ?? []).filter(({ effect }) => effect === 'NoExecute');
+  if (executing.some((taint) => !anyTolerates(pod.spec.tolerations, taint)))
+    yield failed('TaintToleration', "node(s) had taints that the pod didn't tolerate");
+}

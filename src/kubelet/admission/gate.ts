@@ -1,0 +1,55 @@
+/** Asks of each pod that comes to the node whether it can run here, beside those that were let in before. */
+import nodes from '#api/core/node.js';
+import type { Node, Pod } from '#api/gen/core-v1.js';
+import type { Clock } from '#base/clock.js';
+import type { Client } from '#client/client.js';
+import { nodeAffinityReason, type Refusal, refusalOf } from './admission.js';
+
+/**
+ * Controllers answer a failed pod with a new one at once. Whoever sends pods here that can never run must not keep the
+ * node and the API server busy with nothing else.
+ */
+const refusalIntervalMs = 100;
+const refusalsAtOnce = 20;
+
+export interface AdmissionGateOptions {
+  client: Client;
+  clock: Clock;
+  nodeName: string;
+  operatingSystem: string;
+  /** As the API last showed it; it may be a little old. */
+  node: () => Node | undefined;
+  /** Let in, and not ended. */
+  admitted: () => readonly Pod[];
+}
+
+export class AdmissionGate {
+  readonly #options: AdmissionGateOptions;
+  /** When the next refusal would be told if they came evenly; it may be told a little sooner. */
+  #nextRefusalAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: AdmissionGateOptions) {
+    this.#options = options;
+  }
+
+  /** The answer counts at the instant that it is given: whoever is let in must count as admitted from then on. */
+  refusal(pod: Pod, node = this.#options.node()): Refusal | undefined {
+    const { admitted, operatingSystem } = this.#options;
+    if (!node) return { reason: 'InvalidNodeInfo', message: 'Kubelet cannot get node info.' };
+    const others = admitted().filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
+    return refusalOf({ pod, others, node, operatingSystem });
+  }
+
+  /** How long a refusal is to wait until it is told. */
+  refusalDelayMs(): number {
+    const nowMs = this.#options.clock.monotonic();
+    this.#nextRefusalAtMs = Math.max(this.#nextRefusalAtMs + refusalIntervalMs, nowMs);
+    return Math.max(this.#nextRefusalAtMs - nowMs - refusalsAtOnce * refusalIntervalMs, 0);
+  }
+
+  /** The node's labels may have changed since the API last showed them: worth asking before a pod fails for them. */
+  async freshNodeFor({ reason }: Refusal): Promise<Node | undefined> {
+    const { client, nodeName } = this.#options;
+    return reason === nodeAffinityReason ? await client.of(nodes).get(nodeName) : undefined;
+  }
+}
