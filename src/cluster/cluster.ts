@@ -102,6 +102,7 @@ export class Cluster {
       store: this.#store,
       pki,
       serviceCidr,
+      controllerSettings: { ...config, clusterCidr: config.podCidr, nodeCidrs: this.#nodeCidrs(nodeName) },
       clusterDomain,
       advertiseAddress: nodeAddress,
       // Port 0 is chosen by the system, after the documents are made.
@@ -120,6 +121,11 @@ export class Cluster {
     return { controlPlane, pki };
   }
 
+  /** The machine's network is up before its node has joined. */
+  #nodeCidrs(nodeName: string): ReadonlyMap<string, string> {
+    return new Map(this.#machineNode ? [[nodeName, this.#machineNode.podCidr]] : []);
+  }
+
   async #writeKubeconfigs(pki: Pki): Promise<void> {
     const { certificate, key } = await pki.clientCertificate('admin', identities.admin);
     const access = {
@@ -135,10 +141,21 @@ export class Cluster {
   async #startSimulatedNodes({ controlPlane, pki, nodeName, nodeAddress, dnsAddress }: NodeStart): Promise<void> {
     const { config, steps, clock, prng, log } = this.#options;
     if (config.nodes === 0) return;
-    const { podCidr, clusterDomain, runtime, simulatedLifetime: lifetimeMs } = config;
+    const { podCidr, allocateNodeCidrs, clusterDomain, runtime, simulatedLifetime: lifetimeMs } = config;
     const paths = { root: this.layout.kubelet, podLogs: this.layout.podLogs };
     const server = { pki, name: nodeName, host: '0.0.0.0', port: kubeletPort };
-    const shared = { controlPlane, clock, prng, log, podCidr, clusterDomain, dnsAddress, nodeAddress, paths };
+    const shared = {
+      controlPlane,
+      clock,
+      prng,
+      log,
+      podCidr,
+      allocateNodeCidrs,
+      clusterDomain,
+      dnsAddress,
+      nodeAddress,
+      paths,
+    };
     const simulated = new SimulatedNodes({ ...shared, lifetimeMs, server });
     this.#simulatedNodes = simulated;
     const only = runtime === 'simulated';

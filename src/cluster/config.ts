@@ -1,10 +1,12 @@
 /** The one table of settings: flag, environment variable, type, default and help; and how they become a Config. */
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { prefixLength } from '#network/cidr.js';
 import { type ApiServerSettings, apiServerSettings } from './api-server/settings.js';
+import { type ControllerFlags, controllerSettings } from './controller-manager/settings.js';
 import { ConfigError, duration, file, oneOf, type Setting, wholeNumber } from './setting.js';
 
-export interface Config extends ApiServerSettings {
+export interface Config extends ApiServerSettings, ControllerFlags {
   dataDir: string;
   /** The API server's port; 0 lets the system choose. */
   port: number;
@@ -35,7 +37,10 @@ const simulatedLifetime = duration(
   'how long containers run on simulated nodes whose pods need not run for ever; or never: until they are stopped',
 );
 
-export const settings: Record<Exclude<keyof Config, 'kubeconfig'>, Setting> = {
+/** As in upstream's examples; and for more simulated nodes than have ranges there. */
+const podCidrs = { few: '10.244.0.0/16', many: '10.128.0.0/9', fewMax: 250 };
+
+export const settings: Record<Exclude<keyof Config, 'kubeconfig'> | 'clusterCidr', Setting> = {
   dataDir: {
     flag: '--data-dir <dir>',
     env: 'T8S_DATA_DIR',
@@ -87,9 +92,14 @@ export const settings: Record<Exclude<keyof Config, 'kubeconfig'>, Setting> = {
   podCidr: {
     flag: '--pod-cidr <cidr>',
     env: 'T8S_POD_CIDR',
-    help: 'the addresses of pods',
+    help: `the addresses of pods (default: ${podCidrs.few}; ${podCidrs.many} for more than ${podCidrs.fewMax} simulated nodes)`,
     parse: cidr('pod-cidr'),
-    default: '10.244.0.0/16',
+  },
+  clusterCidr: {
+    flag: '--cluster-cidr <cidr>',
+    env: 'T8S_CLUSTER_CIDR',
+    help: "the same, by upstream's name",
+    parse: cidr('cluster-cidr'),
   },
   serviceCidr: {
     flag: '--service-cidr <cidr>',
@@ -114,6 +124,7 @@ export const settings: Record<Exclude<keyof Config, 'kubeconfig'>, Setting> = {
   },
   schedulerConfig: file('scheduler-config', "a KubeSchedulerConfiguration: the scheduler's profiles"),
   ...apiServerSettings,
+  ...controllerSettings,
 };
 
 /** Where to look for what the user said, and what machine this is. */
@@ -136,12 +147,23 @@ export function resolveConfig({ flags, env, root, linux }: ConfigSources): Confi
   values.dataDir ??= root ? '/var/lib/t8s' : join(homedir(), '.t8s');
   values.runtime ??= machineRuns ? 'containerd' : 'simulated';
   values.nodes ??= values.runtime === 'simulated' ? 1 : 0;
+  const isWide = values.runtime === 'simulated' && (values.nodes as number) > podCidrs.fewMax;
+  values.podCidr ??= values.clusterCidr ?? (isWide ? podCidrs.many : podCidrs.few);
   const config = values as unknown as Config;
+  checkNodeCidrs(config);
   if (config.runtime === 'containerd' && !machineRuns) {
     const why = linux ? 'needs root: run it with sudo' : 'needs Linux';
     throw new ConfigError(`--runtime containerd ${why}, or use --runtime simulated`);
   }
   return config;
+}
+
+/** Upstream's limits: no node has more than the cluster, and no cluster more than 65,536 ranges. */
+function checkNodeCidrs({ podCidr, nodeCidrMaskSize }: Config): void {
+  const min = prefixLength(podCidr);
+  const max = Math.min(min + 16, 30);
+  if (nodeCidrMaskSize >= min && nodeCidrMaskSize <= max) return;
+  throw new ConfigError(`--node-cidr-mask-size must be from ${min} to ${max} with the pod addresses ${podCidr}`);
 }
 
 function readSetting({ many, parse }: Setting, given: unknown): unknown {

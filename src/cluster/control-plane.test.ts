@@ -6,6 +6,7 @@ import { componentUsers } from '#apiserver/authentication/component-users.js';
 import { VirtualClock } from '#base/clock.js';
 import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
+import { defaultSettings } from '#controllers/settings.js';
 import { openMemoryStore } from '#storage/memory.js';
 import { ControlPlane } from './control-plane.js';
 import { openPki } from './pki.js';
@@ -18,6 +19,7 @@ test('discovery and the issuer name the port that clients reach', async () => {
     store: openMemoryStore(),
     pki: await openPki({ directory, clock, prng }),
     serviceCidr: '10.96.0.0/12',
+    controllerSettings: defaultSettings,
     clusterDomain: 'cluster.local',
     advertiseAddress: '192.0.2.2',
     advertisePort: 6443,

@@ -36,6 +36,7 @@ import { InformerFactory } from '#client/informer.js';
 import { workQueueMetrics } from '#client/workqueue-metrics.js';
 import controllers from '#controllers/index.gen.js';
 import { type Controller, runControllers } from '#controllers/runtime.js';
+import type { ControllerSettings } from '#controllers/settings.js';
 import { addressOf, prefixLength, subnetOf } from '#network/cidr.js';
 import type { SchedulerConfiguration } from '#scheduler/configuration.js';
 import { SchedulerMetrics } from '#scheduler/metrics.js';
@@ -65,6 +66,7 @@ export interface ControlPlaneOptions {
   files?: ApiServerFiles;
   /** Default: all that there are. */
   controllers?: readonly Controller[];
+  controllerSettings: ControllerSettings;
   scheduler?: boolean;
   /** Default: one profile. */
   schedulerConfiguration?: SchedulerConfiguration;
@@ -237,7 +239,7 @@ export class ControlPlane {
   /** Starts controllers and scheduler. */
   startComponents(): void {
     const { clock, prng, log, pki, controllers: chosen = controllers, scheduler = true } = this.#options;
-    const { schedulerConfiguration: configuration } = this.#options;
+    const { controllerSettings, schedulerConfiguration: configuration } = this.#options;
     const { signal } = this.#stop;
     const client = this.client(componentUsers.controllerManager);
     const informers = new InformerFactory({ client, clock, prng, log });
@@ -252,6 +254,7 @@ export class ControlPlane {
       rootCa: pki.ca,
       issuer: pki.issuer,
       serviceAccountKey: this.policy.tokens.signingKey,
+      settings: controllerSettings,
       metrics: workQueueMetrics(this.metrics.registry),
     };
     this.#run(

@@ -8,6 +8,7 @@ import type { Prng } from '#base/prng.js';
 import { formatKubeconfig } from '#client/kubeconfig.js';
 import controllers from '#controllers/index.gen.js';
 import type { Controller } from '#controllers/runtime.js';
+import { type ControllerSettings, defaultSettings } from '#controllers/settings.js';
 import { addressOf } from '#network/cidr.js';
 import { openLmdbStore } from '#storage/lmdb.js';
 import { openMemoryStore } from '#storage/memory.js';
@@ -29,6 +30,7 @@ export interface EphemeralClusterOptions {
   store: 'memory' | 'lmdb';
   /** Names of those that run. Default: all. */
   controllers?: readonly string[];
+  controllerSettings?: Partial<ControllerSettings>;
   /** Default: upstream's configuration. */
   scheduler?: boolean | SchedulerSettings;
   /** Serve HTTPS on a free port of 127.0.0.1. */
@@ -42,7 +44,9 @@ const advertiseAddress = '10.0.0.1';
 const host = '127.0.0.1';
 const advertisePort = 6443;
 const defaults = resolveConfig({ flags: {}, env: {}, root: false, linux: false });
-const { serviceCidr, podCidr, clusterDomain } = defaults;
+const { serviceCidr, clusterDomain } = defaults;
+/** Room for as many nodes as a test may want. */
+const podCidr = '10.128.0.0/9';
 
 export class EphemeralCluster {
   readonly controlPlane: ControlPlane;
@@ -98,6 +102,7 @@ export class EphemeralCluster {
       kubeletClient,
       files,
       serviceCidr,
+      controllerSettings: { ...defaultSettings, clusterCidr: podCidr, ...options.controllerSettings },
       advertiseAddress,
       controllers: chosen,
       scheduler: scheduler !== false,
@@ -107,6 +112,7 @@ export class EphemeralCluster {
       ...shared,
       controlPlane: this.controlPlane,
       podCidr,
+      allocateNodeCidrs: chosen?.some(({ name }) => name === 'node-ipam-controller') ?? true,
       dnsAddress: addressOf(serviceCidr, 10),
       nodeAddress: host,
       paths: { root: join(directory, 'kubelet'), podLogs: join(directory, 'logs') },

@@ -68,7 +68,8 @@ export class MachineNode {
   }
 
   get podCidr(): string {
-    return subnetOf(this.#shared.config.podCidr, { bits: 24, index: 0 });
+    const { podCidr, nodeCidrMaskSize: bits } = this.#shared.config;
+    return subnetOf(podCidr, { bits, index: 0 });
   }
 
   /** Brings up what needs no API server: network and container runtime. */

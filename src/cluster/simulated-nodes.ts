@@ -21,13 +21,13 @@ import { SimulatedRuntime, type SimulatedRuntimeOptions } from '#kubelet/runtime
 import { type SimulatedLife, simulatedLife, simulatedLog } from '#kubelet/runtime/simulated-life.js';
 import { podsOf, type ServedPods } from '#kubelet/server/served-pods.js';
 import { KubeletServer } from '#kubelet/server/server.js';
-import { addressOf } from '#network/cidr.js';
 import type { ControlPlane } from './control-plane.js';
 import { askDns } from './dns-check.js';
 import { ensureDnsService } from './dns-service.js';
 import { listenNear } from './machine-node.js';
 import { nodeReady } from './node-ready.js';
 import type { Pki } from './pki.js';
+import { SimulatedAddresses } from './simulated-addresses.js';
 import { gitVersion } from './version.js';
 
 export interface SimulatedNodesOptions {
@@ -35,8 +35,9 @@ export interface SimulatedNodesOptions {
   clock: Clock;
   prng: Prng;
   log: Log;
-  /** Pods get addresses of it. */
+  /** Pods get addresses of their node's range; of this one, where nodes have none of their own. */
   podCidr: string;
+  allocateNodeCidrs: boolean;
   clusterDomain: string;
   /** What pods are told to ask for names. */
   dnsAddress: string;
@@ -78,7 +79,7 @@ interface Running {
 
 export class SimulatedNodes {
   readonly #options: SimulatedNodesOptions;
-  readonly #addresses: AddressPool;
+  readonly #addresses: SimulatedAddresses;
   readonly #stop = new AbortController();
   readonly #running = new Map<string, Running>();
   readonly #informers: Promise<void>[] = [];
@@ -89,7 +90,9 @@ export class SimulatedNodes {
 
   constructor(options: SimulatedNodesOptions) {
     this.#options = options;
-    this.#addresses = new AddressPool(options.podCidr);
+    const { clock, podCidr, allocateNodeCidrs } = options;
+    const rangeOf = (nodeName: string) => this.#watches().nodes.get(nodeName)?.spec?.podCIDR;
+    this.#addresses = new SimulatedAddresses({ clock, rangeOf: allocateNodeCidrs ? rangeOf : () => podCidr });
   }
 
   /** Resolves when the node is Ready. Throws CommandError when it does not become so. */
@@ -104,7 +107,7 @@ export class SimulatedNodes {
       lifetime: (config) => node.runtime?.lifetime?.(config) ?? this.#lifeOf(config),
       clock,
       prng,
-      allocateAddress: () => this.#addresses.take(),
+      allocateAddress: () => this.#addresses.take(nodeName),
       releaseAddress: (address) => this.#addresses.give(address),
     });
     const port = await (this.#port ??= this.#startServer());
@@ -237,30 +240,4 @@ function runtimeOfAll(all: () => readonly SimulatedRuntime[]): ServedRuntime {
     portForward: async (id, port) => (await having(id)).portForward(id, port),
     stats: async () => (await Promise.all(all().map((runtime) => runtime.stats()))).flat(),
   };
-}
-
-/** Addresses of pods, each given to one pod at a time. The first 256 belong to the real node, where there is one. */
-class AddressPool {
-  readonly #cidr: string;
-  readonly #returned: string[] = [];
-  #next = 256;
-
-  constructor(cidr: string) {
-    this.#cidr = cidr;
-  }
-
-  /** Throws RangeError when the range is used up. */
-  take(): string {
-    return this.#returned.shift() ?? addressOf(this.#cidr, this.#nextHost());
-  }
-
-  /** Addresses ending in 0 and 255 are left out: as those of a network and of all its hosts some programs refuse them. */
-  #nextHost(): number {
-    while (this.#next % 256 === 0 || this.#next % 256 === 255) this.#next++;
-    return this.#next++;
-  }
-
-  give(address: string): void {
-    this.#returned.push(address);
-  }
 }

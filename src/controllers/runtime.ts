@@ -16,6 +16,7 @@ import { EventRecorder } from '#client/events.js';
 import { type InformerFactory, keyOf, splitKey } from '#client/informer.js';
 import { TransportError } from '#client/transport.js';
 import { WorkQueue, type WorkQueueMetrics } from '#client/workqueue.js';
+import { type ControllerSettings, defaultSettings } from './settings.js';
 
 export interface ControllerContext<S = unknown> {
   /** Acts as the controller's own service account. */
@@ -32,6 +33,7 @@ export interface ControllerContext<S = unknown> {
   issuer?: Issuer;
   /** Signs tokens of service accounts, where this process may. */
   serviceAccountKey?: KeyObject;
+  settings: ControllerSettings;
   /** Asks for work on a key, now or later, beside what the watches ask for. */
   enqueue(key: string, delayMs?: number): void;
   /** What the controller's `state` made. */
@@ -105,6 +107,8 @@ export interface ControllerEnvironment {
   rootCa: string;
   issuer?: Issuer;
   serviceAccountKey?: KeyObject;
+  /** Default: upstream's. */
+  settings?: ControllerSettings;
   metrics?: WorkQueueMetrics;
 }
 
@@ -121,10 +125,11 @@ export function defineController<T extends KubeObject, S = undefined>(
     name,
     run: async (environment, signal) => {
       const { clientFor, informers, clock, prng, rootCa, issuer, serviceAccountKey } = environment;
+      const { settings = defaultSettings } = environment;
       const log = environment.log.child({ component: name });
       const client = clientFor(spec.account ?? name);
       const recorder = new EventRecorder({ client, component: spec.eventSource ?? name, clock, prng, log });
-      const shared = { client, informers, clock, prng, log, recorder, rootCa, issuer, serviceAccountKey };
+      const shared = { client, informers, clock, prng, log, recorder, rootCa, issuer, serviceAccountKey, settings };
       try {
         if ('run' in spec) await spec.run({ ...shared, enqueue: noQueue, state: undefined }, signal);
         else await runReconciler({ spec, shared, metrics: environment.metrics, signal });

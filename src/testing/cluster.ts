@@ -5,7 +5,7 @@ import { type Log, silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
 import { Client } from '#client/client.js';
 import type { ApiServerSettings } from '#cluster/api-server/settings.js';
-import { EphemeralCluster } from '#cluster/ephemeral-cluster.js';
+import { EphemeralCluster, type EphemeralClusterOptions } from '#cluster/ephemeral-cluster.js';
 import type { SchedulerSettings } from '#cluster/scheduler-configuration.js';
 import type { SimulatedNode } from '#cluster/simulated-nodes.js';
 
@@ -36,6 +36,8 @@ export interface TestClusterOptions {
   store?: 'memory' | 'lmdb';
   /** Settings of the API server, by the names of `t8s up`'s flags (`auditPolicyFile`), where they are not the defaults. */
   apiServer?: Partial<ApiServerSettings>;
+  /** Settings of the controllers, where they are not the defaults. */
+  controllerSettings?: EphemeralClusterOptions['controllerSettings'];
   /** Default: silent. Errors are also collected in `errors`. */
   log?: Log;
 }
@@ -82,12 +84,13 @@ export class TestCluster {
 
   /** As `startTestCluster`. */
   static async start(options: TestClusterOptions): Promise<TestCluster> {
-    const { seed = 1, listen = false, store = 'memory', nodes = 1, controllers, scheduler, apiServer } = options;
+    const { seed = 1, listen = false, store = 'memory', nodes = 1 } = options;
+    const { controllers, controllerSettings, scheduler, apiServer } = options;
     const clock = options.clock ?? new VirtualClock(listen ? new SystemClock().now() : undefined);
     const errors: LoggedError[] = [];
     const log = collecting(options.log ?? silentLog, errors);
-    const shared = { clock, prng: new SeededPrng(seed), log, store, listen, controllers, scheduler, apiServer };
-    const inner = await EphemeralCluster.prepare(shared);
+    const shared = { clock, prng: new SeededPrng(seed), log, store, listen };
+    const inner = await EphemeralCluster.prepare({ ...shared, controllers, controllerSettings, scheduler, apiServer });
     await drive(clock, inner.start());
     const kubeconfig = listen ? await inner.kubeconfig() : undefined;
     const cluster = new TestCluster({ clock, errors, cluster: inner, kubeconfig });

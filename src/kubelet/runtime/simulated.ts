@@ -28,7 +28,7 @@ export interface SimulatedRuntimeOptions {
   clock: Clock;
   prng: Prng;
   /** The address of a new sandbox; not asked for those on the host's network. */
-  allocateAddress(config: SandboxConfig): string;
+  allocateAddress(config: SandboxConfig): string | Promise<string>;
   /** The sandbox that had the address is gone. */
   releaseAddress?(address: string): void;
   /** When given, only these are present; others must be pulled. */
@@ -86,6 +86,7 @@ export class SimulatedRuntime implements Runtime {
 
   async runSandbox(config: SandboxConfig): Promise<string> {
     throwFault(this.#options.faults?.runSandbox?.(config));
+    const ips = config.hostNetwork ? [] : [await this.#options.allocateAddress(config)];
     const id = this.#newId();
     this.#sandboxes.set(id, {
       id,
@@ -95,7 +96,7 @@ export class SimulatedRuntime implements Runtime {
       attempt: config.attempt,
       ready: true,
       createdAtMs: this.#options.clock.now(),
-      ips: config.hostNetwork ? [] : [this.#options.allocateAddress(config)],
+      ips,
       labels: config.labels,
       annotations: config.annotations,
     });
