@@ -59,6 +59,16 @@ export function number(name: string, fallback: number, help: string): Setting {
   return { ...named(name, 'number', help), parse: wholeNumber({ name, min: 0, max: numberMax }), default: fallback };
 }
 
+export function decimal(name: string, fallback: number, help: string): Setting {
+  const parse = (given: string) => {
+    const value = Number(given);
+    if (given.trim() === '' || !(value >= 0 && value <= numberMax))
+      throw new ConfigError(`--${name} must be a number of 0 or more, not ${JSON.stringify(given)}`);
+    return value;
+  };
+  return { ...named(name, 'number', help), parse, default: fallback };
+}
+
 export function choice(name: string, values: readonly string[], fallback: string, help: string): Setting {
   return { ...named(name, values.join('|'), help), parse: oneOf(name, values), default: fallback };
 }

@@ -16,7 +16,6 @@ import { outOfServiceTaint } from './taints.js';
 const checkMs = 20_000;
 /** A node that is missing may just be on its way into the informer. */
 const quarantineMs = 40_000;
-const terminatedMax = 12_500;
 
 type Context = ControllerContext<undefined>;
 
@@ -45,9 +44,13 @@ async function collect(context: Context, missingSinceMs: Map<string, number>): P
     const disruption = disruptionOf(pod, gone, context);
     if (disruption) await remove(pod, disruption, context);
   }
+  const { terminatedPodGcThreshold: terminatedMax } = context.settings;
+  if (terminatedMax === 0) return;
   const ended = all.filter((pod) => isTerminal(pod) && !pod.metadata.deletionTimestamp);
-  const oldestFirst = ended.sort((a, b) => createdMs(a) - createdMs(b));
-  for (const pod of oldestFirst.slice(0, Math.max(ended.length - terminatedMax, 0)))
+  const leastNeededFirst = ended.sort(
+    (a, b) => Number(wasEvicted(b)) - Number(wasEvicted(a)) || createdMs(a) - createdMs(b),
+  );
+  for (const pod of leastNeededFirst.slice(0, Math.max(ended.length - terminatedMax, 0)))
     await remove(pod, undefined, context);
 }
 
@@ -104,6 +107,10 @@ async function remove(pod: Pod, disruption: Disruption | undefined, { client, cl
   } catch (error) {
     if (!isReason(error, 'NotFound', 'Conflict')) throw error;
   }
+}
+
+function wasEvicted({ status }: Pod): boolean {
+  return status?.phase === 'Failed' && status.reason === 'Evicted';
 }
 
 function createdMs({ metadata }: Pod): number {

@@ -150,7 +150,7 @@ async function targetOf(turn: Turn, { client, state }: Context): Promise<Target 
 
 async function followMetrics(turn: Turn, target: Target, context: Context): Promise<void> {
   const { autoscaler } = turn;
-  const { state, clock } = context;
+  const { state, clock, settings } = context;
   const key = keyOf(autoscaler);
   const current = target.scale.spec?.replicas ?? 0;
   const asked = await askMetrics(turn, target.scale, context);
@@ -163,7 +163,9 @@ async function followMetrics(turn: Turn, target: Target, context: Context): Prom
   const wanted = best.replicas;
   const why = wanted > current ? `${best.name} above target` : wanted < current ? 'All metrics below target' : '';
   const history = state.histories.get(key)!;
-  const decision = decide({ spec: autoscaler.spec, current, wanted, history, nowMs: clock.now() });
+  const { horizontalPodAutoscalerDownscaleStabilization: downscaleWindowMs } = settings;
+  const request = { spec: autoscaler.spec, current, wanted, history, nowMs: clock.now(), downscaleWindowMs };
+  const decision = decide(request);
   state.histories.set(key, decision.history);
   turn.condition('AbleToScale', true, decision.able);
   turn.condition('ScalingLimited', decision.limited.isLimited, decision.limited);
@@ -178,7 +180,7 @@ type Asked =
 /** The highest number that any metric asks for. One that cannot be had keeps the number from falling. */
 async function askMetrics(turn: Turn, scale: Scale, context: Context): Promise<Asked> {
   const { autoscaler } = turn;
-  const { state, informers, clock } = context;
+  const { state, informers, clock, settings } = context;
   const { namespace = '' } = autoscaler.metadata;
   const chosen = choosePods(turn, scale, informers.of(pods).inNamespace(namespace), state);
   if (typeof chosen === 'string') return { failure: chosen, metrics: undefined };
@@ -189,7 +191,11 @@ async function askMetrics(turn: Turn, scale: Scale, context: Context): Promise<A
     apis: state.apis,
     specReplicas,
     statusReplicas: scale.status?.replicas ?? 0,
-    tolerances: tolerancesOf(autoscaler),
+    tolerances: tolerancesOf(autoscaler, settings.horizontalPodAutoscalerTolerance),
+    starting: {
+      initializationMs: settings.horizontalPodAutoscalerCpuInitializationPeriod,
+      initialReadinessMs: settings.horizontalPodAutoscalerInitialReadinessDelay,
+    },
     nowMs: clock.now(),
   };
   const specs = autoscaler.spec.metrics ?? [];

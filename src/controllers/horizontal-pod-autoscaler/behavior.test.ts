@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { HorizontalPodAutoscalerBehavior, HorizontalPodAutoscalerSpec } from '#api/gen/autoscaling-v2.js';
-import { decide, type History, recordChange } from './behavior.js';
+import { decide as decideIn, type History, type Request, recordChange } from './behavior.js';
+
+const decide = (request: Omit<Request, 'downscaleWindowMs'>) => decideIn({ ...request, downscaleWindowMs: 300_000 });
 
 const empty: History = { recommendations: [], added: [], removed: [] };
 const spec = (behavior?: HorizontalPodAutoscalerBehavior): HorizontalPodAutoscalerSpec => ({

@@ -4,9 +4,6 @@
  */
 import type { HorizontalPodAutoscalerSpec, HPAScalingRules } from '#api/gen/autoscaling-v2.js';
 
-/** Upstream's --horizontal-pod-autoscaler-downscale-stabilization. */
-const downscaleWindowSeconds = 300;
-
 interface Sample {
   /** What was recommended, or by how many the number was changed. */
   replicas: number;
@@ -27,6 +24,8 @@ export interface Request {
   wanted: number;
   history: History;
   nowMs: number;
+  /** For autoscalers that have none of their own. */
+  downscaleWindowMs: number;
 }
 
 interface Verdict {
@@ -96,18 +95,18 @@ interface Stabilized {
   windowMs: number;
 }
 
-function stabilizeByDefault({ wanted, history, nowMs }: Request): Stabilized {
-  const windowMs = downscaleWindowSeconds * 1000;
+function stabilizeByDefault({ wanted, history, nowMs, downscaleWindowMs: windowMs }: Request): Stabilized {
   const recent = history.recommendations.filter(({ atMs }) => atMs >= nowMs - windowMs);
   const replicas = Math.max(wanted, ...recent.map((one) => one.replicas));
   return { replicas, verdict: verdictOf('ScaleDownStabilized'), windowMs };
 }
 
 /** Up at most to the lowest that was asked for of late, down at most to the highest. */
-function stabilize({ spec, current, wanted, history, nowMs }: Request): Stabilized {
+function stabilize({ spec, current, wanted, history, nowMs, downscaleWindowMs }: Request): Stabilized {
   const { scaleUp, scaleDown } = spec.behavior ?? {};
   const upMs = 1000 * (scaleUp?.stabilizationWindowSeconds ?? 0);
-  const downMs = 1000 * (scaleDown?.stabilizationWindowSeconds ?? downscaleWindowSeconds);
+  const ownSeconds = scaleDown?.stabilizationWindowSeconds;
+  const downMs = ownSeconds === undefined ? downscaleWindowMs : 1000 * ownSeconds;
   const within = (windowMs: number) =>
     history.recommendations.filter(({ atMs }) => atMs > nowMs - windowMs).map((one) => one.replicas);
   const lowest = Math.min(wanted, ...within(upMs));

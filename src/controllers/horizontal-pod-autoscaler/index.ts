@@ -12,9 +12,6 @@ import { isExpected } from './failure.js';
 import { KindMap } from './kind-map.js';
 import { MetricsApis } from './metrics-apis.js';
 
-/** Upstream's --horizontal-pod-autoscaler-sync-period. */
-const periodMs = 15_000;
-
 export default defineController<HorizontalPodAutoscaler, State>({
   name: 'horizontal-pod-autoscaler',
   for: autoscalers,
@@ -25,16 +22,19 @@ export default defineController<HorizontalPodAutoscaler, State>({
     const kinds = new KindMap({ transport, clock });
     return { kinds, apis: new MetricsApis({ transport, kinds }), histories: new Map(), selectors: new Map() };
   },
-  watches: ({ enqueue }) => [
+  watches: ({ enqueue, settings }) => [
     watch(autoscalers, (autoscaler, { type }) => {
       if (type === 'deleted') return [keyOf(autoscaler)];
-      if (type === 'added') enqueue(keyOf(autoscaler), periodMs);
+      if (type === 'added') enqueue(keyOf(autoscaler), settings.horizontalPodAutoscalerSyncPeriod);
       return [];
     }),
     // Only read.
     watch(pods, () => []),
   ],
-  reconcile: async ({ key }, context) => ((await look(key, context)) ? { afterMs: periodMs } : undefined),
+  reconcile: async ({ key }, context) => {
+    const { horizontalPodAutoscalerSyncPeriod: afterMs } = context.settings;
+    return (await look(key, context)) ? { afterMs } : undefined;
+  },
 });
 
 /** Whether it is still there. */

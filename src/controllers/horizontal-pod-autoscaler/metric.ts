@@ -20,11 +20,9 @@ import {
   replicasForShare,
   replicasForUtilization,
   replicasForValue,
+  type Starting,
   type Tolerances,
 } from './usage.js';
-
-/** Upstream's --horizontal-pod-autoscaler-tolerance. */
-const toleranceDefault = 0.1;
 
 export interface Scene {
   namespace: string;
@@ -35,6 +33,7 @@ export interface Scene {
   specReplicas: number;
   statusReplicas: number;
   tolerances: Tolerances;
+  starting: Starting;
   nowMs: number;
 }
 
@@ -73,8 +72,8 @@ export async function proposalOf(spec: MetricSpec, scene: Scene): Promise<Propos
   }
 }
 
-export function tolerancesOf({ spec }: HorizontalPodAutoscaler): Tolerances {
-  const of = (own: string | undefined) => (own === undefined ? toleranceDefault : Quantity.parse(own).toNumber());
+export function tolerancesOf({ spec }: HorizontalPodAutoscaler, fallback: number): Tolerances {
+  const of = (own: string | undefined) => (own === undefined ? fallback : Quantity.parse(own).toNumber());
   const { scaleUp, scaleDown } = spec.behavior ?? {};
   return { scaleUp: of(scaleUp?.tolerance), scaleDown: of(scaleDown?.tolerance) };
 }

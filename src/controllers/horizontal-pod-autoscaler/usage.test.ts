@@ -47,6 +47,7 @@ const load = (pods: Pod[], measurements: Map<string, Measurement>): Load => ({
   resource: 'cpu',
   currentReplicas: pods.length,
   tolerances,
+  starting: { initializationMs: 300_000, initialReadinessMs: 30_000 },
   nowMs,
 });
 const three = [pod('p0'), pod('p1'), pod('p2')];

@@ -11,9 +11,11 @@ import { Quantity } from '#apimachinery/quantity.js';
 import { isReady, readyCondition } from '../pod-state.js';
 import { AutoscalerFailure } from './failure.js';
 
-/** Of a pod that has only just started, the processor time of its start says nothing (upstream's two flags). */
-const initializationMs = 5 * 60_000;
-const initialReadinessMs = 30_000;
+/** Of a pod that has only just started, the processor time of its start says nothing. */
+export interface Starting {
+  initializationMs: number;
+  initialReadinessMs: number;
+}
 
 export interface Measurement {
   /** Thousandths. */
@@ -38,6 +40,7 @@ export interface Load {
   resource: string;
   currentReplicas: number;
   tolerances: Tolerances;
+  starting: Starting;
   nowMs: number;
 }
 
@@ -131,7 +134,7 @@ interface Counted {
   missing: string[];
 }
 
-function count({ pods, measurements, resource, nowMs }: Load): Counted {
+function count({ pods, measurements, resource, starting, nowMs }: Load): Counted {
   if (pods.length === 0) throw new AutoscalerFailure(noPods);
   const counted: Counted = { values: new Map(), ready: 0, unready: [], missing: [] };
   for (const [name, { value }] of measurements) counted.values.set(name, value);
@@ -141,7 +144,10 @@ function count({ pods, measurements, resource, nowMs }: Load): Counted {
     const measurement = measurements.get(name);
     if (pod.metadata.deletionTimestamp || phase === 'Failed') {
       counted.values.delete(name);
-    } else if (phase === 'Pending' || (measurement && resource === 'cpu' && isStarting(pod, measurement, nowMs))) {
+    } else if (
+      phase === 'Pending' ||
+      (measurement && resource === 'cpu' && isStarting(pod, measurement, { ...starting, nowMs }))
+    ) {
       counted.unready.push(name);
       counted.values.delete(name);
     } else if (measurement) counted.ready++;
@@ -150,7 +156,11 @@ function count({ pods, measurements, resource, nowMs }: Load): Counted {
   return counted;
 }
 
-function isStarting(pod: Pod, { timestampMs, windowMs }: Measurement, nowMs: number): boolean {
+function isStarting(
+  pod: Pod,
+  { timestampMs, windowMs }: Measurement,
+  { initializationMs, initialReadinessMs, nowMs }: Starting & { nowMs: number },
+): boolean {
   const condition = readyCondition(pod);
   const { startTime } = pod.status ?? {};
   if (!condition || !startTime) return true;

@@ -5,10 +5,10 @@
 import type { Lease } from '#api/gen/coordination-v1.js';
 import type { Node, NodeCondition } from '#api/gen/core-v1.js';
 import { formatTime } from '#apimachinery/object.js';
+import type { ControllerSettings } from '../settings.js';
 
 /** A node that is silent for this long is unreachable; one that just registered may take longer. */
-export const graceMs = 50_000;
-export const startupGraceMs = 60_000;
+export type Grace = Pick<ControllerSettings, 'nodeMonitorGracePeriod' | 'nodeStartupGracePeriod'>;
 
 /** What was last seen of a node, and when, on our own clock: the node's may be wrong. */
 export interface Heartbeat {
@@ -39,8 +39,12 @@ export function listen(
 }
 
 /** The conditions of a node that was silent for too long; undefined when it was not, or they say so already. */
-export function verdict(node: Node, { seenMs }: Heartbeat, nowMs: number): NodeCondition[] | undefined {
-  const limitMs = readyOf(node) ? graceMs : startupGraceMs;
+export function verdict(
+  node: Node,
+  { seenMs }: Heartbeat,
+  { nowMs, nodeMonitorGracePeriod, nodeStartupGracePeriod }: Grace & { nowMs: number },
+): NodeCondition[] | undefined {
+  const limitMs = readyOf(node) ? nodeMonitorGracePeriod : nodeStartupGracePeriod;
   if (nowMs <= seenMs + limitMs) return undefined;
   const conditions = [...(node.status?.conditions ?? [])];
   let isChanged = false;

@@ -16,8 +16,6 @@ import { type Heartbeat, listen, readyOf, verdict } from './health.js';
 import { executingTaintFor, hasExecutingTaint, wantedTaints } from './node-taints.js';
 import { disruptionOf, zoneOf } from './zones.js';
 
-/** How often each node is looked at, whether or not anything changes. */
-const monitorMs = 5_000;
 const totalCheckMs = 1_000;
 const leaseNamespace = 'kube-node-lease';
 
@@ -57,7 +55,7 @@ export default defineController<Node, State>({
 });
 
 async function reconcile(name: string, context: Context): Promise<Requeue | undefined> {
-  const { informers, client, clock, state } = context;
+  const { informers, client, clock, state, settings } = context;
   const node = informers.of(nodes).get(name);
   noteComing(name, node, context);
   if (!node) return;
@@ -67,7 +65,7 @@ async function reconcile(name: string, context: Context): Promise<Requeue | unde
   const heartbeat = listen(state.heartbeats.get(name), { node, lease, nowMs });
   state.heartbeats.set(name, heartbeat);
 
-  const conditions = verdict(node, heartbeat, nowMs);
+  const conditions = verdict(node, heartbeat, { ...settings, nowMs });
   let current = node;
   if (conditions) {
     current = await client.of(nodes).updateStatus({ ...node, status: { ...node.status, conditions } });
@@ -82,7 +80,7 @@ async function reconcile(name: string, context: Context): Promise<Requeue | unde
     await markPodsNotReady(name, context);
     state.unmarked.delete(name);
   }
-  return { afterMs: monitorMs };
+  return { afterMs: settings.nodeMonitorPeriod };
 }
 
 function noteComing(name: string, node: Node | undefined, context: Context): void {
@@ -114,11 +112,11 @@ function noteNode(
 }
 
 /** After we were cut off from all nodes, each gets its full time again to be heard. */
-function resetAfterTotalDisruption({ informers, clock, state }: Context): void {
+function resetAfterTotalDisruption({ informers, clock, state, settings }: Context): void {
   // Looking at all nodes for each of thousands would take all the time there is.
   if (clock.monotonic() - state.totalCheckedMs < totalCheckMs) return;
   state.totalCheckedMs = clock.monotonic();
-  const { isTotal } = disruptionOf(informers.of(nodes).list());
+  const { isTotal } = disruptionOf(informers.of(nodes).list(), settings);
   if (state.wasTotal && !isTotal) {
     for (const [name, heartbeat] of state.heartbeats) state.heartbeats.set(name, { ...heartbeat, seenMs: clock.now() });
   }
@@ -135,13 +133,13 @@ async function taint(node: Node, context: Context): Promise<void> {
 }
 
 /** Whether the node may have a NoExecute taint now; taking one down is always allowed, putting one up is rationed. */
-function mayExecute(node: Node, { informers, clock, state }: Context): boolean {
+function mayExecute(node: Node, { informers, clock, state, settings }: Context): boolean {
   if (!executingTaintFor(node)) return false;
   const others = informers
     .of(nodes)
     .list()
     .filter(({ metadata }) => metadata.name !== node.metadata.name);
-  const { isTotal, ratePerSecond } = disruptionOf([...others, node]);
+  const { isTotal, ratePerSecond } = disruptionOf([...others, node], settings);
   if (isTotal) return false;
   if (hasExecutingTaint(node)) return true;
   const zone = zoneOf(node);

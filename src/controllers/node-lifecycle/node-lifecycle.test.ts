@@ -1,9 +1,15 @@
 import { expect, test } from 'vitest';
 import type { Lease } from '#api/gen/coordination-v1.js';
 import type { Node, Taint } from '#api/gen/core-v1.js';
-import { graceMs, listen, startupGraceMs, verdict } from './health.js';
+import { defaultSettings } from '../settings.js';
+import { type Heartbeat, listen, verdict as verdictBy } from './health.js';
 import { wantedTaints } from './node-taints.js';
-import { disruptionOf } from './zones.js';
+import { disruptionOf as disruptionBy } from './zones.js';
+
+const { nodeMonitorGracePeriod: graceMs, nodeStartupGracePeriod: startupGraceMs } = defaultSettings;
+const verdict = (node: Node, heartbeat: Heartbeat, nowMs: number) =>
+  verdictBy(node, heartbeat, { ...defaultSettings, nowMs });
+const disruptionOf = (nodes: readonly Node[]) => disruptionBy(nodes, defaultSettings);
 
 const startMs = Date.parse('2026-01-01T00:00:00Z');
 

@@ -3,12 +3,14 @@
  * the nodes. https://kubernetes.io/docs/concepts/architecture/nodes/#rate-limits-on-eviction
  */
 import type { Node } from '#api/gen/core-v1.js';
+import type { ControllerSettings } from '../settings.js';
 import { readyOf } from './health.js';
 
-const ratePerSecond = 0.1;
-const disruptedRatePerSecond = 0.01;
-const unhealthyShare = 0.55;
-const largeZoneNodes = 50;
+export type Rates = Pick<
+  ControllerSettings,
+  'nodeEvictionRate' | 'secondaryNodeEvictionRate' | 'largeClusterSizeThreshold' | 'unhealthyZoneThreshold'
+>;
+
 const excludeLabel = 'node.kubernetes.io/exclude-disruption';
 
 export function zoneOf({ metadata }: Node): string {
@@ -23,7 +25,7 @@ export interface Disruption {
   ratePerSecond: Map<string, number>;
 }
 
-export function disruptionOf(nodes: readonly Node[]): Disruption {
+export function disruptionOf(nodes: readonly Node[], rates: Rates): Disruption {
   const zones = new Map<string, { ready: number; notReady: number }>();
   for (const node of nodes) {
     if (node.metadata.labels?.[excludeLabel] !== undefined) continue;
@@ -32,14 +34,14 @@ export function disruptionOf(nodes: readonly Node[]): Disruption {
     if (readyOf(node)?.status === 'True') zone.ready++;
     else zone.notReady++;
   }
-  const rates = [...zones].map(([name, counts]) => [name, rateOf(counts)] as const);
+  const ratePerSecond = new Map([...zones].map(([name, counts]) => [name, rateOf(counts, rates)] as const));
   const isTotal = zones.size > 0 && [...zones.values()].every(({ ready }) => ready === 0);
-  return { isTotal, ratePerSecond: new Map(rates) };
+  return { isTotal, ratePerSecond };
 }
 
-function rateOf({ ready, notReady }: { ready: number; notReady: number }): number {
+function rateOf({ ready, notReady }: { ready: number; notReady: number }, rates: Rates): number {
   const total = ready + notReady;
-  const isPartlyDown = ready > 0 && notReady > 2 && notReady / total >= unhealthyShare;
-  if (!isPartlyDown) return ratePerSecond;
-  return total > largeZoneNodes ? disruptedRatePerSecond : 0;
+  const isPartlyDown = ready > 0 && notReady > 2 && notReady / total >= rates.unhealthyZoneThreshold;
+  if (!isPartlyDown) return rates.nodeEvictionRate;
+  return total > rates.largeClusterSizeThreshold ? rates.secondaryNodeEvictionRate : 0;
 }
