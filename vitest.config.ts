@@ -6,5 +6,6 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/tidy.test.ts', 'test/walk.test.ts', 'test/controllers/*.test.ts'],
     // For tests that hang: a busy machine takes several times as long as a quiet one.
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

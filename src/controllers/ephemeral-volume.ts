@@ -9,6 +9,7 @@ import { isReason } from '#apimachinery/errors.js';
 import { controllerOf } from '#apimachinery/object.js';
 import { controllerReference } from './claim.js';
 import { isTerminal } from './pod-state.js';
+import { ephemeralClaimName } from './pod-volumes.js';
 import { isNamespaceTerminating } from './pod-writes.js';
 import { type ControllerContext, defineController, watch } from './runtime.js';
 
@@ -32,8 +33,8 @@ export default defineController<Pod, undefined>({
 
 async function provide(pod: Pod, volume: Volume, context: ControllerContext<undefined>): Promise<void> {
   const { client, informers, log } = context;
-  const { namespace, name: podName, uid } = pod.metadata;
-  const name = `${podName}-${volume.name}`;
+  const { namespace, uid } = pod.metadata;
+  const name = ephemeralClaimName(pod, volume);
   const known = informers.of(claims).get(`${namespace}/${name}`);
   if (known) {
     if (controllerOf(known)?.uid !== uid)

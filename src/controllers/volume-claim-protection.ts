@@ -4,8 +4,9 @@
  */
 import claims from '#api/core/persistentvolumeclaim.js';
 import pods from '#api/core/pod/index.js';
-import type { PersistentVolumeClaim, Pod, Volume } from '#api/gen/core-v1.js';
+import type { PersistentVolumeClaim, Pod } from '#api/gen/core-v1.js';
 import { controllerOf } from '#apimachinery/object.js';
+import { claimNames, ephemeralClaimName } from './pod-volumes.js';
 import { keepWhileUsed } from './protection.js';
 import { defineController, watch } from './runtime.js';
 
@@ -32,24 +33,13 @@ export default defineController<PersistentVolumeClaim, undefined>({
   },
 });
 
-function claimNames(pod: Pod): string[] {
-  return (pod.spec?.volumes ?? []).flatMap((volume) => {
-    const name = volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral && ephemeralName(pod, volume));
-    return name ? [name] : [];
-  });
-}
-
-function ephemeralName({ metadata }: Pod, { name }: Volume): string {
-  return `${metadata.name}-${name}`;
-}
-
 /** Before a pod has a node nobody has begun to use its volumes, and nobody will when the claim is going. */
 function isUser(pod: Pod, { metadata }: PersistentVolumeClaim): boolean {
   if (!pod.spec?.nodeName) return false;
   const isStopped = pod.metadata.deletionTimestamp !== undefined && pod.metadata.deletionGracePeriodSeconds === 0;
   return (pod.spec.volumes ?? []).some((volume) => {
     if (volume.persistentVolumeClaim) return volume.persistentVolumeClaim.claimName === metadata.name;
-    if (!volume.ephemeral || isStopped || ephemeralName(pod, volume) !== metadata.name) return false;
+    if (!volume.ephemeral || isStopped || ephemeralClaimName(pod, volume) !== metadata.name) return false;
     return controllerOf({ apiVersion: '', kind: '', metadata })?.uid === pod.metadata.uid;
   });
 }

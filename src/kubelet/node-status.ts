@@ -20,6 +20,8 @@ const reportMs = 300_000;
 const notReadyCheckMs = 250;
 const retryMs = 500;
 const imagesMax = 50;
+/** Volumes are attached by a controller, and not by us. */
+const annotations = { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' };
 
 export interface NodeStatusOptions {
   client: Client;
@@ -100,7 +102,7 @@ export class NodeReporter {
     const source = client.of(nodes);
     const labels = this.#labels();
     try {
-      const metadata = { name: nodeName, labels };
+      const metadata = { name: nodeName, labels, annotations };
       return await source.create({
         apiVersion: 'v1',
         kind: 'Node',
@@ -113,8 +115,10 @@ export class NodeReporter {
       if (!isReason(error, 'AlreadyExists')) throw error;
     }
     const node = await source.get(nodeName);
-    const stale = Object.entries(labels).some(([key, value]) => node.metadata.labels?.[key] !== value);
-    return stale ? await source.patch(nodeName, { metadata: { labels } }, { type: 'strategic' }) : node;
+    const lacks = (has: Record<string, string> = {}, wanted: Record<string, string>) =>
+      Object.entries(wanted).some(([key, value]) => has[key] !== value);
+    const isStale = lacks(node.metadata.labels, labels) || lacks(node.metadata.annotations, annotations);
+    return isStale ? await source.patch(nodeName, { metadata: { labels, annotations } }, { type: 'strategic' }) : node;
   }
 
   #labels(): Record<string, string> {
