@@ -38,6 +38,28 @@ export interface LeaderElectorOptions {
 
 const jitterFactor = 1.2;
 
+/** What can never work of these, in words; undefined: they can. */
+export function electionProblem({
+  leaseMs,
+  renewDeadlineMs,
+  retryMs,
+}: Required<Pick<LeaderElectorOptions, 'leaseMs' | 'renewDeadlineMs' | 'retryMs'>>): string | undefined {
+  if (leaseMs <= renewDeadlineMs) return 'the lease duration must be greater than the renew deadline';
+  if (renewDeadlineMs <= retryMs * jitterFactor)
+    return `the renew deadline must be greater than ${jitterFactor} retry periods`;
+  return undefined;
+}
+
+/** Leads whenever it can until the signal aborts; each time `work` must begin anew. */
+export async function runWhileLeading(
+  options: LeaderElectorOptions,
+  signal: AbortSignal,
+  work: (leading: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const elector = new LeaderElector(options);
+  while (!signal.aborted) await elector.lead(signal, work);
+}
+
 export class LeaderElector {
   readonly #options: Required<Omit<LeaderElectorOptions, 'recorder' | 'onNewLeader'>> & LeaderElectorOptions;
   #lease: Lease | undefined;
@@ -48,9 +70,8 @@ export class LeaderElector {
   constructor(options: LeaderElectorOptions) {
     const durations = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 };
     this.#options = { ...durations, namespace: 'kube-system', ...options };
-    const { leaseMs, renewDeadlineMs, retryMs } = this.#options;
-    if (leaseMs <= renewDeadlineMs) throw new RangeError('leaseMs must be greater than renewDeadlineMs');
-    if (renewDeadlineMs <= retryMs * jitterFactor) throw new RangeError('renewDeadlineMs must exceed retryMs * 1.2');
+    const problem = electionProblem(this.#options);
+    if (problem) throw new RangeError(problem);
   }
 
   get isLeader(): boolean {

@@ -10,6 +10,7 @@ import type { Store } from '#storage/store.js';
 import { openApiServerFiles } from './api-server/files.js';
 import type { Config } from './config.js';
 import { ControlPlane } from './control-plane.js';
+import { electionOf } from './controller-manager/election.js';
 import { contextName, type Layout, layoutOf, userKubeconfig } from './layout.js';
 import { machineAddress, machineNodeName } from './machine/address.js';
 import { installMissing } from './machine/system-packages.js';
@@ -113,6 +114,7 @@ export class Cluster {
       kubeletClient,
       files,
       schedulerConfiguration,
+      election: electionOf(config, config),
     });
     this.#controlPlane = controlPlane;
     const { port } = await controlPlane.start({ host: config.bind, port: config.port });

@@ -3,10 +3,11 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { prefixLength } from '#network/cidr.js';
 import { type ApiServerSettings, apiServerSettings } from './api-server/settings.js';
+import { checkElection, type ElectionFlags, electionSettings } from './controller-manager/election.js';
 import { type ControllerFlags, controllerSettings } from './controller-manager/settings.js';
 import { ConfigError, duration, file, oneOf, type Setting, wholeNumber } from './setting.js';
 
-export interface Config extends ApiServerSettings, ControllerFlags {
+export interface Config extends ApiServerSettings, ControllerFlags, ElectionFlags {
   dataDir: string;
   /** The API server's port; 0 lets the system choose. */
   port: number;
@@ -125,6 +126,7 @@ export const settings: Record<Exclude<keyof Config, 'kubeconfig'> | 'clusterCidr
   schedulerConfig: file('scheduler-config', "a KubeSchedulerConfiguration: the scheduler's profiles"),
   ...apiServerSettings,
   ...controllerSettings,
+  ...electionSettings,
 };
 
 /** Where to look for what the user said, and what machine this is. */
@@ -151,6 +153,7 @@ export function resolveConfig({ flags, env, root, linux }: ConfigSources): Confi
   values.podCidr ??= values.clusterCidr ?? (isWide ? podCidrs.many : podCidrs.few);
   const config = values as unknown as Config;
   checkNodeCidrs(config);
+  checkElection(config);
   if (config.runtime === 'containerd' && !machineRuns) {
     const why = linux ? 'needs root: run it with sudo' : 'needs Linux';
     throw new ConfigError(`--runtime containerd ${why}, or use --runtime simulated`);

@@ -32,7 +32,9 @@ import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import { Client } from '#client/client.js';
+import { EventRecorder } from '#client/events.js';
 import { InformerFactory } from '#client/informer.js';
+import { type LeaderElectorOptions, runWhileLeading } from '#client/leader-election.js';
 import { workQueueMetrics } from '#client/workqueue-metrics.js';
 import controllers from '#controllers/index.gen.js';
 import { type Controller, runControllers } from '#controllers/runtime.js';
@@ -68,6 +70,8 @@ export interface ControlPlaneOptions {
   controllers?: readonly Controller[];
   controllerSettings: ControllerSettings;
   scheduler?: boolean;
+  /** Controllers and scheduler work only while they lead. Default: they are alone. */
+  election?: Election;
   /** Default: one profile. */
   schedulerConfiguration?: SchedulerConfiguration;
 }
@@ -239,15 +243,12 @@ export class ControlPlane {
   /** Starts controllers and scheduler. */
   startComponents(): void {
     const { clock, prng, log, pki, controllers: chosen = controllers, scheduler = true } = this.#options;
-    const { controllerSettings, schedulerConfiguration: configuration } = this.#options;
+    const { controllerSettings, schedulerConfiguration: configuration, election } = this.#options;
     const { signal } = this.#stop;
     const client = this.client(componentUsers.controllerManager);
-    const informers = new InformerFactory({ client, clock, prng, log });
-    informers.start(signal);
     const environment = {
       clientFor: (name: string) =>
         this.client(name === managerAccount ? componentUsers.controllerManager : componentUsers.controller(name)),
-      informers,
       clock,
       prng,
       log,
@@ -257,13 +258,17 @@ export class ControlPlane {
       settings: controllerSettings,
       metrics: workQueueMetrics(this.metrics.registry),
     };
-    this.#run(
-      'controllers',
-      runControllers(chosen, environment, signal).then(() => informers.stopped()),
-    );
+    const runAll = async (until: AbortSignal) => {
+      const informers = new InformerFactory({ client, clock, prng, log });
+      informers.start(until);
+      await runControllers(chosen, { ...environment, informers }, until);
+      await informers.stopped();
+    };
+    this.#run('controllers', election ? this.#lead(election, client, runAll) : runAll(signal));
     if (!scheduler) return;
     const asScheduler = {
       configuration,
+      election,
       clock,
       prng,
       log: log.child({ component: 'scheduler' }),
@@ -271,6 +276,14 @@ export class ControlPlane {
       metrics: new SchedulerMetrics(this.metrics.registry),
     };
     this.#run('scheduler', runScheduler(asScheduler, signal));
+  }
+
+  /** Controllers of several control planes must not do the same work twice. */
+  async #lead(election: Election, client: Client, work: (leading: AbortSignal) => Promise<void>): Promise<void> {
+    const { clock, prng, log } = this.#options;
+    const recorder = new EventRecorder({ client, component: managerAccount, clock, prng, log });
+    const elector = { ...election, client, clock, prng, log, recorder };
+    await runWhileLeading(elector, this.#stop.signal, work).finally(() => recorder.close());
   }
 
   /** Stops components, then the server. The store is its owner's to close. */
@@ -307,6 +320,10 @@ export class ControlPlane {
     ];
   }
 }
+
+export type Election = Required<
+  Pick<LeaderElectorOptions, 'identity' | 'name' | 'namespace' | 'leaseMs' | 'renewDeadlineMs' | 'retryMs'>
+>;
 
 /** Controllers that work as the manager itself say so by this name. */
 const managerAccount = 'kube-controller-manager';

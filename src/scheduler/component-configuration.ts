@@ -12,14 +12,16 @@ export interface Election {
   retryMs: number;
 }
 
+export const defaultElection = { name: 'kube-scheduler', namespace: 'kube-system' };
+
 function withDefaults(given: LeaderElectionConfiguration) {
   return {
     leaseDuration: unlessZero(given.leaseDuration) ?? '15s',
     renewDeadline: unlessZero(given.renewDeadline) ?? '10s',
     retryPeriod: unlessZero(given.retryPeriod) ?? '2s',
     resourceLock: given.resourceLock || 'leases',
-    resourceName: given.resourceName || 'kube-scheduler',
-    resourceNamespace: given.resourceNamespace || 'kube-system',
+    resourceName: given.resourceName || defaultElection.name,
+    resourceNamespace: given.resourceNamespace || defaultElection.namespace,
   };
 }
 
@@ -28,9 +30,10 @@ function unlessZero(duration: string | undefined): string | undefined {
   return duration && parseDuration(duration) !== 0n ? duration : undefined;
 }
 
-/** undefined where it is not asked for: the scheduler of a cluster in one process is alone. */
-export function electionOf({ leaderElection }: KubeSchedulerConfiguration): Election | undefined {
-  if (!leaderElection?.leaderElect) return undefined;
+/** undefined where nothing is said of it, and false where none is wanted. */
+export function electionOf({ leaderElection }: KubeSchedulerConfiguration): Election | false | undefined {
+  if (leaderElection?.leaderElect === undefined) return undefined;
+  if (!leaderElection.leaderElect) return false;
   const { leaseDuration, renewDeadline, retryPeriod, resourceName, resourceNamespace } = withDefaults(leaderElection);
   return {
     name: resourceName,

@@ -29,7 +29,7 @@ export interface SchedulerConfiguration {
   maxBackoffMs: number;
   extenders: readonly ExtenderSettings[];
   /** Where several run, one of which works. */
-  election?: Election;
+  election?: Election | false;
 }
 
 export interface ConfigureOptions {
