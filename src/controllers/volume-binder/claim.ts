@@ -6,6 +6,7 @@ import type { PersistentVolume, PersistentVolumeClaim } from '#api/gen/core-v1.j
 import type { StorageClass } from '#api/gen/storage-v1.js';
 import { defaultClass, storageClassDefaults } from '#api/meta/default-class.js';
 import storageClasses from '#api/storage/storageclass.js';
+import { driverFor } from '../csi-migration.js';
 import type { ControllerContext } from '../runtime.js';
 import { bindCompleted, boundByController, provisioner, provisionerBeta, selectedNode } from './annotations.js';
 import { bind } from './bind.js';
@@ -13,8 +14,8 @@ import { bestVolume, classOf, hasClass, isFor, mismatch } from './match.js';
 
 type Context = ControllerContext<undefined>;
 
-/** Of a class that is only there so that claims wait for the scheduler. */
-const noProvisioner = 'kubernetes.io/no-provisioner';
+/** Of plugins that were part of Kubernetes once; `no-provisioner` is only there so that claims wait for the scheduler. */
+const inTreePrefix = 'kubernetes.io/';
 
 export async function reconcileClaim(claim: PersistentVolumeClaim, context: Context): Promise<void> {
   if (claim.metadata.annotations?.[bindCompleted] !== undefined) await keepBound(claim, context);
@@ -128,9 +129,9 @@ async function provision(
     recorder.event(claim, { type, reason: 'ProvisioningFailed', message });
     return setPending(claim, context);
   }
-  const who = storageClass.provisioner;
-  if (who === noProvisioner) {
-    const message = `no volume plugin matched name: ${noProvisioner}`;
+  const who = driverFor(storageClass.provisioner);
+  if (who.startsWith(inTreePrefix)) {
+    const message = `no volume plugin matched name: ${who}`;
     recorder.event(claim, { type, reason: 'ProvisioningFailed', message });
     return setPending(claim, context);
   }
