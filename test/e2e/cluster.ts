@@ -20,6 +20,8 @@ export interface ClusterOptions {
   /** The second number of the pods' and the services' addresses, which no other file uses. */
   subnet: number;
   images?: readonly Image[];
+  /** More flags of `t8s up`. */
+  flags?: readonly string[];
 }
 
 export class Cluster extends Kubectl {
@@ -33,13 +35,15 @@ export class Cluster extends Kubectl {
   }
 
   /** Throws with what the command said when the cluster does not come up; nothing is left then. */
-  static async start({ subnet, images = [] }: ClusterOptions): Promise<Cluster> {
+  static async start({ subnet, images = [], flags = [] }: ClusterOptions): Promise<Cluster> {
     const dataDir = await mkdtemp(path.join(tmpdir(), 't8s-e2e-'));
     const cluster = new Cluster({ dataDir, port: await freePort() });
     try {
       const ranges = ['--pod-cidr', `10.${subnet}.0.0/16`, '--service-cidr', `10.${subnet + 1}.0.0/16`];
       const words = ['up', '--detach', '--data-dir', dataDir, '--port', String(cluster.port), '--no-kubeconfig'];
-      const outcome = await cluster.call(process.execPath, [command, ...words, ...ranges], { timeoutMs: 120_000 });
+      const outcome = await cluster.call(process.execPath, [command, ...words, ...ranges, ...flags], {
+        timeoutMs: 120_000,
+      });
       if (outcome.code !== 0) throw new Error(`t8s up ended with ${outcome.code}: ${outcome.stdout}${outcome.stderr}`);
       if (images.length > 0) await cluster.import(images);
       return cluster;

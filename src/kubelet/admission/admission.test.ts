@@ -88,3 +88,18 @@ test('kernel parameters that are not safe, or not the pod’s own, are refused',
     'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host Net enabled',
   );
 });
+
+test('under pressure a node takes only what is critical, or says how much memory it needs', () => {
+  const under = (type: string): Node => ({
+    ...node,
+    status: { ...node.status, conditions: [{ type, status: 'True' }] },
+  });
+  const measured = podOf({ containers: [asking({ memory: '1Mi' })] });
+  expect(refused(podOf(), [], under('MemoryPressure'))).toEqual({
+    reason: 'Evicted',
+    message: 'The node had condition: [MemoryPressure]. ',
+  });
+  expect(refused(measured, [], under('MemoryPressure'))).toBeUndefined();
+  expect(refused(measured, [], under('DiskPressure'))?.message).toBe('The node had condition: [DiskPressure]. ');
+  expect(refused(podOf({ priority: 2_000_000_000 }), [], under('DiskPressure'))).toBeUndefined();
+});

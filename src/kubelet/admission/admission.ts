@@ -8,6 +8,8 @@ import { matchesRequiredNodeAffinity } from '#api/core/node-selector.js';
 import { hostPorts, portsConflict } from '#api/core/pod/host-ports.js';
 import { anyTolerates } from '#api/core/tolerations.js';
 import type { Node, Pod } from '#api/gen/core-v1.js';
+import { formatList } from '../go-text.js';
+import { qosClass } from '../qos.js';
 import { lacks } from './resources.js';
 import { sysctlProblem } from './sysctls.js';
 
@@ -36,6 +38,7 @@ export function refusalOf(input: AdmissionInput): Refusal | undefined {
 
 function* refusals(input: AdmissionInput): Generator<Refusal> {
   const { pod, others, node } = input;
+  yield* pressureRefusals(input);
   const sysctl = sysctlProblem(pod);
   if (sysctl) yield { reason: 'SysctlForbidden', message: sysctl };
   yield* systemRefusals(input);
@@ -44,6 +47,21 @@ function* refusals(input: AdmissionInput): Generator<Refusal> {
     yield { reason: `OutOf${resource}`, message };
   }
   yield* predicateRefusals(input);
+}
+
+const pressures = ['MemoryPressure', 'DiskPressure', 'PIDPressure'];
+const memoryTaint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' };
+/** From `system-cluster-critical` on. */
+const criticalPriority = 2_000_000_000;
+
+/** Where only memory is short, those may come that say how much they need. */
+function* pressureRefusals({ pod, node }: AdmissionInput): Generator<Refusal> {
+  const conditions = (node.status?.conditions ?? []).filter(({ status }) => status === 'True');
+  const types = conditions.map(({ type }) => type).filter((type) => pressures.includes(type));
+  if (types.length === 0 || (pod.spec.priority ?? 0) >= criticalPriority) return;
+  const isOfMemory = types.length === 1 && types[0] === 'MemoryPressure';
+  if (isOfMemory && (qosClass(pod) !== 'BestEffort' || anyTolerates(pod.spec.tolerations, memoryTaint))) return;
+  yield { reason: 'Evicted', message: `The node had condition: ${formatList(types)}. ` };
 }
 
 function* systemRefusals({ pod, node, operatingSystem }: AdmissionInput): Generator<Refusal> {
