@@ -34,7 +34,7 @@ import type { Prng } from '#base/prng.js';
 import { Client } from '#client/client.js';
 import { EventRecorder } from '#client/events.js';
 import { InformerFactory } from '#client/informer.js';
-import { type LeaderElectorOptions, runWhileLeading } from '#client/leader-election.js';
+import { runWhileLeading } from '#client/leader-election.js';
 import { workQueueMetrics } from '#client/workqueue-metrics.js';
 import controllers from '#controllers/index.gen.js';
 import { type Controller, runControllers } from '#controllers/runtime.js';
@@ -45,6 +45,7 @@ import { SchedulerMetrics } from '#scheduler/metrics.js';
 import { runScheduler } from '#scheduler/run.js';
 import type { Store } from '#storage/store.js';
 import type { ApiServerFiles } from './api-server/files.js';
+import type { Election } from './controller-manager/election.js';
 import type { KeyPair, Pki } from './pki.js';
 import { versionInfo } from './version.js';
 
@@ -320,10 +321,6 @@ export class ControlPlane {
     ];
   }
 }
-
-export type Election = Required<
-  Pick<LeaderElectorOptions, 'identity' | 'name' | 'namespace' | 'leaseMs' | 'renewDeadlineMs' | 'retryMs'>
->;
 
 /** Controllers that work as the manager itself say so by this name. */
 const managerAccount = 'kube-controller-manager';

@@ -5,9 +5,12 @@
  */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import { electionProblem } from '#client/leader-election.js';
-import type { Election } from '../control-plane.js';
+import { electionProblem, type LeaderElectorOptions } from '#client/leader-election.js';
 import { ConfigError, duration, flag, type Setting, text } from '../setting.js';
+
+export type Election = Required<
+  Pick<LeaderElectorOptions, 'identity' | 'name' | 'namespace' | 'leaseMs' | 'renewDeadlineMs' | 'retryMs'>
+>;
 
 /** Periods in milliseconds. */
 export interface ElectionFlags {

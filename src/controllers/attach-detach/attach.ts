@@ -5,7 +5,7 @@ import type { VolumeAttachment } from '#api/gen/storage-v1.js';
 import volumeAttachments from '#api/storage/volumeattachment.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { ControllerContext } from '../runtime.js';
-import type { State } from './index.js';
+import type { State } from './state.js';
 import { attachmentName, isSharable, type Wanted } from './volumes.js';
 
 type Context = ControllerContext<State>;

@@ -9,7 +9,7 @@ import volumeAttachments from '#api/storage/volumeattachment.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { ControllerContext } from '../runtime.js';
 import { outOfServiceTaint } from '../taints.js';
-import type { State } from './index.js';
+import type { State } from './state.js';
 
 type Context = ControllerContext<State>;
 

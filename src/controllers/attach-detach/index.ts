@@ -17,20 +17,8 @@ import { claimNames } from '../pod-volumes.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
 import { attach } from './attach.js';
 import { detach, waitMs } from './detach.js';
-import { isOurs, uniqueName, type Wanted, wantedOn } from './volumes.js';
-
-/** By the attachment's name; times are monotonic. What is lost at a restart is told once more. */
-export interface State {
-  /** When a driver was last asked. */
-  asked: Map<string, number>;
-  /** What pods were last told. */
-  told: Map<string, string>;
-  /** Pods that were told that another node has the volume. */
-  refused: Map<string, Set<string>>;
-  /** Since when no pod uses it. */
-  unwanted: Map<string, number>;
-  wantedOn(nodeName: string): Map<string, Wanted>;
-}
+import type { State } from './state.js';
+import { isOurs, uniqueName, wantedOn } from './volumes.js';
 
 type Context = ControllerContext<State>;
 
