@@ -395,3 +395,27 @@ test('a pod that the node cannot take has failed at once, and leaves room for th
   await settle();
   expect(api.status('late')?.reason).toBe('OutOfcpu');
 });
+
+test('a critical pod takes the room of others, which fail for it', async () => {
+  const { api, clock } = await setUp();
+  const asking = (cpu: string) => ({ containers: [{ ...main, resources: { requests: { cpu } } }] });
+  api.put(makePod('usual', asking('20')));
+  await clock.advance(10);
+  expect(api.status('usual')?.phase).toBe('Running');
+  api.put(makePod('critical', { ...asking('30'), priority: 2_000_000_000 }));
+  await clock.advance(60_000);
+  expect(api.status('usual')).toMatchObject({
+    phase: 'Failed',
+    reason: 'Preempting',
+    message: 'Preempted in order to admit critical pod',
+  });
+  expect(api.status('usual')?.conditions?.find(({ type }) => type === 'DisruptionTarget')).toMatchObject({
+    status: 'True',
+    reason: 'TerminationByKubelet',
+    message: 'Pod was preempted by Kubelet to accommodate a critical pod.',
+  });
+  expect(api.status('critical')?.phase).toBe('Running');
+  api.put(makePod('impossible', { ...asking('40'), priority: 2_000_000_001 }));
+  await clock.advance(1000);
+  expect(api.status('impossible')?.reason).toBe('UnexpectedAdmissionError');
+});

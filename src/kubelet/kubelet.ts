@@ -25,9 +25,10 @@ import { type NodeFacts, nodeAmounts, readMachine, readPressure } from './node-f
 import { keepLease } from './node-lease.js';
 import { NodeReporter } from './node-status.js';
 import { defaultPaths, type KubeletPaths, podLogDirectory } from './paths.js';
-import type { EventSink } from './pod-events.js';
+import { type EventSink, podEvents } from './pod-events.js';
 import { OwnPods, type PodSource } from './pod-source.js';
 import { PodStates } from './pod-states.js';
+import type { Verdict } from './pod-status.js';
 import { PodWorker } from './pod-worker.js';
 import { machineProber, type Prober, simulatedProber } from './probes/probe.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -252,7 +253,11 @@ export class Kubelet {
     const { client, clock, nodeName } = this.#options;
     const { operatingSystem } = facts.info;
     const admitted = () => [...this.#workers.values()].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod);
-    return new AdmissionGate({ client, clock, nodeName, operatingSystem, node, admitted });
+    const evict = async (pod: Pod, verdict: Verdict) => {
+      podEvents(this.#options.events, pod).warning(verdict.reason, verdict.message);
+      await this.#workers.get(pod.metadata.uid!)?.evict(verdict);
+    };
+    return new AdmissionGate({ client, clock, nodeName, operatingSystem, node, admitted, evict });
   }
 
   async #makeContext(facts: NodeFacts, paths: KubeletPaths, node: () => Node | undefined): Promise<NodeContext> {

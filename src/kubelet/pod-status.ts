@@ -14,9 +14,17 @@ export interface PodStatusInput {
   /** All has been stopped, and nothing will start again. */
   terminated: boolean;
   /** The kubelet ended or refused the pod: DeadlineExceeded, Evicted, OutOfcpu, ... */
-  verdict?: { reason: string; message: string };
+  verdict?: Verdict;
   hostIPs: readonly string[];
   nowMs: number;
+}
+
+/** Why the node itself ends a pod. */
+export interface Verdict {
+  reason: string;
+  message: string;
+  /** It is not the pod's fault: what its condition DisruptionTarget says. */
+  disruption?: string;
 }
 
 export function podStatus(input: PodStatusInput): PodStatus {
@@ -92,34 +100,37 @@ function initProgress(pod: Pod, { initContainerStatuses = [] }: ContainerStatuse
   return progress;
 }
 
-type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
-const yes: Verdict = { status: 'True' };
-const no = (reason: string, message?: string): Verdict => ({ status: 'False', reason, ...(message && { message }) });
+type Holding = Pick<PodCondition, 'status' | 'reason' | 'message'>;
+const yes: Holding = { status: 'True' };
+const no = (reason: string, message?: string): Holding => ({ status: 'False', reason, ...(message && { message }) });
 
 /** Only the conditions that a kubelet owns, in upstream's order. */
 function conditions(input: PodStatusInput, phase: string): PodCondition[] {
-  const { pod, nowMs } = input;
+  const { pod, nowMs, verdict } = input;
   const containersReady = containersReadyVerdict(input, phase);
-  const verdicts: Record<string, Verdict> = {
+  const verdicts: Record<string, Holding> = {
     PodReadyToStartContainers: sandboxNeed(pod, input.state).create ? { status: 'False' } : yes,
     Initialized: initializedVerdict(input, phase),
     Ready: containersReady.status === 'True' ? gatesVerdict(pod) : containersReady,
     ContainersReady: containersReady,
     PodScheduled: yes,
+    ...(verdict?.disruption && {
+      DisruptionTarget: { status: 'True', reason: 'TerminationByKubelet', message: verdict.disruption },
+    }),
   };
-  return Object.entries(verdicts).map(([type, verdict]) => {
+  return Object.entries(verdicts).map(([type, holding]) => {
     const before = pod.status?.conditions?.find((condition) => condition.type === type);
-    const same = before?.status === verdict.status && before.lastTransitionTime;
+    const same = before?.status === holding.status && before.lastTransitionTime;
     return {
       type,
       ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
-      ...verdict,
+      ...holding,
       lastTransitionTime: same || formatTime(nowMs),
     };
   });
 }
 
-function containersReadyVerdict({ pod, statuses }: PodStatusInput, phase: string): Verdict {
+function containersReadyVerdict({ pod, statuses }: PodStatusInput, phase: string): Holding {
   const all = [...(statuses.initContainerStatuses ?? []), ...(statuses.containerStatuses ?? [])];
   const names = [...(pod.spec.initContainers ?? []).filter(isRestartableInit), ...pod.spec.containers].map(
     (c) => c.name,
@@ -131,7 +142,7 @@ function containersReadyVerdict({ pod, statuses }: PodStatusInput, phase: string
   return message ? no('ContainersNotReady', message) : yes;
 }
 
-function initializedVerdict({ pod, statuses }: PodStatusInput, phase: string): Verdict {
+function initializedVerdict({ pod, statuses }: PodStatusInput, phase: string): Holding {
   const inits = pod.spec.initContainers ?? [];
   const { unknown, unfit } = sortOut(
     inits.map(({ name }) => name),
@@ -168,7 +179,7 @@ function join(unknown: string[], unfit: string[], word: string): string {
   return parts.join(', ');
 }
 
-function gatesVerdict(pod: Pod): Verdict {
+function gatesVerdict(pod: Pod): Holding {
   const messages: string[] = [];
   for (const { conditionType } of pod.spec.readinessGates ?? []) {
     const condition = pod.status?.conditions?.find(({ type }) => type === conditionType);

@@ -6,7 +6,7 @@ import { podLogDirectory } from './paths.js';
 import type { ProbeLookup } from './pod-actions.js';
 import { containerEvents } from './pod-events.js';
 import { containersOf, isRestartableInit, latestContainer, type PodState } from './pod-state.js';
-import { podStatus } from './pod-status.js';
+import { podStatus, type Verdict } from './pod-status.js';
 import { PodProbes } from './probes/pod-probes.js';
 import type { ContainerState } from './runtime/runtime.js';
 import { terminationMessage } from './termination-message.js';
@@ -22,7 +22,7 @@ export interface StatusInput {
   /** Attempt numbers by name of containers whose start is under way. */
   starting: ReadonlyMap<string, number>;
   terminated: boolean;
-  verdict?: { reason: string; message: string };
+  verdict?: Verdict;
 }
 
 export class PodView {

@@ -16,6 +16,7 @@ import { type ContainerToKill, computePodActions, type PodActions } from './pod-
 import { podEvents } from './pod-events.js';
 import { removeFromRuntime } from './pod-sandbox.js';
 import { findContainer, isTerminalPhase, podText } from './pod-state.js';
+import type { Verdict } from './pod-status.js';
 import { hurry, releaseResources, stopPod } from './pod-termination.js';
 import { PodView } from './pod-view.js';
 import { VolumeFailure } from './volumes/volumes.js';
@@ -39,7 +40,7 @@ export class PodWorker {
   readonly #replaced = new Set<string>();
   #pod: Pod;
   #stage: 'arriving' | 'running' | 'ending' | 'ended' = 'arriving';
-  #verdict?: { reason: string; message: string };
+  #verdict?: Verdict;
   #dirty = false;
   #loop?: Promise<void>;
   #timer?: Timer;
@@ -86,10 +87,12 @@ export class PodWorker {
     if (this.#stage === 'running') this.#starts.refreshVolumes(this.#pod);
   }
 
-  /** Ends the pod for a reason of the node's own; it is Failed then. */
-  evict(verdict: { reason: string; message: string }): void {
+  /** Ends the pod for a reason of the node's own; it is Failed then. Resolves when nothing of it runs any more. */
+  async evict(verdict: Verdict): Promise<void> {
     this.#verdict ??= verdict;
     this.wake();
+    await this.#loop;
+    await this.#ending;
   }
 
   /** Resolves when all that the pod had here is taken away. */
@@ -168,6 +171,7 @@ export class PodWorker {
     let refusal = isNew ? admission.refusal(this.#pod) : undefined;
     const node = refusal && (await admission.freshNodeFor(refusal));
     if (node) refusal = admission.refusal(this.#pod, node);
+    if (refusal) refusal = await admission.makeRoom(this.#pod, refusal);
     if (refusal) {
       this.#pause = new AbortController();
       await clock.sleep(admission.refusalDelayMs(), this.#pause.signal).catch(() => {});

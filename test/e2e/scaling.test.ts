@@ -57,6 +57,10 @@ it('a ReplicationController keeps its number of pods, and leaves them when it is
     spec: { replicas: 2, selector: { app: 'rc' }, template: template('rc') },
   });
   await cluster.kubectl('wait --for=jsonpath={.status.readyReplicas}=2 rc/rc --timeout=30s');
+  const [node] = (await cluster.json('get nodes')).items;
+  expect(node.spec.podCIDRs).toEqual(['10.94.0.0/24']);
+  for (const { status } of (await cluster.json('get pods -l app=rc')).items)
+    expect(status.podIP).toMatch(/^10\.94\.0\./);
   const [first] = await podNames('rc');
   await cluster.kubectl(`delete pod ${first}`);
   await cluster.kubectl('wait --for=jsonpath={.status.readyReplicas}=2 rc/rc --timeout=30s');

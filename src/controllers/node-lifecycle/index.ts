@@ -13,6 +13,7 @@ import { equal } from '#base/json.js';
 import { isReady } from '../pod-state.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
 import { type Heartbeat, listen, readyOf, verdict } from './health.js';
+import { missingOldLabels } from './node-labels.js';
 import { executingTaintFor, hasExecutingTaint, wantedTaints } from './node-taints.js';
 import { disruptionOf, zoneOf } from './zones.js';
 
@@ -75,6 +76,7 @@ async function reconcile(name: string, context: Context): Promise<Requeue | unde
     }
   }
   await taint(current, context);
+  await label(current, context);
   if (readyOf(current)?.status === 'True') state.unmarked.delete(name);
   if (state.unmarked.has(name)) {
     await markPodsNotReady(name, context);
@@ -130,6 +132,14 @@ async function taint(node: Node, context: Context): Promise<void> {
   const { name = '', uid, resourceVersion } = node.metadata;
   const patch = { metadata: { uid, resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } };
   await client.of(nodes).patch(name, patch, { type: 'merge' });
+}
+
+/** Nodes that somebody else has made have the older names of labels too, for those who still select by them. */
+async function label({ metadata }: Node, { client }: Context): Promise<void> {
+  const labels = missingOldLabels(metadata.labels ?? {});
+  if (Object.keys(labels).length === 0) return;
+  const patch = { metadata: { uid: metadata.uid, labels } };
+  await client.of(nodes).patch(metadata.name!, patch, { type: 'merge' });
 }
 
 /** Whether the node may have a NoExecute taint now; taking one down is always allowed, putting one up is rationed. */

@@ -3,6 +3,7 @@ import type { Lease } from '#api/gen/coordination-v1.js';
 import type { Node, Taint } from '#api/gen/core-v1.js';
 import { defaultSettings } from '../settings.js';
 import { type Heartbeat, listen, verdict as verdictBy } from './health.js';
+import { missingOldLabels } from './node-labels.js';
 import { wantedTaints } from './node-taints.js';
 import { disruptionOf as disruptionBy } from './zones.js';
 
@@ -107,4 +108,12 @@ test('evictions go on at 0.1 a second, stop in a small zone that is mostly down,
   expect(isTotal).toBe(false);
   expect(Object.fromEntries(ratePerSecond)).toEqual({ ':normal': 0.1, ':small': 0, ':large': 0.01, ':down': 0.1 });
   expect(disruptionOf([...nodes(0, 2, 'a'), ...nodes(0, 1, 'b')]).isTotal).toBe(true);
+});
+
+test('labels say the same by their older names', () => {
+  expect(missingOldLabels({ 'kubernetes.io/os': 'linux', 'beta.kubernetes.io/os': 'linux' })).toEqual({});
+  expect(missingOldLabels({ 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'arm64' })).toEqual({
+    'beta.kubernetes.io/os': 'linux',
+    'beta.kubernetes.io/arch': 'arm64',
+  });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Container, Node, Pod, PodSpec } from '#api/gen/core-v1.js';
-import { refusalOf } from './admission.js';
+import { type Refusal, refusalOf } from './admission.js';
 
 const node: Node = {
   apiVersion: 'v1',
@@ -20,7 +20,9 @@ const podOf = (spec: Partial<PodSpec> = {}, labels?: Record<string, string>): Po
 });
 
 const refused = (pod: Pod, others: Pod[] = [], on: Node = node) =>
-  refusalOf({ pod, others, node: on, operatingSystem: 'linux' });
+  told(refusalOf({ pod, others, node: on, operatingSystem: 'linux' }));
+
+const told = (refusal: Refusal | undefined) => refusal && { reason: refusal.reason, message: refusal.message };
 
 test('a pod that fits is let in', () => {
   const pod = podOf({ containers: [asking({ cpu: '2', memory: '1Gi', 'example.com/dongle': '1' })] });

@@ -10,7 +10,8 @@ import { anyTolerates } from '#api/core/tolerations.js';
 import type { Node, Pod } from '#api/gen/core-v1.js';
 import { formatList } from '../go-text.js';
 import { qosClass } from '../qos.js';
-import { lacks } from './resources.js';
+import { isCritical } from './preemption.js';
+import { type Lack, lacksOf } from './resources.js';
 import { sysctlProblem } from './sysctls.js';
 
 export interface AdmissionInput {
@@ -25,15 +26,21 @@ export interface AdmissionInput {
 export interface Refusal {
   reason: string;
   message: string;
+  /** It is for want of these alone. */
+  lacks?: readonly Lack[];
 }
 
 /** The one reason that a test by the node's labels gives: what the kubelet knows of them may be old. */
 export const nodeAffinityReason = 'NodeAffinity';
 
-/** The first reason why not; undefined: the pod may run. */
+/**
+ * The first reason why not; undefined: the pod may run. For critical pods room is made, so that other reasons go before
+ * the want of it.
+ */
 export function refusalOf(input: AdmissionInput): Refusal | undefined {
-  for (const refusal of refusals(input)) return refusal;
-  return undefined;
+  const all = [...refusals(input)];
+  const others = isCritical(input.pod) ? all.filter(({ lacks }) => !lacks) : all;
+  return others[0] ?? all[0];
 }
 
 function* refusals(input: AdmissionInput): Generator<Refusal> {
@@ -42,23 +49,22 @@ function* refusals(input: AdmissionInput): Generator<Refusal> {
   const sysctl = sysctlProblem(pod);
   if (sysctl) yield { reason: 'SysctlForbidden', message: sysctl };
   yield* systemRefusals(input);
-  for (const { resource, requested, used, capacity } of lacks({ pod, others, node })) {
+  const missing = [...lacksOf({ pod, others, node })];
+  for (const { resource, requested, used, capacity } of missing) {
     const message = `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
-    yield { reason: `OutOf${resource}`, message };
+    yield { reason: `OutOf${resource}`, message, lacks: missing };
   }
   yield* predicateRefusals(input);
 }
 
 const pressures = ['MemoryPressure', 'DiskPressure', 'PIDPressure'];
 const memoryTaint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' };
-/** From `system-cluster-critical` on. */
-const criticalPriority = 2_000_000_000;
 
 /** Where only memory is short, those may come that say how much they need. */
 function* pressureRefusals({ pod, node }: AdmissionInput): Generator<Refusal> {
   const conditions = (node.status?.conditions ?? []).filter(({ status }) => status === 'True');
   const types = conditions.map(({ type }) => type).filter((type) => pressures.includes(type));
-  if (types.length === 0 || (pod.spec.priority ?? 0) >= criticalPriority) return;
+  if (types.length === 0 || isCritical(pod)) return;
   const isOfMemory = types.length === 1 && types[0] === 'MemoryPressure';
   if (isOfMemory && (qosClass(pod) !== 'BestEffort' || anyTolerates(pod.spec.tolerations, memoryTaint))) return;
   yield { reason: 'Evicted', message: `The node had condition: ${formatList(types)}. ` };

@@ -13,6 +13,7 @@ test('a few refusals are told at once, and those that come in masses ten in a se
     operatingSystem: 'linux',
     node: () => undefined,
     admitted: () => [],
+    evict: async () => {},
   });
   const delays = Array.from({ length: 24 }, () => gate.refusalDelayMs());
   expect(delays.filter((delayMs) => delayMs === 0)).toHaveLength(21);

@@ -3,7 +3,9 @@ import nodes from '#api/core/node.js';
 import type { Node, Pod } from '#api/gen/core-v1.js';
 import type { Clock } from '#base/clock.js';
 import type { Client } from '#client/client.js';
+import type { Verdict } from '../pod-status.js';
 import { nodeAffinityReason, type Refusal, refusalOf } from './admission.js';
+import { isCritical, victimsFor } from './preemption.js';
 
 /**
  * Controllers answer a failed pod with a new one at once. Whoever sends pods here that can never run must not keep the
@@ -11,6 +13,12 @@ import { nodeAffinityReason, type Refusal, refusalOf } from './admission.js';
  */
 const refusalIntervalMs = 100;
 const refusalsAtOnce = 20;
+
+const preempted: Verdict = {
+  reason: 'Preempting',
+  message: 'Preempted in order to admit critical pod',
+  disruption: 'Pod was preempted by Kubelet to accommodate a critical pod.',
+};
 
 export interface AdmissionGateOptions {
   client: Client;
@@ -21,6 +29,8 @@ export interface AdmissionGateOptions {
   node: () => Node | undefined;
   /** Let in, and not ended. */
   admitted: () => readonly Pod[];
+  /** Ends a pod; resolves when nothing of it runs any more. */
+  evict: (pod: Pod, verdict: Verdict) => Promise<void>;
 }
 
 export class AdmissionGate {
@@ -38,6 +48,20 @@ export class AdmissionGate {
     if (!node) return { reason: 'InvalidNodeInfo', message: 'Kubelet cannot get node info.' };
     const others = admitted().filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
     return refusalOf({ pod, others, node, operatingSystem });
+  }
+
+  /** Makes room for a critical pod. Gives why it still cannot run; undefined: it may. */
+  async makeRoom(pod: Pod, refusal: Refusal): Promise<Refusal | undefined> {
+    const { lacks } = refusal;
+    if (!lacks || !isCritical(pod)) return refusal;
+    const { admitted, evict } = this.#options;
+    const victims = victimsFor(pod, { admitted: admitted(), lacks });
+    if (typeof victims === 'string') {
+      const message = `Unexpected error while attempting to recover from admission failure: ${victims}`;
+      return { reason: 'UnexpectedAdmissionError', message };
+    }
+    await Promise.all(victims.map((victim) => evict(victim, preempted)));
+    return this.refusal(pod);
   }
 
   /** How long a refusal is to wait until it is told. */

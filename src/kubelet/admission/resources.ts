@@ -18,7 +18,7 @@ const first = ['cpu', 'memory', 'ephemeral-storage'];
  * In upstream's order. Extended resources that the node does not know are the cluster's, or come with a claim: they are
  * not this node's to count.
  */
-export function* lacks({ pod, others, node }: { pod: Pod; others: readonly Pod[]; node: Node }): Generator<Lack> {
+export function* lacksOf({ pod, others, node }: { pod: Pod; others: readonly Pod[]; node: Node }): Generator<Lack> {
   const allocatable = amountsOf(node.status?.allocatable);
   const podsMax = allocatable.get('pods')?.unitsNumber() ?? 0;
   if (others.length + 1 > podsMax) yield { resource: 'pods', requested: 1, used: others.length, capacity: podsMax };
@@ -38,6 +38,6 @@ export function* lacks({ pod, others, node }: { pod: Pod; others: readonly Pod[]
   }
 }
 
-function inUnits(name: string, quantity: Quantity | undefined): number {
+export function inUnits(name: string, quantity: Quantity | undefined): number {
   return (name === 'cpu' ? quantity?.milliNumber() : quantity?.unitsNumber()) ?? 0;
 }
