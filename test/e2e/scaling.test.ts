@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { testCertificate } from '#apiserver/webhook/test-webhook.js';
 import { busyboxImage, busyboxReference } from '../images/images.js';
-import { Cluster, eventually } from './cluster.js';
+import { eventually } from '../kubectl.js';
+import { Cluster } from './cluster.js';
 
 let cluster: Cluster;
 let metricsServer: Server | undefined;
