@@ -3,6 +3,7 @@ import { isReason } from '#apimachinery/errors.js';
 import { type Clock, SystemClock, VirtualClock } from '#base/clock.js';
 import { type Log, silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
+import { withoutTurns } from '#base/turns.js';
 import { Client } from '#client/client.js';
 import type { ApiServerSettings } from '#cluster/api-server/settings.js';
 import { EphemeralCluster, type EphemeralClusterOptions } from '#cluster/ephemeral-cluster.js';
@@ -80,6 +81,7 @@ export class TestCluster {
   /** What components have logged as errors. */
   readonly errors: readonly LoggedError[];
   readonly #cluster: EphemeralCluster;
+  readonly #resumeTurns: () => void;
   #nodesMade = 0;
 
   /** As `startTestCluster`. */
@@ -91,9 +93,10 @@ export class TestCluster {
     const log = collecting(options.log ?? silentLog, errors);
     const shared = { clock, prng: new SeededPrng(seed), log, store, listen };
     const inner = await EphemeralCluster.prepare({ ...shared, controllers, controllerSettings, scheduler, apiServer });
+    const resumeTurns = clock instanceof VirtualClock ? withoutTurns() : () => {};
     await drive(clock, inner.start());
     const kubeconfig = listen ? await inner.kubeconfig() : undefined;
-    const cluster = new TestCluster({ clock, errors, cluster: inner, kubeconfig });
+    const cluster = new TestCluster({ clock, errors, cluster: inner, kubeconfig, resumeTurns });
     const wanted = typeof nodes === 'number' ? Array.from({ length: nodes }, () => ({})) : nodes;
     await Promise.all(wanted.map((node) => cluster.addNode(node)));
     return cluster;
@@ -104,12 +107,14 @@ export class TestCluster {
     errors: readonly LoggedError[];
     cluster: EphemeralCluster;
     kubeconfig: string | undefined;
+    resumeTurns: () => void;
   }) {
     this.clock = parts.clock;
     this.errors = parts.errors;
     this.url = parts.cluster.url;
     this.kubeconfig = parts.kubeconfig;
     this.#cluster = parts.cluster;
+    this.#resumeTurns = parts.resumeTurns;
   }
 
   /**
@@ -161,6 +166,7 @@ export class TestCluster {
   /** Ends everything and removes its files. */
   async stop(): Promise<void> {
     await drive(this.clock, this.#cluster.stop());
+    this.#resumeTurns();
   }
 }
 
