@@ -70,6 +70,14 @@ describe('the first reason to refuse is told', () => {
       405,
       'create is not supported on resources of kind "widgets.example.com"',
     ],
+    [
+      'a type of body, before parameters',
+      'POST',
+      `${widgets}?dryRun=x`,
+      { type: 'text/plain' },
+      415,
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    ],
     ['no name', 'PUT', widgets, {}, 400, 'name must be provided'],
     [
       'a number',

@@ -56,16 +56,23 @@ async function decodeBody(
   let decoded: Decoded;
   if ('value' in body) decoded = await inTurns(decodeLarge(body.value, decodeTarget));
   else {
-    const { type } = parseMediaType(call.headers['content-type'] ?? contentTypes.json);
-    if (type === contentTypes.json || type === '') decoded = await inTurns(decodeJson(body.bytes, decodeTarget));
+    const type = mediaTypeOf(context);
+    if (type === contentTypes.json) decoded = await inTurns(decodeJson(body.bytes, decodeTarget));
     else if (type === contentTypes.protobuf) decoded = await inTurns(decodeProtobuf(body.bytes, decodeTarget));
-    else if (type === contentTypes.yaml) decoded = await decodeYaml(body.bytes, decodeTarget);
-    else throw unsupportedMediaType(Object.values(contentTypes));
+    else decoded = await decodeYaml(body.bytes, decodeTarget);
   }
   for (const text of decoded.warnings) warn(text);
   decoded.object.metadata ??= {};
   context.record?.request(decoded.object);
   return decoded.object;
+}
+
+/** Of the body; JSON where nothing is said. Throws StatusError (415). */
+export function mediaTypeOf({ call }: HandlerContext): string {
+  const type = parseMediaType(call.headers['content-type'] ?? '').type || contentTypes.json;
+  const known: string[] = Object.values(contentTypes);
+  if (!known.includes(type)) throw unsupportedMediaType(known);
+  return type;
 }
 
 /** A body of a caller in this process is our own components': they are typed. */

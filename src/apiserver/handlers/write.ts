@@ -7,12 +7,14 @@ import type { Answer } from '../call.js';
 import { dropRepeatedOwners } from '../registry/owner-references.js';
 import type { ObjectKey, Write } from '../registry/registry.js';
 import type { Stored } from '../registry/stored.js';
-import { bodyTargetOf, checkName, placeInNamespace, readObject, readOptionalObject } from './body.js';
+import { bodyTargetOf, checkName, mediaTypeOf, placeInNamespace, readObject, readOptionalObject } from './body.js';
 import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
 import { readDelete, readList, readWrite } from './options.js';
 
 export async function create(context: HandlerContext): Promise<Answer> {
   const { store, resource, info } = context;
+  // Upstream looks at it before the parameters here, and after them in an update.
+  mediaTypeOf(context);
   const write = readWrite(context, 'CreateOptions');
   const object = await readObject(context, bodyTargetOf(context));
   placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });

@@ -222,7 +222,7 @@ function fieldAt(object: KubeObject, path: string): unknown {
 /** Upstream's store checks metadata, and then does each kind's own rules again: a fault is told more than once. */
 function validateMetadata(
   { namespaced, freeFinalizers }: AnyResource,
-  { metadata, old }: { metadata: ObjectMeta; old: ObjectMeta },
+  { metadata, old, isOfKind }: { metadata: ObjectMeta; old: ObjectMeta; isOfKind: boolean },
 ): FieldError[] {
   const errors = [
     ...validateObjectMeta(metadata, { namespaced, validateName: pathSegmentProblems }),
@@ -230,19 +230,22 @@ function validateMetadata(
   ];
   const standardFinalizers = !freeFinalizers;
   const mayHaveMore = errors.length > 0 || (standardFinalizers && metadata.finalizers);
-  return mayHaveMore ? [...errors, ...validateObjectMetaUpdate(metadata, old, { standardFinalizers })] : errors;
+  return mayHaveMore && isOfKind
+    ? [...errors, ...validateObjectMetaUpdate(metadata, old, { standardFinalizers })]
+    : errors;
 }
 
 function validateChange(
   { resource }: ResourceContext,
   { object, old, write }: { object: KubeObject; old: KubeObject; write: UpdateRequest },
 ): FieldError[] {
-  const errors = validateMetadata(resource, { metadata: object.metadata, old: old.metadata });
+  const mistaken = write.subresource ? [] : validateKind(resource, object);
+  const metadata = { metadata: object.metadata, old: old.metadata };
+  const errors = validateMetadata(resource, { ...metadata, isOfKind: mistaken.length === 0 });
   const warn = (text: string) => write.warn(text);
   if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];
   if (write.subresource === 'status') return [...errors, ...(resource.validateStatusUpdate?.(object, old, warn) ?? [])];
   if (write.subresource === 'finalize') return errors;
-  const mistaken = validateKind(resource, object);
   if (mistaken.length > 0) return [...errors, ...mistaken];
   return [...errors, ...(resource.validate?.(object) ?? []), ...(resource.validateUpdate?.(object, old, warn) ?? [])];
 }
