@@ -1,4 +1,7 @@
 /** Runs the admission plugins in their order: first those that may change the object, then those that only judge. */
+import { decodeManagers } from '#apimachinery/managed-fields/managers.js';
+import type { ManagedFieldsEntry } from '#apimachinery/object.js';
+import { ParseError } from '#apimachinery/parse-error.js';
 import type { Clock } from '#base/clock.js';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission/admission.js';
 import { beginSecondRound } from '../admission/reinvocation.js';
@@ -44,9 +47,11 @@ export class AdmissionChain {
   /** Throws StatusError when a plugin refuses. */
   mutate(request: AdmissionRequest): Promise<void> {
     return this.#observed('admit', request, async () => {
+      const held = managedFieldsOf(request);
       await this.#run(this.#rounds, request);
       if (beginSecondRound(request)) await this.#run(this.#rounds, request);
       await this.#run(this.#last, request);
+      if (managedFieldsOf(request) !== held) keepReadable(request, held);
     });
   }
 
@@ -89,5 +94,23 @@ export class AdmissionChain {
         }
       }
     }
+  }
+}
+
+function managedFieldsOf({ object }: AdmissionRequest): ManagedFieldsEntry[] | undefined {
+  return object?.metadata?.managedFields;
+}
+
+/** What admission has made unreadable of managedFields is as it was before. */
+function keepReadable({ object, warn }: AdmissionRequest, held: ManagedFieldsEntry[] | undefined): void {
+  const { metadata } = object!;
+  try {
+    decodeManagers(metadata.managedFields);
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    metadata.managedFields = held;
+    const state = '.metadata.managedFields was in an invalid state after admission';
+    const cause = 'this could be caused by an outdated mutating admission controller';
+    warn(`${state}; ${cause}; please fix your requests: ${error.message}`);
   }
 }
