@@ -9,8 +9,16 @@ import { normalize } from '../encode.js';
 import { StatusError } from '../errors.js';
 import { parseApiVersion } from '../object.js';
 import { isScalar } from '../schema.js';
-import { decodeWatchEvent, encodeProtobuf, encodeWatchFrame, FrameReader, hasProtobuf } from './envelope.js';
+import {
+  decodeWatchEvent,
+  encodeProtobuf,
+  encodeWatchFrame,
+  FrameReader,
+  hasProtobuf,
+  readEnvelope,
+} from './envelope.js';
 import { messagePlanOf } from './message-plan.js';
+import { BackwardWriter, wireType } from './wire.js';
 
 /** Written by k8s.io/apimachinery's own serializer. */
 const golden = readFileSync(new URL('./golden.jsonl', import.meta.url), 'utf8')
@@ -67,9 +75,14 @@ function objects(plan: TypePlan, depth: number): fc.Arbitrary<unknown> {
   return fc.record(fields, { requiredKeys: [] });
 }
 
+/** Of 64 bits, that no double holds. */
+const largeIntegers = fc
+  .oneof(fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n - 1n }), fc.bigInt({ min: -(2n ** 63n), max: -(2n ** 53n) }))
+  .filter((value) => !Number.isSafeInteger(Number(value)));
+
 function scalars(scalar: string): fc.Arbitrary<unknown> {
   if (scalar === 'int32') return fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
-  if (scalar === 'int64') return fc.maxSafeInteger();
+  if (scalar === 'int64') return fc.oneof(fc.maxSafeInteger(), largeIntegers);
   if (scalar === 'bool') return fc.boolean();
   if (scalar === 'double')
     return fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0));
@@ -99,6 +112,27 @@ describe('round trips', () => {
         expect(withoutEmpty(decoded)).toEqual(withoutEmpty(object));
       });
       fc.assert(property, { numRuns: 8, seed: 7 });
+    }
+  });
+
+  test('fields of a number that no type has are passed over, in every kind', () => {
+    const unknown = new BackwardWriter();
+    unknown.close(9001, 0);
+    unknown.double(1.5);
+    unknown.tag(9002, wireType.fixed64);
+    unknown.varint(-1);
+    unknown.tag(9003, wireType.varint);
+    unknown.bytes(Buffer.alloc(4));
+    unknown.tag(9004, wireType.fixed32);
+    for (const { name, kind } of kinds) {
+      const apiVersion = kind.group ? `${kind.group}/${kind.version}` : kind.version;
+      const object = normalize(table, name, { apiVersion, kind: kind.kind, metadata: {} });
+      const { raw } = readEnvelope(encodeProtobuf(table, object));
+      const writer = new BackwardWriter();
+      writer.bytes(Buffer.concat([raw, unknown.finish()]));
+      writer.close(2, 0);
+      writer.bytes(Buffer.from('k8s\0'));
+      expect(atOnce(decodeProtobuf(writer.finish(), { table, kind })).object, name).toEqual(object);
     }
   });
 
