@@ -91,7 +91,8 @@ export function* decodeLarge<T = KubeObject>(
   try {
     interpret(value);
   } catch (error) {
-    if (target.refuse && error instanceof SchemaError) throw target.refuse(error.message);
+    if (target.refuse && target.words === 'converter' && error instanceof SchemaError)
+      throw target.refuse(error.message);
     throw unrecognized(error, { target, body: origin.body ?? Buffer.from(toJson(value) ?? '') });
   }
   // Text is only needed to word the faults, which most values do not have.
@@ -225,7 +226,7 @@ function takeShape(object: JsonObject, { kind: expected, shape, words }: DecodeT
 function kindless(body: string, target: DecodeTarget): Error {
   const cause = `Object 'Kind' is missing in '${body}'`;
   if (target.refuse) return target.refuse(cause);
-  if (body.trim() === 'null' && target.fieldValidation === 'Ignore') return refusal(target.kind, target)(cause);
+  if (target.fieldValidation === 'Ignore') return refusal(target.kind, target)(cause);
   return unreadable(cause, { target, body: Buffer.from(body) });
 }
 

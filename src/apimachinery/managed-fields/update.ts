@@ -1,15 +1,16 @@
 /** Who owns which fields after a create, an update or a patch that is not an apply. */
-import { equal } from '#base/json.js';
+import { equal, type Json } from '#base/json.js';
 import { inTurns, Turns } from '#base/turns.js';
 import { formatTime, type KubeObject, type ManagedFieldsEntry } from '../object.js';
 import { ParseError } from '../parse-error.js';
-import type { JsonObject } from '../patch.js';
+import { isObject, type JsonObject } from '../patch.js';
 import type { SchemaTable, TypeSchema } from '../schema.js';
 import { checkApplied, listProblems } from './check.js';
 import { type Comparison, compare, isSame } from './compare.js';
 import { FieldSet } from './field-set.js';
 import { capUpdates, decodeManagers, encodeManagers, type Manager, type Managers, managerId } from './managers.js';
 import { type MapModel, modelOf } from './model.js';
+import type { Path } from './path-element.js';
 import { reconcile } from './schema-change.js';
 
 export interface ObjectSchema {
@@ -118,12 +119,20 @@ export async function trackChange(
   const { manager: name, apiVersion, subresource = '', nowMs } = write;
   // Upstream tracks a Scale by itself, and what nobody manages of an object it does not begin to track by an update.
   if (subresource === 'scale' && held.every((one) => one.fields.intersection(fields).isEmpty)) return;
+  // A Scale leaves its replicas out where there are none, and so nobody sets them.
+  if (subresource === 'scale' && [...fields.paths()].every((path) => isZeroAt(change.after, path))) return;
   const entry: Omit<Manager, 'fields' | 'time'> = { name, operation: 'Update', apiVersion, subresource };
   const id = managerId(entry);
   const previous = managers.get(id);
   // Upstream brings over what a Scale's manager holds, and not when.
   const time = subresource === 'scale' ? previous?.time : formatTime(nowMs);
   managers.set(id, { ...entry, time, fields: fields.union(previous?.fields ?? FieldSet.empty) });
+}
+
+function isZeroAt(object: JsonObject, path: Path): boolean {
+  let value: Json | undefined = object;
+  for (const element of path) value = isObject(value) ? value[element.slice(2)] : undefined;
+  return value === 0;
 }
 
 /** An object before and after, in the version of the request. */

@@ -171,7 +171,7 @@ describe('objects', () => {
     const { send } = await start();
     const refused = async (object: object) => (await failure(send('POST', widgets, object))).message;
     expect(await refused({ metadata: {} })).toBe(
-      `the object provided is unrecognized (must be of type Widget): Object 'Kind' is missing in '{"metadata":{}}' ({"metadata":{}})`,
+      `Widget in version "v1" cannot be handled as a Widget: Object 'Kind' is missing in '{"metadata":{}}'`,
     );
     expect(await refused({ kind: 'Widget', metadata: {} })).toBe(
       'the API version in the data () does not match the expected API version (example.com/v1)',

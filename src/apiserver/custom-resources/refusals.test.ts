@@ -78,6 +78,22 @@ describe('the first reason to refuse is told', () => {
       415,
       'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     ],
+    [
+      'an apply by nobody',
+      'PATCH',
+      `${widgets}/x`,
+      apply(named('x', { foo: 1 })),
+      422,
+      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    ],
+    [
+      'a patch to what has no such version',
+      'PATCH',
+      `${widgets}/a`,
+      merge({ apiVersion: null }),
+      500,
+      "Internal error occurred: Object 'apiVersion' is missing in 'object has no apiVersion field'",
+    ],
     ['no name', 'PUT', widgets, {}, 400, 'name must be provided'],
     [
       'a number',
@@ -160,7 +176,7 @@ describe('the first reason to refuse is told', () => {
       'Widget.example.com "a" is invalid: apiVersion: Invalid value: "example.com/v9": must be example.com/v1',
     ],
     [
-      'no object',
+      'no object, by a lax reader',
       'POST',
       `${widgets}?fieldValidation=Ignore`,
       { body: 'null' },
@@ -241,6 +257,13 @@ describe('what goes through', () => {
     const applied = named('deep', { kept: { inner: { a: 'x', b: 'y' } } });
     const answer = await send('PATCH', `${widgets}/deep?fieldManager=m`, apply(applied));
     expect(objectOf(answer)).toHaveProperty('spec', { kept: { inner: { a: 'x' } } });
+  });
+
+  it('is JSON that may stand in a page', async () => {
+    const { answer } = await send('POST', widgets, json(named('page', { list: ['<a>&\u2028'] })));
+    const text = answer.type === 'stored' ? answer.stored.line.toString() : '';
+    expect(text).toContain('"list":["\\u003ca\\u003e\\u0026\\u2028"]');
+    expect(JSON.parse(text).spec.list).toEqual(['<a>&\u2028']);
   });
 
   it('keeps ids that no double holds, whatever is done to the object', async () => {

@@ -16,7 +16,8 @@ export type WriteKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions';
 /** Throws StatusError (422) for options that are not valid. */
 export function readWrite(context: HandlerContext, kind: WriteKind, { isApply = false } = {}): Write {
   const { query } = context.info;
-  if (query.size === 0) return writeOf(context, { dryRun: false, options: plainOptions[kind] });
+  // An apply must give one.
+  if (query.size === 0 && !isApply) return writeOf(context, { dryRun: false, options: plainOptions[kind] });
   const dryRun = query.getAll('dryRun');
   const fieldManager = query.get('fieldManager') ?? undefined;
   const fieldValidation = query.get('fieldValidation') ?? undefined;

@@ -3,6 +3,7 @@
  * turn between its elements.
  */
 import { toJson } from '#base/exact-json.js';
+import { escapeHtml } from '#base/go-text.js';
 import { Turns } from '#base/turns.js';
 import { formatYaml, formatYamlElement } from '#base/yaml.js';
 import type { Media } from '../media.js';
@@ -50,12 +51,12 @@ function frameOf(document: ListDocument, { format, pretty }: Media): Frame {
 
 function compactFrame({ head, key }: ListDocument): Frame {
   const start = `${JSON.stringify(head).slice(0, -1)},"${key}":[`;
-  return { start, between: ',', end: ']}\n', write: (element) => toJson(element) };
+  return { start, between: ',', end: ']}\n', write: (element) => escapeHtml(toJson(element)) };
 }
 
 function prettyFrame({ head, key, length }: ListDocument): Frame {
   const start = `${JSON.stringify(head, undefined, 2).slice(0, -2)},\n  "${key}": [`;
-  const write = (element: object) => `\n    ${toJson(element, 2).replaceAll('\n', '\n    ')}`;
+  const write = (element: object) => `\n    ${escapeHtml(toJson(element, 2)).replaceAll('\n', '\n    ')}`;
   return { start, between: ',', end: length > 0 ? '\n  ]\n}\n' : ']\n}\n', write };
 }
 

@@ -11,6 +11,7 @@ import { type KubeObject, type ListMeta, parseApiVersion } from '#apimachinery/o
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { partialObjectMetadata, tableOf, tableRow } from '#apimachinery/table.js';
 import { toJson } from '#base/exact-json.js';
+import { escapeHtml } from '#base/go-text.js';
 import { formatYaml } from '#base/yaml.js';
 import type { Answer, Outcome } from '../call.js';
 import { classificationHeaders } from '../flow-control/classification.js';
@@ -276,7 +277,7 @@ function shown(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): 
 function encodeValue(value: object, { format, pretty }: Media, { schemas }: RespondOptions): Uint8Array {
   if (format === 'protobuf') return encodeBody(schemas, value as KubeObject);
   if (format === 'yaml') return Buffer.from(formatYaml(value));
-  return Buffer.from(`${toJson(value, pretty ? 2 : undefined)}\n`);
+  return Buffer.from(`${escapeHtml(toJson(value, pretty ? 2 : undefined))}\n`);
 }
 
 async function send(

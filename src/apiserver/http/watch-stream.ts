@@ -12,6 +12,7 @@ import type { SchemaTable } from '#apimachinery/schema.js';
 import { type IncludeObject, partialObjectMetadata, tableOf } from '#apimachinery/table.js';
 import type { Clock } from '#base/clock.js';
 import { toJson } from '#base/exact-json.js';
+import { escapeHtml } from '#base/go-text.js';
 import type { Log } from '#base/log.js';
 import { Pace } from '#base/turns.js';
 import type { Answer, Outcome } from '../call.js';
@@ -171,7 +172,7 @@ function frameEncoder(
 type Frame = (type: string, object: object) => Uint8Array;
 
 function jsonFrame(type: string, object: object): Uint8Array {
-  return Buffer.from(`${toJson({ type, object })}\n`);
+  return Buffer.from(`${escapeHtml(toJson({ type, object }))}\n`);
 }
 
 function protobufFrame(schemas: SchemaTable): Frame {

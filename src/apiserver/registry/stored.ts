@@ -8,6 +8,7 @@ import { builtinSchemas } from '#api/schema-table.js';
 import { normalizeKind } from '#apimachinery/encode.js';
 import { type KubeObject, parseApiVersion } from '#apimachinery/object.js';
 import { parseExact, toJson } from '#base/exact-json.js';
+import { escapeHtml } from '#base/go-text.js';
 import { freeze } from '#base/json.js';
 import { type Steps, Turns } from '#base/turns.js';
 import type { Entry } from '#storage/store.js';
@@ -40,7 +41,7 @@ export function* encodeStored(object: KubeObject): Steps<Uint8Array> {
   if (plain.metadata.resourceVersion) plain.metadata.resourceVersion = undefined;
   freeze(plain);
   yield;
-  const value = Buffer.from(toJson(plain));
+  const value = Buffer.from(escapeHtml(toJson(plain)));
   written.set(value, plain);
   return value;
 }
@@ -191,7 +192,7 @@ function apiVersionOf(value: Uint8Array): string | undefined {
 const headBytesMax = 512;
 
 function lineOf(object: KubeObject): Buffer {
-  return Buffer.from(`${toJson(object)}\n`);
+  return Buffer.from(`${escapeHtml(toJson(object))}\n`);
 }
 
 /**

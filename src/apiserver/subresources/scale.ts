@@ -44,7 +44,8 @@ export function scaleOf(resource: AnyResource, object: KubeObject): Scale {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: copy({ name, namespace, uid, resourceVersion, creationTimestamp }),
-    spec: { replicas: count(replicas) },
+    // As upstream's Scale, which leaves none out.
+    spec: count(replicas) === 0 ? {} : { replicas: count(replicas) },
     status: { replicas: count(statusReplicas ?? 'status.replicas'), ...(selected ? { selector: selected } : {}) },
   };
 }
