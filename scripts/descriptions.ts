@@ -1,8 +1,8 @@
 /**
  * Reads the description of every type and field from installed models that carry upstream's own texts: those of
- * `@kubernetes/client-node`, which know all types but say nothing of fields that refer to other types, nor what the
- * values of enumerations mean; and those of `kubernetes-models`, which do. Only declarations are read: the packages'
- * roots do not load on Node 20.
+ * `kubernetes-models`, and for what these lack, such as kinds and lists, those of `@kubernetes/client-node`, which say
+ * nothing of fields that refer to other types, nor what the values of enumerations mean, and know no paragraphs. Only
+ * declarations are read: the packages' roots do not load on Node 20.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,20 +20,13 @@ export function readDescriptions(packages: readonly SchemaPackage[]): Descriptio
   for (const type of packages.flatMap(({ types }) => types)) {
     const ofClient = clientNames(type.name).map((name) => join(client, name));
     const found = ofClient.find((path) => existsSync(`${path}.d.ts`));
-    const described = merged(found ? readClientModel(found) : {}, readModel(modelPath(folders, type.name)));
+    const described = { ...(found && readClientModel(found)), ...readModel(modelPath(folders, type.name)) };
     if (Object.keys(described).length > 0) out[type.name] = described;
   }
   return out;
 }
 
 type Texts = Record<string, string>;
-
-/** Of two texts for a field the client's, unless the other one only goes on where that ends. */
-function merged(client: Texts, models: Texts): Texts {
-  const out: Texts = { ...models, ...client };
-  for (const [field, text] of Object.entries(models)) if (text.startsWith(client[field] ?? '')) out[field] = text;
-  return out;
-}
 
 function packageFolder(name: string, inside: string): string {
   const { resolve } = createRequire(import.meta.url);
@@ -102,5 +95,5 @@ function textOf(comment: string): string {
     .map((line) => line.replace(/^\s*\* ?/, ''))
     .join('\n')
     .trim()
-    .replace(/\\(['"\\/])/g, '$1');
+    .replace(/\\(['"\\/*])/g, '$1');
 }

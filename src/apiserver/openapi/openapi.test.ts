@@ -86,6 +86,9 @@ describe('version 3', () => {
     expect(properties.containers.description).toMatch(/^List of containers belonging to the pod\./);
     expect(properties.securityContext.description).toMatch(/^SecurityContext holds pod-level security attributes/);
     expect(properties.restartPolicy.description).toContain('Possible enum values:\n - `"Always"`');
+    const { components: apps } = await get('/openapi/v3/apis/apps/v1');
+    const { maxSurge } = apps.schemas['io.k8s.api.apps.v1.RollingUpdateDeployment'].properties;
+    expect(maxSurge.description).toMatch(/^The maximum number of pods that can be scheduled above/);
     const pod = components.schemas['io.k8s.api.core.v1.Pod'];
     expect(pod['x-kubernetes-group-version-kind']).toEqual([{ group: '', kind: 'Pod', version: 'v1' }]);
     expect(Object.values(pod.properties).every((one) => (one as { description?: string }).description)).toBe(true);
