@@ -45,7 +45,14 @@ export interface Connection {
 export type Answer =
   /** One object as stored: its bytes are served as they are. */
   | { type: 'stored'; code: number; resource: AnyResource; stored: Stored }
-  | { type: 'value'; code: number; value: KubeObject | Status | object; resource?: AnyResource }
+  | {
+      type: 'value';
+      code: number;
+      value: KubeObject | Status | object;
+      resource?: AnyResource;
+      /** Of a table, where the value is not of the resource's own kind. */
+      columns?: AnyResource['columns'];
+    }
   | { type: 'list'; resource: AnyResource; version: string; items: Stored[]; metadata: ListMeta }
   | { type: 'watch'; resource: AnyResource; version: string; events: AsyncIterable<ResourceEvent[]> }
   | { type: 'bytes'; code: number; contentType: string; body: Uint8Array | string; headers?: Record<string, string> }

@@ -175,6 +175,19 @@ describe('scale', () => {
       spec: { replicas: 2 },
       status: { replicas: 0, selector: 'app=web' },
     });
+    const cells = scale().columns!(deploymentResource)!.map((column) => [
+      column.name,
+      column.cell(
+        { ...before, metadata: { ...before.metadata, creationTimestamp: '2026-01-01T00:00:00Z' } },
+        { nowMs: Date.UTC(2026, 0, 1, 0, 1) },
+      ),
+    ]);
+    expect(cells).toEqual([
+      ['Name', 'web'],
+      ['Desired', 2],
+      ['Available', 0],
+      ['Age', '60s'],
+    ]);
     const after = (await scale().update!(asked(), (current) => {
       (current as Scale).spec.replicas = 5;
       return current;

@@ -84,6 +84,9 @@ describe.each(allKubectls().map((kubectl) => [path.basename(kubectl), kubectl] a
       'configmap/applied serverside-applied\n',
     );
     expect(await run('get deployment web -n matrix')).toMatch(/^web\s+0\/0\s+0\s+0\s+\d+s$/m);
+    expect(await run('get deployment web -n matrix --subresource=scale')).toMatch(
+      /^NAME\s+DESIRED\s+AVAILABLE\s+AGE\nweb\s+0\s+0\s+\d+s$/m,
+    );
     expect(await run('delete deployment web -n matrix')).toContain('deployment.apps "web" deleted');
     expect(await run('delete namespace matrix --timeout=30s')).toContain('namespace "matrix" deleted');
   });
@@ -136,6 +139,7 @@ describe.each(allKubectls().map((kubectl) => [path.basename(kubectl), kubectl] a
     expect(await run('get ct')).toMatch(/^one\s+3$/m);
     expect(await run('explain ct.spec.replicas')).toContain('How many.');
     expect(await run('scale ct/one --replicas=5')).toContain('scaled');
+    expect(await run('get ct/one --subresource=scale')).toMatch(/^one\s+5\s+0\s+\d+s$/m);
     const refused = await cluster.try(['patch', 'ct', 'one', '--type=merge', '-p', '{"spec":{"replicas":11}}'], {
       kubectl,
     });

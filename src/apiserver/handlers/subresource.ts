@@ -22,7 +22,7 @@ export function serveSubresource(
   if (handler.connect) return () => connect(context, handler.connect!.bind(handler));
   if (verb === 'get' && handler.stream) return () => stream(context, handler.stream!.bind(handler));
   if (verb === 'get' && handler.get)
-    return async () => value(200, await handler.get!(callOf(context, readOnly(context))));
+    return async () => value(context, handler, await handler.get!(callOf(context, readOnly(context))));
   if (verb === 'list' && handler.list)
     return async () => collection(context, await handler.list!(callOf(context, readOnly(context))));
   if (verb === 'create' && handler.create) return () => create(context, handler);
@@ -59,7 +59,7 @@ async function create(context: HandlerContext, handler: SubresourceHandler): Pro
   const request = admissionOf(context, write, { operation: 'CREATE', object: body, old: undefined });
   await registry.admission.mutate(request);
   await registry.admission.validate(request);
-  return value(201, await handler.create!(callOf(context, write), body));
+  return value(context, handler, await handler.create!(callOf(context, write), body), 201);
 }
 
 async function update(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
@@ -69,7 +69,7 @@ async function update(context: HandlerContext, handler: SubresourceHandler): Pro
   placeInNamespace(body, { namespaced: resource.namespaced, namespace: info.resource.namespace });
   checkName(body, info.resource.name);
   const change = (old: KubeObject) => admitted(context, write, { old, object: copy(body) });
-  return value(200, await handler.update!(callOf(context, write), change));
+  return value(context, handler, await handler.update!(callOf(context, write), change));
 }
 
 async function patch(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
@@ -77,7 +77,7 @@ async function patch(context: HandlerContext, handler: SubresourceHandler): Prom
   const request = await readPatch(context);
   const change = async (old: KubeObject) =>
     admitted(context, request.write, { old, object: await request.patched(old, kind) });
-  return value(200, await handler.update!(callOf(context, request.write), change));
+  return value(context, handler, await handler.update!(callOf(context, request.write), change));
 }
 
 async function admitted(
@@ -138,8 +138,15 @@ function admissionOf(
   return { ...request, resource, version, subresource, namespace, name, user, dryRun, options, warn, annotate };
 }
 
-function value(code: number, given: KubeObject | Status): Answer {
-  return { type: 'value', code, value: given };
+/** A table of it shows what the handler says, or what the resource does where it is of that kind. */
+function value(
+  { resource }: HandlerContext,
+  { columns }: SubresourceHandler,
+  given: KubeObject | Status,
+  code = 200,
+): Answer {
+  const own = given.kind === resource.kind ? resource.columns : undefined;
+  return { type: 'value', code, value: given, columns: columns?.(resource) ?? own };
 }
 
 function collection(context: HandlerContext, items: KubeObject[]): Answer {

@@ -257,7 +257,9 @@ function transformed(
     answer.type === 'list' ? answer.metadata : isList ? {} : { resourceVersion: objects[0]?.metadata.resourceVersion };
   if (as.kind === 'Table') {
     const includeObject = includeObjectOf(options.query);
-    const { columns, rowConditions } = answer.resource ?? {};
+    const { resource } = answer;
+    const columns = (answer.type === 'value' ? answer.columns : undefined) ?? resource?.columns;
+    const rowConditions = resource?.rowConditions;
     const { nowMs } = options;
     return tableOf({ columns, rowConditions, objects, metadata, nowMs, includeObject, version: as.version });
   }

@@ -3,7 +3,8 @@
  * https://kubernetes.io/docs/reference/kubernetes-api/autoscaling-resources/ (autoscaling/v1 Scale)
  */
 import type { Scale } from '#api/gen/autoscaling-v1.js';
-import type { AnyResource } from '#api/resource.js';
+import { ageColumn, createdColumn, nameColumn } from '#api/meta/columns.js';
+import type { AnyResource, Column } from '#api/resource.js';
 import { conflict, internalError, invalid, optimisticLockMessage } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
 import type { KubeObject } from '#apimachinery/object.js';
@@ -11,9 +12,17 @@ import { type LabelSelectorObject, labelSelectorFrom, labelSelectorFromMap } fro
 import { copy } from '#base/json.js';
 import type { SubresourceHandler } from './subresource.js';
 
+const countColumns: readonly Column<Scale>[] = [
+  { name: 'Desired', type: 'integer', cell: ({ spec }) => spec?.replicas ?? 0 },
+  { name: 'Available', type: 'integer', cell: ({ status }) => status?.replicas ?? 0 },
+];
+/** The ages of custom resources are dates, which clients turn into text. */
+const customAge = { ...createdColumn, name: 'Age' };
+
 export const scaleHandler: SubresourceHandler = {
   resource: '*',
   name: 'scale',
+  columns: ({ shape }) => [nameColumn, ...countColumns, shape ? customAge : ageColumn] as AnyResource['columns'],
   async get({ registry, resource, key }) {
     const object = await registry.of(resource).get(key);
     const path = pathsOf(resource).replicas;

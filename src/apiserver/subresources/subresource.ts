@@ -19,6 +19,9 @@ export interface SubresourceHandler {
   /** '' is the resource itself, for one that is never stored. */
   name: string;
 
+  /** What a table shows, where the subresource is of another kind than the resource. Default: name and age. */
+  columns?(resource: AnyResource): AnyResource['columns'];
+
   /** GET. For a resource that is never stored, of one object. */
   get?(call: SubresourceCall): Promise<KubeObject>;
   /** GET of a collection; only for a resource that is never stored (componentstatuses). Gives the items. */
