@@ -84,6 +84,17 @@ describe('the virtual clock', () => {
     expect([fire.mock.calls.length, clock.pending]).toEqual([0, 0]);
   });
 
+  test('a jump moves wall time alone, forward or back', async () => {
+    const clock = new VirtualClock(1000);
+    const fire = vi.fn();
+    clock.setTimer(10, fire);
+    clock.jump(-500);
+    expect([clock.now(), clock.monotonic(), fire.mock.calls.length]).toEqual([500, 0, 0]);
+    clock.jump(2000);
+    await clock.advance(10);
+    expect([clock.now(), clock.monotonic(), fire.mock.calls.length]).toEqual([2510, 10, 1]);
+  });
+
   test('two advances at once do not bring it back', async () => {
     const clock = new VirtualClock(0);
     clock.setTimer(10, () => {});

@@ -79,6 +79,7 @@ interface VirtualTimer {
 export class VirtualClock extends SleepingClock implements Clock {
   #nowMs: number;
   #originMs: number;
+  #jumpedMs = 0;
   #order = 0;
   #timers = new Set<VirtualTimer>();
 
@@ -89,11 +90,16 @@ export class VirtualClock extends SleepingClock implements Clock {
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#jumpedMs;
   }
 
   monotonic(): number {
     return this.#nowMs - this.#originMs;
+  }
+
+  /** The wall time is set, as by an administrator or a time server: forward or back, and no timer hears of it. */
+  jump(deltaMs: number): void {
+    this.#jumpedMs += deltaMs;
   }
 
   setTimer(delayMs: number, fire: () => void): Timer {

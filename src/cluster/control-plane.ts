@@ -32,19 +32,16 @@ import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import { Client } from '#client/client.js';
-import { EventRecorder } from '#client/events.js';
 import { InformerFactory } from '#client/informer.js';
-import { runWhileLeading } from '#client/leader-election.js';
-import { workQueueMetrics } from '#client/workqueue-metrics.js';
+import type { Transport } from '#client/transport.js';
 import controllers from '#controllers/index.gen.js';
-import { type Controller, runControllers } from '#controllers/runtime.js';
+import type { Controller } from '#controllers/runtime.js';
 import type { ControllerSettings } from '#controllers/settings.js';
 import { addressOf, prefixLength, subnetOf } from '#network/cidr.js';
 import type { SchedulerConfiguration } from '#scheduler/configuration.js';
-import { SchedulerMetrics } from '#scheduler/metrics.js';
-import { runScheduler } from '#scheduler/run.js';
 import type { Store } from '#storage/store.js';
 import type { ApiServerFiles } from './api-server/files.js';
+import { Components } from './components.js';
 import type { Election } from './controller-manager/election.js';
 import type { KeyPair, Pki } from './pki.js';
 import { versionInfo } from './version.js';
@@ -75,6 +72,8 @@ export interface ControlPlaneOptions {
   election?: Election;
   /** Default: one profile. */
   schedulerConfiguration?: SchedulerConfiguration;
+  /** Stands between controllers and scheduler, each known by its user's name, and the API server. Default: nothing. */
+  between?: (component: string, transport: Transport) => Transport;
 }
 
 export class ControlPlane {
@@ -87,7 +86,7 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
-  readonly #healthy = { controllers: false, scheduler: false };
+  #components: Components | undefined;
   /** How many of the start's stages are behind it. */
   #stages = 0;
 
@@ -150,7 +149,7 @@ export class ControlPlane {
       authorizer: this.policy.authorizer,
       audit: options.files?.audit,
       subresources: [
-        ...this.policy.handlers(this.#components()),
+        ...this.policy.handlers(this.#componentChecks()),
         ...streamingHandlers(options),
         ...(options.subresources ?? []),
       ],
@@ -243,71 +242,54 @@ export class ControlPlane {
 
   /** Starts controllers and scheduler. */
   startComponents(): void {
-    const { clock, prng, log, pki, controllers: chosen = controllers, scheduler = true } = this.#options;
-    const { controllerSettings, schedulerConfiguration: configuration, election } = this.#options;
-    const { signal } = this.#stop;
-    const client = this.client(componentUsers.controllerManager);
-    const environment = {
-      clientFor: (name: string) =>
-        this.client(name === managerAccount ? componentUsers.controllerManager : componentUsers.controller(name)),
+    this.#components ??= this.#componentsOf(this.#options);
+    this.#components.start();
+  }
+
+  /** Controllers and scheduler end, and begin anew with what the API tells them. */
+  async restartComponents(): Promise<void> {
+    await this.#components?.stop();
+    this.startComponents();
+  }
+
+  #componentsOf({ clock, prng, log, pki, scheduler = true, ...options }: ControlPlaneOptions): Components {
+    return new Components({
       clock,
       prng,
       log,
-      rootCa: pki.ca,
-      issuer: pki.issuer,
-      serviceAccountKey: this.policy.tokens.signingKey,
-      settings: controllerSettings,
-      metrics: workQueueMetrics(this.metrics.registry),
-    };
-    const runAll = async (until: AbortSignal) => {
-      const informers = new InformerFactory({ client, clock, prng, log });
-      informers.start(until);
-      await runControllers(chosen, { ...environment, informers }, until);
-      await informers.stopped();
-    };
-    this.#run('controllers', election ? this.#lead(election, client, runAll) : runAll(signal));
-    if (!scheduler) return;
-    const asScheduler = {
-      configuration,
-      election,
-      clock,
-      prng,
-      log: log.child({ component: 'scheduler' }),
-      client: this.client(componentUsers.scheduler),
-      metrics: new SchedulerMetrics(this.metrics.registry),
-    };
-    this.#run('scheduler', runScheduler(asScheduler, signal));
-  }
-
-  /** Controllers of several control planes must not do the same work twice. */
-  async #lead(election: Election, client: Client, work: (leading: AbortSignal) => Promise<void>): Promise<void> {
-    const { clock, prng, log } = this.#options;
-    const recorder = new EventRecorder({ client, component: managerAccount, clock, prng, log });
-    const elector = { ...election, client, clock, prng, log, recorder };
-    await runWhileLeading(elector, this.#stop.signal, work).finally(() => recorder.close());
+      clientFor: (user) => {
+        const { transport } = this.client(user);
+        return new Client(options.between?.(user.name, transport) ?? transport);
+      },
+      controllers: options.controllers ?? controllers,
+      scheduler,
+      election: options.election,
+      schedulerConfiguration: options.schedulerConfiguration,
+      metrics: this.metrics.registry,
+      given: () => ({
+        rootCa: pki.ca,
+        issuer: pki.issuer,
+        serviceAccountKey: this.policy.tokens.signingKey,
+        settings: options.controllerSettings,
+      }),
+    });
   }
 
   /** Stops components, then the server. The store is its owner's to close. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    await this.#components?.stop();
     await Promise.allSettled(this.#running);
     await this.server.close();
     this.registry.close();
     await this.#options.files?.audit?.close();
   }
 
-  #run(name: 'controllers' | 'scheduler', work: Promise<void>): void {
-    this.#healthy[name] = true;
-    const watched = work.catch((error) => {
-      this.#healthy[name] = false;
-      this.#options.log.error(`${name} ended by a bug`, { err: error });
-    });
-    this.#running.push(watched);
-  }
-
-  #components() {
+  #componentChecks() {
     const tell = (name: 'controllers' | 'scheduler') => async () =>
-      this.#healthy[name] ? { healthy: true, message: 'ok' } : { healthy: false, message: `${name} do not run` };
+      this.#components?.healthy[name]
+        ? { healthy: true, message: 'ok' }
+        : { healthy: false, message: `${name} do not run` };
     return [
       { name: 'controller-manager', check: tell('controllers') },
       { name: 'scheduler', check: tell('scheduler') },
@@ -321,9 +303,6 @@ export class ControlPlane {
     ];
   }
 }
-
-/** Controllers that work as the manager itself say so by this name. */
-const managerAccount = 'kube-controller-manager';
 
 /** What the index at `/` names besides discovery and the issuer's documents. */
 const servedPaths = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];

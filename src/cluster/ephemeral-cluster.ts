@@ -6,6 +6,7 @@ import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import { formatKubeconfig } from '#client/kubeconfig.js';
+import type { Transport } from '#client/transport.js';
 import controllers from '#controllers/index.gen.js';
 import type { Controller } from '#controllers/runtime.js';
 import { type ControllerSettings, defaultSettings } from '#controllers/settings.js';
@@ -33,6 +34,8 @@ export interface EphemeralClusterOptions {
   controllerSettings?: Partial<ControllerSettings>;
   /** Default: upstream's configuration. */
   scheduler?: boolean | SchedulerSettings;
+  /** Stands between controllers and scheduler, each known by its user's name, and the API server. */
+  between?: (component: string, transport: Transport) => Transport;
   /** Serve HTTPS on a free port of 127.0.0.1. */
   listen?: boolean;
   /** Of the API server, where they are not the defaults. */
@@ -89,7 +92,7 @@ export class EphemeralCluster {
   }) {
     const { options, controllers: chosen, pki, kubeletClient, files, stop, store, directory } = parts;
     this.#stop = stop;
-    const { clock, prng, log, scheduler, listen } = options;
+    const { clock, prng, log, scheduler, listen, between } = options;
     this.#options = options;
     this.#pki = pki;
     this.#store = store;
@@ -107,6 +110,7 @@ export class EphemeralCluster {
       controllers: chosen,
       scheduler: scheduler !== false,
       schedulerConfiguration: typeof scheduler === 'object' ? schedulerConfigurationOf(scheduler) : undefined,
+      between,
     });
     this.nodes = new SimulatedNodes({
       ...shared,

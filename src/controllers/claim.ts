@@ -61,6 +61,16 @@ export function controlledBy<T extends KubeObject>(informer: Informer<T>, ownerU
   return informer.byIndex('controller', ownerUid);
 }
 
+/** The same by the server's word, of those that the selector matches. */
+export async function askControlledBy<T extends KubeObject>(
+  client: Client,
+  { owner, selector, resource }: { owner: KubeObject; selector: LabelSelector; resource: ResourceRef<T> },
+): Promise<T[]> {
+  const { namespace, uid } = owner.metadata;
+  const { items } = await client.of(resource).list({ namespace, labelSelector: selector.toString() });
+  return items.filter((one) => controllerOf(one)?.uid === uid);
+}
+
 export function controllerReference(owner: KubeObject, { group, versions, kind }: ResourceRef): OwnerReference {
   const { name = '', uid = '' } = owner.metadata;
   const apiVersion = formatApiVersion({ group, version: versions[0] });
@@ -93,13 +103,21 @@ async function adopt<O extends KubeObject, T extends KubeObject>(
 
 async function release<O extends KubeObject, T extends KubeObject>(request: Claim<O, T>, mine: T): Promise<void> {
   const { finalizer } = request;
-  await patchOwners(request, mine, {
-    reference: { $patch: 'delete', uid: request.owner.metadata.uid },
-    ...(finalizer && { '$deleteFromPrimitiveList/finalizers': [finalizer] }),
-  });
+  try {
+    await patchOwners(request, mine, {
+      reference: { $patch: 'delete', uid: request.owner.metadata.uid },
+      ...(finalizer && { '$deleteFromPrimitiveList/finalizers': [finalizer] }),
+    });
+  } catch (error) {
+    // It has no such owner any more.
+    if (!isReason(error, 'Invalid')) throw error;
+  }
 }
 
-/** The uid in the patch makes it miss an object that took the place of ours. Gives false when ours is gone. */
+/**
+ * The uid in the patch makes it miss an object that took the place of ours, which is a Conflict, and another try once the
+ * copy shows it. Gives false when ours is gone.
+ */
 async function patchOwners<O extends KubeObject, T extends KubeObject>(
   { client, resource }: Claim<O, T>,
   { metadata }: T,
@@ -111,7 +129,7 @@ async function patchOwners<O extends KubeObject, T extends KubeObject>(
     await client.of(resource).patch(name, patch, { type: 'strategic', namespace });
     return true;
   } catch (error) {
-    if (isReason(error, 'NotFound', 'Invalid', 'Conflict')) return false;
+    if (isReason(error, 'NotFound')) return false;
     throw error;
   }
 }

@@ -8,18 +8,20 @@ import type { KubeObject } from '#apimachinery/object.js';
 import type { Client } from '#client/client.js';
 import type { EventRecorder } from '#client/events.js';
 import { controllerReference } from './claim.js';
+import type { UnseenWrites } from './unseen-writes.js';
 
 interface Means {
   client: Client;
   recorder: EventRecorder;
 }
 
-/** Gives undefined when the namespace is going, where nothing can be created and nothing need be. */
+/** Remembered for the owner until the copy of the pods shows it. Gives undefined when the namespace is going, where nothing can be created and nothing need be. */
 export async function createPod({
   owner,
   ownerResource,
   template,
   generateName,
+  unseen,
   context,
 }: {
   owner: KubeObject;
@@ -27,11 +29,12 @@ export async function createPod({
   template: PodTemplateSpec;
   /** Default: the owner's name and a hyphen. */
   generateName?: string;
+  unseen: UnseenWrites<Pod>;
   context: Means;
 }): Promise<Pod | undefined> {
   const { client, recorder } = context;
   const { labels, annotations, finalizers } = template.metadata ?? {};
-  const { namespace, name = '' } = owner.metadata;
+  const { namespace, name = '', uid = '' } = owner.metadata;
   const pod: Pod = {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -46,7 +49,8 @@ export async function createPod({
     spec: template.spec!,
   };
   try {
-    const created = await client.of(pods).create(pod);
+    const created = await unseen.attempt(uid, () => client.of(pods).create(pod));
+    unseen.wrote(uid, created);
     recorder.event(owner, {
       type: 'Normal',
       reason: 'SuccessfulCreate',
@@ -60,28 +64,35 @@ export async function createPod({
   }
 }
 
-/** Gives false when it was gone already. */
+/** Remembered like a creation. */
 export async function deletePod({
   owner,
   pod,
+  unseen,
   context,
 }: {
   owner: KubeObject;
   pod: Pod;
+  unseen: UnseenWrites<Pod>;
   context: Means;
-}): Promise<boolean> {
+}): Promise<void> {
   const { client, recorder } = context;
   const { name = '', namespace, uid } = pod.metadata;
+  const { uid: ownerUid = '' } = owner.metadata;
   try {
-    await client.of(pods).delete(name, { namespace, preconditions: { uid } });
+    await unseen.attempt(ownerUid, () => client.of(pods).delete(name, { namespace, preconditions: { uid } }));
   } catch (error) {
-    // A Conflict: another pod has the name by now, so ours is gone.
-    if (isReason(error, 'NotFound', 'Conflict')) return false;
+    if (isReason(error, 'NotFound')) {
+      unseen.gone(ownerUid, pod);
+      return;
+    }
+    // A Conflict: another pod has the name by now, as the copy will show.
+    if (isReason(error, 'Conflict')) throw error;
     recorder.event(owner, { type: 'Warning', reason: 'FailedDelete', message: `Error deleting: ${messageOf(error)}` });
     throw error;
   }
+  unseen.deleted(ownerUid, pod);
   recorder.event(owner, { type: 'Normal', reason: 'SuccessfulDelete', message: `Deleted pod: ${name}` });
-  return true;
 }
 
 /** Nothing can be created in a namespace that is going; no use in trying again or telling anyone. */

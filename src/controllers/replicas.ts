@@ -12,7 +12,7 @@ import { controllerOf, formatTime, type KubeObject } from '#apimachinery/object.
 import { type LabelSelector, labelSelectorFromMap } from '#apimachinery/selectors.js';
 import { equal } from '#base/json.js';
 import { keyOf } from '#client/informer.js';
-import { candidatesOf, claim, controlledBy } from './claim.js';
+import { askControlledBy, candidatesOf, claim, controlledBy } from './claim.js';
 import { deletionOrder } from './pod-deletion-order.js';
 import { availableInMs, isActive, isReady, isTerminating, nextAvailableInMs } from './pod-state.js';
 import { createPod, deletePod } from './pod-writes.js';
@@ -62,9 +62,10 @@ async function reconcile<O extends ReplicaOwner>(key: string, context: Context<O
   const owner = informers.of(resource).get(key);
   if (!owner) return undefined;
   const { uid = '', deletionTimestamp } = owner.metadata;
+  const selector = context.selectorOf(owner);
+  await state.settle(uid, () => askControlledBy(client, { owner, selector, resource: pods }));
   const pendingMs = state.pendingMs(uid);
   const candidates = candidatesOf(informers.of(pods), owner);
-  const selector = context.selectorOf(owner);
   const request = { client, owner, ownerResource: resource, selector, resource: pods };
   const active = await claim({ ...request, candidates: candidates.filter(isActive) });
   const terminating = candidates.filter((pod) => isTerminating(pod) && controllerOf(pod)?.uid === uid);
@@ -73,7 +74,13 @@ async function reconcile<O extends ReplicaOwner>(key: string, context: Context<O
   if (pendingMs === undefined && !deletionTimestamp) {
     failure = await manage(owner, active, context).catch((error) => error);
   }
-  const status = nextStatus(owner, { active, terminating, failure, nowMs: clock.now() });
+  // What a rollout counts on must not be pods that are going by our own hand.
+  const going = active.filter((pod) => state.isDeleted(uid, pod));
+  const counted = {
+    active: active.filter((pod) => !going.includes(pod)),
+    terminating: [...terminating, ...going],
+  };
+  const status = nextStatus(owner, { ...counted, failure, nowMs: clock.now() });
   if (!context.countsTerminating) delete status.terminatingReplicas;
   await writeStatus(owner, status, context);
   if (failure) throw failure;
@@ -83,20 +90,17 @@ async function reconcile<O extends ReplicaOwner>(key: string, context: Context<O
 /** Creates what is missing, deletes what is too many. Throws the first failure after trying. */
 async function manage<O extends ReplicaOwner>(owner: O, active: Pod[], context: Context<O>): Promise<void> {
   const missing = (owner.spec.replicas ?? 1) - active.length;
-  const { state } = context;
-  const ownerUid = owner.metadata.uid ?? '';
+  const { state: unseen } = context;
   if (missing > 0) {
     await slowStart(Math.min(missing, burstMax), async () => {
       const template = owner.spec.template!;
-      const pod = await createPod({ owner, ownerResource: context.resource, template, context });
-      if (pod) state.wrote(ownerUid, pod);
+      await createPod({ owner, ownerResource: context.resource, template, unseen, context });
     });
   } else if (missing < 0) {
     const related = relatedPods(owner, context);
     const order = deletionOrder(active, { related, nowMs: context.clock.now() });
-    const deletions = order.slice(0, Math.min(-missing, burstMax)).map(async (pod) => {
-      if (await deletePod({ owner, pod, context })) state.deleted(ownerUid, pod);
-    });
+    const surplus = order.slice(0, Math.min(-missing, burstMax));
+    const deletions = surplus.map((pod) => deletePod({ owner, pod, unseen, context }));
     const failure = (await Promise.allSettled(deletions)).find((result) => result.status === 'rejected');
     if (failure) throw failure.reason;
   }

@@ -24,6 +24,7 @@ import { equal } from '#base/json.js';
 import type { Client } from '#client/client.js';
 import { type DiscoveredResource, discover } from '#client/discovery.js';
 import type { Informer } from '#client/informer.js';
+import { chargeMs, QuotaCharges } from './quota-charges.js';
 import { type ControllerContext, defineController, type Requeue, type Watch, watch } from './runtime.js';
 
 /** Upstream's --resource-quota-sync-period. */
@@ -36,6 +37,7 @@ const recountAfterCreateMs = 1_000;
 interface State {
   /** Quotas whose count may be too high; all others are left alone, since each charge changes them. */
   stale: Set<string>;
+  charges: QuotaCharges;
   /** When quotas that count kinds of CustomResourceDefinitions were counted last. */
   countedMs: Map<string, number>;
   /** By the names of their counts. A kind that was gone for a while has another informer. */
@@ -53,8 +55,17 @@ const countedKinds: readonly { resource: AnyResource; evaluator: Evaluator }[] =
 export default defineController<ResourceQuota, State>({
   name: 'resourcequota-controller',
   for: resourceQuotas,
-  state: () => ({ stale: new Set(), countedMs: new Map(), customKinds: new Map() }),
+  state: ({ clock }) => ({
+    stale: new Set(),
+    charges: new QuotaCharges(clock),
+    countedMs: new Map(),
+    customKinds: new Map(),
+  }),
   watches: (context) => [
+    watch(resourceQuotas, (quota, { old }) => {
+      context.state.charges.observe(quota, old);
+      return [];
+    }),
     ...countedKinds.map(({ resource, evaluator }) => watchUse(resource, evaluator, context)),
     watch(crds, ({ metadata }) => recountKind(`count/${metadata.name}`, context)),
   ],
@@ -103,6 +114,7 @@ async function recount(key: string, context: ControllerContext<State>): Promise<
   if (!quota) {
     state.stale.delete(key);
     state.countedMs.delete(key);
+    state.charges.forget(key);
     return undefined;
   }
   const hasCustom = Object.keys(quota.spec?.hard ?? {}).some(isCustom);
@@ -113,7 +125,12 @@ async function recount(key: string, context: ControllerContext<State>): Promise<
   if (hasCustom) state.countedMs.set(key, clock.now());
   try {
     const hard = amountsOf(quota.spec?.hard);
-    const counted = await countAll(quota, context);
+    const there = await countAll(quota, context);
+    const counted = state.charges.withRecent(quota, there);
+    if (!equalAmounts(there, counted)) {
+      state.stale.add(key);
+      context.enqueue(key, chargeMs);
+    }
     const kept = onlyAmounts(amountsOf(quota.status?.used), (name) => hard.has(name));
     const used = new Map([...kept, ...counted]);
     const isSame = equalAmounts(used, amountsOf(quota.status?.used)) && equal(quota.status?.hard, quota.spec?.hard);

@@ -133,6 +133,9 @@ export function defineController<T extends KubeObject, S = undefined>(
       try {
         if ('run' in spec) await spec.run({ ...shared, enqueue: noQueue, state: undefined }, signal);
         else await runReconciler({ spec, shared, metrics: environment.metrics, signal });
+      } catch (error) {
+        // Whatever the end broke off has not failed.
+        if (!signal.aborted || error !== signal.reason) throw error;
       } finally {
         await recorder.close();
       }

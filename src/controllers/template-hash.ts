@@ -1,5 +1,6 @@
 /** Telling pod templates apart, and naming what is made of each. */
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
+import { fnv1a32 } from '#base/fnv.js';
 
 export const hashLabel = 'pod-template-hash';
 
@@ -27,10 +28,7 @@ export function sameValue(a: unknown, b: unknown): boolean {
 }
 
 function nameOf(value: string, collisions: number): string {
-  const text = value + (collisions > 0 ? `#${collisions}` : '');
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return safeEncode(String(hash));
+  return safeEncode(String(fnv1a32(value + (collisions > 0 ? `#${collisions}` : ''))));
 }
 
 /** Letters and digits without vowels and look-alikes, so that no name spells a word (k8s.io/apimachinery's rand). */

@@ -1,10 +1,14 @@
 /**
  * Remembers what a controller created and deleted until its informer shows it, so that a copy that lags behind is not
- * taken for pods that are missing, and made twice. Does the work of upstream's "expectations", without counting events.
+ * taken for pods that are missing, and made twice. Does the work of upstream's "expectations", without counting events,
+ * and more: of a write without an answer it is asked what became of it.
  */
+import { isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
-import type { Informer } from '#client/informer.js';
+import { type Informer, keyOf } from '#client/informer.js';
+import { TransportError } from '#client/transport.js';
+import { controlledBy } from './claim.js';
 
 /** After this long the memory is taken to be wrong, and the informer right. */
 const forgetAfterMs = 300_000;
@@ -24,6 +28,8 @@ export class UnseenWrites<T extends KubeObject> {
   readonly #informer: Informer<T>;
   /** By the uid of the object whose reconciliation wrote. */
   readonly #writes = new Map<string, Write[]>();
+  /** Uids of owners for which something may have been written, or not. */
+  readonly #unsure = new Set<string>();
 
   constructor({ clock, informer }: { clock: Clock; informer: Informer<T> }) {
     this.#clock = clock;
@@ -31,20 +37,48 @@ export class UnseenWrites<T extends KubeObject> {
   }
 
   /** It was created or changed, and is now this. */
-  wrote(ownerUid: string, { metadata }: T): void {
-    const { namespace, name, uid = '', resourceVersion } = metadata;
-    this.#remember(ownerUid, { key: `${namespace}/${name}`, uid, resourceVersion, atMs: this.#clock.monotonic() });
+  wrote(ownerUid: string, object: T): void {
+    this.#remember(ownerUid, object, { resourceVersion: object.metadata.resourceVersion });
   }
 
-  deleted(ownerUid: string, { metadata }: T): void {
-    const { namespace, name, uid = '' } = metadata;
-    this.#remember(ownerUid, { key: `${namespace}/${name}`, uid, atMs: this.#clock.monotonic() });
+  deleted(ownerUid: string, object: T): void {
+    this.#remember(ownerUid, object);
   }
 
   /** It was found to be gone. */
-  gone(ownerUid: string, { metadata }: T): void {
-    const { namespace, name, uid = '' } = metadata;
-    this.#remember(ownerUid, { key: `${namespace}/${name}`, uid, isGone: true, atMs: this.#clock.monotonic() });
+  gone(ownerUid: string, object: T): void {
+    this.#remember(ownerUid, object, { isGone: true });
+  }
+
+  /** Watches over one write: if it fails without an answer, `settle` will ask. */
+  async attempt<R>(ownerUid: string, write: () => Promise<R>): Promise<R> {
+    try {
+      return await write();
+    } catch (error) {
+      if (error instanceof TransportError || isReason(error, 'Timeout')) this.#unsure.add(ownerUid);
+      throw error;
+    }
+  }
+
+  /**
+   * If a write for this owner got no answer, asks the server for all that the owner has, and waits for that from then on,
+   * as if all of it had been written just now.
+   */
+  async settle(ownerUid: string, ask: () => Promise<readonly T[]>): Promise<void> {
+    if (!this.#unsure.has(ownerUid)) return;
+    const all = await ask();
+    const uids = new Set(all.map(({ metadata }) => metadata.uid));
+    for (const object of all) this.wrote(ownerUid, object);
+    for (const known of controlledBy(this.#informer, ownerUid)) {
+      if (!uids.has(known.metadata.uid)) this.gone(ownerUid, known);
+    }
+    this.#unsure.delete(ownerUid);
+  }
+
+  /** Whether it was deleted, or found gone, and the copy does not show it yet. */
+  isDeleted(ownerUid: string, { metadata }: T): boolean {
+    const writes = this.#writes.get(ownerUid) ?? [];
+    return writes.some(({ uid, resourceVersion }) => uid === metadata.uid && resourceVersion === undefined);
   }
 
   /** Milliseconds until the memory of this owner's writes runs out; undefined when the informer shows them all. */
@@ -64,9 +98,12 @@ export class UnseenWrites<T extends KubeObject> {
   /** The owner is gone. */
   forget(ownerUid: string): void {
     this.#writes.delete(ownerUid);
+    this.#unsure.delete(ownerUid);
   }
 
-  #remember(ownerUid: string, write: Write): void {
+  #remember(ownerUid: string, object: T, more: Pick<Write, 'resourceVersion' | 'isGone'> = {}): void {
+    const { uid = '' } = object.metadata;
+    const write = { key: keyOf(object), uid, atMs: this.#clock.monotonic(), ...more };
     const writes = this.#writes.get(ownerUid);
     if (writes) writes.push(write);
     else this.#writes.set(ownerUid, [write]);

@@ -1,5 +1,6 @@
 /** What the runtime holds of one pod, and the labels and annotations that tie it to the pod (the same as upstream's). */
 import type { Container, EphemeralContainer, Pod } from '#api/gen/core-v1.js';
+import { fnv1a32 } from '#base/fnv.js';
 import type { ContainerState, SandboxState } from './runtime/runtime.js';
 
 export const podNameLabel = 'io.kubernetes.pod.name';
@@ -64,13 +65,6 @@ export function findContainer(pod: Pod, name: string): AnyContainer | undefined 
  */
 export function containerHash(container: AnyContainer): string {
   return fnv1a32(JSON.stringify([container.name, container.image ?? ''])).toString(16);
-}
-
-/** The 32-bit FNV-1a hash of the UTF-8 text (draft-eastlake-fnv). */
-export function fnv1a32(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash >>> 0;
 }
 
 export function isTerminalPhase(phase: string | undefined): boolean {

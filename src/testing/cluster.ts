@@ -5,10 +5,12 @@ import { type Log, silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
 import { withoutTurns } from '#base/turns.js';
 import { Client } from '#client/client.js';
+import type { Transport } from '#client/transport.js';
 import type { ApiServerSettings } from '#cluster/api-server/settings.js';
 import { EphemeralCluster, type EphemeralClusterOptions } from '#cluster/ephemeral-cluster.js';
 import type { SchedulerSettings } from '#cluster/scheduler-configuration.js';
 import type { SimulatedNode } from '#cluster/simulated-nodes.js';
+import { type DoneRequest, type FaultPlan, Faults } from './faults.js';
 
 /** A simulated node. Its name defaults to `node-<n>`, counted from 0. */
 export type TestNode = Partial<SimulatedNode>;
@@ -31,6 +33,10 @@ export interface TestClusterOptions {
    * upstream's KubeSchedulerConfiguration; its profiles enable plugins that are given here by their names.
    */
   scheduler?: boolean | SchedulerSettings;
+  /** What goes wrong between controllers and scheduler and the API server, from the start on. Default: nothing. */
+  faults?: FaultPlan;
+  /** Told of each request that controllers and scheduler had carried out, where there are `faults`. */
+  onDone?: (done: DoneRequest) => void;
   /** Also serve HTTPS on a free port of 127.0.0.1; `url` and `kubeconfig` lead there. Default: false. */
   listen?: boolean;
   /** `lmdb` is the store of real clusters, in a temporary directory; its commits take real time. Default: memory. */
@@ -80,6 +86,8 @@ export class TestCluster {
   readonly kubeconfig: string | undefined;
   /** What components have logged as errors. */
   readonly errors: readonly LoggedError[];
+  /** Where the cluster was started with faults: the way to end them. */
+  readonly faults: Faults | undefined;
   readonly #cluster: EphemeralCluster;
   readonly #resumeTurns: () => void;
   #nodesMade = 0;
@@ -92,11 +100,14 @@ export class TestCluster {
     const errors: LoggedError[] = [];
     const log = collecting(options.log ?? silentLog, errors);
     const shared = { clock, prng: new SeededPrng(seed), log, store, listen };
-    const inner = await EphemeralCluster.prepare({ ...shared, controllers, controllerSettings, scheduler, apiServer });
+    const faults = options.faults && new Faults({ plan: options.faults, clock, seed, onDone: options.onDone });
+    const between = faults && ((name: string, transport: Transport) => faults.between(name, transport));
+    const chosen = { controllers, controllerSettings, scheduler, apiServer, between };
+    const inner = await EphemeralCluster.prepare({ ...shared, ...chosen });
     const resumeTurns = clock instanceof VirtualClock ? withoutTurns() : () => {};
     await drive(clock, inner.start());
     const kubeconfig = listen ? await inner.kubeconfig() : undefined;
-    const cluster = new TestCluster({ clock, errors, cluster: inner, kubeconfig, resumeTurns });
+    const cluster = new TestCluster({ clock, errors, cluster: inner, kubeconfig, faults, resumeTurns });
     const wanted = typeof nodes === 'number' ? Array.from({ length: nodes }, () => ({})) : nodes;
     await Promise.all(wanted.map((node) => cluster.addNode(node)));
     return cluster;
@@ -108,11 +119,13 @@ export class TestCluster {
     cluster: EphemeralCluster;
     kubeconfig: string | undefined;
     resumeTurns: () => void;
+    faults: Faults | undefined;
   }) {
     this.clock = parts.clock;
     this.errors = parts.errors;
     this.url = parts.cluster.url;
     this.kubeconfig = parts.kubeconfig;
+    this.faults = parts.faults;
     this.#cluster = parts.cluster;
     this.#resumeTurns = parts.resumeTurns;
   }
@@ -141,6 +154,11 @@ export class TestCluster {
   /** The node falls silent, as if its machine had lost power; controllers find out in their own time. */
   async cutNode(name: string): Promise<void> {
     await drive(this.clock, this.#cluster.nodes.cut(name));
+  }
+
+  /** Controllers and scheduler end, and begin anew, knowing only what the API tells them. */
+  async restartControllers(): Promise<void> {
+    await drive(this.clock, this.#cluster.controlPlane.restartComponents());
   }
 
   /** Lets time pass: a VirtualClock at once, any other clock in its own time. */

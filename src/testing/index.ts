@@ -24,3 +24,4 @@ export {
   type TestUser,
   type UntilOptions,
 } from './cluster.js';
+export { type DoneRequest, type FaultPlan, Faults, type FaultsOptions } from './faults.js';

@@ -28,7 +28,8 @@ async function statusOf(name: string, rules: object[], spec: object) {
   };
   await cluster.client.of(policies).create(policy as ValidatingAdmissionPolicy);
   const observed = async () => (await cluster.client.of(policies).get(name)).status;
-  await cluster.until(async () => (await observed())?.observedGeneration === 1);
+  // Even what is loaded already is looked up in real time, and time is virtual.
+  await cluster.until(async () => (await observed())?.observedGeneration === 1, { limitMs: 3_600_000 });
   return await observed();
 }
 

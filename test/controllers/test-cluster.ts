@@ -1,11 +1,12 @@
 /** A cluster of the testing library without kubelets, for scenarios of controllers: a stand-in runs the pods as told. */
+import { inspect } from 'node:util';
 import nodes from '#api/core/node.js';
 import pods from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { ResourceRef } from '#api/resource.js';
 import { isReason } from '#apimachinery/errors.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
-import type { Clock } from '#base/clock.js';
+import { VirtualClock } from '#base/clock.js';
 import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
@@ -27,10 +28,14 @@ export interface TestClusterOptions {
   endAfterMs?: number;
   /** Names of those that run. Default: all. */
   controllers?: readonly string[];
+  /** What goes wrong, by the chance of `seed`. */
+  faults?: testing.FaultPlan;
+  seed?: number;
+  onDone?: (done: testing.DoneRequest) => void;
 }
 
 export class TestCluster {
-  readonly clock: Clock;
+  readonly clock: VirtualClock;
   readonly client: Client;
   readonly informers: InformerFactory;
   /** What went wrong in the stand-in. */
@@ -39,8 +44,9 @@ export class TestCluster {
   readonly #stop = new AbortController();
   readonly #nodes: string[] = [];
 
-  static async start({ controllers, ...options }: TestClusterOptions = {}): Promise<TestCluster> {
-    const cluster = new TestCluster(await testing.startTestCluster({ nodes: 0, scheduler: false, controllers }));
+  static async start({ controllers, faults, seed, onDone, ...options }: TestClusterOptions = {}): Promise<TestCluster> {
+    const chosen = { nodes: 0, scheduler: false, controllers, faults, seed, onDone, clock: new VirtualClock() };
+    const cluster = new TestCluster(await testing.startTestCluster(chosen), chosen.clock);
     await cluster.addNode(nodeName);
     cluster.#runPods(options);
     void cluster.#heartbeats();
@@ -48,11 +54,11 @@ export class TestCluster {
     return cluster;
   }
 
-  private constructor(cluster: testing.TestCluster) {
+  private constructor(cluster: testing.TestCluster, clock: VirtualClock) {
     this.#cluster = cluster;
-    this.clock = cluster.clock;
+    this.clock = clock;
     this.client = cluster.client();
-    const { client, clock } = this;
+    const { client } = this;
     this.informers = new InformerFactory({ client, clock, prng: new SeededPrng(2), log: silentLog });
     this.informers.start(this.#stop.signal);
   }
@@ -64,6 +70,15 @@ export class TestCluster {
 
   advance(ms: number): Promise<void> {
     return this.#cluster.advance(ms);
+  }
+
+  /** From now on no fault happens. */
+  calm(): void {
+    this.#cluster.faults?.calm();
+  }
+
+  restartControllers(): Promise<void> {
+    return this.#cluster.restartControllers();
   }
 
   /** Lets time pass, in small steps, until it holds. Throws after `limitMs`. `watch` is called at every step. */
@@ -101,7 +116,7 @@ export class TestCluster {
     this.#stop.abort();
     const bugs = [...this.#cluster.errors, ...this.errors];
     await this.#cluster.stop();
-    if (bugs.length > 0) throw new Error('a controller failed', { cause: bugs });
+    if (bugs.length > 0) throw new Error(`a controller failed: ${inspect(bugs[0])}`, { cause: bugs });
   }
 
   /** A node that is ready and stays so. */

@@ -10,7 +10,7 @@ import { controllerOf } from '#apimachinery/object.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { equal } from '#base/json.js';
 import { keyOf } from '#client/informer.js';
-import { candidatesOf, claim } from '../claim.js';
+import { askControlledBy, candidatesOf, claim } from '../claim.js';
 import { nextAvailableInMs } from '../pod-state.js';
 import { createPod, deletePod } from '../pod-writes.js';
 import { newestRevision, revisionLabel, revisionsOf, truncateHistory } from '../revision-history.js';
@@ -67,6 +67,8 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
   if (!set) return undefined;
   const { uid = '', deletionTimestamp } = set.metadata;
   if (deletionTimestamp) return undefined;
+  const selector = labelSelectorFrom(set.spec.selector);
+  await state.pods.settle(uid, () => askControlledBy(client, { owner: set, selector, resource: pods }));
   const pendingMs = state.pods.pendingMs(uid) ?? state.revisions.pendingMs(uid);
 
   const history = {
@@ -79,7 +81,6 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
   const revisions = await revisionsOf(history);
   const { newest, collisionCount } = await newestRevision(history, revisions);
   if (!revisions.includes(newest)) state.revisions.wrote(uid, newest);
-  const selector = labelSelectorFrom(set.spec.selector);
   const candidates = candidatesOf(informers.of(pods), set);
   const request = { client, owner: set, ownerResource: daemonSets, selector, resource: pods, candidates };
   const mine = await claim(request);
@@ -125,15 +126,12 @@ async function act(situation: Situation, context: Context): Promise<{ failure?: 
 
 async function write({ set, hash }: Situation, need: Pick<Need, 'create' | 'delete'>, context: Context): Promise<void> {
   const { pods: unseen } = context.state;
-  const uid = set.metadata.uid ?? '';
-  const deletions = need.delete.slice(0, burstMax).map(async (pod) => {
-    if (await deletePod({ owner: set, pod, context })) unseen.deleted(uid, pod);
-  });
+  const surplus = need.delete.slice(0, burstMax);
+  const deletions = surplus.map((pod) => deletePod({ owner: set, pod, unseen, context }));
   const nodeNames = need.create.slice(0, burstMax);
   const creations = slowStart(nodeNames.length, async (index) => {
     const template = templateFor(labelled(set, hash), nodeNames[index]!);
-    const pod = await createPod({ owner: set, ownerResource: daemonSets, template, context });
-    if (pod) unseen.wrote(uid, pod);
+    await createPod({ owner: set, ownerResource: daemonSets, template, unseen, context });
   });
   const results = await Promise.allSettled([creations, ...deletions]);
   const failed = results.find((result) => result.status === 'rejected');

@@ -10,10 +10,11 @@ import { controllerOf } from '#apimachinery/object.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { equal } from '#base/json.js';
 import { keyOf } from '#client/informer.js';
-import { candidatesOf, claim, controlledBy } from '../claim.js';
+import { askControlledBy, candidatesOf, claim, controlledBy } from '../claim.js';
 import { isTerminal } from '../pod-state.js';
-import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
-import { ensureNewest, newestOf } from './newest.js';
+import { defineController, type Requeue, watch } from '../runtime.js';
+import { UnseenWrites } from '../unseen-writes.js';
+import { type Context, ensureNewest, newestOf, writeReplicaSet } from './newest.js';
 import { byRevision, desiredAnnotation, maxAnnotation, sizeAnnotations } from './revision.js';
 import { isRolling } from './rounding.js';
 import {
@@ -39,10 +40,11 @@ import {
 /** Also what clients write for "keep all". */
 const int32Max = 2 ** 31 - 1;
 
-export default defineController<Deployment, undefined>({
+export default defineController<Deployment, UnseenWrites<ReplicaSet>>({
   name: 'deployment-controller',
   for: deployments,
   owns: [replicaSets],
+  state: ({ clock, informers }) => new UnseenWrites({ clock, informer: informers.of(replicaSets) }),
   watches: (context) => [
     // A ReplicaSet without a controller may be one to adopt.
     watch(replicaSets, (replicaSet, { type }) => {
@@ -57,8 +59,8 @@ export default defineController<Deployment, undefined>({
   reconcile: ({ key }, context) => reconcile(key, context),
 });
 
-async function reconcile(key: string, context: ControllerContext): Promise<Requeue | undefined> {
-  const { informers, recorder, clock, client } = context;
+async function reconcile(key: string, context: Context): Promise<Requeue | undefined> {
+  const { informers, recorder, clock, client, state } = context;
   const cached = informers.of(deployments).get(key);
   if (!cached) return;
   if (equal(cached.spec.selector, {})) {
@@ -69,11 +71,17 @@ async function reconcile(key: string, context: ControllerContext): Promise<Reque
       await writeStatus(cached, { ...cached.status, observedGeneration: generation }, context);
     return;
   }
+  const { uid = '' } = cached.metadata;
+  const selector = labelSelectorFrom(cached.spec.selector);
+  await state.settle(uid, () => askControlledBy(client, { owner: cached, selector, resource: replicaSets }));
+  // Sizes that our copy does not show yet would be given away twice.
+  const pendingMs = state.pendingMs(uid);
+  if (pendingMs !== undefined) return { afterMs: pendingMs };
   const owned = await claim({
     client,
     owner: cached,
     ownerResource: deployments,
-    selector: labelSelectorFrom(cached.spec.selector),
+    selector,
     resource: replicaSets,
     candidates: candidatesOf(informers.of(replicaSets), cached),
   });
@@ -96,7 +104,7 @@ async function reconcile(key: string, context: ControllerContext): Promise<Reque
   return isRolling(deployment) ? await roll(deployment, owned, context) : await recreate(deployment, owned, context);
 }
 
-async function roll(given: Deployment, owned: ReplicaSet[], context: ControllerContext): Promise<Requeue | undefined> {
+async function roll(given: Deployment, owned: ReplicaSet[], context: Context): Promise<Requeue | undefined> {
   const { deployment, replicaSets: found } = await ensureNewest({ deployment: given, owned, create: true, context });
   const sizes = rollingStep(deployment, { newest: found.newest!, old: found.old });
   const sized = await resize(deployment, found, { sizes, context });
@@ -104,11 +112,7 @@ async function roll(given: Deployment, owned: ReplicaSet[], context: ControllerC
   return await finishRollout(deployment, sized, context);
 }
 
-async function recreate(
-  given: Deployment,
-  owned: ReplicaSet[],
-  context: ControllerContext,
-): Promise<Requeue | undefined> {
+async function recreate(given: Deployment, owned: ReplicaSet[], context: Context): Promise<Requeue | undefined> {
   let { deployment, replicaSets: found } = await ensureNewest({ deployment: given, owned, create: false, context });
   const used = found.old.filter(isUsed);
   if (used.length > 0) {
@@ -126,7 +130,7 @@ async function recreate(
 }
 
 /** Pausing stops the progress deadline, and resuming starts it anew. Gives the Deployment as it then is. */
-async function notePause(deployment: Deployment, context: ControllerContext): Promise<Deployment> {
+async function notePause(deployment: Deployment, context: Context): Promise<Deployment> {
   if (!hasProgressDeadline(deployment)) return deployment;
   const condition = conditionOf(deployment.status, 'Progressing');
   if (condition?.reason === 'ProgressDeadlineExceeded') return deployment;
@@ -150,7 +154,7 @@ async function notePause(deployment: Deployment, context: ControllerContext): Pr
 async function resize(
   deployment: Deployment,
   { newest, old }: ReplicaSets,
-  { sizes, context }: { sizes: Sizes; context: ControllerContext },
+  { sizes, context }: { sizes: Sizes; context: Context },
 ): Promise<ReplicaSets> {
   const changed = new Map<ReplicaSet, ReplicaSet>();
   for (const [replicaSet, size] of sizes) {
@@ -163,7 +167,7 @@ async function resize(
 async function resizeOne(
   deployment: Deployment,
   replicaSet: ReplicaSet,
-  { size, context }: { size: number; context: ControllerContext },
+  { size, context }: { size: number; context: Context },
 ): Promise<ReplicaSet> {
   const { metadata, spec } = replicaSet;
   const before = sizeOf(replicaSet);
@@ -172,11 +176,8 @@ async function resizeOne(
     (key) => metadata.annotations?.[key] === annotations[key],
   );
   if (before === size && isAnnotated) return replicaSet;
-  const updated = await context.client.of(replicaSets).update({
-    ...replicaSet,
-    metadata: { ...metadata, annotations },
-    spec: { ...spec, replicas: size },
-  });
+  const wanted = { ...replicaSet, metadata: { ...metadata, annotations }, spec: { ...spec, replicas: size } };
+  const updated = await writeReplicaSet(deployment, context, (client) => client.update(wanted));
   if (before !== size) {
     const message = `Scaled ${size > before ? 'up' : 'down'} replica set ${metadata.name} from ${before} to ${size}`;
     context.recorder.event(deployment, { type: 'Normal', reason: 'ScalingReplicaSet', message });
@@ -187,7 +188,7 @@ async function resizeOne(
 async function finishRollout(
   deployment: Deployment,
   found: ReplicaSets,
-  context: ControllerContext,
+  context: Context,
 ): Promise<Requeue | undefined> {
   const nowMs = context.clock.now();
   const status = rolloutStatus(deployment, found, nowMs);
@@ -199,11 +200,7 @@ async function finishRollout(
   return leftMs === undefined ? undefined : { afterMs: Math.max(leftMs, 0) + 1000 };
 }
 
-async function writeStatus(
-  deployment: Deployment,
-  status: DeploymentStatus,
-  { client }: ControllerContext,
-): Promise<void> {
+async function writeStatus(deployment: Deployment, status: DeploymentStatus, { client }: Context): Promise<void> {
   if (equal(comparable(deployment.status), comparable(status))) return;
   try {
     await client.of(deployments).updateStatus({ ...deployment, status });
@@ -221,7 +218,7 @@ function comparable(status: DeploymentStatus | undefined): object {
 }
 
 /** Deletes the oldest unused ReplicaSets beyond those that revisionHistoryLimit keeps. */
-async function cleanUp(deployment: Deployment, old: ReplicaSet[], { client }: ControllerContext): Promise<void> {
+async function cleanUp(deployment: Deployment, old: ReplicaSet[], { client }: Context): Promise<void> {
   const limit = deployment.spec.revisionHistoryLimit ?? 10;
   if (limit === int32Max) return;
   const kept = old.filter(({ metadata }) => !metadata.deletionTimestamp);
@@ -243,7 +240,7 @@ async function cleanUp(deployment: Deployment, old: ReplicaSet[], { client }: Co
 }
 
 /** The key of the Deployment above a pod's ReplicaSet, if it has the Recreate strategy. */
-function recreatingOwner(pod: Pod, { informers }: ControllerContext): string[] {
+function recreatingOwner(pod: Pod, { informers }: Context): string[] {
   const { namespace } = pod.metadata;
   const owner = controllerOf(pod);
   if (owner?.kind !== 'ReplicaSet') return [];

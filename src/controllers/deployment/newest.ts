@@ -6,13 +6,17 @@ import type { Deployment, DeploymentStatus, ReplicaSet } from '#api/gen/apps-v1.
 import { isReason } from '#apimachinery/errors.js';
 import { controllerOf } from '#apimachinery/object.js';
 import { equal } from '#base/json.js';
+import type { ResourceClient } from '#client/client.js';
 import { controllerReference } from '../claim.js';
 import { isNamespaceTerminating } from '../pod-writes.js';
 import type { ControllerContext } from '../runtime.js';
 import { hashLabel, sameTemplate, templateHash } from '../template-hash.js';
+import type { UnseenWrites } from '../unseen-writes.js';
 import { newestAnnotations, revisionAnnotation, revisionOf } from './revision.js';
 import { byAge, newestSize, type ReplicaSets, sizeOf } from './scaling.js';
 import { type ConditionText, conditionOf, hasProgressDeadline, withCondition } from './status.js';
+
+export type Context = ControllerContext<UnseenWrites<ReplicaSet>>;
 
 interface Request {
   deployment: Deployment;
@@ -20,13 +24,24 @@ interface Request {
   owned: readonly ReplicaSet[];
   /** Make the one of the template if there is none. */
   create: boolean;
-  context: ControllerContext;
+  context: Context;
 }
 
 interface Found {
   /** As it is after its revision was noted. */
   deployment: Deployment;
   replicaSets: ReplicaSets;
+}
+
+/** Remembered until our copy shows it. */
+export async function writeReplicaSet(
+  { metadata: { uid = '' } }: Deployment,
+  { client, state }: Context,
+  write: (client: ResourceClient<ReplicaSet>) => Promise<ReplicaSet>,
+): Promise<ReplicaSet> {
+  const written = await state.attempt(uid, () => write(client.of(replicaSets)));
+  state.wrote(uid, written);
+  return written;
 }
 
 /** Of several with the same template the oldest is taken, always the same one. */
@@ -55,7 +70,7 @@ async function syncNewest(
   const { metadata, spec } = newest;
   if (!equal(annotations, metadata.annotations ?? {}) || (spec.minReadySeconds ?? 0) !== minReadySeconds) {
     const updated = { ...newest, metadata: { ...metadata, annotations }, spec: { ...spec, minReadySeconds } };
-    current = await context.client.of(replicaSets).update(updated);
+    current = await writeReplicaSet(deployment, context, (client) => client.update(updated));
   }
   const found: ConditionText = {
     type: 'Progressing',
@@ -78,7 +93,7 @@ async function createNewest(
   let newest: ReplicaSet;
   let isOurs = true;
   try {
-    newest = await context.client.of(replicaSets).create(planned);
+    newest = await writeReplicaSet(deployment, context, (client) => client.create(planned));
   } catch (error) {
     if (isReason(error, 'AlreadyExists')) {
       newest = await takenName(deployment, { name, error, context });
@@ -129,7 +144,7 @@ function plan(deployment: Deployment, { old, revision }: { old: ReplicaSet[]; re
 /** The name is taken: by our own, which the informer has not shown yet; or by another, and we try the next name. */
 async function takenName(
   deployment: Deployment,
-  { name, error, context }: { name: string; error: unknown; context: ControllerContext },
+  { name, error, context }: { name: string; error: unknown; context: Context },
 ): Promise<ReplicaSet> {
   const { namespace, uid } = deployment.metadata;
   const taken = await context.client.of(replicaSets).get(name, { namespace });
@@ -143,7 +158,7 @@ async function takenName(
 
 async function reportFailure(
   deployment: Deployment,
-  { name, error, context }: { name: string; error: unknown; context: ControllerContext },
+  { name, error, context }: { name: string; error: unknown; context: Context },
 ): Promise<void> {
   const { client, clock, recorder } = context;
   const reason = 'ReplicaSetCreateError';
@@ -159,7 +174,7 @@ async function reportFailure(
 /** Writes the revision on the Deployment, and the condition in the same request. */
 async function note(
   deployment: Deployment,
-  { revision, text, context }: { revision: bigint; text: ConditionText | undefined; context: ControllerContext },
+  { revision, text, context }: { revision: bigint; text: ConditionText | undefined; context: Context },
 ): Promise<Deployment> {
   const { metadata, status } = deployment;
   const conditions =

@@ -75,7 +75,8 @@ export function rollingStep(deployment: Deployment, { newest, old }: { newest: R
 /** Takes first the pods that serve nobody, then available ones as far as maxUnavailable allows. */
 function shrinkOld(deployment: Deployment, { newest, old }: { newest: ReplicaSet; old: ReplicaSet[] }): Sizes {
   const sizes: Sizes = new Map();
-  const available = (one: ReplicaSet) => one.status?.availableReplicas ?? 0;
+  // Beyond its size are pods that it was told to delete, and has not counted again since.
+  const available = (one: ReplicaSet) => Math.min(one.status?.availableReplicas ?? 0, sizeOf(one));
   const availableMin = (deployment.spec.replicas ?? 1) - maxUnavailable(deployment);
   const newestMissing = sizeOf(newest) - available(newest);
   let unhealthyMax = totalSize([...old, newest]) - availableMin - newestMissing;

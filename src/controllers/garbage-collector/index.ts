@@ -3,6 +3,7 @@
  * https://kubernetes.io/docs/concepts/architecture/garbage-collection/
  */
 import { StatusError } from '#apimachinery/errors.js';
+import { parseApiVersion } from '#apimachinery/object.js';
 import { type DiscoveredResource, discover } from '#client/discovery.js';
 import { TransportError } from '#client/transport.js';
 import { WorkQueue } from '#client/workqueue.js';
@@ -137,8 +138,10 @@ class Monitors {
   async #sync(signal: AbortSignal): Promise<void> {
     const { client, informers, clock } = this.#options.context;
     const { resources, failures } = await discover(client.transport, signal);
-    const failed = new Set(failures.map(({ groupVersion }) => groupVersion.split('/')[0]));
-    this.#kinds = new Map(resources.map((one) => [`${one.group}/${one.kind}`, one]));
+    // A group that does not answer is not gone, and its kinds are what they were.
+    const failed = new Set(failures.map(({ groupVersion }) => parseApiVersion(groupVersion).group));
+    const kept = [...this.#kinds.values()].filter(({ group }) => failed.has(group));
+    this.#kinds = new Map([...kept, ...resources].map((one) => [`${one.group}/${one.kind}`, one]));
     const wanted = new Map<string, DiscoveredResource>();
     for (const one of resources) {
       const key = `${one.group}/${one.plural}`;
@@ -146,7 +149,6 @@ class Monitors {
       if (isCollectable && !ignored.has(key)) wanted.set(key, one);
     }
     for (const [key, { resource, stop }] of this.#watched) {
-      // A group that does not answer is not gone.
       if (wanted.has(key) || failed.has(resource.group)) continue;
       stop();
       informers.drop(resource);

@@ -8,8 +8,7 @@ import { controllerOf, formatTime } from '#apimachinery/object.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { equal } from '#base/json.js';
 import { keyOf } from '#client/informer.js';
-import { TransportError } from '#client/transport.js';
-import { candidatesOf, claim } from '../claim.js';
+import { askControlledBy, candidatesOf, claim } from '../claim.js';
 import { isReady } from '../pod-state.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
 import { UnseenWrites } from '../unseen-writes.js';
@@ -26,8 +25,6 @@ interface State {
   jobs: UnseenWrites<Job>;
   /** By key. After a restart the wait begins anew. */
   backoffs: Map<string, { uid: string; backoff: Backoff }>;
-  /** Uids of Jobs of which a write got no answer, so that it is not known what became of it. */
-  unsure: Set<string>;
 }
 
 type Context = ControllerContext<State>;
@@ -41,7 +38,6 @@ export default defineController<Job, State>({
     pods: new UnseenWrites({ clock, informer: informers.of(pods) }),
     jobs: new UnseenWrites({ clock, informer: informers.of(jobs) }),
     backoffs: new Map(),
-    unsure: new Set(),
   }),
   watches: ({ informers }) => [
     // A pod without a controller may be one to adopt.
@@ -55,18 +51,19 @@ export default defineController<Job, State>({
 });
 
 async function reconcile({ key }: { key: string }, context: Context): Promise<Requeue | undefined> {
-  const { informers, clock, state, recorder } = context;
+  const { informers, clock, state, recorder, client } = context;
   const job = informers.of(jobs).get(key);
   const known = state.backoffs.get(key);
   if (known && (known.uid !== job?.metadata.uid || isFinished(job.status))) {
     state.backoffs.delete(key);
     state.pods.forget(known.uid);
     state.jobs.forget(known.uid);
-    state.unsure.delete(known.uid);
   }
   if (!job || isFinished(job.status) || isManagedByOthers(job)) return undefined;
-  const { uid = '' } = job.metadata;
-  if (state.unsure.has(uid)) await askAgain(job, context);
+  const { name = '', namespace, uid = '' } = job.metadata;
+  const selector = labelSelectorFrom(job.spec.selector);
+  await state.jobs.settle(uid, async () => [await client.of(jobs).get(name, { namespace })]);
+  await state.pods.settle(uid, () => askControlledBy(client, { owner: job, selector, resource: pods }));
   // What is counted twice, or made twice, is counted or made by a copy that lags behind.
   const pendingMs = state.pods.pendingMs(uid) ?? state.jobs.pendingMs(uid);
   if (pendingMs !== undefined) return { afterMs: pendingMs };
@@ -78,16 +75,6 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
   const backoff = state.backoffs.get(key)?.backoff ?? noBackoff;
   const situation: Situation = { job, pods: await podsOf(job, context), backoff, nowMs: clock.now() };
   return await run(situation, { key, context });
-}
-
-/** How things are on the server is then waited for in the copies, as if all of it had been written just now. */
-async function askAgain({ metadata, spec }: Job, { client, state }: Context): Promise<void> {
-  const { name = '', namespace, uid = '' } = metadata;
-  state.jobs.wrote(uid, await client.of(jobs).get(name, { namespace }));
-  const labelSelector = labelSelectorFrom(spec.selector).toString();
-  const { items } = await client.of(pods).list({ namespace, labelSelector });
-  for (const pod of items) if (controllerOf(pod)?.uid === uid) state.pods.wrote(uid, pod);
-  state.unsure.delete(uid);
 }
 
 /** Those that are adopted just now too, with the finalizer that they get. */
@@ -176,7 +163,7 @@ function hasSucceeded({ spec }: Job, { succeeded }: Assessment): boolean {
 }
 
 function meansOf({ client, recorder, state }: Context) {
-  return { client, recorder, unseen: state.pods, unsure: state.unsure };
+  return { client, recorder, unseen: state.pods };
 }
 
 function withTimes({ job, nowMs }: Situation, { isManaged }: Acted) {
@@ -192,14 +179,9 @@ function withTimes({ job, nowMs }: Situation, { isManaged }: Acted) {
 async function writeStatus(job: Job, status: JobStatus, { client, state }: Context): Promise<Job> {
   if (equal(job.status ?? {}, status)) return job;
   const { uid = '' } = job.metadata;
-  try {
-    const written = await client.of(jobs).updateStatus({ ...job, status });
-    state.jobs.wrote(uid, written);
-    return written;
-  } catch (error) {
-    if (error instanceof TransportError) state.unsure.add(uid);
-    throw error;
-  }
+  const written = await state.jobs.attempt(uid, () => client.of(jobs).updateStatus({ ...job, status }));
+  state.jobs.wrote(uid, written);
+  return written;
 }
 
 function tellOfEnd(job: Job, { type, reason, message }: End, { recorder }: Context): void {

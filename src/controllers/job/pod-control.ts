@@ -6,7 +6,6 @@ import type { Pod } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { Client } from '#client/client.js';
 import type { EventRecorder } from '#client/events.js';
-import { TransportError } from '#client/transport.js';
 import { createPod, deletePod } from '../pod-writes.js';
 import { slowStart } from '../slow-start.js';
 import type { UnseenWrites } from '../unseen-writes.js';
@@ -16,8 +15,6 @@ export interface Means {
   client: Client;
   recorder: EventRecorder;
   unseen: UnseenWrites<Pod>;
-  /** Uids of Jobs for which a pod may have been made, or not. */
-  unsure: Set<string>;
 }
 
 /** What has been done, and the first failure. */
@@ -28,16 +25,11 @@ export interface Outcome {
 
 export async function createPods(job: Job, all: readonly NewPod[], context: Means): Promise<Outcome> {
   const done: Pod[] = [];
-  const { uid = '' } = job.metadata;
+  const { unseen } = context;
   try {
     await slowStart(all.length, async (place) => {
-      const pod = await createPod({ owner: job, ownerResource: jobs, ...all[place]!, context }).catch((error) => {
-        if (error instanceof TransportError) context.unsure.add(uid);
-        throw error;
-      });
-      if (!pod) return;
-      context.unseen.wrote(uid, pod);
-      done.push(pod);
+      const pod = await createPod({ owner: job, ownerResource: jobs, ...all[place]!, unseen, context });
+      if (pod) done.push(pod);
     });
     return { done };
   } catch (failure) {
@@ -47,18 +39,16 @@ export async function createPods(job: Job, all: readonly NewPod[], context: Mean
 
 /** They keep the finalizer, by which they are counted. */
 export async function deletePods(job: Job, all: readonly Pod[], context: Means): Promise<Outcome> {
-  return await forEach(all, async (pod) => {
-    const { uid = '' } = job.metadata;
-    if (await deletePod({ owner: job, pod, context })) context.unseen.deleted(uid, pod);
-  });
+  const { unseen } = context;
+  return await forEach(all, (pod) => deletePod({ owner: job, pod, unseen, context }));
 }
 
 /** They are not counted. */
 export async function dropPods(job: Job, all: readonly Pod[], context: Means): Promise<Outcome> {
+  const { unseen } = context;
   return await forEach(all, async (pod) => {
     await freePod(job, pod, context);
-    const { uid = '' } = job.metadata;
-    if (await deletePod({ owner: job, pod, context })) context.unseen.deleted(uid, pod);
+    await deletePod({ owner: job, pod, unseen, context });
   });
 }
 
@@ -68,7 +58,7 @@ export async function freePods(job: Job, all: readonly Pod[], context: Means): P
 
 async function freePod(job: Job, pod: Pod, { client, unseen }: Means): Promise<void> {
   const { uid = '' } = job.metadata;
-  const freed = await removeFinalizer(pod, client);
+  const freed = await unseen.attempt(uid, () => removeFinalizer(pod, client));
   if (freed) unseen.wrote(uid, freed);
   else if (isTracked(pod)) unseen.gone(uid, pod);
 }

@@ -9,7 +9,7 @@ import { isReason } from '#apimachinery/errors.js';
 import { controllerOf } from '#apimachinery/object.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import { keyOf } from '#client/informer.js';
-import { candidatesOf, claim } from '../claim.js';
+import { askControlledBy, candidatesOf, claim } from '../claim.js';
 import { nextAvailableInMs } from '../pod-state.js';
 import { type HistoryContext, newestRevision, revisionsOf, templateOf, truncateHistory } from '../revision-history.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
@@ -66,10 +66,11 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
   const set = informers.of(statefulSets).get(key);
   if (!set) return undefined;
   const { uid = '' } = set.metadata;
+  const selector = labelSelectorFrom(set.spec.selector);
+  await state.pods.settle(uid, () => askControlledBy(client, { owner: set, selector, resource: pods }));
   const pendingMs = state.pods.pendingMs(uid) ?? state.revisions.pendingMs(uid);
   if (pendingMs !== undefined) return { afterMs: pendingMs };
 
-  const selector = labelSelectorFrom(set.spec.selector);
   const candidates = candidatesOf(informers.of(pods), set).filter((pod) => ordinalOf(set, pod) !== undefined);
   const mine = await claim({ client, owner: set, ownerResource: statefulSets, selector, resource: pods, candidates });
   const history = {

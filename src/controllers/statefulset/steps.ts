@@ -48,8 +48,9 @@ export class StepTaker {
     const pod = newPod(set, { ordinal, template: template(revision), revision });
     try {
       await this.#createClaims(ordinal);
-      const created = await context.client.of(pods).create(pod);
-      unseen.wrote(set.metadata.uid ?? '', created);
+      const { uid = '' } = set.metadata;
+      const created = await unseen.attempt(uid, () => context.client.of(pods).create(pod));
+      unseen.wrote(uid, created);
       this.#tell('create', podNameOf(set, ordinal));
       return created;
     } catch (error) {
@@ -100,8 +101,9 @@ export class StepTaker {
     const { metadata } = pod;
     const right = { ...metadata, labels: { ...metadata.labels, ...identityLabels(set, ordinal) } };
     try {
-      const updated = await client.of(pods).update({ ...pod, metadata: right });
-      unseen.wrote(set.metadata.uid ?? '', updated);
+      const { uid = '' } = set.metadata;
+      const updated = await unseen.attempt(uid, () => client.of(pods).update({ ...pod, metadata: right }));
+      unseen.wrote(uid, updated);
       this.#tell('update', metadata.name ?? '');
       return updated;
     } catch (error) {
@@ -114,15 +116,20 @@ export class StepTaker {
   async #delete(pod: Pod): Promise<Pod | undefined> {
     const { set, context, unseen } = this.#options;
     const { name = '', namespace, uid } = pod.metadata;
+    const { uid: setUid = '' } = set.metadata;
+    const options = { namespace, preconditions: { uid } };
     try {
-      await context.client.of(pods).delete(name, { namespace, preconditions: { uid } });
+      await unseen.attempt(setUid, () => context.client.of(pods).delete(name, options));
     } catch (error) {
-      // A Conflict: another pod has the name by now, so ours is gone.
-      if (isReason(error, 'NotFound', 'Conflict')) return undefined;
-      this.#tell('delete', name, error);
+      if (isReason(error, 'NotFound')) {
+        unseen.gone(setUid, pod);
+        return undefined;
+      }
+      // A Conflict: another pod has the name by now, as the copy will show.
+      if (!isReason(error, 'Conflict')) this.#tell('delete', name, error);
       throw error;
     }
-    unseen.deleted(set.metadata.uid ?? '', pod);
+    unseen.deleted(setUid, pod);
     this.#tell('delete', name);
     return { ...pod, metadata: { ...pod.metadata, deletionTimestamp: pod.metadata.deletionTimestamp ?? 'now' } };
   }

@@ -1,0 +1,362 @@
+/** ReplicaSets, ReplicationControllers, Deployments, StatefulSets and DaemonSets, with what must hold of them at any time. */
+import daemonSets from '#api/apps/daemonset.js';
+import deployments from '#api/apps/deployment.js';
+import replicaSets from '#api/apps/replicaset.js';
+import statefulSets from '#api/apps/statefulset.js';
+import nodes from '#api/core/node.js';
+import pods from '#api/core/pod/index.js';
+import replicationControllers from '#api/core/replicationcontroller.js';
+import type { Pod } from '#api/gen/core-v1.js';
+import type { ResourceRef } from '#api/resource.js';
+import { controllerOf, type KubeObject } from '#apimachinery/object.js';
+import { equal } from '#base/json.js';
+import { below, fraction } from '#base/prng.js';
+import type { Law, World } from './history.js';
+import { deleteSome, imageOf, isLive, isReady, labels, livePods, patchSpec, selector, template } from './pods.js';
+import type { Stage, Story } from './storm.js';
+
+/** A pod that loses its label is let go, and one that gets it back is taken again, or is too many. */
+async function relabelSome(stage: Stage): Promise<void> {
+  const { cluster, namespace, prng } = stage;
+  const all = await livePods(stage);
+  const one = all[below(prng, Math.max(all.length, 1))];
+  if (!one) return;
+  const app = one.metadata.labels?.['app'] === 'a' ? 'lost' : 'a';
+  await cluster.client
+    .of(pods)
+    .patch(one.metadata.name!, { metadata: { labels: { app } } }, { type: 'merge', namespace });
+}
+
+/** The pods that an owner controls and that live are never more than it may have had at one time. */
+function atMost(resource: ResourceRef, allowed: (owner: KubeObject) => number) {
+  return ({ namespace }: Stage): Law => {
+    const most = new Map<string, number>();
+    return (world) => {
+      const counts = new Map<string, number>();
+      for (const pod of world.list(pods, namespace)) {
+        const owner = controllerOf(pod)?.uid;
+        if (owner && isLive(pod)) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+      }
+      for (const owner of world.list(resource, namespace)) {
+        const { uid = '', name } = owner.metadata;
+        const max = Math.max(most.get(uid) ?? 0, allowed(owner));
+        most.set(uid, max);
+        const count = counts.get(uid) ?? 0;
+        if (count > max) return `${name} has ${count} pods where ${max} may be`;
+      }
+      return undefined;
+    };
+  };
+}
+
+/** What a Deployment gives to its ReplicaSets is never more than it wants and its surge. */
+function sizesAtMost({ namespace }: Stage): Law {
+  let max = 0;
+  return (world) => {
+    const owner = world.get(deployments, `${namespace}/it`);
+    if (owner) max = Math.max(max, replicasOf(owner) + surge);
+    const sum = world.list(replicaSets, namespace).reduce((total, one) => total + replicasOf(one), 0);
+    return sum > max ? `sizes of ${sum} where ${max} may be` : undefined;
+  };
+}
+
+const replicasOf = ({ spec }: KubeObject & { spec?: unknown }) => (spec as { replicas?: number }).replicas ?? 1;
+
+/** Its size changes, its pods are deleted and relabelled, and it is deleted and made again under its name. */
+function replicaStory<T extends KubeObject>(resource: ResourceRef<T>, spec: (replicas: number) => object): () => Story {
+  return () => {
+    let replicas = 3;
+    const make = ({ cluster, namespace }: Stage) =>
+      cluster.client.of(resource).create({ metadata: { name: 'it', namespace }, spec: spec(replicas) } as unknown as T);
+    return {
+      name: resource.kind,
+      begin: async (stage) => void (await make(stage)),
+      trouble: [
+        async (stage) => {
+          await patchSpec(resource, stage, { replicas: (replicas = below(stage.prng, 6)) });
+        },
+        deleteSome,
+      ],
+      async end(stage) {
+        const it = (await stage.cluster.get(resource, 'it', stage.namespace)) as KubeObject & { status?: unknown };
+        const { readyReplicas = 0, replicas: counted = 0 } = it.status as { readyReplicas?: number; replicas?: number };
+        const all = await livePods(stage);
+        return [
+          [all.length, all.filter(isReady).length, counted, readyReplicas],
+          [replicas, replicas, replicas, replicas],
+        ];
+      },
+      laws: [atMost(resource, replicasOf)],
+    };
+  };
+}
+
+export const replicaSet = replicaStory(replicaSets, (replicas) => ({ replicas, selector, template: template() }));
+export const replicationController = replicaStory(replicationControllers, (replicas) => ({
+  replicas,
+  selector: labels,
+  template: template(),
+}));
+
+/** Its pods are relabelled, and it is deleted with its pods left behind, and made again: it takes them. */
+export const adoption = (): Story => {
+  const replicas = 3;
+  const body = (namespace: string) => ({
+    metadata: { name: 'it', namespace },
+    spec: { replicas, selector, template: template() },
+  });
+  let isGone = false;
+  const make = async ({ cluster, namespace }: Stage) => {
+    await cluster.client.of(replicaSets).create({ apiVersion: '', kind: '', ...body(namespace) });
+    isGone = false;
+  };
+  return {
+    name: 'adoption',
+    begin: make,
+    trouble: [
+      relabelSome,
+      async (stage) => {
+        if (isGone) return await make(stage);
+        const { namespace } = stage;
+        await stage.cluster.client.of(replicaSets).delete('it', { namespace, propagationPolicy: 'Orphan' });
+        isGone = true;
+      },
+    ],
+    async end(stage) {
+      const { cluster, namespace } = stage;
+      if (isGone) await make(stage).catch(() => {});
+      const it = await cluster.get(replicaSets, 'it', namespace).catch(() => undefined);
+      const all = (await livePods(stage)).filter(({ metadata }) => metadata.labels?.['app'] === 'a');
+      const owners = all.map(({ metadata }) => metadata.ownerReferences?.map(({ uid }) => uid));
+      return [owners, Array(replicas).fill([it?.metadata.uid])];
+    },
+  };
+};
+
+const surge = 2;
+const unavailable = 1;
+const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } };
+
+/** Never fewer available than may be missing, by a deletion while as many were wanted all the time. */
+function enoughAvailable(min: number) {
+  return ({ namespace }: Stage): Law => {
+    let before = 0;
+    return (world) => {
+      const now = world.list(pods, namespace).filter((pod) => isLive(pod) && isReady(pod)).length;
+      const wrong = now < before && now < min ? `${now} pods are available where ${min} must be` : undefined;
+      before = now;
+      return wrong;
+    };
+  };
+}
+
+/** Its template changes, forth and back, each time that it has come to rest. */
+export const rollout = (): Story => {
+  let image = 'v1';
+  const replicas = 4;
+  return {
+    name: 'rollout',
+    async begin({ cluster, namespace }) {
+      const spec = { replicas, selector, strategy, template: template(image) };
+      await cluster.client
+        .of(deployments)
+        .create({ apiVersion: '', kind: '', metadata: { name: 'it', namespace }, spec });
+    },
+    trouble: [
+      async (stage) => {
+        const [got, wanted] = await endOfDeployment(stage, { replicas, image });
+        if (!equal(got, wanted)) return;
+        image = `v${1 + below(stage.prng, 3)}`;
+        await patchSpec(deployments, stage, { template: template(image) });
+      },
+    ],
+    end: (stage) => endOfDeployment(stage, { replicas, image }),
+    laws: [sizesAtMost, atMost(replicaSets, replicasOf), enoughAvailable(replicas - unavailable)],
+  };
+};
+
+async function endOfDeployment(
+  stage: Stage,
+  { replicas, image }: { replicas: number; image: string },
+): Promise<[unknown, unknown]> {
+  const { status } = await stage.cluster.get(deployments, 'it', stage.namespace);
+  const sets = await stage.cluster.list(replicaSets, stage.namespace);
+  const all = await livePods(stage);
+  return [
+    [
+      all.map(imageOf),
+      status?.updatedReplicas ?? 0,
+      status?.availableReplicas ?? 0,
+      sets.map(({ spec }) => spec.replicas ?? 1).filter(Boolean),
+    ],
+    [Array(replicas).fill(image), replicas, replicas, replicas ? [replicas] : []],
+  ];
+}
+
+/** All of it: other sizes, other templates, lost pods; and where the law allows for more for a while, lost ReplicaSets. */
+const deploymentStory = (name: string, more: Pick<Story, 'laws' | 'trouble'>): Story => {
+  let image = 'v1';
+  let replicas = 3;
+  return {
+    name,
+    async begin({ cluster, namespace, prng }) {
+      const type = fraction(prng) < 0.3 ? { type: 'Recreate' } : strategy;
+      const spec = { replicas, selector, strategy: type, template: template(image) };
+      await cluster.client
+        .of(deployments)
+        .create({ apiVersion: '', kind: '', metadata: { name: 'it', namespace }, spec });
+    },
+    trouble: [
+      async (stage) => {
+        image = `v${1 + below(stage.prng, 3)}`;
+        await patchSpec(deployments, stage, { template: template(image) });
+      },
+      async (stage) => {
+        await patchSpec(deployments, stage, { replicas: (replicas = below(stage.prng, 6)) });
+      },
+      deleteSome,
+      ...(more.trouble ?? []),
+    ],
+    end: (stage) => endOfDeployment(stage, { replicas, image }),
+    laws: more.laws,
+  };
+};
+
+async function deleteReplicaSet({ cluster, namespace, prng }: Stage): Promise<void> {
+  const sets = await cluster.list(replicaSets, namespace);
+  const one = sets[below(prng, Math.max(sets.length, 1))];
+  if (one) await cluster.client.of(replicaSets).delete(one.metadata.name!, { namespace });
+}
+
+export const deployment = () => deploymentStory('deployment', { laws: [sizesAtMost, atMost(replicaSets, replicasOf)] });
+export const bereftDeployment = () => deploymentStory('bereft deployment', { trouble: [deleteReplicaSet] });
+
+const ordinalOf = ({ metadata }: Pod) => Number(metadata.name!.split('-').at(-1));
+
+/** Up in order, each when all before it are ready. */
+function inOrder({ namespace }: Stage): Law {
+  return (world, { resource, type, object }) => {
+    if (resource.plural !== 'pods' || object.metadata.namespace !== namespace || type !== 'added') return undefined;
+    const ordinal = ordinalOf(object as Pod);
+    return risesInOrder(
+      ordinal,
+      world.list(pods, namespace).filter((pod) => ordinalOf(pod) !== ordinal),
+    );
+  };
+}
+
+function risesInOrder(ordinal: number, others: readonly Pod[]): string | undefined {
+  for (let before = 0; before < ordinal; before++) {
+    const pod = others.find((one) => ordinalOf(one) === before);
+    if (!pod || !isReady(pod) || pod.metadata.deletionTimestamp) return `${ordinal} comes before ${before} is ready`;
+  }
+  return undefined;
+}
+
+/** Nobody but the kubelet may say that a pod is gone: else two of one name would run. */
+function noForce({ namespace, done }: Stage): Law {
+  return () => {
+    const path = `/namespaces/${namespace}/pods/`;
+    const forced = done.find(
+      ({ client, request: { method, path: at, body } }) =>
+        client.endsWith(':statefulset-controller') &&
+        method === 'DELETE' &&
+        at.includes(path) &&
+        (body as { gracePeriodSeconds?: number }).gracePeriodSeconds === 0,
+    );
+    return forced && `forced ${forced.request.path}`;
+  };
+}
+
+const statefulSetStory = (name: string, podManagementPolicy: string, more: Pick<Story, 'laws' | 'trouble'>): Story => {
+  let image = 'v1';
+  let replicas = 3;
+  return {
+    name,
+    async begin({ cluster, namespace }) {
+      const spec = { replicas, selector, serviceName: 's', podManagementPolicy, template: template(image) };
+      await cluster.client
+        .of(statefulSets)
+        .create({ apiVersion: '', kind: '', metadata: { name: 'it', namespace }, spec });
+    },
+    trouble: [
+      async (stage) => {
+        image = `v${1 + below(stage.prng, 3)}`;
+        await patchSpec(statefulSets, stage, { template: template(image) });
+      },
+      async (stage) => {
+        await patchSpec(statefulSets, stage, { replicas: (replicas = below(stage.prng, 5)) });
+      },
+      ...(more.trouble ?? []),
+    ],
+    async end(stage) {
+      const { status } = await stage.cluster.get(statefulSets, 'it', stage.namespace);
+      const all = await livePods(stage);
+      const { readyReplicas = 0, updatedReplicas = 0, currentReplicas = 0 } = status ?? {};
+      return [
+        [
+          all.map((pod) => `${pod.metadata.name} ${imageOf(pod)}`).sort(),
+          readyReplicas,
+          updatedReplicas,
+          currentReplicas,
+        ],
+        [Array.from({ length: replicas }, (_, ordinal) => `it-${ordinal} ${image}`), replicas, replicas, replicas],
+      ];
+    },
+    laws: [noForce, atMost(statefulSets, replicasOf), ...(more.laws ?? [])],
+  };
+};
+
+export const statefulSet = () => statefulSetStory('statefulset', 'OrderedReady', { laws: [inOrder] });
+export const troubledStatefulSet = () =>
+  statefulSetStory('troubled statefulset', 'OrderedReady', { trouble: [deleteSome] });
+export const parallelStatefulSet = () =>
+  statefulSetStory('parallel statefulset', 'Parallel', { trouble: [deleteSome] });
+
+const nodeOf = ({ spec }: Pod) =>
+  spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms[0]?.matchFields?.[0]
+    ?.values?.[0] ?? '';
+
+function onePerNode(max: number) {
+  return ({ namespace }: Stage): Law =>
+    (world: World) => {
+      const counts = new Map<string, number>();
+      for (const pod of world.list(pods, namespace)) {
+        if (isLive(pod)) counts.set(nodeOf(pod), (counts.get(nodeOf(pod)) ?? 0) + 1);
+      }
+      const crowded = [...counts].find(([, count]) => count > max);
+      return crowded && `${crowded[1]} daemons on ${crowded[0]}`;
+    };
+}
+
+/** With or without a surge; nodes are labelled so that they suit it, or not. */
+export const daemonSet = (maxSurge: number) => (): Story => {
+  let image = 'v1';
+  return {
+    name: `daemonset ${maxSurge}`,
+    async begin({ cluster, namespace }) {
+      const rollingUpdate = maxSurge ? { maxSurge, maxUnavailable: 0 } : { maxUnavailable: 1 };
+      const spec = { selector, updateStrategy: { type: 'RollingUpdate', rollingUpdate }, template: template(image) };
+      await cluster.client
+        .of(daemonSets)
+        .create({ apiVersion: '', kind: '', metadata: { name: 'it', namespace }, spec });
+    },
+    trouble: [
+      async (stage) => {
+        image = `v${1 + below(stage.prng, 3)}`;
+        await patchSpec(daemonSets, stage, { template: template(image) });
+      },
+      deleteSome,
+    ],
+    async end(stage) {
+      const { status } = await stage.cluster.get(daemonSets, 'it', stage.namespace);
+      const all = await livePods(stage);
+      const count = (await stage.cluster.list(nodes)).length;
+      return [
+        [all.map(imageOf), new Set(all.map(nodeOf)).size, status?.numberReady, status?.updatedNumberScheduled],
+        [Array(count).fill(image), count, count, count],
+      ];
+    },
+    laws: [onePerNode(1 + maxSurge)],
+  };
+};
