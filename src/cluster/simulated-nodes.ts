@@ -77,12 +77,17 @@ interface Running {
   runtime: SimulatedRuntime;
 }
 
+/** Nodes that register at a time. */
+const startsAtOnceMax = 32;
+
 export class SimulatedNodes {
   readonly #options: SimulatedNodesOptions;
   readonly #addresses: SimulatedAddresses;
   readonly #stop = new AbortController();
   readonly #running = new Map<string, Running>();
   readonly #informers: Promise<void>[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #starting = 0;
   #shared: Watches | undefined;
   #server: KubeletServer | undefined;
   #port: Promise<number | undefined> | undefined;
@@ -95,8 +100,24 @@ export class SimulatedNodes {
     this.#addresses = new SimulatedAddresses({ clock, rangeOf: allocateNodeCidrs ? rangeOf : () => podCidr });
   }
 
-  /** Resolves when the node is Ready. Throws CommandError when it does not become so. */
+  /**
+   * Resolves when the node is Ready. Throws CommandError when it does not become so. Of thousands added at once each waits
+   * for its turn: the API server would send away what comes beyond its share.
+   */
   async add(node: SimulatedNode): Promise<void> {
+    if (this.#starting >= startsAtOnceMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#starting++;
+    try {
+      await this.#start(node);
+    } finally {
+      const next = this.#waiting.shift();
+      // Whoever comes next takes the place of this one.
+      if (next) next();
+      else this.#starting--;
+    }
+  }
+
+  async #start(node: SimulatedNode): Promise<void> {
     const { controlPlane, clock, prng, log, dnsAddress, nodeAddress, clusterDomain } = this.#options;
     const { name: nodeName } = node;
     const client = controlPlane.client(componentUsers.kubelet(nodeName));
