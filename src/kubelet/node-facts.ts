@@ -2,7 +2,7 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { arch, availableParallelism, freemem, release, totalmem } from 'node:os';
 import type { NodeSystemInfo } from '#api/gen/core-v1.js';
-import { Quantity } from '#apimachinery/quantity.js';
+import { canonicalQuantity, Quantity } from '#apimachinery/quantity.js';
 
 export interface NodeFacts {
   cpus: number;
@@ -97,7 +97,8 @@ export async function readPressure(root: string): Promise<NodePressure> {
 
 /** The amounts as a node shows them; allocatable leaves what the eviction thresholds keep free. */
 export function nodeAmounts({ cpus, memoryBytes, diskBytes, pods }: NodeFacts) {
-  const kib = (bytes: number) => `${Math.floor(bytes / 1024)}Ki`;
+  // As the API writes them, or the status would seem to have changed with every look at it.
+  const kib = (bytes: number) => canonicalQuantity(`${Math.floor(bytes / 1024)}Ki`);
   const common = { cpu: String(cpus), 'hugepages-1Gi': '0', 'hugepages-2Mi': '0', pods: String(pods) };
   return {
     capacity: { ...common, 'ephemeral-storage': kib(diskBytes), memory: kib(memoryBytes) },

@@ -97,6 +97,16 @@ test('nodes are as asked for, more can come, and one that is cut becomes Unknown
   expect(await ready('node-1')).toBe('True');
 });
 
+test('more nodes than register at a time are there in the end, and are not written while nothing changes', async () => {
+  const client = await start({ nodes: 40 });
+  const versions = async () => (await client.of(nodes).list()).items.map(({ metadata }) => metadata.resourceVersion);
+  expect(await versions()).toHaveLength(40);
+  await cluster.advance(60_000);
+  const before = await versions();
+  await cluster.advance(60_000);
+  expect(await versions()).toEqual(before);
+});
+
 test('a container can be made to fail, and is started again with growing delay', async () => {
   const client = await start({ nodes: [{ runtime: { lifetime: () => ({ ms: 1000, exitCode: 3 }) } }] });
   await client.of(pods).create(pod('a'));
