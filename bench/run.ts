@@ -1,8 +1,8 @@
 /**
  * `npm run bench [-- suite ...] [--runs N] [--runtime simulated|containerd] [--scale S] [--only word]
  * [--profile directory]`: measures what the project promises; prints a table and writes JSON below `bench/results/`.
- * Suites: start, pods, idle, api, rules, scheduler, stalls; all of them when none is named. `--scale 0.1` makes the
- * scheduler's workloads a tenth as large, `--only` chooses some of them, or of the hostile requests, `--profile` leaves a
+ * Suites: start, pods, idle, api, rules, scheduler, scale, stalls; all of them when none is named. `--scale 0.1` makes
+ * what the scheduler and scale do a tenth as large, `--only` chooses some of them, or of the hostile requests, `--profile` leaves a
  * V8 profile of each.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -18,6 +18,7 @@ import { api } from './suites/api.js';
 import { idle } from './suites/idle.js';
 import { pods } from './suites/pods.js';
 import { rules } from './suites/rules.js';
+import { scale } from './suites/scale.js';
 import { scheduler } from './suites/scheduler.js';
 import { stalls } from './suites/stalls.js';
 import { start } from './suites/start.js';
@@ -29,6 +30,7 @@ const suites: Record<string, (settings: Settings) => Promise<Figure[]>> = {
   api,
   rules,
   scheduler,
+  scale,
   stalls,
 };
 
@@ -45,8 +47,9 @@ const { values, positionals } = parseArgs({
 const unknown = positionals.find((name) => !(name in suites));
 if (unknown) throw new Error(`there is no suite ${unknown}: ${Object.keys(suites).join(', ')}`);
 const { linux, root } = thisMachine();
-// Of all suites, the scheduler's alone runs in this process.
-if (positionals.length === 0 || positionals.some((name) => name !== 'scheduler')) {
+// Only these run in this process.
+const inProcess = ['scheduler', 'scale'];
+if (positionals.length === 0 || positionals.some((name) => !inProcess.includes(name))) {
   // What the tests on real containers need, the measurements of them need too.
   await (linux && root ? prepareRealTests() : buildCommand());
 }
