@@ -93,9 +93,11 @@ export class ClusterWatch {
     };
   }
 
-  isGone({ metadata: { namespace, name, uid } }: Pod): boolean {
+  /** The pod as it is now; undefined when it waits for a node no more. */
+  waiting({ metadata: { namespace, name, uid } }: Pod): Pod | undefined {
     const pod = this.#options.informers.of(pods, { fieldSelector: alive }).get(`${namespace}/${name}`);
-    return pod?.metadata.uid !== uid || pod?.metadata.deletionTimestamp !== undefined;
+    if (pod?.metadata.uid !== uid || pod?.metadata.deletionTimestamp || pod?.spec.nodeName) return undefined;
+    return pod;
   }
 
   #podChanged(pod: Pod, old?: Pod): void {

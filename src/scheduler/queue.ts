@@ -176,6 +176,10 @@ export class SchedulingQueue {
     return { ...queued, readyAtMs, place: undefined, ticket: undefined, held: 'no' };
   }
 
+  has(uid: string): boolean {
+    return this.#entries.has(uid);
+  }
+
   /** PreEnqueue: whether it must wait before it is even looked at. */
   isGated(pod: Pod): boolean {
     return this.#options.pluginsFor(pod).some((plugin) => plugin.preEnqueue?.(pod, this.#options) !== undefined);

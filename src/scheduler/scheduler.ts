@@ -156,22 +156,23 @@ export class Scheduler {
    * Storage and devices are watched from the first pod on that wants some. False: the pod cannot be looked at now;
    * undefined: all that concerns it is known.
    */
-  #learnFor({ pod }: QueuedPod, signal: AbortSignal): Promise<boolean> | undefined {
-    const needsVolumes = usesClaims(pod);
-    const needsDevices = !this.#cluster.devices.isReady && mayWantDevices(pod);
-    return needsVolumes || needsDevices ? this.#learn(pod, { signal, needsVolumes, needsDevices }) : undefined;
+  #learnFor(queued: QueuedPod, signal: AbortSignal): Promise<boolean> | undefined {
+    const { volumes, devices } = this.#cluster;
+    const needed = usesClaims(queued.pod) ? [volumes] : [];
+    const all = !devices.isReady && mayWantDevices(queued.pod) ? [...needed, devices] : needed;
+    return all.length > 0 ? this.#learn(queued, { sources: all, signal }) : undefined;
   }
 
   async #learn(
-    pod: Pod,
-    { signal, needsVolumes, needsDevices }: { signal: AbortSignal; needsVolumes: boolean; needsDevices: boolean },
+    queued: QueuedPod,
+    { sources, signal }: { sources: readonly { ready(): Promise<void> }[]; signal: AbortSignal },
   ): Promise<boolean> {
-    const { volumes, devices } = this.#cluster;
-    if (needsVolumes) await Promise.race([volumes.ready(), aborted(signal)]);
-    if (!needsDevices) return true;
-    await Promise.race([devices.ready(), aborted(signal)]);
-    if (signal.aborted) return false;
-    this.#queue.gateAgain();
+    await Promise.race([Promise.all(sources.map((source) => source.ready())), aborted(signal)]);
+    if (sources.includes(this.#cluster.devices)) this.#queue.gateAgain();
+    // Meanwhile it may have changed, gone, or come into the queue anew.
+    const pod = this.#cluster.waiting(queued.pod);
+    if (signal.aborted || !pod || this.#queue.has(pod.metadata.uid!)) return false;
+    queued.pod = pod;
     const isGated = this.#queue.isGated(pod);
     if (isGated) this.#queue.add(pod);
     return !isGated;
@@ -221,7 +222,7 @@ export class Scheduler {
 
   #tellFailure(queued: QueuedPod, { message, reason, rejectedBy }: BindingFailure): void {
     const { pod } = queued;
-    if (this.#signal.aborted || this.#cluster.isGone(pod)) return;
+    if (this.#signal.aborted || !this.#cluster.waiting(pod)) return;
     this.#recordFailure(pod, message);
     this.#track(this.#unlessGone(pod, this.#pods.setUnschedulable(pod, { message, reason })));
     this.#queue.putBack(queued, rejectedBy);
@@ -286,12 +287,14 @@ export class Scheduler {
     });
     undo();
     if (failure !== 'gone') this.#tellFailure(queued, failure);
+    // It has a node by now, or is no more, as the informer will tell; or else the refusal was of the moment.
+    else if (this.#cluster.waiting(pod)) this.#queue.putBack(queued, new Set());
   }
 
   #fail(queued: QueuedPod, { message, rejectedBy, preemption, effects }: Failure): void {
     const { pod } = queued;
     // It may have gone while extenders were asked.
-    if (this.#extenders.length > 0 && this.#cluster.isGone(pod)) return;
+    if (this.#extenders.length > 0 && !this.#cluster.waiting(pod)) return;
     // Without a node nothing rejected the pod, and the next node is what it waits for.
     this.#queue.putBack(queued, rejectedBy.size > 0 ? rejectedBy : new Set(['NodeName']));
     this.#recordFailure(pod, message);

@@ -26,6 +26,8 @@ export interface DeviceWatchOptions {
   onChange(change: ClusterChange): void;
 }
 
+/** Answers to writes that are still to come are about no more claims than these. */
+const goneMax = 1000;
 const byClassResource = 'extended resource';
 const byPod = 'extended resources of pod';
 
@@ -36,6 +38,8 @@ export class DeviceWatch implements DeviceView {
   readonly #pending = new Map<string, Assignment>();
   /** Written, and perhaps not heard of yet: by the claim's key. */
   readonly #written = new Map<string, ResourceClaim>();
+  /** Uids of claims that went lately. */
+  readonly #gone = new Set<string>();
   #allocation: Allocation | undefined;
   #ready: Promise<void> | undefined;
   isReady = false;
@@ -112,13 +116,19 @@ export class DeviceWatch implements DeviceView {
 
   /** `written`: what the API has answered, where it was written. */
   settle({ metadata }: ResourceClaim, written?: ResourceClaim): void {
-    if (written) {
+    if (written && this.#isNews(written)) {
       this.#written.set(keyOf(written), written);
       this.#count(written);
     }
     if (!this.#pending.delete(metadata.uid!)) return;
-    if (written?.metadata.uid !== metadata.uid)
-      this.#recount(metadata.uid!, this.claim(metadata.namespace!, metadata.name!));
+    // What stands of it now, where nothing was written, or more has happened since.
+    this.#recount(metadata.uid!, this.claim(metadata.namespace!, metadata.name!));
+  }
+
+  /** An answer may come after what has become of the claim since. */
+  #isNews(written: ResourceClaim): boolean {
+    const said = this.#options.informers.of(resourceClaims).get(keyOf(written));
+    return !this.#gone.has(written.metadata.uid!) && !(said && isNewer(said, written));
   }
 
   #count(claim: ResourceClaim): void {
@@ -168,6 +178,8 @@ export class DeviceWatch implements DeviceView {
   }
 
   #claimGone(claim: ResourceClaim): void {
+    this.#gone.add(claim.metadata.uid!);
+    if (this.#gone.size > goneMax) this.#gone.delete(this.#gone.keys().next().value!);
     this.#written.delete(keyOf(claim));
     this.#ledger.set(claim.metadata.uid!, undefined);
     this.onClaim();

@@ -43,8 +43,8 @@ export class Extender {
     const problem = textOf(answer, 'Error');
     if (problem) throw new SchedulerError(problem);
     const byName = new Map(nodes.map((node) => [node.name, node]));
-    const names = nodeCacheCapable ? (fieldOf(answer, 'NodeNames') as string[] | undefined) : undefined;
-    const kept = (names ?? namesIn(fieldOf(answer, 'Nodes'))).map((name) => {
+    const isNamed = nodeCacheCapable && fieldOf(answer, 'NodeNames') !== undefined;
+    const kept = (isNamed ? listOf(answer, 'NodeNames').map(String) : namesIn(fieldOf(answer, 'Nodes'))).map((name) => {
       const node = byName.get(name);
       if (node) return node;
       const claimed = `claims a filtered node ${JSON.stringify(name)} which is not found in the input node list`;
@@ -58,8 +58,8 @@ export class Extender {
     const { verbs, weight } = this.settings;
     const answer = await this.#send(verbs.prioritize!, { Pod: pod, ...this.#nodesOf(nodes) });
     const scores = new Map<string, number>();
-    for (const one of Array.isArray(answer) ? answer : [])
-      scores.set(textOf(one, 'Host'), Number(fieldOf(one, 'Score') ?? 0) * weight);
+    for (const one of listOf({ scores: answer }, 'scores'))
+      scores.set(textOf(one, 'Host'), numberOf(one, 'Score') * weight);
     return scores;
   }
 
@@ -78,17 +78,15 @@ export class Extender {
       NodeNameToVictims: nodeCacheCapable ? null : victimsBy((victim) => victim),
       NodeNameToMetaVictims: nodeCacheCapable ? victimsBy(({ metadata }) => ({ UID: metadata.uid })) : null,
     });
-    const left = Object.entries((fieldOf(answer, 'NodeNameToMetaVictims') ?? {}) as Record<string, unknown>);
+    const left = entriesOf(answer, 'NodeNameToMetaVictims');
     return left.flatMap(([nodeName, told]) => {
       const candidate = candidates.find(({ node }) => node.name === nodeName);
       if (!candidate) throw new SchedulerError(`nodeinfo not found for node name ${JSON.stringify(nodeName)}`);
-      const victims = ((fieldOf(told, 'Pods') ?? []) as unknown[]).map((one) =>
-        this.#victim(textOf(one, 'UID'), candidate),
-      );
+      const victims = listOf(told, 'Pods').map((one) => this.#victim(textOf(one, 'UID'), candidate));
       if (victims.length === 0 && ignorable) return [];
       if (victims.length === 0)
         throw new SchedulerError(`expected at least one victim pod on node ${JSON.stringify(nodeName)}`);
-      return { node: candidate.node, victims, violations: Number(fieldOf(told, 'NumPDBViolations') ?? 0) };
+      return { node: candidate.node, victims, violations: numberOf(told, 'NumPDBViolations') };
     });
   }
 
@@ -154,13 +152,36 @@ function rejectedIn(answer: unknown, nodes: ReadonlyMap<string, NodeInfo>): Map<
     ['FailedNodes', false],
     ['FailedAndUnresolvableNodes', true],
   ] as const) {
-    for (const [name, reason] of Object.entries((fieldOf(answer, field) ?? {}) as Record<string, string>)) {
+    for (const [name, reason] of entriesOf(answer, field)) {
       const node = nodes.get(name);
-      const rejection = { reasons: [reason], unresolvable, plugin: extenderName };
+      const rejection = { reasons: [String(reason)], unresolvable, plugin: extenderName };
       if (node) rejected.set(name, { node, rejection });
     }
   }
   return rejected;
+}
+
+function malformed(field: string): SchedulerError {
+  return new SchedulerError(`the extender's answer has no such ${field} as it should have`);
+}
+
+/** Absent and null are empty, as Go has it. */
+function listOf(object: unknown, field: string): unknown[] {
+  const value = fieldOf(object, field) ?? [];
+  if (!Array.isArray(value)) throw malformed(field);
+  return value;
+}
+
+function entriesOf(object: unknown, field: string): [string, unknown][] {
+  const value = fieldOf(object, field) ?? {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw malformed(field);
+  return Object.entries(value);
+}
+
+function numberOf(object: unknown, field: string): number {
+  const value = fieldOf(object, field) ?? 0;
+  if (typeof value !== 'number') throw malformed(field);
+  return value;
 }
 
 function textOf(object: unknown, field: string): string {
@@ -169,5 +190,5 @@ function textOf(object: unknown, field: string): string {
 }
 
 function namesIn(list: unknown): string[] {
-  return ((fieldOf(list, 'items') ?? []) as unknown[]).map((node) => textOf(fieldOf(node, 'metadata'), 'name'));
+  return listOf(list, 'items').map((node) => textOf(fieldOf(node, 'metadata'), 'name'));
 }
