@@ -6,7 +6,7 @@ import { type Decoded, type DecodeTarget, decodeLarge } from '#apimachinery/deco
 import { badRequest, conflict, invalid, isReason, StatusError, unsupportedMediaType } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
 import { applyPatch, describeApplied } from '#apimachinery/managed-fields/apply.js';
-import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
+import { formatApiVersion, type GroupVersionKind, type KubeObject } from '#apimachinery/object.js';
 import { applyJsonPatch, applyMergePatch, isObject, type JsonObject } from '#apimachinery/patch.js';
 import { applyStrategicMergePatch } from '#apimachinery/strategic-merge.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
@@ -21,7 +21,7 @@ import { fieldWriteOf } from '../registry/managed-fields.js';
 import type { Change, Write } from '../registry/registry.js';
 import { isTrue } from '../request-info.js';
 import { checkName, fieldValidationOf, inOne, placeInNamespace } from './body.js';
-import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
+import { type HandlerContext, keyOf } from './context.js';
 import { readWrite } from './options.js';
 import { type PatchDocument, type PatchType, parsePatch, patchTypes } from './patch-document.js';
 import { createNamed } from './write.js';
@@ -168,17 +168,21 @@ async function apply(
   {
     live,
     patch,
-    kind: { kind },
+    kind: gvk,
     write,
   }: { live: KubeObject | undefined; patch: PatchDocument; kind: GroupVersionKind; write: Write },
 ): Promise<KubeObject> {
   const { schemas, resource, clock, info } = context;
   const applied = patch.value as JsonObject;
-  const target: DecodeTarget = { table: schemas, kind: { ...info.resource, kind }, shape: shapeOf(context, kind) };
-  const fieldWrite = fieldWriteOf(resource, { schemas, clock, write, apiVersion: apiVersionOf(context) });
+  const { kind } = gvk;
+  const target: DecodeTarget = { table: schemas, kind: gvk, shape: shapeOf(context, kind) };
+  const apiVersion = formatApiVersion(gvk);
+  const fieldWrite = fieldWriteOf(resource, { schemas, clock, write, apiVersion });
+  // A Scale has managers of its own, who know it in one version.
+  const own = { schema: { table: schemas, type: schemas.kind(gvk) }, versions: undefined };
   const { object } = await applyPatch({
     ...fieldWrite,
-    ...(kind === resource.kind ? {} : { schema: { table: schemas, type: schemas.kind(target.kind) } }),
+    ...(kind === resource.kind ? {} : own),
     live,
     applied,
     kind,

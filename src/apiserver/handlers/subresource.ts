@@ -77,7 +77,9 @@ async function patch(context: HandlerContext, handler: SubresourceHandler): Prom
   const request = await readPatch(context);
   const change = async (old: KubeObject) =>
     admitted(context, request.write, { old, object: await request.patched(old, kind) });
-  return value(context, handler, await handler.update!(callOf(context, request.write), change));
+  const isOther = kind.kind !== context.resource.kind;
+  const write = { ...request.write, fieldsTracked: request.isApply && isOther };
+  return value(context, handler, await handler.update!(callOf(context, write), change));
 }
 
 async function admitted(

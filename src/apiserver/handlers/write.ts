@@ -64,7 +64,7 @@ function oneByOne(object: KubeObject): () => KubeObject {
 /** A write to a name that is not there, for kinds that are then created, and for applies. */
 export function createNamed(
   { store }: HandlerContext,
-  { object, key, write }: { object: KubeObject; key: ObjectKey; write: Write & { fieldsTracked?: boolean } },
+  { object, key, write }: { object: KubeObject; key: ObjectKey; write: Write },
 ): Promise<Stored> {
   object.metadata.name = key.name;
   return store.insert(object, write);

@@ -27,10 +27,7 @@ import type { Stored } from './stored.js';
 /** Draws of a suffix for generateName before the caller is told that no free name was found. */
 const generatedNamesMax = 8;
 
-export type CreateRequest = Write & {
-  /** The object has its managedFields already: an apply. */
-  fieldsTracked?: boolean;
-};
+export type CreateRequest = Write;
 
 export async function createObject(
   context: ResourceContext,

@@ -63,6 +63,8 @@ export interface Write {
   version?: string;
   /** The request's CreateOptions, UpdateOptions, PatchOptions or DeleteOptions. */
   options: Readonly<Record<string, unknown>>;
+  /** The object has its managedFields already: an apply. */
+  fieldsTracked?: boolean;
   warn(text: string): void;
   annotate: Annotate;
 }

@@ -38,11 +38,7 @@ import type { Stored } from './stored.js';
 /** Lost races before the caller is told to try again; each means that somebody else's write went through. */
 const commitAttemptsMax = 64;
 
-export type UpdateRequest = Write &
-  UpdateOptions<KubeObject> & {
-    /** The change has set managedFields already: an apply. */
-    fieldsTracked?: boolean;
-  };
+export type UpdateRequest = Write & UpdateOptions<KubeObject>;
 
 export async function updateObject(
   context: ResourceContext,

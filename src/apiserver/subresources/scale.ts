@@ -7,6 +7,8 @@ import { ageColumn, createdColumn, nameColumn } from '#api/meta/columns.js';
 import type { AnyResource, Column } from '#api/resource.js';
 import { conflict, internalError, invalid, optimisticLockMessage } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
+import { fieldElement } from '#apimachinery/managed-fields/path-element.js';
+import { managersWithScale, scaleManagers } from '#apimachinery/managed-fields/scale.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { type LabelSelectorObject, labelSelectorFrom, labelSelectorFromMap } from '#apimachinery/selectors.js';
 import { copy } from '#base/json.js';
@@ -31,10 +33,20 @@ export const scaleHandler: SubresourceHandler = {
     return scaleOf(resource, object);
   },
   async update({ registry, resource, key, write }, change) {
+    const { replicas } = pathsOf(resource);
+    const path = partsOf(replicas).map(fieldElement);
     const set = async (current: KubeObject) => {
-      const wanted = (await change(scaleOf(resource, current))) as Scale;
+      const scale = scaleOf(resource, current);
+      const { metadata, apiVersion } = current;
+      if (write.fieldsTracked) scale.metadata.managedFields = scaleManagers(metadata.managedFields, path);
+      const wanted = (await change(scale)) as Scale;
       check(wanted, { resource, current });
-      setField(current, pathsOf(resource).replicas, wanted.spec?.replicas ?? 0);
+      setField(current, replicas, wanted.spec?.replicas ?? 0);
+      if (write.fieldsTracked)
+        metadata.managedFields = managersWithScale(metadata.managedFields, wanted.metadata.managedFields, {
+          path,
+          apiVersion,
+        });
       return current;
     };
     return scaleOf(resource, await registry.of(resource).update(key, set, write));
