@@ -6,6 +6,7 @@ import type { Figure } from '../figures.js';
 import type { LoadRequest } from '../load/client.js';
 import type { Settings } from '../settings.js';
 import { etcd } from './etcd.js';
+import { floors } from './floors.js';
 
 interface LoadResult {
   figures: Omit<Figure, 'suite'>[];
@@ -13,7 +14,7 @@ interface LoadResult {
 
 export async function api({ runs }: Settings): Promise<Figure[]> {
   const durationMs = 300 * runs;
-  return [...(await measured(durationMs)), ...(await etcd(durationMs))];
+  return [...(await measured(durationMs)), ...floors(), ...(await etcd(durationMs))];
 }
 
 function measured(durationMs: number): Promise<Figure[]> {

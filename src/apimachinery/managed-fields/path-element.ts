@@ -68,17 +68,18 @@ export function sortByElement<T>(entries: [PathElement, T][]): [PathElement, T][
   if (entries.length < 2) return entries;
   if (entries.every(([element]) => element[0] === 'f')) return entries.sort(([a], [b]) => (a < b ? -1 : 1));
   // What an element says is read once, not with each comparison.
-  const read = new Map(entries.map(([element]) => [element, element[0] === 'f' ? undefined : contentOf(element)]));
-  return entries.sort(([a], [b]) => {
+  const read = entries.map((entry) => ({ entry, content: contentOf(entry[0]) }));
+  read.sort(({ entry: [a], content: left }, { entry: [b], content: right }) => {
     if (a[0] !== b[0]) return rank(a) - rank(b);
     if (a[0] === 'f') return a < b ? -1 : 1;
-    const [left, right] = [read.get(a)!, read.get(b)!];
     return a[0] === 'k' ? compareKeys(left as Keys, right as Keys) : compareValues(left as Json, right as Json);
   });
+  return read.map(({ entry }) => entry);
 }
 
 /** Of keys, their names and values in turn. */
-function contentOf(element: PathElement): Keys | Json {
+function contentOf(element: PathElement): Keys | Json | undefined {
+  if (element[0] === 'f') return undefined;
   const content = parseExact(element.slice(2)) as Json;
   return element[0] === 'k' ? Object.entries(content as Record<string, Json>) : content;
 }
