@@ -3,6 +3,7 @@
  * what they can of their arguments.
  */
 
+import { atOnce, type Steps } from '#base/turns.js';
 import { ParseError } from '../parse-error.js';
 import { isObject } from '../patch.js';
 import { fieldElement, type Path, type PathElement, parseElement, sortByElement } from './path-element.js';
@@ -11,6 +12,8 @@ import { fieldElement, type Path, type PathElement, parseElement, sortByElement 
 export interface FieldsV1 {
   [element: string]: FieldsV1;
 }
+
+const elementsPerStep = 4096;
 
 /** Deeper FieldsV1 are refused. */
 const depthMax = 500;
@@ -155,13 +158,17 @@ export class FieldSet {
   }
 
   toJSON(): FieldsV1 {
-    const fields: FieldsV1 = {};
+    return atOnce(this.encode());
+  }
+
+  /** `toJSON` of what may be large. `member`: the path to the set is a member of the set around it. */
+  *encode({ member: isMember = false } = {}): Steps<FieldsV1> {
+    const fields: FieldsV1 = isMember ? { '.': {} } : {};
+    let step = 0;
     for (const [element, { member, below }] of this.#sorted()) {
-      if (below.isEmpty) {
-        if (member) fields[element] = {};
-        continue;
-      }
-      fields[element] = member ? { '.': {}, ...below.toJSON() } : below.toJSON();
+      if (++step % elementsPerStep === 0) yield;
+      if (!below.isEmpty) fields[element] = yield* below.encode({ member });
+      else if (member) fields[element] = {};
     }
     return fields;
   }

@@ -121,7 +121,7 @@ function* encode(fields: FieldSet): Steps<object> {
   const signature = fields.signature(signatureMax);
   const known = signature === undefined ? undefined : shared.get(signature);
   if (known) return known;
-  const encoded = fields.toJSON();
+  const encoded = yield* fields.encode();
   yield;
   // Frozen, so that it need not be copied on its way into the store.
   freeze(encoded);
