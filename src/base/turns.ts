@@ -29,6 +29,14 @@ export class Turns {
   }
 }
 
+/** Smaller requests are answered in less time than a turn is long. */
+const largeBytesMin = 64 * 1024;
+
+/** For a request of so many bytes, or one that changes an object of so many; undefined for one that needs none. */
+export function turnsFor(bytes: number): Turns | undefined {
+  return bytes >= largeBytesMin ? new Turns() : undefined;
+}
+
 /** Work in steps: at each `yield` others may have their turn. */
 export type Steps<T> = Generator<void, T, void>;
 
@@ -40,7 +48,12 @@ export function atOnce<T>(steps: Steps<T>): T {
   }
 }
 
-export async function inTurns<T>(steps: Steps<T>, turns = new Turns()): Promise<T> {
+/** At once where there are no turns to take. */
+export function inTurns<T>(steps: Steps<T>, turns: Turns | undefined): T | Promise<T> {
+  return turns ? stepByStep(steps, turns) : atOnce(steps);
+}
+
+async function stepByStep<T>(steps: Steps<T>, turns: Turns): Promise<T> {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value as T;

@@ -3,7 +3,7 @@
  * forced. https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
 import { copy } from '#base/json.js';
-import { inTurns, Turns } from '#base/turns.js';
+import { inTurns } from '#base/turns.js';
 import { badRequest, StatusError } from '../errors.js';
 import { formatTime, type KubeObject, parseApiVersion } from '../object.js';
 import { ParseError } from '../parse-error.js';
@@ -38,22 +38,22 @@ export interface Apply extends FieldWrite {
 export async function applyPatch(apply: Apply): Promise<{ object: KubeObject }> {
   const { live, applied, schema } = apply;
   const model = modelOf(schema);
-  const turns = new Turns();
+  const { turns } = apply;
   checkRequest(apply, model);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const managers = await liveManagers(apply, model);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const before = live ? comparable(live) : undefined;
   const outcome = await readable(() => merge(apply, { model, managers, before }));
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const object = copy(outcome.object) as unknown as KubeObject;
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   object.apiVersion ??= apply.apiVersion;
   object.kind ??= apply.kind;
   object.metadata ??= {};
   if (live?.metadata.resourceVersion !== undefined) object.metadata.resourceVersion ??= live.metadata.resourceVersion;
   if (apply.manager === clientSideManager) writeLastApplied(object, applied);
-  const managedFields = await inTurns(encodeManagers(outcome.managers));
+  const managedFields = await inTurns(encodeManagers(outcome.managers), turns);
   if (managedFields) object.metadata.managedFields = managedFields;
   return { object };
 }
@@ -103,14 +103,14 @@ async function attempt(apply: Apply, { model, managers, before }: Setting): Prom
   const next: Managers = new Map(managers);
   next.set(id, { ...self, time: last?.time, fields: applied });
 
-  const turns = new Turns();
+  const { turns } = apply;
   const merged = mergeApplied(before ?? {}, apply.applied, model);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const object = last ? await prune(merged, { last, managers: next, apply, model }) : merged;
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const change = { before: before ?? {}, after: object, comparison: compare(before ?? {}, object, model) };
   const comparisons = await comparisonsOf(next.values(), change, apply);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const held: { manager: Manager; fields: FieldSet }[] = [];
   for (const [other, manager] of next) {
     if (other === id) continue;
@@ -148,13 +148,13 @@ async function prune(
   const form = forms(last.apiVersion);
   // What was applied in a version that is no more is not known any more.
   if (!form) return merged;
-  const turns = new Turns();
+  const { turns } = apply;
   const whole = await form.convert(merged);
   const had = withNamedFields(last.fields, form.model);
   let kept = withoutFields(whole, had, form.model);
   for (const [apiVersion, managed] of managedByVersion(managers, last.apiVersion)) {
     const other = forms(apiVersion);
-    if (turns.isOver) await turns.next();
+    if (turns?.isOver) await turns.next();
     if (other) kept = await form.convert(await withOwned({ whole, kept, managed, form: other }));
   }
   const fieldsIn = (object: JsonObject) => withNamedFields(fieldsOf(object, form.model), form.model);

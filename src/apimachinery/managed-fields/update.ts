@@ -1,6 +1,6 @@
 /** Who owns which fields after a create, an update or a patch that is not an apply. */
 import { equal, type Json } from '#base/json.js';
-import { inTurns, Turns } from '#base/turns.js';
+import { inTurns, type Turns } from '#base/turns.js';
 import { formatTime, type KubeObject, type ManagedFieldsEntry } from '../object.js';
 import { ParseError } from '../parse-error.js';
 import { isObject, type JsonObject } from '../patch.js';
@@ -44,6 +44,8 @@ export interface FieldWrite {
   /** Default: none. */
   subresource?: string;
   nowMs: number;
+  /** Default: none are given. */
+  turns?: Turns | undefined;
   /** Fields that this kind of write cannot change, and so cannot own: see `resetFieldsOf`. Default: none. */
   resetFields?: readonly (readonly string[])[];
 }
@@ -60,9 +62,9 @@ export async function trackUpdate(
   const model = modelOf(schema);
   const before = old ? comparable(old) : {};
   const after = comparable(object);
-  const turns = new Turns();
+  const { turns } = write;
   const comparison = compare(before, after, model);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const sent = object.metadata.managedFields ?? undefined;
   const held = old?.metadata.managedFields ?? undefined;
   const isNews = !write.subresource && sent !== undefined && sent !== held && !equal(sent, held);
@@ -71,7 +73,7 @@ export async function trackUpdate(
   const managers = isNews ? sentManagers(sent, held) : readable(held);
   if (managers.size === 0 && old) return isSettled ? held : undefined;
   reconcileManagers(managers, write);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   try {
     await trackChange(managers, { before, after, comparison }, write);
   } catch (error) {
@@ -80,9 +82,9 @@ export async function trackUpdate(
     throw error;
   }
   if (isSettled) return held;
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   capUpdates(managers);
-  return inTurns(encodeManagers(managers));
+  return inTurns(encodeManagers(managers), turns);
 }
 
 /** Of custom resources, whose schemas change. */

@@ -23,6 +23,8 @@ export const recentPatterns: Patterns = {
 
 /** As many as one schema may need at once; compiled patterns are kept for all schemas. */
 const compiledMax = 4096;
+/** Compiled in no time. */
+const fewMax = 100;
 const compiled = new Map<string, RE2JS | string>();
 
 export async function compilePatterns(patterns: Iterable<string>): Promise<Patterns> {
@@ -30,9 +32,9 @@ export async function compilePatterns(patterns: Iterable<string>): Promise<Patte
   if (wanted.size === 0) return recentPatterns;
   const { RE2JS, RE2JSException } = await import('re2js');
   const own = new Map<string, RE2JS | string>();
-  const turns = new Turns();
+  const turns = wanted.size > fewMax ? new Turns() : undefined;
   for (const pattern of wanted) {
-    if (turns.isOver) await turns.next();
+    if (turns?.isOver) await turns.next();
     let result = compiled.get(pattern);
     if (result === undefined) {
       try {

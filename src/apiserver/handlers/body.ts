@@ -6,6 +6,7 @@ import {
   decodeJson,
   decodeLarge,
   decodeProtobuf,
+  decodeValue,
   type FieldValidation,
   unreadable,
 } from '#apimachinery/decode.js';
@@ -13,7 +14,7 @@ import { badRequest, unsupportedMediaType } from '#apimachinery/errors.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
-import { inTurns } from '#base/turns.js';
+import { inTurns, type Turns, turnsFor } from '#base/turns.js';
 import type { CallBody } from '../call.js';
 import { contentTypes } from '../media.js';
 import { parseMediaType } from '../media-type.js';
@@ -51,15 +52,16 @@ async function decodeBody(
   body: CallBody,
   { context, ...target }: BodyTarget & { context: HandlerContext },
 ): Promise<KubeObject> {
-  const { schemas, call, warn } = context;
+  const { schemas, warn } = context;
   const decodeTarget = { fieldValidation: fieldValidationOf(context), ...target, table: schemas };
   let decoded: Decoded;
-  if ('value' in body) decoded = await inTurns(decodeLarge(body.value, decodeTarget));
+  if ('value' in body) decoded = decodeValue(body.value, decodeTarget);
   else {
+    const turns = (context.turns = turnsFor(body.bytes.length));
     const type = mediaTypeOf(context);
-    if (type === contentTypes.json) decoded = await inTurns(decodeJson(body.bytes, decodeTarget));
-    else if (type === contentTypes.protobuf) decoded = await inTurns(decodeProtobuf(body.bytes, decodeTarget));
-    else decoded = await decodeYaml(body.bytes, decodeTarget);
+    if (type === contentTypes.json) decoded = await inTurns(decodeJson(body.bytes, decodeTarget), turns);
+    else if (type === contentTypes.protobuf) decoded = await inTurns(decodeProtobuf(body.bytes, decodeTarget), turns);
+    else decoded = await decodeYaml(body.bytes, decodeTarget, turns);
   }
   for (const text of decoded.warnings) warn(text);
   decoded.object.metadata ??= {};
@@ -82,7 +84,7 @@ export function fieldValidationOf({ info, call }: HandlerContext): FieldValidati
   return call.user ? 'Ignore' : 'Warn';
 }
 
-async function decodeYaml(bytes: Uint8Array, target: DecodeTarget): Promise<Decoded> {
+async function decodeYaml(bytes: Uint8Array, target: DecodeTarget, turns: Turns | undefined): Promise<Decoded> {
   const yaml = await import('./yaml/index.js');
   let document: YamlDocument;
   try {
@@ -93,7 +95,7 @@ async function decodeYaml(bytes: Uint8Array, target: DecodeTarget): Promise<Deco
   }
   const { value, duplicates } = document;
   const isStrict = target.fieldValidation === 'Strict';
-  return inTurns(decodeLarge(value, target, { body: bytes, faults: isStrict ? inOne(duplicates) : duplicates }));
+  return inTurns(decodeLarge(value, target, { body: bytes, faults: isStrict ? inOne(duplicates) : duplicates }), turns);
 }
 
 /** Go's yaml tells of all in one error. */

@@ -7,6 +7,7 @@ import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import { quote } from '#base/go-text.js';
 import type { Prng } from '#base/prng.js';
+import type { Turns } from '#base/turns.js';
 import type { Annotate } from '../audit/audit.js';
 import type { AuditRecord } from '../audit/record.js';
 import type { UserInfo } from '../authentication/authenticator.js';
@@ -30,6 +31,8 @@ export interface HandlerContext {
   prng: Prng;
   warn(text: string): void;
   annotate: Annotate;
+  /** Set where the body that was read is large. */
+  turns?: Turns | undefined;
   /** Absent for a request that is not audited. */
   record?: AuditRecord;
 }

@@ -5,7 +5,7 @@ import { jsonKindOf, SchemaError } from '#apimachinery/codec/schema-error.js';
 import type { FieldValidation } from '#apimachinery/decode.js';
 import { badRequest } from '#apimachinery/errors.js';
 import { isObject } from '#apimachinery/patch.js';
-import { inTurns, type Steps } from '#base/turns.js';
+import { inTurns, type Steps, type Turns } from '#base/turns.js';
 
 export const patchTypes = {
   json: 'application/json-patch+json',
@@ -24,10 +24,10 @@ export interface PatchDocument {
 /** Throws a BadRequest StatusError. */
 export async function parsePatch(
   bytes: Uint8Array,
-  { type, fieldValidation }: { type: PatchType; fieldValidation: FieldValidation },
+  { type, fieldValidation, turns }: { type: PatchType; fieldValidation: FieldValidation; turns: Turns | undefined },
 ): Promise<PatchDocument> {
   if (type === patchTypes.apply) return parseApplied(bytes);
-  return inTurns(parseJsonPatch(bytes, { type, fieldValidation }));
+  return inTurns(parseJsonPatch(bytes, { type, fieldValidation }), turns);
 }
 
 function* parseJsonPatch(

@@ -13,7 +13,7 @@ import type { Shape } from '#apimachinery/structural/shape.js';
 import { toJson } from '#base/exact-json.js';
 import { escapeHtml, plain } from '#base/go-text.js';
 import { equal, type Json, sortKeys } from '#base/json.js';
-import { inTurns, type Steps } from '#base/turns.js';
+import { inTurns, type Steps, turnsFor } from '#base/turns.js';
 import type { Answer } from '../call.js';
 import { servesProtobuf } from '../http/protobuf.js';
 import { parseMediaType } from '../media-type.js';
@@ -34,11 +34,13 @@ export interface PatchRequest {
 }
 
 export async function patch(context: HandlerContext): Promise<Answer> {
-  const { store, resource, info } = context;
+  const { call, store, resource, info } = context;
   const request = await readPatch(context);
   const key = keyOf(context);
   const kind = { ...info.resource, kind: resource.kind };
   const change: Change<KubeObject> = (live) => request.patched(live, kind);
+  // A small patch of a large object is a large write.
+  if (!call.user) request.write.turns ??= turnsFor(store.sizeOf(key));
   const write = { ...request.write, fieldsTracked: request.isApply };
   try {
     return { type: 'stored', code: 200, resource, stored: await store.modify(key, change, write) };
@@ -66,10 +68,12 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
   const isApply = type === patchTypes.apply;
   const write = readWrite(context, 'PatchOptions', { isApply });
   const body = await call.readBody();
+  const turns = 'bytes' in body ? turnsFor(body.bytes.length) : undefined;
+  write.turns = turns;
   const parsed =
     'value' in body
       ? Promise.resolve({ value: body.value, faults: [] })
-      : parsePatch(body.bytes, { type, fieldValidation: fieldValidationOf(context) });
+      : parsePatch(body.bytes, { type, fieldValidation: fieldValidationOf(context), turns });
   // That there is no such object comes before what is wrong with the patch.
   await parsed.then(
     ({ value }) => context.record?.patch(value),
@@ -84,7 +88,7 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
       const object =
         isApply || !live
           ? await apply(context, { live, patch, kind, write })
-          : await inTurns(merge(context, { live, patch, type, kind }));
+          : await inTurns(merge(context, { live, patch, type, kind }), write.turns);
       checkName(object, info.resource.name, { required: true });
       placeInNamespace(object, place);
       return object;
@@ -194,7 +198,7 @@ async function apply(
     const message = `failed to convert new object (${about}) to proper version: unable to convert unstructured object to ${about.split('; ')[1]}: ${why}`;
     return new StatusError({ message, code: 500 });
   };
-  return told(context, await inTurns(decodeLarge(object, { ...target, words: 'converter', refuse })));
+  return told(context, await inTurns(decodeLarge(object, { ...target, words: 'converter', refuse }), write.turns));
 }
 
 /** Keys that an applied document gives twice come to light when it has been applied. */

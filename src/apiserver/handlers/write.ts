@@ -17,6 +17,7 @@ export async function create(context: HandlerContext): Promise<Answer> {
   mediaTypeOf(context);
   const write = readWrite(context, 'CreateOptions');
   const object = await readObject(context, bodyTargetOf(context));
+  write.turns = context.turns;
   placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });
   dropRepeatedOwners(object, { admitted: false, warn: context.warn });
   return { type: 'stored', code: 201, resource, stored: await store.insert(object, write) };
@@ -31,7 +32,7 @@ export async function update(context: HandlerContext): Promise<Answer> {
   checkName(object, key.name, { required: true });
   dropRepeatedOwners(object, { admitted: false, warn: context.warn });
   const { uid } = object.metadata;
-  const write = { ...options, preconditions: uid ? { uid } : undefined };
+  const write = { ...options, turns: context.turns, preconditions: uid ? { uid } : undefined };
   const wanted = oneByOne(object);
   try {
     return { type: 'stored', code: 200, resource, stored: await store.modify(key, wanted, write) };

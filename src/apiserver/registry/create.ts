@@ -7,7 +7,6 @@ import { generateName, subdomainProblems } from '#apimachinery/names.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
 import { copy } from '#base/json.js';
 import { uuid } from '#base/prng.js';
-import { Turns } from '#base/turns.js';
 import type { AdmissionRequest } from '../admission/admission.js';
 import { dropRepeatedOwners } from './owner-references.js';
 import type { Write } from './registry.js';
@@ -48,9 +47,9 @@ export async function createObject(
 async function tryCreate(context: ResourceContext, given: KubeObject, write: CreateRequest): Promise<Stored | string> {
   const { resource, admission } = context;
   const { metadata } = given;
-  const turns = new Turns();
+  const { turns } = write;
   resource.default?.(given);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   if (!write.fieldsTracked) await context.fields.track({ resource, object: given, old: undefined, write });
   const request = admissionRequest(context, write, {
     operation: 'CREATE',
@@ -59,9 +58,9 @@ async function tryCreate(context: ResourceContext, given: KubeObject, write: Cre
     name: metadata.name ?? '',
     namespace: metadata.namespace ?? '',
   });
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   if (write.admission === 'run') await admission.mutate(request);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   dropRepeatedOwners(given, { admitted: true, warn: write.warn });
   try {
     const stored = await finishCreate(context, { request, given, write });
@@ -81,25 +80,25 @@ async function finishCreate(
   const { resource, admission } = context;
   const { metadata } = given;
   const { resourceVersion } = metadata;
-  const turns = new Turns();
+  const { turns } = write;
   prepare(context, given);
   const object = canonical(context, given);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const name = metadata.name ?? '';
   await resource.load?.(object);
   const errors = validateNew(context, object);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   if (errors.length > 0) throw invalid({ group: resource.group, kind: given.kind, name }, errors);
   for (const text of resource.warnings?.(object, undefined) ?? []) write.warn(text);
   if (write.admission === 'run') await admission.validate({ ...request, object, name });
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
 
   const key = storageKey(context, { namespace: metadata.namespace ?? '', name });
-  if (write.dryRun) return (await context.store.get(key)) ? name : pretend(context, key, object);
+  if (write.dryRun) return (await context.store.get(key)) ? name : pretend(context, { key, object, turns });
   // Upstream's store, which is the one to notice, gives no reason.
   if (resourceVersion)
     throw new StatusError({ message: 'resourceVersion should not be set on objects to be created', code: 500 });
-  const result = await commit(context, { key, object, expected: undefined });
+  const result = await commit(context, { key, object, expected: undefined, turns });
   return result.ok ? result.stored : name;
 }
 

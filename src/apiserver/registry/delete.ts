@@ -59,7 +59,11 @@ export async function deleteObject(
     if (write.admission === 'run' && !last) await admitDeletion(context, { key, write, old: current.object });
     const plan = planDeletion(context.resource, current.object, { options, nowMs: context.clock.now() });
     if (plan.marked && !equal(plan.marked, current.object)) {
-      if (write.dryRun) return { gone: plan.remove, stored: await pretend(context, current.key, plan.marked, current) };
+      if (write.dryRun)
+        return {
+          gone: plan.remove,
+          stored: await pretend(context, { key: current.key, object: plan.marked, old: current }),
+        };
       const result = await commit(context, { key: current.key, object: plan.marked, expected: current });
       if (!result.ok) {
         current = result.current;
@@ -83,7 +87,7 @@ export async function removeObject(
 ): Promise<CommitResult> {
   const removed = await tryRemove(context, current);
   if (!removed.ok) return removed;
-  return { ok: true, stored: await pretend(context, current.key, last, removed.stored) };
+  return { ok: true, stored: await pretend(context, { key: current.key, object: last, old: removed.stored }) };
 }
 
 /** Whether an update that leaves `object` ends its deletion. */

@@ -25,10 +25,15 @@ export function managedFieldsTracker({ schemas, clock }: { schemas: SchemaTable;
 /** What a write of an object is to those who keep track of fields. */
 export function fieldWriteOf(
   resource: AnyResource,
-  options: { schemas: SchemaTable; clock: Clock; write: Pick<Write, 'manager' | 'subresource'>; apiVersion: string },
+  options: {
+    schemas: SchemaTable;
+    clock: Clock;
+    write: Pick<Write, 'manager' | 'subresource' | 'turns'>;
+    apiVersion: string;
+  },
 ): FieldWrite {
   const { schemas, clock, write, apiVersion } = options;
-  const { manager, subresource } = write;
+  const { manager, subresource, turns } = write;
   const { group, kind } = resource;
   const { subresources, statusKeeps } = resource;
   return {
@@ -37,6 +42,7 @@ export function fieldWriteOf(
     apiVersion,
     subresource,
     nowMs: clock.now(),
+    turns,
     resetFields: resetFieldsOf({ subresource, hasStatus: subresources?.status === true, statusKeeps }),
     versions: {
       at(wanted) {

@@ -2,11 +2,13 @@
  * The registry's public face: one store per resource, through which alone objects are read and written. Handlers of
  * verbs and subresources use it; the implementation, the only one, is `registry/store.ts`.
  */
+
 import type { ResourceRef } from '#api/resource.js';
 import type { Scheme } from '#api/scheme.js';
 import type { Status } from '#apimachinery/errors.js';
 import type { FieldError } from '#apimachinery/field-error.js';
 import type { KubeList, KubeObject } from '#apimachinery/object.js';
+import type { Turns } from '#base/turns.js';
 import type { Annotate } from '../audit/audit.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 
@@ -67,6 +69,8 @@ export interface Write {
   fieldsTracked?: boolean;
   warn(text: string): void;
   annotate: Annotate;
+  /** Of a request that is large, which lets others have theirs. */
+  turns?: Turns | undefined;
 }
 
 export interface UpdateOptions<T> {

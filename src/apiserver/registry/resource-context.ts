@@ -9,7 +9,7 @@ import type { SchemaTable } from '#apimachinery/schema.js';
 import { objectMetaName } from '#apimachinery/structural/embedded.js';
 import type { Clock } from '#base/clock.js';
 import type { Prng } from '#base/prng.js';
-import { inTurns } from '#base/turns.js';
+import { inTurns, type Turns } from '#base/turns.js';
 import { type Entry, type Store, StoreError } from '#storage/store.js';
 import type { WatchCache } from '#storage/watch-cache.js';
 import type { AdmissionRequest, Operation } from '../admission/admission.js';
@@ -76,12 +76,19 @@ export async function openEntry({ form, view }: ResourceContext, entry: Entry): 
 
 export type CommitResult = { ok: true; stored: Stored } | { ok: false; current: Stored | undefined };
 
+interface Commit {
+  key: string;
+  object: KubeObject;
+  expected: Stored | undefined;
+  turns?: Turns | undefined;
+}
+
 /** Writes the object if the key's last change is `expected` (0: must not exist). Freezes the object. */
 export async function commit(
   context: ResourceContext,
-  { key, object, expected }: { key: string; object: KubeObject; expected: Stored | undefined },
+  { key, object, expected, turns }: Commit,
 ): Promise<CommitResult> {
-  const value = await inTurns(encodeStored(await storageForm(context, object)));
+  const value = await inTurns(encodeStored(await storageForm(context, object)), turns);
   const written = await storeCall(() => context.store.put(key, value, expected?.modified ?? 0));
   if (!written.ok) return { ok: false, current: written.current && (await openEntry(context, written.current)) };
   const { revision } = written;
@@ -108,11 +115,9 @@ export function canonical({ schemas, resource }: ResourceContext, object: KubeOb
 /** What the object would be stored as, for a dry run: it keeps the resourceVersion it has. */
 export async function pretend(
   context: ResourceContext,
-  key: string,
-  object: KubeObject,
-  old?: Stored,
+  { key, object, old, turns }: Omit<Commit, 'expected'> & { old?: Stored },
 ): Promise<Stored> {
-  const value = await inTurns(encodeStored(await storageForm(context, object)));
+  const value = await inTurns(encodeStored(await storageForm(context, object)), turns);
   return openEntry(context, { key, value, created: old?.created ?? 0, modified: old?.modified ?? 0 });
 }
 

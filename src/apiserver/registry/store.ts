@@ -202,6 +202,11 @@ export class ObjectStore implements ResourceStore {
     return this.#context.resource;
   }
 
+  /** About how many bytes of JSON the object has that the cache knows; 0 for one that is not there. */
+  sizeOf(key: ObjectKey): number {
+    return this.#context.cache.get(storageKey(this.#context, key))?.size ?? 0;
+  }
+
   get load(): ResourceLoad {
     const { cache } = this.#context;
     const { values: objects, watchers } = cache.load;

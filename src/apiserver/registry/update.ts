@@ -15,7 +15,6 @@ import { pathSegmentProblems } from '#apimachinery/names.js';
 import type { KubeObject, ObjectMeta } from '#apimachinery/object.js';
 import { isVersion, versionProblem } from '#apimachinery/resource-version.js';
 import { copy, equal } from '#base/json.js';
-import { Turns } from '#base/turns.js';
 import type { AdmissionRequest } from '../admission/admission.js';
 import { isFinished, removeObject } from './delete.js';
 import { dropRepeatedOwners } from './owner-references.js';
@@ -50,14 +49,14 @@ export async function updateObject(
     if (write.preconditions) checkUpdatePreconditions(context, current, write.preconditions);
     const { object, request } = await wanted(context, { current, change, write });
     const old = current.object;
-    const turns = new Turns();
+    const { turns } = write;
     if (equal(object, old) && !current.stale && (!context.view || (await context.view.isCurrent(current))))
       return current;
-    if (turns.isOver) await turns.next();
-    if (write.dryRun) return pretend(context, current.key, object, current);
+    if (turns?.isOver) await turns.next();
+    if (write.dryRun) return pretend(context, { key: current.key, object, old: current, turns });
     const result: CommitResult = isFinished(context.resource, object, old)
       ? await removeObject(context, { current, last: object })
-      : await commit(context, { key: storageKey(context, key), object, expected: current });
+      : await commit(context, { key: storageKey(context, key), object, expected: current, turns });
     if (result.ok) return result.stored;
     context.admission.abandon(request);
     current = result.current;
@@ -71,24 +70,24 @@ async function wanted(
   { current, change, write }: { current: Stored; change: Change<KubeObject>; write: UpdateRequest },
 ): Promise<{ object: KubeObject; request: AdmissionRequest }> {
   const { resource, admission } = context;
-  const turns = new Turns();
+  const { turns } = write;
   const old = current.object;
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   // A replacement does not look at what is, and so needs no copy of it.
   const start = change.length === 0 ? old : copy(old);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const desired = await change(start);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   checkResourceVersion(context, { desired, current });
   resource.default?.(desired);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   // What admission and the kind's own rules change, nobody owns.
   if (!write.fieldsTracked) await context.fields.track({ resource, object: desired, old, write });
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const { name = '', namespace = '' } = old.metadata;
   const request = admissionRequest(context, write, { operation: 'UPDATE', object: desired, old, name, namespace });
   if (write.admission === 'run') await admission.mutate(request);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   dropRepeatedOwners(desired, { admitted: true, warn: write.warn });
   try {
     return { object: await finishUpdate(context, { request, desired, old, write }), request };
@@ -110,21 +109,21 @@ async function finishUpdate(
 ): Promise<KubeObject> {
   const { resource, admission } = context;
   const { name } = request;
-  const turns = new Turns();
+  const { turns } = write;
   keepMetadata(desired, old);
   const object = canonical(context, keepOthersPart(context, { desired, old, write }));
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   // A status that brings annotations with it (a Deployment's revision) is no change of what is wanted.
   if (write.subresource !== 'status' && !write.rules?.keepsGeneration) raiseGeneration(context, object, old);
   await resource.load?.(object);
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   const errors = validateChange(context, { object, old, write });
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   if (errors.length > 0) throw invalid({ group: resource.group, kind: desired.kind, name }, errors);
   // Statuses are written by programs, which nobody would read warnings from.
   if (write.subresource !== 'status') for (const text of resource.warnings?.(object, old) ?? []) write.warn(text);
   if (write.admission === 'run') await admission.validate({ ...request, object });
-  if (turns.isOver) await turns.next();
+  if (turns?.isOver) await turns.next();
   return object;
 }
 

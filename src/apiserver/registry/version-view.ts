@@ -7,7 +7,7 @@ import type { AnyResource } from '#api/resource.js';
 import { convertAll, hasVersions, isVersion, rulesAt } from '#api/versions.js';
 import { formatApiVersion, type KubeObject, parseApiVersion } from '#apimachinery/object.js';
 import { equal } from '#base/json.js';
-import { inTurns, Turns } from '#base/turns.js';
+import { inTurns, type Turns, turnsFor } from '#base/turns.js';
 import type { CacheEvent } from '#storage/watch-cache.js';
 import type { Stored } from './stored.js';
 
@@ -79,7 +79,7 @@ export class VersionView {
 
   async #convert(items: readonly Stored[]): Promise<void> {
     const sources: KubeObject[] = [];
-    const turns = new Turns();
+    const turns = turnsFor(items.reduce((bytes, { size }) => bytes + size, 0));
     for (const { object } of items) sources.push(await this.#restored(object, turns));
     const objects = await convertAll(this.#resource, sources, this.#version);
     for (const [index, stored] of items.entries()) {
@@ -90,7 +90,7 @@ export class VersionView {
   }
 
   /** By the schema of the version that the object is in. */
-  async #restored(object: KubeObject, turns: Turns): Promise<KubeObject> {
+  async #restored(object: KubeObject, turns: Turns | undefined): Promise<KubeObject> {
     const { version } = parseApiVersion(object.apiVersion);
     const { shape } = isVersion(this.#resource, version) ? rulesAt(this.#resource, version) : this.#resource;
     return shape ? inTurns(shape.restore(object), turns) : object;
