@@ -95,9 +95,9 @@ export class OwnershipGraph {
     if (this.#hasUnseenOwner(node) && !(before && sameOwners(before, node))) check.push(node.uid);
     // An owner may wait for a dependent that no longer names it, or no longer blocks it.
     for (const owner of before?.owners ?? []) {
+      if (!owner.blockOwnerDeletion || !this.#nodes.get(owner.uid)?.awaitsDependents) continue;
       const now = node.owners.find(({ uid }) => uid === owner.uid);
-      const freed = owner.blockOwnerDeletion && !now?.blockOwnerDeletion;
-      if (freed && this.#nodes.get(owner.uid)?.awaitsDependents) check.push(owner.uid);
+      if (!now?.blockOwnerDeletion) check.push(owner.uid);
     }
     // A dependent that comes to an owner which waits already must go as well.
     if (node.owners.some(({ uid }) => this.#nodes.get(uid)?.awaitsDependents)) check.push(node.uid);
