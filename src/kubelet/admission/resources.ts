@@ -22,10 +22,10 @@ export function* lacksOf({ pod, others, node }: { pod: Pod; others: readonly Pod
   const allocatable = amountsOf(node.status?.allocatable);
   const podsMax = allocatable.get('pods')?.unitsNumber() ?? 0;
   if (others.length + 1 > podsMax) yield { resource: 'pods', requested: 1, used: others.length, capacity: podsMax };
-  const requests = podRequests(pod, { useStatus: true });
+  const requests = requestsOf(pod);
   const names = [...requests.keys()].filter((name) => !isExtendedResource(name) || allocatable.has(name));
   if (names.every((name) => requests.get(name)!.isZero)) return;
-  const used = addAmounts(...others.map((other) => podRequests(other, { useStatus: true })));
+  const used = addAmounts(...others.map(requestsOf));
   const amount = (name: string, amounts: Amounts) => inUnits(name, amounts.get(name));
   for (const resource of [...first, ...names.filter((name) => !first.includes(name)).sort()]) {
     const lack = {
@@ -36,6 +36,19 @@ export function* lacksOf({ pod, others, node }: { pod: Pod; others: readonly Pod
     };
     if (lack.requested > 0 && lack.requested > lack.capacity - lack.used) yield lack;
   }
+}
+
+/** Each pod that comes looks at all that are there; of one that has not changed the sum is known. */
+const known = new WeakMap<Pod, Amounts>();
+
+function requestsOf(pod: Pod): Amounts {
+  let requests = known.get(pod);
+  if (!requests) {
+    requests = podRequests(pod, { useStatus: true });
+    // Only a frozen pod is sure to stay what it is.
+    if (Object.isFrozen(pod)) known.set(pod, requests);
+  }
+  return requests;
 }
 
 export function inUnits(name: string, quantity: Quantity | undefined): number {
