@@ -168,16 +168,55 @@ function countHard(
   constraint: Constraint,
   { pod, snapshot, all }: { pod: Pod; snapshot: Snapshot; all: readonly Constraint[] },
 ): HardConstraint {
-  const like = snapshot.index.living(pod.metadata.namespace ?? '', constraint.selector);
+  const { key, selector } = constraint;
+  const like = snapshot.index.living(pod.metadata.namespace ?? '', selector);
   const counts = new Map<string, number>();
-  for (const node of snapshot.nodes) {
-    if (!hasAll(node, all) || !isCounted(node, { pod, constraint })) continue;
-    const domain = node.labels[constraint.key]!;
-    counts.set(domain, (counts.get(domain) ?? 0) + like.on(node.name));
+  const domains = countsAnywhere(pod, constraint) ? wholeDomains(snapshot.nodes, key, all) : undefined;
+  if (domains) {
+    const found = like.inDomains(key, (name) => snapshot.node(name));
+    for (const domain of domains) counts.set(domain, found.get(domain) ?? 0);
+  } else {
+    for (const node of snapshot.nodes) {
+      if (!hasAll(node, all) || !isCounted(node, { pod, constraint })) continue;
+      const domain = node.labels[key]!;
+      counts.set(domain, (counts.get(domain) ?? 0) + like.on(node.name));
+    }
   }
   const matchesSelf = constraint.selector.matches(pod.metadata.labels);
   return { ...constraint, counts, least: leastOf(counts, constraint), matchesSelf };
 }
+
+/** By what the constraint looks at, no node is left out for this pod. */
+function countsAnywhere({ spec }: Pod, { nodeAffinityPolicy, nodeTaintsPolicy }: Constraint): boolean {
+  if (nodeTaintsPolicy === 'Honor') return false;
+  if (nodeAffinityPolicy !== 'Honor') return true;
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return !required && Object.keys(spec.nodeSelector ?? {}).length === 0;
+}
+
+/** The domains of a key, where the nodes that have it have the other keys too, so that all their pods count. */
+function wholeDomains(
+  nodes: readonly NodeInfo[],
+  key: string,
+  all: readonly Constraint[],
+): ReadonlySet<string> | undefined {
+  let layout = layouts.get(nodes);
+  if (!layout) layouts.set(nodes, (layout = new Map()));
+  const id = JSON.stringify([key, all.map((one) => one.key)]);
+  let domains = layout.get(id);
+  if (domains === undefined) {
+    const having = nodes.filter(({ labels }) => labels[key] !== undefined);
+    const isWhole = having.every((node) => hasAll(node, all));
+    domains = isWhole ? new Set(having.map(({ labels }) => labels[key]!)) : 'divided';
+    if (layout.size >= layoutsMax) layout.clear();
+    layout.set(id, domains);
+  }
+  return domains === 'divided' ? undefined : domains;
+}
+
+/** The list of nodes is another as soon as a node's labels are. */
+const layouts = new WeakMap<readonly NodeInfo[], Map<string, ReadonlySet<string> | 'divided'>>();
+const layoutsMax = 64;
 
 /** With fewer domains than asked for, the least is that of the missing ones. */
 function leastOf(counts: ReadonlyMap<string, number>, { minDomains }: Constraint): number {
