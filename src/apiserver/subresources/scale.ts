@@ -3,7 +3,7 @@
  * https://kubernetes.io/docs/reference/kubernetes-api/autoscaling-resources/ (autoscaling/v1 Scale)
  */
 import type { Scale } from '#api/gen/autoscaling-v1.js';
-import { ageColumn, createdColumn, nameColumn } from '#api/meta/columns.js';
+import { ageColumn, nameColumn } from '#api/meta/columns.js';
 import type { AnyResource, Column } from '#api/resource.js';
 import { conflict, internalError, invalid, optimisticLockMessage } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
@@ -18,8 +18,8 @@ const countColumns: readonly Column<Scale>[] = [
   { name: 'Desired', type: 'integer', cell: ({ spec }) => spec?.replicas ?? 0 },
   { name: 'Available', type: 'integer', cell: ({ status }) => status?.replicas ?? 0 },
 ];
-/** The ages of custom resources are dates, which clients turn into text. */
-const customAge = { ...createdColumn, name: 'Age' };
+/** Of custom resources a date by its type, and text all the same, as in their own tables. */
+const customAge: Column<KubeObject> = { ...ageColumn, type: 'date' };
 
 export const scaleHandler: SubresourceHandler = {
   resource: '*',
