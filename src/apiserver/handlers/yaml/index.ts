@@ -6,6 +6,7 @@
 import { mayHaveFaults } from '#apimachinery/codec/census.js';
 import { parseExact } from '#base/exact-json.js';
 import { parseYaml } from './parser.js';
+import { YamlError } from './yaml-error.js';
 
 export { YamlError } from './yaml-error.js';
 
@@ -16,9 +17,13 @@ export interface YamlDocument {
   duplicates: string[];
 }
 
+/** What may stand in no YAML text, not even in quotes. */
+const forbidden = /[^\P{Cc}\t\n\r\u0085]|[\ufffe\uffff]/u;
+
 /** Throws YamlError. */
 export function readYaml(bytes: Uint8Array): YamlDocument {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+  if (forbidden.test(text)) throw new YamlError('syntax', 'yaml: control characters are not allowed');
   return readJson(text) ?? parseYaml(text);
 }
 

@@ -116,6 +116,7 @@ describe('readYaml', () => {
     ['a: !!binary "*"', 'yaml: !!binary value contains invalid base64 data'],
     ['x: .inf', 'json: unsupported value: +Inf'],
     ['~: 1', 'unsupported map key of type: %!s(<nil>), key: <nil>, value: 1'],
+    ['a: "\u0001"', 'yaml: control characters are not allowed'],
   ])('refuses %j', async (text, message) => {
     expect(await problem(text)).toBe(message);
   });
