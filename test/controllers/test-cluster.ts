@@ -200,7 +200,8 @@ export class TestCluster {
     try {
       await call();
     } catch (error) {
-      if (!this.#stop.signal.aborted && !isReason(error, 'NotFound', 'Conflict')) this.errors.push(error);
+      // Invalid: by its uid, which a pod that came under the name of ours does not have.
+      if (!this.#stop.signal.aborted && !isReason(error, 'NotFound', 'Conflict', 'Invalid')) this.errors.push(error);
     }
   }
 }

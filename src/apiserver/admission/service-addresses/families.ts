@@ -1,4 +1,5 @@
 /** The fields of a Service that say which addresses it has, filled in for a cluster of IPv4 alone. */
+import { isExternallyAccessible } from '#api/core/service-rules.js';
 import type { Service } from '#api/gen/core-v1.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
 
@@ -66,7 +67,18 @@ export function dropForeignFields(spec: Spec, old: Spec): void {
     for (const port of spec.ports ?? []) delete port.nodePort;
   if (hasHealthCheckPort(old) && !hasHealthCheckPort(spec) && spec.healthCheckNodePort === old.healthCheckNodePort)
     delete spec.healthCheckNodePort;
+  for (const [field, hasUse] of typed)
+    if (hasUse(old) && !hasUse(spec) && spec[field] === old[field]) delete spec[field];
 }
+
+const isLoadBalancer = ({ type }: Spec) => type === 'LoadBalancer';
+
+/** Fields that are refused where they have no use. */
+const typed = [
+  ['allocateLoadBalancerNodePorts', isLoadBalancer],
+  ['loadBalancerClass', isLoadBalancer],
+  ['externalTrafficPolicy', isExternallyAccessible],
+] as const;
 
 function sameNodePorts(spec: Spec, old: Spec): boolean {
   const before = new Set((old.ports ?? []).map(({ nodePort }) => nodePort));
