@@ -38,7 +38,7 @@ interface State {
   /** Quotas whose count may be too high; all others are left alone, since each charge changes them. */
   stale: Set<string>;
   charges: QuotaCharges;
-  /** When quotas that count kinds of CustomResourceDefinitions were counted last. */
+  /** When quotas were counted last. */
   countedMs: Map<string, number>;
   /** By the names of their counts. A kind that was gone for a while has another informer. */
   customKinds: Map<string, Informer<KubeObject>>;
@@ -118,11 +118,12 @@ async function recount(key: string, context: ControllerContext<State>): Promise<
     return undefined;
   }
   const hasCustom = Object.keys(quota.spec?.hard ?? {}).some(isCustom);
-  const isDue = hasCustom && clock.now() - (state.countedMs.get(key) ?? 0) >= customResyncMs;
   const again = { afterMs: hasCustom ? customResyncMs : resyncMs };
+  // What was missed while nobody ran, or was charged to a write that failed, is found by counting again from time to time.
+  const isDue = clock.monotonic() - (state.countedMs.get(key) ?? Number.NEGATIVE_INFINITY) >= again.afterMs;
   if (!state.stale.has(key) && isCounted(quota) && !isDue) return again;
   state.stale.delete(key);
-  if (hasCustom) state.countedMs.set(key, clock.now());
+  state.countedMs.set(key, clock.monotonic());
   try {
     const hard = amountsOf(quota.spec?.hard);
     const there = await countAll(quota, context);

@@ -208,7 +208,8 @@ export const accounts = (): Story => {
       },
     ],
     async end({ cluster, namespace }) {
-      const { data } = await cluster.get(configMaps, 'kube-root-ca.crt', namespace);
+      const all = await cluster.list(configMaps, namespace);
+      const data = all.find(({ metadata }) => metadata.name === 'kube-root-ca.crt')?.data;
       const token = (await cluster.list(secrets, namespace)).find(({ metadata }) => metadata.name === 't');
       return [
         [
