@@ -31,7 +31,7 @@ function generateSchema(): void {
   write('api/gen/schema.ts', renderTable(packages));
   const descriptions = readDescriptions(packages);
   write('api/gen/descriptions.ts', renderDescriptions(descriptions));
-  write('api/gen/metadata-descriptions.ts', renderMetadataDescriptions(descriptions));
+  write('api/gen/field-texts.ts', renderFieldTexts(descriptions));
 }
 
 /** One JSON string a package, parsed when first asked for: a fraction of the cost of object literals at start-up. */
@@ -60,12 +60,22 @@ function renderDescriptions(descriptions: Descriptions): string {
   return `/** JSON text: type name to field name to description; '' is the type itself. */\nexport const descriptions = ${text};\n`;
 }
 
-/** The few that tables show. */
-function renderMetadataDescriptions(descriptions: Descriptions): string {
-  const { name, creationTimestamp = '' } = descriptions['io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta']!;
-  // The models have two spaces for an empty line.
-  const texts = { name, creationTimestamp: creationTimestamp.replaceAll('  ', '\n\n') };
-  return `export const metadataDescriptions = ${JSON.stringify(texts)};\n`;
+/** The few that tables show, by the field as `fieldText` is asked for it. Throws an Error for a field without any. */
+function renderFieldTexts(descriptions: Descriptions): string {
+  const types = Object.entries(descriptions);
+  const calls = walk(source('api')).flatMap((path) => [
+    ...readFileSync(path, 'utf8').matchAll(/fieldText\(\s*'([^']+)\.(\w+)',?\s*\)/g),
+  ]);
+  const texts = calls.map(([, type, field]) => {
+    const [, fields] = types.find(([name]) => name.endsWith(`.${type}`)) ?? [];
+    // The models have two spaces for an empty line, and the values of enumerations, which tables leave out.
+    const [whole = ''] = fields?.[field!]?.split('\n\nPossible enum values:') ?? [];
+    const text = whole.replaceAll('  ', '\n\n');
+    if (!text) throw new Error(`${type}.${field} has no description`);
+    return [`${type}.${field}`, text];
+  });
+  const lines = texts.sort().map(([field, text]) => `  ${JSON.stringify(field)}: ${JSON.stringify(text)},`);
+  return `export const fieldTexts: Record<string, string> = {\n${[...new Set(lines)].join('\n')}\n};\n`;
 }
 
 /** Exports each stored resource by its plural, the name that a person knows it by; an alias of another has none. */

@@ -16,13 +16,24 @@ interface Binding extends KubeObject {
 export const paramKindColumn: Column<Policy> = {
   name: 'ParamKind',
   type: 'string',
+  description: 'ParamKind specifies the kind of resources used to parameterize this policy',
   cell: ({ spec }) => (spec?.paramKind ? `${spec.paramKind.apiVersion}/${spec.paramKind.kind}` : '<unset>'),
 };
 
 export const bindingColumns: readonly Column<Binding>[] = [
   nameColumn,
-  { name: 'PolicyName', type: 'string', cell: ({ spec }) => spec?.policyName ?? '' },
-  { name: 'ParamRef', type: 'string', cell: ({ spec }) => paramText(spec?.paramRef) },
+  {
+    name: 'PolicyName',
+    type: 'string',
+    description: 'PolicyName indicates the policy definition which the policy binding binded to',
+    cell: ({ spec }) => spec?.policyName ?? '',
+  },
+  {
+    name: 'ParamRef',
+    type: 'string',
+    description: 'ParamRef indicates the param resource which sets the configuration param',
+    cell: ({ spec }) => paramText(spec?.paramRef),
+  },
   ageColumn,
 ];
 

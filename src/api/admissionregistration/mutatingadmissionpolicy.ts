@@ -40,7 +40,12 @@ export default defineResource<MutatingAdmissionPolicy>({
   validate: ({ spec }) => [...checkSpec(spec ?? {})],
   columns: [
     nameColumn,
-    { name: 'Mutations', type: 'integer', cell: ({ spec }) => spec?.mutations?.length ?? 0 },
+    {
+      name: 'Mutations',
+      type: 'integer',
+      description: 'Mutation indicates the number of mutations rules defined in this configuration',
+      cell: ({ spec }) => spec?.mutations?.length ?? 0,
+    },
     paramKindColumn,
     ageColumn,
   ],

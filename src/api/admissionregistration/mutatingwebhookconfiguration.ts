@@ -24,7 +24,12 @@ export default defineResource<MutatingWebhookConfiguration>({
   validate: ({ webhooks }) => [...checkWebhooks(webhooks)],
   columns: [
     nameColumn,
-    { name: 'Webhooks', type: 'integer', cell: ({ webhooks }) => webhooks?.length ?? 0 },
+    {
+      name: 'Webhooks',
+      type: 'integer',
+      description: 'Webhooks indicates the number of webhooks registered in this configuration',
+      cell: ({ webhooks }) => webhooks?.length ?? 0,
+    },
     ageColumn,
   ],
 });

@@ -47,7 +47,12 @@ export default defineResource<ValidatingAdmissionPolicy>({
   validateStatusUpdate: (policy) => [...checkStatus(policy)],
   columns: [
     nameColumn,
-    { name: 'Validations', type: 'integer', cell: ({ spec }) => spec?.validations?.length ?? 0 },
+    {
+      name: 'Validations',
+      type: 'integer',
+      description: 'Validations indicates the number of validation rules defined in this configuration',
+      cell: ({ spec }) => spec?.validations?.length ?? 0,
+    },
     paramKindColumn,
     ageColumn,
   ],

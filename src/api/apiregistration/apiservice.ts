@@ -32,8 +32,13 @@ export default defineResource<APIService>({
   validateStatusUpdate: (service) => [...checkStatus(service)],
   columns: [
     nameColumn,
-    { name: 'Service', type: 'string', cell: serviceCell },
-    { name: 'Available', type: 'string', cell: availableCell },
+    {
+      name: 'Service',
+      type: 'string',
+      description: 'The reference to the service that hosts this API endpoint.',
+      cell: serviceCell,
+    },
+    { name: 'Available', type: 'string', description: 'Whether this service is available.', cell: availableCell },
     ageColumn,
   ],
 });

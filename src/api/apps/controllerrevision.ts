@@ -1,10 +1,12 @@
 /** ControllerRevision: a past state of a controller's template, which never changes. */
+
 import type { ControllerRevision } from '#api/gen/apps-v1.js';
 import { required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { controllerOf, parseApiVersion } from '#apimachinery/object.js';
 import { checkNonNegative } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 export default defineResource<ControllerRevision>({
@@ -22,8 +24,13 @@ export default defineResource<ControllerRevision>({
   validateUpdate: (revision, old) => validateImmutable('data', { value: revision.data, old: old.data }),
   columns: [
     nameColumn,
-    { name: 'Controller', type: 'string', cell: controllerCell },
-    { name: 'Revision', type: 'string', cell: ({ revision }) => revision ?? 0 },
+    { name: 'Controller', type: 'string', description: 'Controller of the object', cell: controllerCell },
+    {
+      name: 'Revision',
+      type: 'string',
+      description: fieldText('apps.v1.ControllerRevision.revision'),
+      cell: ({ revision }) => revision ?? 0,
+    },
     ageColumn,
   ],
 });

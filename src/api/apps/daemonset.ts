@@ -1,4 +1,5 @@
 /** DaemonSet: one pod on each node that suits it. */
+
 import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, RollingUpdateDaemonSet } from '#api/gen/apps-v1.js';
 import { badRequest } from '#apimachinery/errors.js';
 import { invalidValue, required } from '#apimachinery/field-error.js';
@@ -9,6 +10,7 @@ import { defaultPodTemplate } from '../core/pod/defaults.js';
 import { checkPodTemplate } from '../core/pod/validate.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { checkIntOrPercent, checkNotOver100Percent, isZeroIntOrPercent } from '../meta/int-or-percent.js';
 import { type Column, defineResource } from '../resource.js';
 import { unknownStrategy } from './strategy.js';
@@ -53,19 +55,32 @@ export default defineResource<DaemonSet>({
   warnings: warnOfTemplate,
   columns: [
     nameColumn,
-    countColumn('Desired', 'desiredNumberScheduled'),
-    countColumn('Current', 'currentNumberScheduled'),
-    countColumn('Ready', 'numberReady'),
-    countColumn('Up-to-date', 'updatedNumberScheduled'),
-    countColumn('Available', 'numberAvailable'),
+    {
+      ...countColumn('Desired', 'desiredNumberScheduled'),
+      description: fieldText('apps.v1.DaemonSetStatus.desiredNumberScheduled'),
+    },
+    {
+      ...countColumn('Current', 'currentNumberScheduled'),
+      description: fieldText('apps.v1.DaemonSetStatus.currentNumberScheduled'),
+    },
+    { ...countColumn('Ready', 'numberReady'), description: fieldText('apps.v1.DaemonSetStatus.numberReady') },
+    {
+      ...countColumn('Up-to-date', 'updatedNumberScheduled'),
+      description: fieldText('apps.v1.DaemonSetStatus.updatedNumberScheduled'),
+    },
+    {
+      ...countColumn('Available', 'numberAvailable'),
+      description: fieldText('apps.v1.DaemonSetStatus.numberAvailable'),
+    },
     {
       name: 'Node Selector',
       type: 'string',
+      description: fieldText('core.v1.PodSpec.nodeSelector'),
       cell: ({ spec }) => formatLabels(spec.template?.spec?.nodeSelector),
     },
     ageColumn,
     ...templateColumns,
-    selectorColumn,
+    { ...selectorColumn, description: fieldText('apps.v1.DaemonSetSpec.selector') },
   ],
 });
 

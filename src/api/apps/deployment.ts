@@ -1,10 +1,12 @@
 /** Deployment: a declared number of like pods, changed by rolling from one ReplicaSet to the next. */
+
 import type { Deployment, DeploymentSpec, DeploymentStrategy } from '#api/gen/apps-v1.js';
 import { forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { defaultPodTemplate } from '../core/pod/defaults.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { checkIntOrPercent, checkNotOver100Percent, isZeroIntOrPercent } from '../meta/int-or-percent.js';
 import { defineResource } from '../resource.js';
 import { unknownStrategy } from './strategy.js';
@@ -35,13 +37,24 @@ export default defineResource<Deployment>({
     {
       name: 'Ready',
       type: 'string',
+      description: 'Number of the pod with ready state',
       cell: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
     },
-    { name: 'Up-to-date', type: 'string', cell: ({ status }) => status?.updatedReplicas ?? 0 },
-    { name: 'Available', type: 'string', cell: ({ status }) => status?.availableReplicas ?? 0 },
+    {
+      name: 'Up-to-date',
+      type: 'string',
+      description: fieldText('apps.v1.DeploymentStatus.updatedReplicas'),
+      cell: ({ status }) => status?.updatedReplicas ?? 0,
+    },
+    {
+      name: 'Available',
+      type: 'string',
+      description: fieldText('apps.v1.DeploymentStatus.availableReplicas'),
+      cell: ({ status }) => status?.availableReplicas ?? 0,
+    },
     ageColumn,
     ...templateColumns,
-    selectorColumn,
+    { ...selectorColumn, description: fieldText('apps.v1.DeploymentSpec.selector') },
   ],
 });
 

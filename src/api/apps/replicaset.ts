@@ -1,9 +1,11 @@
 /** ReplicaSet: a declared number of like pods. */
+
 import type { ReplicaSet, ReplicaSetSpec } from '#api/gen/apps-v1.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { defaultPodTemplate } from '../core/pod/defaults.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { checkCounts, checkParts, checkSelectedTemplate, warnOfNamedTemplate } from './template.js';
 
@@ -33,12 +35,27 @@ export default defineResource<ReplicaSet>({
   warnings: warnOfNamedTemplate,
   columns: [
     nameColumn,
-    { name: 'Desired', type: 'integer', cell: ({ spec }) => spec.replicas ?? 0 },
-    { name: 'Current', type: 'integer', cell: ({ status }) => status?.replicas ?? 0 },
-    { name: 'Ready', type: 'integer', cell: ({ status }) => status?.readyReplicas ?? 0 },
+    {
+      name: 'Desired',
+      type: 'integer',
+      description: fieldText('apps.v1.ReplicaSetSpec.replicas'),
+      cell: ({ spec }) => spec.replicas ?? 0,
+    },
+    {
+      name: 'Current',
+      type: 'integer',
+      description: fieldText('apps.v1.ReplicaSetStatus.replicas'),
+      cell: ({ status }) => status?.replicas ?? 0,
+    },
+    {
+      name: 'Ready',
+      type: 'integer',
+      description: fieldText('apps.v1.ReplicaSetStatus.readyReplicas'),
+      cell: ({ status }) => status?.readyReplicas ?? 0,
+    },
     ageColumn,
     ...templateColumns,
-    selectorColumn,
+    { ...selectorColumn, description: fieldText('apps.v1.ReplicaSetSpec.selector') },
   ],
 });
 

@@ -37,6 +37,7 @@ export default defineResource<StatefulSet>({
     {
       name: 'Ready',
       type: 'string',
+      description: 'Number of the pod with ready state',
       cell: ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
     },
     ageColumn,

@@ -1,4 +1,5 @@
 /** CronJob: a Job at each of the times of a schedule. */
+
 import type { CronJob, CronJobSpec, JobTemplateSpec } from '#api/gen/batch-v1.js';
 import { CronError, parseCron } from '#apimachinery/cron.js';
 import { humanAge } from '#apimachinery/duration.js';
@@ -8,6 +9,7 @@ import { timeZone } from '#base/time-zone.js';
 import { nameWarnings } from '../core/pod/warnings.js';
 import { checkEnum, checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, joinedContainers, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { defaultJobTemplate } from './job/defaults.js';
 import { checkUnselectedJobSpec } from './job/validate.js';
@@ -32,22 +34,56 @@ export default defineResource<CronJob>({
   warnings,
   columns: [
     nameColumn,
-    { name: 'Schedule', type: 'string', cell: ({ spec }) => spec.schedule ?? '' },
-    { name: 'Timezone', type: 'string', cell: ({ spec }) => spec.timeZone ?? '<none>' },
-    { name: 'Suspend', type: 'boolean', cell: ({ spec }) => suspendCell(spec) },
-    { name: 'Active', type: 'integer', cell: ({ status }) => status?.active?.length ?? 0 },
+    {
+      name: 'Schedule',
+      type: 'string',
+      description: fieldText('batch.v1.CronJobSpec.schedule'),
+      cell: ({ spec }) => spec.schedule ?? '',
+    },
+    {
+      name: 'Timezone',
+      type: 'string',
+      description: fieldText('batch.v1.CronJobSpec.timeZone'),
+      cell: ({ spec }) => spec.timeZone ?? '<none>',
+    },
+    {
+      name: 'Suspend',
+      type: 'boolean',
+      description: fieldText('batch.v1.CronJobSpec.suspend'),
+      cell: ({ spec }) => suspendCell(spec),
+    },
+    {
+      name: 'Active',
+      type: 'integer',
+      description: fieldText('batch.v1.CronJobStatus.active'),
+      cell: ({ status }) => status?.active?.length ?? 0,
+    },
     {
       name: 'Last Schedule',
       type: 'string',
+      description: fieldText('batch.v1.CronJobStatus.lastScheduleTime'),
       cell: ({ status }, { nowMs }) => (status?.lastScheduleTime ? humanAge(status.lastScheduleTime, nowMs) : '<none>'),
     },
     ageColumn,
-    { name: 'Containers', type: 'string', priority: 1, cell: (cronJob) => joinedContainers(podsOf(cronJob), 'name') },
-    { name: 'Images', type: 'string', priority: 1, cell: (cronJob) => joinedContainers(podsOf(cronJob), 'image') },
+    {
+      name: 'Containers',
+      type: 'string',
+      priority: 1,
+      description: 'Names of each container in the template.',
+      cell: (cronJob) => joinedContainers(podsOf(cronJob), 'name'),
+    },
+    {
+      name: 'Images',
+      type: 'string',
+      priority: 1,
+      description: 'Images referenced by each container in the template.',
+      cell: (cronJob) => joinedContainers(podsOf(cronJob), 'image'),
+    },
     {
       name: 'Selector',
       type: 'string',
       priority: 1,
+      description: fieldText('batch.v1.JobSpec.selector'),
       cell: ({ spec }) => formatLabelSelector(spec.jobTemplate?.spec?.selector),
     },
   ],

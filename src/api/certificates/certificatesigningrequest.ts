@@ -1,8 +1,10 @@
 /** CertificateSigningRequest: asks a signer for a client or serving certificate. */
+
 import type { CertificateSigningRequest } from '#api/gen/certificates-v1.js';
 import { humanDuration } from '#apimachinery/duration.js';
 import { pathSegmentProblems } from '#apimachinery/names.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { validateSigningRequest, validateSigningStatus } from './rules.js';
 
@@ -25,10 +27,30 @@ export default defineResource<CertificateSigningRequest>({
   columns: [
     nameColumn,
     ageColumn,
-    { name: 'SignerName', type: 'string', cell: ({ spec }) => spec.signerName || '<none>' },
-    { name: 'Requestor', type: 'string', cell: ({ spec }) => spec.username ?? '' },
-    { name: 'RequestedDuration', type: 'string', cell: durationCell },
-    { name: 'Condition', type: 'string', cell: conditionCell },
+    {
+      name: 'SignerName',
+      type: 'string',
+      description: fieldText('certificates.v1.CertificateSigningRequestSpec.signerName'),
+      cell: ({ spec }) => spec.signerName || '<none>',
+    },
+    {
+      name: 'Requestor',
+      type: 'string',
+      description: fieldText('certificates.v1.CertificateSigningRequestSpec.request'),
+      cell: ({ spec }) => spec.username ?? '',
+    },
+    {
+      name: 'RequestedDuration',
+      type: 'string',
+      description: fieldText('certificates.v1.CertificateSigningRequestSpec.expirationSeconds'),
+      cell: durationCell,
+    },
+    {
+      name: 'Condition',
+      type: 'string',
+      description: fieldText('certificates.v1.CertificateSigningRequestStatus.conditions'),
+      cell: conditionCell,
+    },
   ],
 });
 

@@ -1,7 +1,9 @@
 /** Lease: a claim that must be renewed: leadership, or a node alive. */
+
 import type { Lease } from '#api/gen/coordination-v1.js';
 import { checkNonNegative, checkPositive, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 export default defineResource<Lease>({
@@ -18,7 +20,16 @@ export default defineResource<Lease>({
     delete spec?.preferredHolder;
   },
   validate: (lease) => [...checkSpec(lease)],
-  columns: [nameColumn, { name: 'Holder', type: 'string', cell: ({ spec }) => spec?.holderIdentity ?? '' }, ageColumn],
+  columns: [
+    nameColumn,
+    {
+      name: 'Holder',
+      type: 'string',
+      description: fieldText('coordination.v1.LeaseSpec.holderIdentity'),
+      cell: ({ spec }) => spec?.holderIdentity ?? '',
+    },
+    ageColumn,
+  ],
 });
 
 function* checkSpec({ spec = {} }: Lease): FieldErrors {

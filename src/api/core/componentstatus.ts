@@ -14,9 +14,19 @@ export default defineResource<ComponentStatus>({
   deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
   columns: [
     nameColumn,
-    { name: 'Status', type: 'string', cell: statusCell },
-    { name: 'Message', type: 'string', cell: (component) => healthOf(component)?.message ?? '' },
-    { name: 'Error', type: 'string', cell: (component) => healthOf(component)?.error ?? '' },
+    { name: 'Status', type: 'string', description: 'Status of the component conditions', cell: statusCell },
+    {
+      name: 'Message',
+      type: 'string',
+      description: 'Message of the component conditions',
+      cell: (component) => healthOf(component)?.message ?? '',
+    },
+    {
+      name: 'Error',
+      type: 'string',
+      description: 'Error of the component conditions',
+      cell: (component) => healthOf(component)?.error ?? '',
+    },
   ],
 });
 

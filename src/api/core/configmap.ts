@@ -1,10 +1,12 @@
 /** ConfigMap: configuration as keys and texts. */
+
 import type { ConfigMap } from '#api/gen/core-v1.js';
 import { forbiddenField, invalidValue, tooLong } from '#apimachinery/field-error.js';
 import { configMapKeyProblems } from '#apimachinery/names.js';
 import { equal } from '#base/json.js';
 import { check, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 const bytesMax = 1024 * 1024;
@@ -20,7 +22,12 @@ export default defineResource<ConfigMap>({
   validateUpdate: (configMap, old) => [...checkFrozen(configMap, old, ['data', 'binaryData'])],
   columns: [
     nameColumn,
-    { name: 'Data', type: 'string', cell: (configMap) => sizeOf(configMap.data) + sizeOf(configMap.binaryData) },
+    {
+      name: 'Data',
+      type: 'string',
+      description: fieldText('core.v1.ConfigMap.data'),
+      cell: (configMap) => sizeOf(configMap.data) + sizeOf(configMap.binaryData),
+    },
     ageColumn,
   ],
 });

@@ -1,4 +1,5 @@
 /** Endpoints: the addresses behind a Service, in their older form. */
+
 import { isIPv6 } from 'node:net';
 import type { EndpointAddress, EndpointPort, Endpoints } from '#api/gen/core-v1.js';
 import { required } from '#apimachinery/field-error.js';
@@ -14,6 +15,7 @@ import {
   type FieldErrors,
 } from '../meta/check.js';
 import { abbreviate, ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 export default defineResource<Endpoints>({
@@ -29,7 +31,11 @@ export default defineResource<Endpoints>({
   default: setDefaults,
   validate: (endpoints) => [...checkSubsets(endpoints)],
   deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
-  columns: [nameColumn, { name: 'Endpoints', type: 'string', cell: addresses }, ageColumn],
+  columns: [
+    nameColumn,
+    { name: 'Endpoints', type: 'string', description: fieldText('core.v1.Endpoints.subsets'), cell: addresses },
+    ageColumn,
+  ],
 });
 
 function setDefaults({ subsets }: Endpoints): void {

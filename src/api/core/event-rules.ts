@@ -1,10 +1,12 @@
 /** Rules and columns of Events, which are one object in two API groups. */
+
 import type { Event } from '#api/gen/core-v1.js';
 import { humanAge } from '#apimachinery/duration.js';
 import { invalidValue, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { subdomainProblems } from '#apimachinery/names.js';
 import { check, checkQualifiedName, type FieldErrors } from '../meta/check.js';
+import { fieldText } from '../meta/field-text.js';
 import type { Column } from '../resource.js';
 
 const textLengthMax = 128;
@@ -80,15 +82,48 @@ export function* checkEventUpdate(event: Event, old: Event): FieldErrors {
 }
 
 export const eventColumns: readonly Column<Event>[] = [
-  { name: 'Last Seen', type: 'string', cell: (event, { nowMs }) => humanAge(lastSeen(event), nowMs) },
-  { name: 'Type', type: 'string', cell: ({ type }) => type ?? '' },
-  { name: 'Reason', type: 'string', cell: ({ reason }) => reason ?? '' },
-  { name: 'Object', type: 'string', cell: objectCell },
-  { name: 'Subobject', type: 'string', priority: 1, cell: ({ involvedObject }) => involvedObject?.fieldPath ?? '' },
-  { name: 'Source', type: 'string', priority: 1, cell: sourceCell },
-  { name: 'Message', type: 'string', cell: ({ message }) => (message ?? '').trim() },
-  { name: 'First Seen', type: 'string', priority: 1, cell: (event, { nowMs }) => humanAge(firstSeen(event), nowMs) },
-  { name: 'Count', type: 'string', priority: 1, cell: ({ series, count }) => series?.count ?? (count || 1) },
+  {
+    name: 'Last Seen',
+    type: 'string',
+    description: fieldText('core.v1.Event.lastTimestamp'),
+    cell: (event, { nowMs }) => humanAge(lastSeen(event), nowMs),
+  },
+  { name: 'Type', type: 'string', description: fieldText('core.v1.Event.type'), cell: ({ type }) => type ?? '' },
+  {
+    name: 'Reason',
+    type: 'string',
+    description: fieldText('core.v1.Event.reason'),
+    cell: ({ reason }) => reason ?? '',
+  },
+  { name: 'Object', type: 'string', description: fieldText('core.v1.Event.involvedObject'), cell: objectCell },
+  {
+    name: 'Subobject',
+    type: 'string',
+    priority: 1,
+    description: fieldText('core.v1.ObjectReference.fieldPath'),
+    cell: ({ involvedObject }) => involvedObject?.fieldPath ?? '',
+  },
+  { name: 'Source', type: 'string', priority: 1, description: fieldText('core.v1.Event.source'), cell: sourceCell },
+  {
+    name: 'Message',
+    type: 'string',
+    description: fieldText('core.v1.Event.message'),
+    cell: ({ message }) => (message ?? '').trim(),
+  },
+  {
+    name: 'First Seen',
+    type: 'string',
+    priority: 1,
+    description: fieldText('core.v1.Event.firstTimestamp'),
+    cell: (event, { nowMs }) => humanAge(firstSeen(event), nowMs),
+  },
+  {
+    name: 'Count',
+    type: 'string',
+    priority: 1,
+    description: fieldText('core.v1.Event.count'),
+    cell: ({ series, count }) => series?.count ?? (count || 1),
+  },
   { name: 'Name', type: 'string', format: 'name', priority: 1, cell: ({ metadata }) => metadata.name ?? '' },
 ];
 

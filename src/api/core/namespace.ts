@@ -32,7 +32,16 @@ export default defineResource<Namespace>({
       namespace.status = { ...namespace.status, phase: 'Terminating' };
     },
   },
-  columns: [nameColumn, { name: 'Status', type: 'string', cell: ({ status }) => status?.phase ?? '' }, ageColumn],
+  columns: [
+    nameColumn,
+    {
+      name: 'Status',
+      type: 'string',
+      description: 'The status of the namespace',
+      cell: ({ status }) => status?.phase ?? '',
+    },
+    ageColumn,
+  ],
 });
 
 function setDefaults(namespace: Namespace): void {

@@ -1,10 +1,12 @@
 /** Node: a machine that runs pods. */
+
 import type { Node, NodeSpec, Taint } from '#api/gen/core-v1.js';
 import { duplicate, FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { labelValueProblems, subdomainLengthMax } from '#apimachinery/names.js';
 import { equal } from '#base/json.js';
 import { checkCidr, checkEnum, checkQualifiedName, each, type FieldErrors, isDualStack } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { type Column, defineResource } from '../resource.js';
 import { checkQuantity } from './pod/validate-resources.js';
 import { taintEffects } from './pod/validate-scheduling.js';
@@ -46,17 +48,29 @@ export default defineResource<Node>({
   validateStatusUpdate: (node) => [...checkAmounts(node), ...checkDeclaredFeatures(node), ...checkNodeAddresses(node)],
   columns: [
     nameColumn,
-    { name: 'Status', type: 'string', cell: statusCell },
-    { name: 'Roles', type: 'string', cell: rolesCell },
+    { name: 'Status', type: 'string', description: 'The status of the node', cell: statusCell },
+    { name: 'Roles', type: 'string', description: 'The roles of the node', cell: rolesCell },
     ageColumn,
-    { name: 'Version', type: 'string', cell: ({ status }) => status?.nodeInfo?.kubeletVersion ?? '' },
+    {
+      name: 'Version',
+      type: 'string',
+      description: fieldText('core.v1.NodeSystemInfo.kubeletVersion'),
+      cell: ({ status }) => status?.nodeInfo?.kubeletVersion ?? '',
+    },
     addressColumn('Internal-IP', 'InternalIP'),
     addressColumn('External-IP', 'ExternalIP'),
-    infoColumn('OS-Image', (info) => info.osImage),
-    infoColumn('Kernel-Version', ({ kernelVersion, architecture }) =>
-      kernelVersion && architecture ? `${kernelVersion} (${architecture})` : kernelVersion,
+    infoColumn('OS-Image', fieldText('core.v1.NodeSystemInfo.osImage'), (info) => info.osImage),
+    infoColumn(
+      'Kernel-Version',
+      fieldText('core.v1.NodeSystemInfo.kernelVersion'),
+      ({ kernelVersion, architecture }) =>
+        kernelVersion && architecture ? `${kernelVersion} (${architecture})` : kernelVersion,
     ),
-    infoColumn('Container-Runtime', (info) => info.containerRuntimeVersion),
+    infoColumn(
+      'Container-Runtime',
+      fieldText('core.v1.NodeSystemInfo.containerRuntimeVersion'),
+      (info) => info.containerRuntimeVersion,
+    ),
   ],
 });
 
@@ -166,12 +180,12 @@ function rolesCell({ metadata }: Node): string {
 
 function addressColumn(name: string, type: string): Column<Node> {
   const cell = ({ status }: Node) => status?.addresses?.find((one) => one.type === type)?.address ?? '<none>';
-  return { name, type: 'string', priority: 1, cell };
+  return { name, type: 'string', priority: 1, description: fieldText('core.v1.NodeStatus.addresses'), cell };
 }
 
 type NodeInfo = NonNullable<NonNullable<Node['status']>['nodeInfo']>;
 
-function infoColumn(name: string, read: (info: NodeInfo) => string | undefined): Column<Node> {
+function infoColumn(name: string, description: string, read: (info: NodeInfo) => string | undefined): Column<Node> {
   const cell = ({ status }: Node) => (status?.nodeInfo && read(status.nodeInfo)) || '<unknown>';
-  return { name, type: 'string', priority: 1, cell };
+  return { name, type: 'string', priority: 1, description, cell };
 }

@@ -1,4 +1,5 @@
 /** PersistentVolumeClaim: a wish for storage, and once it is bound, the volume that fulfils it. */
+
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec, TypedObjectReference } from '#api/gen/core-v1.js';
 import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { immutableMessage, validateImmutable } from '#apimachinery/metadata-validation.js';
@@ -8,6 +9,7 @@ import { copy, equal } from '#base/json.js';
 import type { FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { describeChanges } from '../meta/diff.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { checkClaimSpec, claimWarnings, defaultClaim } from './claim-spec.js';
 import { isNativeResource } from './pod/resources.js';
@@ -38,27 +40,42 @@ export default defineResource<PersistentVolumeClaim>({
     {
       name: 'Status',
       type: 'string',
+      description: fieldText('core.v1.PersistentVolumeClaimStatus.phase'),
       cell: ({ metadata, status }) => (metadata.deletionTimestamp ? 'Terminating' : (status?.phase ?? '')),
     },
-    { name: 'Volume', type: 'string', cell: ({ spec }) => spec?.volumeName ?? '' },
+    {
+      name: 'Volume',
+      type: 'string',
+      description: fieldText('core.v1.PersistentVolumeClaimSpec.volumeName'),
+      cell: ({ spec }) => spec?.volumeName ?? '',
+    },
     {
       name: 'Capacity',
       type: 'string',
+      description: fieldText('core.v1.PersistentVolumeClaimStatus.capacity'),
       cell: ({ spec, status }) => (spec?.volumeName ? (status?.capacity?.['storage'] ?? '0') : ''),
     },
     {
       name: 'Access Modes',
       type: 'string',
+      description: fieldText('core.v1.PersistentVolumeClaimStatus.accessModes'),
       cell: ({ spec, status }) => (spec?.volumeName ? accessModesText(status?.accessModes) : ''),
     },
-    { name: 'StorageClass', type: 'string', cell: storageClassOf },
+    { name: 'StorageClass', type: 'string', description: 'StorageClass of the pvc', cell: storageClassOf },
     {
       name: 'VolumeAttributesClass',
       type: 'string',
+      description: 'VolumeAttributesClass of the pvc',
       cell: ({ spec }) => spec?.volumeAttributesClassName ?? '<unset>',
     },
     ageColumn,
-    { name: 'VolumeMode', type: 'string', priority: 1, cell: ({ spec }) => spec?.volumeMode ?? '<unset>' },
+    {
+      name: 'VolumeMode',
+      type: 'string',
+      priority: 1,
+      description: fieldText('core.v1.PersistentVolumeClaimSpec.volumeMode'),
+      cell: ({ spec }) => spec?.volumeMode ?? '<unset>',
+    },
   ],
 });
 

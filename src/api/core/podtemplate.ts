@@ -23,8 +23,23 @@ export default defineResource<PodTemplate>({
   deletion: { returnsObject: true },
   columns: [
     nameColumn,
-    { name: 'Containers', type: 'string', cell: ({ template }) => joinedContainers(template, 'name') },
-    { name: 'Images', type: 'string', cell: ({ template }) => joinedContainers(template, 'image') },
-    { name: 'Pod Labels', type: 'string', cell: ({ template }) => formatLabels(template?.metadata?.labels) },
+    {
+      name: 'Containers',
+      type: 'string',
+      description: 'Names of each container in the template.',
+      cell: ({ template }) => joinedContainers(template, 'name'),
+    },
+    {
+      name: 'Images',
+      type: 'string',
+      description: 'Images referenced by each container in the template.',
+      cell: ({ template }) => joinedContainers(template, 'image'),
+    },
+    {
+      name: 'Pod Labels',
+      type: 'string',
+      description: 'The labels for the pod template.',
+      cell: ({ template }) => formatLabels(template?.metadata?.labels),
+    },
   ],
 });

@@ -1,10 +1,12 @@
 /** ReplicationController: the older way to declare a number of like pods. */
+
 import type { ReplicationController, ReplicationControllerSpec } from '#api/gen/core-v1.js';
 import { invalidValue, required } from '#apimachinery/field-error.js';
 import { formatLabels, labelSelectorFromMap } from '#apimachinery/selectors.js';
 import { checkCounts, checkLasting, checkParts, warnOfNamedTemplate } from '../apps/template.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, joinedContainers, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { defaultPodTemplate } from './pod/defaults.js';
 import { checkPodTemplate } from './pod/validate.js';
@@ -36,13 +38,46 @@ export default defineResource<ReplicationController>({
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   columns: [
     nameColumn,
-    { name: 'Desired', type: 'integer', cell: ({ spec }) => spec?.replicas ?? 0 },
-    { name: 'Current', type: 'integer', cell: ({ status }) => status?.replicas ?? 0 },
-    { name: 'Ready', type: 'integer', cell: ({ status }) => status?.readyReplicas ?? 0 },
+    {
+      name: 'Desired',
+      type: 'integer',
+      description: fieldText('core.v1.ReplicationControllerSpec.replicas'),
+      cell: ({ spec }) => spec?.replicas ?? 0,
+    },
+    {
+      name: 'Current',
+      type: 'integer',
+      description: fieldText('core.v1.ReplicationControllerStatus.replicas'),
+      cell: ({ status }) => status?.replicas ?? 0,
+    },
+    {
+      name: 'Ready',
+      type: 'integer',
+      description: fieldText('core.v1.ReplicationControllerStatus.readyReplicas'),
+      cell: ({ status }) => status?.readyReplicas ?? 0,
+    },
     ageColumn,
-    { name: 'Containers', type: 'string', priority: 1, cell: ({ spec }) => joinedContainers(spec?.template, 'name') },
-    { name: 'Images', type: 'string', priority: 1, cell: ({ spec }) => joinedContainers(spec?.template, 'image') },
-    { name: 'Selector', type: 'string', priority: 1, cell: ({ spec }) => formatLabels(spec?.selector) },
+    {
+      name: 'Containers',
+      type: 'string',
+      priority: 1,
+      description: 'Names of each container in the template.',
+      cell: ({ spec }) => joinedContainers(spec?.template, 'name'),
+    },
+    {
+      name: 'Images',
+      type: 'string',
+      priority: 1,
+      description: 'Images referenced by each container in the template.',
+      cell: ({ spec }) => joinedContainers(spec?.template, 'image'),
+    },
+    {
+      name: 'Selector',
+      type: 'string',
+      priority: 1,
+      description: fieldText('core.v1.ReplicationControllerSpec.selector'),
+      cell: ({ spec }) => formatLabels(spec?.selector),
+    },
   ],
 });
 

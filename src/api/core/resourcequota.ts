@@ -28,8 +28,19 @@ export default defineResource<ResourceQuota>({
   warnings: (quota, old) => (old ? [] : [...warn(quota)]),
   columns: [
     nameColumn,
-    { name: 'Request', type: 'string', cell: (quota) => usageCell(quota, { ofLimits: false }) },
-    { name: 'Limit', type: 'string', cell: (quota) => usageCell(quota, { ofLimits: true }) },
+    {
+      name: 'Request',
+      type: 'string',
+      description: 'Request represents a minimum amount of cpu/memory that a container may consume.',
+      cell: (quota) => usageCell(quota, { ofLimits: false }),
+    },
+    {
+      name: 'Limit',
+      type: 'string',
+      description:
+        'Limits control the maximum amount of cpu/memory that a container may use independent of contention on the node.',
+      cell: (quota) => usageCell(quota, { ofLimits: true }),
+    },
     ageColumn,
   ],
 });

@@ -1,10 +1,12 @@
 /** Secret: small confidential data. */
+
 import type { Secret } from '#api/gen/core-v1.js';
 import { invalidValue, required, tooLong } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { configMapKeyProblems } from '#apimachinery/names.js';
 import { check, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { checkFrozen } from './configmap.js';
 import { keyPairProblem } from './tls-pair.js';
@@ -28,8 +30,13 @@ export default defineResource<Secret>({
   warnings,
   columns: [
     nameColumn,
-    { name: 'Type', type: 'string', cell: ({ type }) => type ?? '' },
-    { name: 'Data', type: 'string', cell: ({ data }) => Object.keys(data ?? {}).length },
+    { name: 'Type', type: 'string', description: fieldText('core.v1.Secret.type'), cell: ({ type }) => type ?? '' },
+    {
+      name: 'Data',
+      type: 'string',
+      description: fieldText('core.v1.Secret.data'),
+      cell: ({ data }) => Object.keys(data ?? {}).length,
+    },
     ageColumn,
   ],
 });

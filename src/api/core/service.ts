@@ -1,8 +1,10 @@
 /** Service: a stable name and address for a set of pods. */
+
 import type { LoadBalancerStatus, Service, ServiceSpec } from '#api/gen/core-v1.js';
 import { labelProblems } from '#apimachinery/names.js';
 import { formatLabels } from '#apimachinery/selectors.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import {
   isExternallyAccessible,
@@ -39,12 +41,33 @@ export default defineResource<Service>({
   deletion: { returnsObject: true },
   columns: [
     nameColumn,
-    { name: 'Type', type: 'string', cell: ({ spec }) => spec.type ?? '' },
-    { name: 'Cluster-IP', type: 'string', cell: ({ spec }) => spec.clusterIPs?.[0] || spec.clusterIP || '<none>' },
-    { name: 'External-IP', type: 'string', cell: externalAddresses },
-    { name: 'Port(s)', type: 'string', cell: ports },
+    {
+      name: 'Type',
+      type: 'string',
+      description: fieldText('core.v1.ServiceSpec.type'),
+      cell: ({ spec }) => spec.type ?? '',
+    },
+    {
+      name: 'Cluster-IP',
+      type: 'string',
+      description: fieldText('core.v1.ServiceSpec.clusterIP'),
+      cell: ({ spec }) => spec.clusterIPs?.[0] || spec.clusterIP || '<none>',
+    },
+    {
+      name: 'External-IP',
+      type: 'string',
+      description: fieldText('core.v1.ServiceSpec.externalIPs'),
+      cell: externalAddresses,
+    },
+    { name: 'Port(s)', type: 'string', description: fieldText('core.v1.ServiceSpec.ports'), cell: ports },
     ageColumn,
-    { name: 'Selector', type: 'string', priority: 1, cell: ({ spec }) => formatLabels(spec.selector) },
+    {
+      name: 'Selector',
+      type: 'string',
+      priority: 1,
+      description: fieldText('core.v1.ServiceSpec.selector'),
+      cell: ({ spec }) => formatLabels(spec.selector),
+    },
   ],
 });
 

@@ -25,7 +25,16 @@ export default defineResource<ResourceClaim>({
   validateCreate: ({ spec }) => [...checkDeviceClaim('spec.devices', spec?.devices ?? {})],
   validateUpdate: (claim, old) => validateImmutable('spec', { value: claim.spec, old: old.spec }),
   validateStatusUpdate: (claim, old) => [...checkClaimStatus(claim, old)],
-  columns: [nameColumn, { name: 'State', type: 'string', cell: stateCell }, ageColumn],
+  columns: [
+    nameColumn,
+    {
+      name: 'State',
+      type: 'string',
+      description: 'A summary of the current state (allocated, pending, reserved, etc.).',
+      cell: stateCell,
+    },
+    ageColumn,
+  ],
 });
 
 /** How a device is goes with the device. */

@@ -1,7 +1,9 @@
 /** ResourceSlice: a part of the devices that a driver has in one pool. */
+
 import type { ResourceSlice, ResourceSliceSpec } from '#api/gen/resource-v1.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { checkSliceSpec } from './slice-rules.js';
 
@@ -29,9 +31,24 @@ export default defineResource<ResourceSlice>({
   },
   columns: [
     nameColumn,
-    { name: 'Node', type: 'string', cell: ({ spec }) => spec?.nodeName ?? '<unset>' },
-    { name: 'Driver', type: 'string', cell: ({ spec }) => spec?.driver ?? '' },
-    { name: 'Pool', type: 'string', cell: ({ spec }) => spec?.pool?.name ?? '' },
+    {
+      name: 'Node',
+      type: 'string',
+      description: fieldText('resource.v1.ResourceSliceSpec.nodeName'),
+      cell: ({ spec }) => spec?.nodeName ?? '<unset>',
+    },
+    {
+      name: 'Driver',
+      type: 'string',
+      description: fieldText('resource.v1.ResourceSliceSpec.driver'),
+      cell: ({ spec }) => spec?.driver ?? '',
+    },
+    {
+      name: 'Pool',
+      type: 'string',
+      description: fieldText('resource.v1.ResourcePool.name'),
+      cell: ({ spec }) => spec?.pool?.name ?? '',
+    },
     ageColumn,
   ],
 });

@@ -1,4 +1,5 @@
 /** EndpointSlice: a part of the addresses behind a Service. */
+
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Endpoint, EndpointPort, EndpointSlice } from '#api/gen/discovery-v1.js';
 import { duplicate, invalidValue, required, tooMany } from '#apimachinery/field-error.js';
@@ -18,6 +19,7 @@ import {
   type Keyed,
 } from '../meta/check.js';
 import { abbreviate, ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 const endpointsMax = 1000;
@@ -39,11 +41,22 @@ export default defineResource<EndpointSlice>({
   warnings,
   columns: [
     nameColumn,
-    { name: 'AddressType', type: 'string', cell: ({ addressType }) => addressType ?? '' },
-    { name: 'Ports', type: 'string', cell: ({ ports = [] }) => shown(ports.map(portText)) },
+    {
+      name: 'AddressType',
+      type: 'string',
+      description: fieldText('discovery.v1.EndpointSlice.addressType'),
+      cell: ({ addressType }) => addressType ?? '',
+    },
+    {
+      name: 'Ports',
+      type: 'string',
+      description: fieldText('discovery.v1.EndpointSlice.ports'),
+      cell: ({ ports = [] }) => shown(ports.map(portText)),
+    },
     {
       name: 'Endpoints',
       type: 'string',
+      description: fieldText('discovery.v1.EndpointSlice.endpoints'),
       cell: ({ endpoints = [] }) => shown((endpoints ?? []).flatMap(({ addresses }) => addresses ?? [])),
     },
     ageColumn,

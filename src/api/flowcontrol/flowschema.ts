@@ -1,4 +1,5 @@
 /** FlowSchema: which requests are of which priority level, and which of them are one flow. */
+
 import type {
   FlowSchema,
   FlowSchemaSpec,
@@ -12,6 +13,7 @@ import { labelProblems } from '#apimachinery/names.js';
 import { equal } from '#base/json.js';
 import { checkLabel, checkSubdomain, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { mandatoryFlows } from './bootstrap.js';
 import { checkConditions } from './conditions.js';
@@ -40,11 +42,31 @@ export default defineResource<FlowSchema>({
   validateStatusUpdate: ({ status }) => [...checkConditions(status?.conditions)],
   columns: [
     nameColumn,
-    { name: 'PriorityLevel', type: 'string', cell: ({ spec }) => spec?.priorityLevelConfiguration?.name ?? '' },
-    { name: 'MatchingPrecedence', type: 'string', cell: ({ spec }) => spec?.matchingPrecedence ?? 0 },
-    { name: 'DistinguisherMethod', type: 'string', cell: ({ spec }) => spec?.distinguisherMethod?.type ?? '<none>' },
+    {
+      name: 'PriorityLevel',
+      type: 'string',
+      description: fieldText('flowcontrol.v1.PriorityLevelConfigurationReference.name'),
+      cell: ({ spec }) => spec?.priorityLevelConfiguration?.name ?? '',
+    },
+    {
+      name: 'MatchingPrecedence',
+      type: 'string',
+      description: fieldText('flowcontrol.v1.FlowSchemaSpec.matchingPrecedence'),
+      cell: ({ spec }) => spec?.matchingPrecedence ?? 0,
+    },
+    {
+      name: 'DistinguisherMethod',
+      type: 'string',
+      description: fieldText('flowcontrol.v1.FlowSchemaSpec.distinguisherMethod'),
+      cell: ({ spec }) => spec?.distinguisherMethod?.type ?? '<none>',
+    },
     ageColumn,
-    { name: 'MissingPL', type: 'string', cell: danglingCell },
+    {
+      name: 'MissingPL',
+      type: 'string',
+      description: 'references a broken or non-existent PriorityLevelConfiguration',
+      cell: danglingCell,
+    },
   ],
 });
 

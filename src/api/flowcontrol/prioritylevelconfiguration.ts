@@ -1,4 +1,5 @@
 /** PriorityLevelConfiguration: how many requests of a sort are worked on at once, and what becomes of the rest. */
+
 import type {
   LimitedPriorityLevelConfiguration as Limited,
   LimitResponse,
@@ -10,6 +11,7 @@ import { type FieldError, forbiddenField, invalidValue, notSupported, required }
 import { equal } from '#base/json.js';
 import { checkRange, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { type Column, defineResource } from '../resource.js';
 import { mandatoryLevels } from './bootstrap.js';
 import { checkConditions } from './conditions.js';
@@ -32,17 +34,42 @@ export default defineResource<PriorityLevelConfiguration>({
   validateStatusUpdate: ({ status }) => [...checkConditions(status?.conditions)],
   columns: [
     nameColumn,
-    { name: 'Type', type: 'string', cell: ({ spec }) => spec?.type ?? '' },
-    limitedColumn('NominalConcurrencyShares', (limited) => limited.nominalConcurrencyShares),
-    limitedColumn('Queues', ({ limitResponse }) => limitResponse?.queuing?.queues),
-    limitedColumn('HandSize', ({ limitResponse }) => limitResponse?.queuing?.handSize),
-    limitedColumn('QueueLengthLimit', ({ limitResponse }) => limitResponse?.queuing?.queueLengthLimit),
+    {
+      name: 'Type',
+      type: 'string',
+      description: fieldText('flowcontrol.v1.PriorityLevelConfigurationSpec.type'),
+      cell: ({ spec }) => spec?.type ?? '',
+    },
+    limitedColumn(
+      'NominalConcurrencyShares',
+      fieldText('flowcontrol.v1.LimitedPriorityLevelConfiguration.nominalConcurrencyShares'),
+      (limited) => limited.nominalConcurrencyShares,
+    ),
+    limitedColumn(
+      'Queues',
+      fieldText('flowcontrol.v1.QueuingConfiguration.queues'),
+      ({ limitResponse }) => limitResponse?.queuing?.queues,
+    ),
+    limitedColumn(
+      'HandSize',
+      fieldText('flowcontrol.v1.QueuingConfiguration.handSize'),
+      ({ limitResponse }) => limitResponse?.queuing?.handSize,
+    ),
+    limitedColumn(
+      'QueueLengthLimit',
+      fieldText('flowcontrol.v1.QueuingConfiguration.queueLengthLimit'),
+      ({ limitResponse }) => limitResponse?.queuing?.queueLengthLimit,
+    ),
     ageColumn,
   ],
 });
 
-function limitedColumn(name: string, of: (limited: Limited) => number | undefined): Column<PriorityLevelConfiguration> {
-  return { name, type: 'string', cell: ({ spec }) => (spec?.limited && of(spec.limited)) ?? '<none>' };
+function limitedColumn(
+  name: string,
+  description: string,
+  of: (limited: Limited) => number | undefined,
+): Column<PriorityLevelConfiguration> {
+  return { name, type: 'string', description, cell: ({ spec }) => (spec?.limited && of(spec.limited)) ?? '<none>' };
 }
 
 function setDefaults({ spec }: PriorityLevelConfiguration): void {

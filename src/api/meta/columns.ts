@@ -1,17 +1,17 @@
 /** Printer columns that many kinds show alike (kubernetes/kubernetes pkg/printers/internalversion/printers.go). */
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
 import type { LabelSelector } from '#api/gen/meta-v1.js';
-import { metadataDescriptions } from '#api/gen/metadata-descriptions.js';
 import { humanAge } from '#apimachinery/duration.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { formatLabelSelector } from '#apimachinery/selectors.js';
 import type { Column } from '../resource.js';
+import { fieldText } from './field-text.js';
 
 export const nameColumn: Column<KubeObject> = {
   name: 'Name',
   type: 'string',
   format: 'name',
-  description: metadataDescriptions.name,
+  description: fieldText('meta.v1.ObjectMeta.name'),
   cell: ({ metadata }) => metadata.name ?? '',
 };
 
@@ -19,6 +19,7 @@ export const nameColumn: Column<KubeObject> = {
 export const ageColumn: Column<KubeObject> = {
   name: 'Age',
   type: 'string',
+  description: fieldText('meta.v1.ObjectMeta.creationTimestamp'),
   cell: ({ metadata }, { nowMs }) => humanAge(metadata.creationTimestamp, nowMs),
 };
 
@@ -26,7 +27,7 @@ export const ageColumn: Column<KubeObject> = {
 export const createdColumn: Column<KubeObject> = {
   name: 'Created At',
   type: 'date',
-  description: metadataDescriptions.creationTimestamp,
+  description: fieldText('meta.v1.ObjectMeta.creationTimestamp'),
   cell: ({ metadata }) => metadata.creationTimestamp ?? null,
 };
 
@@ -36,8 +37,20 @@ interface Controller extends KubeObject {
 
 /** Of the kinds that make pods, `-o wide`. */
 export const templateColumns: readonly Column<Controller>[] = [
-  { name: 'Containers', type: 'string', priority: 1, cell: ({ spec }) => joinedContainers(spec?.template, 'name') },
-  { name: 'Images', type: 'string', priority: 1, cell: ({ spec }) => joinedContainers(spec?.template, 'image') },
+  {
+    name: 'Containers',
+    type: 'string',
+    priority: 1,
+    description: 'Names of each container in the template.',
+    cell: ({ spec }) => joinedContainers(spec?.template, 'name'),
+  },
+  {
+    name: 'Images',
+    type: 'string',
+    priority: 1,
+    description: 'Images referenced by each container in the template.',
+    cell: ({ spec }) => joinedContainers(spec?.template, 'image'),
+  },
 ];
 
 export const selectorColumn: Column<Controller> = {

@@ -38,10 +38,30 @@ export default defineResource<Ingress>({
   validateStatusUpdate: (ingress) => [...checkStatus(ingress)],
   columns: [
     nameColumn,
-    { name: 'Class', type: 'string', cell: ({ spec }) => spec?.ingressClassName ?? '<none>' },
-    { name: 'Hosts', type: 'string', cell: hostsCell },
-    { name: 'Address', type: 'string', cell: addressesCell },
-    { name: 'Ports', type: 'string', cell: ({ spec }) => (spec?.tls?.length ? '80, 443' : '80') },
+    {
+      name: 'Class',
+      type: 'string',
+      description: 'The name of the IngressClass resource that should be used for additional configuration',
+      cell: ({ spec }) => spec?.ingressClassName ?? '<none>',
+    },
+    {
+      name: 'Hosts',
+      type: 'string',
+      description: 'Hosts that incoming requests are matched against before the ingress rule',
+      cell: hostsCell,
+    },
+    {
+      name: 'Address',
+      type: 'string',
+      description: 'Address is a list containing ingress points for the load-balancer',
+      cell: addressesCell,
+    },
+    {
+      name: 'Ports',
+      type: 'string',
+      description: 'Ports of TLS configurations that open',
+      cell: ({ spec }) => (spec?.tls?.length ? '80, 443' : '80'),
+    },
     ageColumn,
   ],
 });

@@ -25,8 +25,18 @@ export default defineResource<IngressClass>({
     validateImmutable('spec.controller', { value: spec?.controller ?? '', old: old?.controller ?? '' }),
   columns: [
     defaultNameColumn('ingressclass.kubernetes.io/is-default-class'),
-    { name: 'Controller', type: 'string', cell: ({ spec }) => spec?.controller ?? '' },
-    { name: 'Parameters', type: 'string', cell: parametersCell },
+    {
+      name: 'Controller',
+      type: 'string',
+      description: 'Controller that is responsible for handling this class',
+      cell: ({ spec }) => spec?.controller ?? '',
+    },
+    {
+      name: 'Parameters',
+      type: 'string',
+      description: 'A reference to a resource with additional parameters',
+      cell: parametersCell,
+    },
     ageColumn,
   ],
 });

@@ -1,4 +1,5 @@
 /** IPAddress: one address of the services' ranges, and whose it is. */
+
 import type { IPAddress, ParentReference } from '#api/gen/networking-v1.js';
 import { canonicalIpProblems } from '#apimachinery/addresses.js';
 import { required } from '#apimachinery/field-error.js';
@@ -6,6 +7,7 @@ import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { pathSegmentProblems } from '#apimachinery/names.js';
 import { check, checkReference, type FieldErrors } from '../meta/check.js';
 import { nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 export default defineResource<IPAddress>({
@@ -19,7 +21,15 @@ export default defineResource<IPAddress>({
   validate: ({ spec }) => [...checkParent('spec.parentRef', spec?.parentRef)],
   validateUpdate: ({ spec }, { spec: old }) =>
     validateImmutable('spec.parentRef', { value: spec?.parentRef, old: old?.parentRef }),
-  columns: [nameColumn, { name: 'ParentRef', type: 'string', cell: parentCell }],
+  columns: [
+    nameColumn,
+    {
+      name: 'ParentRef',
+      type: 'string',
+      description: fieldText('networking.v1.IPAddressSpec.parentRef'),
+      cell: parentCell,
+    },
+  ],
 });
 
 function* checkParent(path: string, parent: ParentReference | undefined): FieldErrors {

@@ -1,4 +1,5 @@
 /** NetworkPolicy: from where and to where pods may speak (https://kubernetes.io/docs/concepts/services-networking/network-policies/). */
+
 import type {
   IPBlock,
   NetworkPolicy,
@@ -19,6 +20,7 @@ import { portNameProblems } from '#apimachinery/names.js';
 import { formatLabelSelector } from '#apimachinery/selectors.js';
 import { check, checkCidr, checkOptionalEnum, checkPort, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 export default defineResource<NetworkPolicy>({
@@ -34,7 +36,12 @@ export default defineResource<NetworkPolicy>({
   warnings,
   columns: [
     nameColumn,
-    { name: 'Pod-Selector', type: 'string', cell: ({ spec }) => formatLabelSelector(spec?.podSelector ?? {}) },
+    {
+      name: 'Pod-Selector',
+      type: 'string',
+      description: fieldText('networking.v1.NetworkPolicySpec.podSelector'),
+      cell: ({ spec }) => formatLabelSelector(spec?.podSelector ?? {}),
+    },
     ageColumn,
   ],
 });

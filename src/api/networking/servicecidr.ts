@@ -1,10 +1,12 @@
 /** ServiceCIDR: ranges that services take their addresses from (https://kubernetes.io/docs/tasks/network/extend-service-ip-ranges/). */
+
 import type { ServiceCIDR } from '#api/gen/networking-v1.js';
 import { canonicalCidrProblems, parseRange } from '#apimachinery/addresses.js';
 import { type FieldError, invalidValue, required } from '#apimachinery/field-error.js';
 import { immutableMessage } from '#apimachinery/metadata-validation.js';
 import { check, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 const cidrsMax = 2;
@@ -18,7 +20,16 @@ export default defineResource<ServiceCIDR>({
   storageVersionHash: 'gNLvruQhW2g=',
   validate: ({ spec }) => [...checkCidrs('spec.cidrs', spec?.cidrs ?? [])],
   validateUpdate,
-  columns: [nameColumn, { name: 'CIDRs', type: 'string', cell: ({ spec }) => spec?.cidrs?.join(',') ?? '' }, ageColumn],
+  columns: [
+    nameColumn,
+    {
+      name: 'CIDRs',
+      type: 'string',
+      description: fieldText('networking.v1.ServiceCIDRSpec.cidrs'),
+      cell: ({ spec }) => spec?.cidrs?.join(',') ?? '',
+    },
+    ageColumn,
+  ],
 });
 
 function* checkCidrs(path: string, cidrs: readonly string[]): FieldErrors {

@@ -1,4 +1,5 @@
 /** RuntimeClass: by which runtime a pod's containers are run (https://kubernetes.io/docs/concepts/containers/runtime-class/). */
+
 import type { RuntimeClass } from '#api/gen/node-v1.js';
 import { validateImmutable, validateLabels } from '#apimachinery/metadata-validation.js';
 import { checkContainerResources } from '../core/pod/validate-resources.js';
@@ -21,7 +22,15 @@ export default defineResource<RuntimeClass>({
     validateImmutable('handler', { value: runtimeClass.handler, old: old.handler }),
   warnings: ({ scheduling }) =>
     deprecatedLabelWarnings(Object.keys(scheduling?.nodeSelector ?? {}), () => 'scheduling.nodeSelector'),
-  columns: [nameColumn, { name: 'Handler', type: 'string', cell: ({ handler }) => handler ?? '' }, ageColumn],
+  columns: [
+    nameColumn,
+    {
+      name: 'Handler',
+      type: 'string',
+      cell: ({ handler }) => handler ?? '',
+    },
+    ageColumn,
+  ],
 });
 
 function* checkClass({ handler, overhead, scheduling }: RuntimeClass): FieldErrors {

@@ -1,6 +1,8 @@
 /** ClusterRoleBinding: grants a cluster role to subjects everywhere. */
+
 import type { ClusterRoleBinding } from '#api/gen/rbac-v1.js';
 import { pathSegmentProblems } from '#apimachinery/names.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { bindingColumns, checkBinding, defaultBinding, rbacGroup, validateBindingUpdate } from './rules.js';
 
@@ -15,5 +17,5 @@ export default defineResource<ClusterRoleBinding>({
   default: defaultBinding,
   validate: (binding) => [...checkBinding(binding, { namespaced: false })],
   validateUpdate: validateBindingUpdate,
-  columns: bindingColumns,
+  columns: bindingColumns('clusterRoleBinding', fieldText('rbac.v1.ClusterRoleBinding.roleRef')),
 });

@@ -1,6 +1,8 @@
 /** RoleBinding: grants a role to subjects within a namespace. */
+
 import type { RoleBinding } from '#api/gen/rbac-v1.js';
 import { pathSegmentProblems } from '#apimachinery/names.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { bindingColumns, checkBinding, defaultBinding, rbacGroup, validateBindingUpdate } from './rules.js';
 
@@ -15,5 +17,5 @@ export default defineResource<RoleBinding>({
   default: defaultBinding,
   validate: (binding) => [...checkBinding(binding, { namespaced: true })],
   validateUpdate: validateBindingUpdate,
-  columns: bindingColumns,
+  columns: bindingColumns('roleBinding', fieldText('rbac.v1.RoleBinding.roleRef')),
 });

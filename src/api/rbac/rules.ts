@@ -73,14 +73,28 @@ export function validateBindingUpdate(binding: BindingObject, old: BindingObject
   return equal(binding.roleRef, old.roleRef) ? [] : [invalidValue('roleRef', binding.roleRef, 'cannot change roleRef')];
 }
 
-export const bindingColumns: readonly Column<BindingObject>[] = [
-  nameColumn,
-  { name: 'Role', type: 'string', cell: ({ roleRef }) => `${roleRef?.kind ?? ''}/${roleRef?.name ?? ''}` },
-  ageColumn,
-  { name: 'Users', type: 'string', priority: 1, cell: (binding) => subjectNames(binding, 'User') },
-  { name: 'Groups', type: 'string', priority: 1, cell: (binding) => subjectNames(binding, 'Group') },
-  { name: 'ServiceAccounts', type: 'string', priority: 1, cell: (binding) => subjectNames(binding, 'ServiceAccount') },
-];
+export function bindingColumns(holder: 'roleBinding' | 'clusterRoleBinding', role: string): Column<BindingObject>[] {
+  const subjects = (name: string, subjectKind: string): Column<BindingObject> => ({
+    name,
+    type: 'string',
+    priority: 1,
+    description: `${name} in the ${holder}`,
+    cell: (binding) => subjectNames(binding, subjectKind),
+  });
+  return [
+    nameColumn,
+    {
+      name: 'Role',
+      type: 'string',
+      description: role,
+      cell: ({ roleRef }) => `${roleRef?.kind ?? ''}/${roleRef?.name ?? ''}`,
+    },
+    ageColumn,
+    subjects('Users', 'User'),
+    subjects('Groups', 'Group'),
+    subjects('ServiceAccounts', 'ServiceAccount'),
+  ];
+}
 
 function subjectNames({ subjects = [] }: BindingObject, kind: string): string {
   return (subjects ?? [])

@@ -1,9 +1,11 @@
 /** PriorityClass: a name for a pod priority. */
+
 import type { PriorityClass } from '#api/gen/scheduling-v1.js';
 import { type FieldError, forbiddenField } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { checkOptionalEnum, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 const userValueMax = 1_000_000_000;
@@ -34,10 +36,25 @@ export default defineResource<PriorityClass>({
   },
   columns: [
     nameColumn,
-    { name: 'Value', type: 'integer', cell: ({ value }) => value ?? 0 },
-    { name: 'Global-Default', type: 'boolean', cell: ({ globalDefault }) => globalDefault ?? false },
+    {
+      name: 'Value',
+      type: 'integer',
+      description: fieldText('scheduling.v1.PriorityClass.value'),
+      cell: ({ value }) => value ?? 0,
+    },
+    {
+      name: 'Global-Default',
+      type: 'boolean',
+      description: fieldText('scheduling.v1.PriorityClass.globalDefault'),
+      cell: ({ globalDefault }) => globalDefault ?? false,
+    },
     ageColumn,
-    { name: 'PreemptionPolicy', type: 'string', cell: ({ preemptionPolicy }) => preemptionPolicy ?? '' },
+    {
+      name: 'PreemptionPolicy',
+      type: 'string',
+      description: fieldText('scheduling.v1.PriorityClass.preemptionPolicy'),
+      cell: ({ preemptionPolicy }) => preemptionPolicy ?? '',
+    },
   ],
 });
 

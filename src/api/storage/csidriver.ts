@@ -1,10 +1,12 @@
 /** CSIDriver: what a driver of the Container Storage Interface can do and wants to be told. */
+
 import type { CSIDriver, CSIDriverSpec, TokenRequest } from '#api/gen/storage-v1.js';
 import { duplicate, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { equal } from '#base/json.js';
 import { checkOptionalEnum, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 
 export default defineResource<CSIDriver>({
@@ -28,9 +30,24 @@ export default defineResource<CSIDriver>({
   warnings,
   columns: [
     nameColumn,
-    { name: 'AttachRequired', type: 'boolean', cell: ({ spec }) => spec.attachRequired ?? true },
-    { name: 'PodInfoOnMount', type: 'boolean', cell: ({ spec }) => spec.podInfoOnMount ?? false },
-    { name: 'StorageCapacity', type: 'boolean', cell: ({ spec }) => spec.storageCapacity ?? false },
+    {
+      name: 'AttachRequired',
+      type: 'boolean',
+      description: fieldText('storage.v1.CSIDriverSpec.attachRequired'),
+      cell: ({ spec }) => spec.attachRequired ?? true,
+    },
+    {
+      name: 'PodInfoOnMount',
+      type: 'boolean',
+      description: fieldText('storage.v1.CSIDriverSpec.podInfoOnMount'),
+      cell: ({ spec }) => spec.podInfoOnMount ?? false,
+    },
+    {
+      name: 'StorageCapacity',
+      type: 'boolean',
+      description: fieldText('storage.v1.CSIDriverSpec.storageCapacity'),
+      cell: ({ spec }) => spec.storageCapacity ?? false,
+    },
     {
       name: 'TokenRequests',
       type: 'string',

@@ -19,7 +19,12 @@ export default defineResource<CSINode>({
   validateUpdate,
   columns: [
     nameColumn,
-    { name: 'Drivers', type: 'integer', cell: ({ spec }) => spec?.drivers?.length ?? 0 },
+    {
+      name: 'Drivers',
+      type: 'integer',
+      description: 'Drivers indicates the number of CSI drivers registered on the node',
+      cell: ({ spec }) => spec?.drivers?.length ?? 0,
+    },
     ageColumn,
   ],
 });

@@ -1,10 +1,12 @@
 /** CSIStorageCapacity: how much room a driver has left in one part of the cluster, for the scheduler. */
+
 import type { CSIStorageCapacity } from '#api/gen/storage-v1.js';
 import { invalidValue } from '#apimachinery/field-error.js';
 import { validateImmutable, validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { checkSubdomain, each, type FieldErrors } from '../meta/check.js';
 import { nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { deprecatedLabelWarnings } from '../meta/node-labels.js';
 import { defineResource } from '../resource.js';
 
@@ -23,8 +25,18 @@ export default defineResource<CSIStorageCapacity>({
   warnings,
   columns: [
     nameColumn,
-    { name: 'StorageClassName', type: 'string', cell: ({ storageClassName }) => storageClassName ?? '' },
-    { name: 'Capacity', type: 'string', cell: ({ capacity }) => capacity ?? '<unset>' },
+    {
+      name: 'StorageClassName',
+      type: 'string',
+      description: fieldText('storage.v1.CSIStorageCapacity.storageClassName'),
+      cell: ({ storageClassName }) => storageClassName ?? '',
+    },
+    {
+      name: 'Capacity',
+      type: 'string',
+      description: fieldText('storage.v1.CSIStorageCapacity.capacity'),
+      cell: ({ capacity }) => capacity ?? '<unset>',
+    },
   ],
 });
 

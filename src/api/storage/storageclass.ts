@@ -1,4 +1,5 @@
 /** StorageClass: a sort of volume, and who makes it. */
+
 import type { TopologySelectorTerm } from '#api/gen/core-v1.js';
 import type { StorageClass } from '#api/gen/storage-v1.js';
 import { duplicate, type FieldError, required } from '#apimachinery/field-error.js';
@@ -13,6 +14,7 @@ import {
   type FieldErrors,
 } from '../meta/check.js';
 import { ageColumn, defaultNameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { deprecatedLabelWarnings } from '../meta/node-labels.js';
 import { defineResource } from '../resource.js';
 import { checkParameters, checkProvisioner, refuseChange } from './rules.js';
@@ -36,12 +38,28 @@ export default defineResource<StorageClass>({
       'storageclass.kubernetes.io/is-default-class',
       'storageclass.beta.kubernetes.io/is-default-class',
     ),
-    { name: 'Provisioner', type: 'string', cell: ({ provisioner }) => provisioner ?? '' },
-    { name: 'ReclaimPolicy', type: 'string', cell: ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete' },
-    { name: 'VolumeBindingMode', type: 'string', cell: ({ volumeBindingMode }) => volumeBindingMode ?? 'Immediate' },
+    {
+      name: 'Provisioner',
+      type: 'string',
+      description: fieldText('storage.v1.StorageClass.provisioner'),
+      cell: ({ provisioner }) => provisioner ?? '',
+    },
+    {
+      name: 'ReclaimPolicy',
+      type: 'string',
+      description: fieldText('storage.v1.StorageClass.reclaimPolicy'),
+      cell: ({ reclaimPolicy }) => reclaimPolicy ?? 'Delete',
+    },
+    {
+      name: 'VolumeBindingMode',
+      type: 'string',
+      description: fieldText('storage.v1.StorageClass.volumeBindingMode'),
+      cell: ({ volumeBindingMode }) => volumeBindingMode ?? 'Immediate',
+    },
     {
       name: 'AllowVolumeExpansion',
       type: 'string',
+      description: fieldText('storage.v1.StorageClass.allowVolumeExpansion'),
       cell: ({ allowVolumeExpansion }) => allowVolumeExpansion ?? false,
     },
     ageColumn,

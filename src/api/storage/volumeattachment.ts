@@ -1,4 +1,5 @@
 /** VolumeAttachment: asks a driver to attach a volume to a node, and says whether it is. */
+
 import type {
   VolumeAttachment,
   VolumeAttachmentSource,
@@ -10,6 +11,7 @@ import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { checkInlineVolume } from '../core/persistentvolume/validate.js';
 import { checkDriverName, checkSubdomain, type FieldErrors, int32Max, rangeMessage } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { bytesOf, parametersBytesMax } from './rules.js';
 
@@ -30,10 +32,31 @@ export default defineResource<VolumeAttachment>({
   validateStatusUpdate: (attachment) => [...checkSpec(attachment.spec), ...checkStatus(attachment)],
   columns: [
     nameColumn,
-    { name: 'Attacher', type: 'string', format: 'name', cell: ({ spec }) => spec.attacher ?? '' },
-    { name: 'PV', type: 'string', cell: ({ spec }) => spec.source?.persistentVolumeName ?? '' },
-    { name: 'Node', type: 'string', cell: ({ spec }) => spec.nodeName ?? '' },
-    { name: 'Attached', type: 'boolean', cell: ({ status }) => status?.attached ?? false },
+    {
+      name: 'Attacher',
+      type: 'string',
+      format: 'name',
+      description: fieldText('storage.v1.VolumeAttachmentSpec.attacher'),
+      cell: ({ spec }) => spec.attacher ?? '',
+    },
+    {
+      name: 'PV',
+      type: 'string',
+      description: fieldText('storage.v1.VolumeAttachmentSource.persistentVolumeName'),
+      cell: ({ spec }) => spec.source?.persistentVolumeName ?? '',
+    },
+    {
+      name: 'Node',
+      type: 'string',
+      description: fieldText('storage.v1.VolumeAttachmentSpec.nodeName'),
+      cell: ({ spec }) => spec.nodeName ?? '',
+    },
+    {
+      name: 'Attached',
+      type: 'boolean',
+      description: fieldText('storage.v1.VolumeAttachmentStatus.attached'),
+      cell: ({ status }) => status?.attached ?? false,
+    },
     ageColumn,
   ],
 });

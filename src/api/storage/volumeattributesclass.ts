@@ -1,6 +1,8 @@
 /** VolumeAttributesClass: what can be changed of a volume while it is in use. */
+
 import type { VolumeAttributesClass } from '#api/gen/storage-v1.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { checkParameters, checkProvisioner, refuseChange } from './rules.js';
 
@@ -19,5 +21,14 @@ export default defineResource<VolumeAttributesClass>({
     ...refuseChange('driverName', { value: attributes.driverName, old: old.driverName }),
     ...refuseChange('parameters', { value: attributes.parameters, old: old.parameters }),
   ],
-  columns: [nameColumn, { name: 'DriverName', type: 'string', cell: ({ driverName }) => driverName ?? '' }, ageColumn],
+  columns: [
+    nameColumn,
+    {
+      name: 'DriverName',
+      type: 'string',
+      description: fieldText('storage.v1.VolumeAttributesClass.driverName'),
+      cell: ({ driverName }) => driverName ?? '',
+    },
+    ageColumn,
+  ],
 });

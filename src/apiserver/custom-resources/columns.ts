@@ -1,8 +1,8 @@
 /** Printer columns and selectable fields of custom resources: JSONPaths, and what a table shows of what they find. */
 
 import type { CustomResourceColumnDefinition, SelectableField } from '#api/gen/apiextensions-v1.js';
-import { metadataDescriptions } from '#api/gen/metadata-descriptions.js';
 import { nameColumn } from '#api/meta/columns.js';
+import { fieldText } from '#api/meta/field-text.js';
 import type { Column } from '#api/resource.js';
 import { humanAge } from '#apimachinery/duration.js';
 import { parseJsonPath } from '#apimachinery/json-path.js';
@@ -14,7 +14,7 @@ import type { Json } from '#base/json.js';
 const ageColumn: CustomResourceColumnDefinition = {
   name: 'Age',
   type: 'date',
-  description: metadataDescriptions.creationTimestamp,
+  description: fieldText('meta.v1.ObjectMeta.creationTimestamp'),
   jsonPath: '.metadata.creationTimestamp',
 };
 

@@ -1,7 +1,9 @@
 /** HorizontalPodAutoscaler: how many replicas something has, by what its pods are measured to do. */
+
 import type { HorizontalPodAutoscaler } from '#api/gen/autoscaling-v2.js';
 import { checkNonNegative } from '../../meta/check.js';
 import { ageColumn, nameColumn } from '../../meta/columns.js';
+import { fieldText } from '../../meta/field-text.js';
 import { defineResource } from '../../resource.js';
 import { targetsCell } from './columns.js';
 import { convertAutoscalers } from './convert.js';
@@ -29,12 +31,33 @@ export default defineResource<HorizontalPodAutoscaler>({
     {
       name: 'Reference',
       type: 'string',
+      description: fieldText('autoscaling.v2.HorizontalPodAutoscalerSpec.scaleTargetRef'),
       cell: ({ spec }) => `${spec.scaleTargetRef?.kind ?? ''}/${spec.scaleTargetRef?.name ?? ''}`,
     },
-    { name: 'Targets', type: 'string', cell: targetsCell },
-    { name: 'MinPods', type: 'string', cell: ({ spec }) => String(spec.minReplicas ?? '<unset>') },
-    { name: 'MaxPods', type: 'string', cell: ({ spec }) => spec.maxReplicas ?? 0 },
-    { name: 'Replicas', type: 'string', cell: ({ status }) => status?.currentReplicas ?? 0 },
+    {
+      name: 'Targets',
+      type: 'string',
+      description: fieldText('autoscaling.v2.HorizontalPodAutoscalerSpec.metrics'),
+      cell: targetsCell,
+    },
+    {
+      name: 'MinPods',
+      type: 'string',
+      description: fieldText('autoscaling.v2.HorizontalPodAutoscalerSpec.minReplicas'),
+      cell: ({ spec }) => String(spec.minReplicas ?? '<unset>'),
+    },
+    {
+      name: 'MaxPods',
+      type: 'string',
+      description: fieldText('autoscaling.v2.HorizontalPodAutoscalerSpec.maxReplicas'),
+      cell: ({ spec }) => spec.maxReplicas ?? 0,
+    },
+    {
+      name: 'Replicas',
+      type: 'string',
+      description: fieldText('autoscaling.v2.HorizontalPodAutoscalerStatus.currentReplicas'),
+      cell: ({ status }) => status?.currentReplicas ?? 0,
+    },
     ageColumn,
   ],
 });

@@ -1,7 +1,9 @@
 /** Job: pods that run until enough of them have succeeded. */
+
 import type { Job } from '#api/gen/batch-v1.js';
 import { nameWarnings } from '../../core/pod/warnings.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../../meta/columns.js';
+import { fieldText } from '../../meta/field-text.js';
 import { defineResource } from '../../resource.js';
 import { completionsCell, durationCell, statusCell } from './columns.js';
 import { defaultJob, generateSelector } from './defaults.js';
@@ -36,11 +38,16 @@ export default defineResource<Job>({
   selectableFields: { 'status.successful': ({ status }) => String(status?.succeeded ?? 0) },
   columns: [
     nameColumn,
-    { name: 'Status', type: 'string', cell: statusCell },
-    { name: 'Completions', type: 'string', cell: completionsCell },
-    { name: 'Duration', type: 'string', cell: durationCell },
+    { name: 'Status', type: 'string', description: 'Status of the job.', cell: statusCell },
+    {
+      name: 'Completions',
+      type: 'string',
+      description: fieldText('batch.v1.JobStatus.succeeded'),
+      cell: completionsCell,
+    },
+    { name: 'Duration', type: 'string', description: 'Time required to complete the job.', cell: durationCell },
     ageColumn,
     ...templateColumns,
-    selectorColumn,
+    { ...selectorColumn, description: fieldText('batch.v1.JobSpec.selector') },
   ],
 });

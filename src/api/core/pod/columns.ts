@@ -1,21 +1,63 @@
 /** The columns of `kubectl get pods`. */
+
 import type { Pod } from '#api/gen/core-v1.js';
 import { humanAge } from '#apimachinery/duration.js';
 import type { RowCondition } from '#apimachinery/table.js';
 import { ageColumn, nameColumn } from '../../meta/columns.js';
+import { fieldText } from '../../meta/field-text.js';
 import type { Column } from '../../resource.js';
 import { summarize } from './status-text.js';
 
 export const podColumns: readonly Column<Pod>[] = [
   nameColumn,
-  { name: 'Ready', type: 'string', cell: readyCell },
-  { name: 'Status', type: 'string', cell: (pod) => summarize(pod).status },
-  { name: 'Restarts', type: 'string', cell: restartsCell },
+  {
+    name: 'Ready',
+    type: 'string',
+    description: 'The aggregate readiness state of this pod for accepting traffic.',
+    cell: readyCell,
+  },
+  {
+    name: 'Status',
+    type: 'string',
+    description: 'The aggregate status of the containers in this pod.',
+    cell: (pod) => summarize(pod).status,
+  },
+  {
+    name: 'Restarts',
+    type: 'string',
+    description:
+      'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.',
+    cell: restartsCell,
+  },
   ageColumn,
-  { name: 'IP', type: 'string', priority: 1, cell: (pod) => pod.status?.podIPs?.[0]?.ip || '<none>' },
-  { name: 'Node', type: 'string', priority: 1, cell: (pod) => pod.spec.nodeName || '<none>' },
-  { name: 'Nominated Node', type: 'string', priority: 1, cell: (pod) => pod.status?.nominatedNodeName || '<none>' },
-  { name: 'Readiness Gates', type: 'string', priority: 1, cell: gatesCell },
+  {
+    name: 'IP',
+    type: 'string',
+    priority: 1,
+    description: fieldText('core.v1.PodStatus.podIP'),
+    cell: (pod) => pod.status?.podIPs?.[0]?.ip || '<none>',
+  },
+  {
+    name: 'Node',
+    type: 'string',
+    priority: 1,
+    description: fieldText('core.v1.PodSpec.nodeName'),
+    cell: (pod) => pod.spec.nodeName || '<none>',
+  },
+  {
+    name: 'Nominated Node',
+    type: 'string',
+    priority: 1,
+    description: fieldText('core.v1.PodStatus.nominatedNodeName'),
+    cell: (pod) => pod.status?.nominatedNodeName || '<none>',
+  },
+  {
+    name: 'Readiness Gates',
+    type: 'string',
+    priority: 1,
+    description: fieldText('core.v1.PodSpec.readinessGates'),
+    cell: gatesCell,
+  },
 ];
 
 const endMessages: Record<string, string> = {
