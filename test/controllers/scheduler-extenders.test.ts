@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import events from '#api/core/event.js';
+import nodes from '#api/core/node.js';
 import pods from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { Extender } from '#api/gen/kubescheduler-v1.js';
@@ -49,6 +50,11 @@ async function start(answers: Record<string, Answer>, settings: Partial<Extender
     clock: new SystemClock(),
     nodes: [{ name: 'a' }, { name: 'b' }],
     scheduler: { configuration: { extenders: [{ urlPrefix, ...settings }] } },
+  });
+  // In real time the taint of a node that is not ready goes a moment after it has become ready.
+  await cluster.until(async () => {
+    const { items } = await cluster!.client().of(nodes).list();
+    return items.every(({ spec }) => !spec.taints?.length);
   });
 }
 
