@@ -61,6 +61,8 @@ export class SchedulingQueue {
   readonly #errors = new Heap<Ticket>((a, b) => a.atMs < b.atMs);
   readonly #unschedulable = new Map<string, Entry>();
   readonly #gated = new Map<string, Entry>();
+  /** How many are gated under the plugins of each profile. */
+  readonly #gatedUnder = new Map<readonly Plugin[], number>();
   #backoffTimer: { atMs: number; timer: Timer } | undefined;
   #flush: Timer | undefined;
   #wake: (() => void) | undefined;
@@ -161,7 +163,12 @@ export class SchedulingQueue {
   /** Something in the cluster changed: pods that it may help are ready again, after their back-off. */
   moveOn(change: ClusterChange): void {
     for (const entry of [...this.#unschedulable.values()]) if (this.#helps(change, entry)) this.#help(entry);
-    if (this.#gated.size > 0) this.#open(change);
+    // Most changes open no gate, and thousands of pods may be gated.
+    for (const plugins of this.#gatedUnder.keys()) {
+      if (!plugins.some((plugin) => mayOpen(plugin, change))) continue;
+      this.#open(change);
+      break;
+    }
   }
 
   close(): void {
@@ -195,14 +202,17 @@ export class SchedulingQueue {
   /** A pod that is not gated any more is ready; what gates leave by a change of the pod itself is seen when it comes. */
   #open(change: ClusterChange): void {
     for (const entry of [...this.#gated.values()]) {
-      const mayOpen = this.#options
-        .pluginsFor(entry.pod)
-        .some(
-          ({ preEnqueue, requeueOn, hint }) =>
-            preEnqueue && requeueOn?.includes(change.event) && (hint?.(entry.pod, change) ?? true),
-        );
-      if (mayOpen && !this.isGated(entry.pod)) this.add(entry.pod);
+      const { pod } = entry;
+      const isHelped = (plugin: Plugin) => mayOpen(plugin, change) && (plugin.hint?.(pod, change) ?? true);
+      if (this.#options.pluginsFor(pod).some(isHelped) && !this.isGated(pod)) this.add(pod);
     }
+  }
+
+  #countGated({ pod }: Entry, by: number): void {
+    const plugins = this.#options.pluginsFor(pod);
+    const count = (this.#gatedUnder.get(plugins) ?? 0) + by;
+    if (count > 0) this.#gatedUnder.set(plugins, count);
+    else this.#gatedUnder.delete(plugins);
   }
 
   /** A plugin that does not say what helps is asked again after every event. */
@@ -234,10 +244,16 @@ export class SchedulingQueue {
   #move(entry: Entry, place: Place | undefined, atMs = this.#options.clock.now()): void {
     const { pod } = entry;
     if (entry.place === 'unschedulable') this.#unschedulable.delete(pod.metadata.uid!);
-    else if (entry.place === 'gated') this.#gated.delete(pod.metadata.uid!);
+    else if (entry.place === 'gated') {
+      this.#gated.delete(pod.metadata.uid!);
+      this.#countGated(entry, -1);
+    }
     entry.place = place;
     entry.ticket = undefined;
-    if (place === 'gated') this.#gated.set(pod.metadata.uid!, entry);
+    if (place === 'gated') {
+      this.#gated.set(pod.metadata.uid!, entry);
+      this.#countGated(entry, 1);
+    }
     if (place === 'unschedulable') {
       this.#unschedulable.set(pod.metadata.uid!, entry);
       this.#armFlush();
@@ -284,6 +300,10 @@ export class SchedulingQueue {
       if (this.#unschedulable.size > 0) this.#armFlush();
     });
   }
+}
+
+function mayOpen({ preEnqueue, requeueOn }: Plugin, { event }: ClusterChange): boolean {
+  return preEnqueue !== undefined && (requeueOn?.includes(event) ?? false);
 }
 
 function isValid(ticket: Ticket): boolean {
