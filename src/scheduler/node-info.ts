@@ -2,8 +2,17 @@
 import type { Node, Pod, Taint } from '#api/gen/core-v1.js';
 import { add, nothing, parseResources, podRequests, type Resources, subtract } from './resources.js';
 
+/**
+ * The first `length` of an array that later values of the same node share: a node to which pods only come, thousands of
+ * them, is not copied for each.
+ */
+interface PodList {
+  readonly shared: Pod[];
+  readonly length: number;
+}
+
 /** What a node is made of; the rest of it follows from this. */
-type Parts = Pick<NodeInfo, 'node' | 'pods' | 'requested' | 'nonZeroRequested' | 'allocatable' | 'podsMax'>;
+type Parts = Pick<NodeInfo, 'node' | 'requested' | 'nonZeroRequested' | 'allocatable' | 'podsMax'> & { list: PodList };
 
 const noLabels: Record<string, string> = {};
 const noTaints: readonly Taint[] = [];
@@ -15,21 +24,21 @@ export class NodeInfo {
   readonly labels: Record<string, string>;
   readonly taints: readonly Taint[];
   readonly hasImages: boolean;
-  readonly pods: readonly Pod[];
   readonly requested: Resources;
   readonly nonZeroRequested: Resources;
   readonly allocatable: Resources;
   readonly podsMax: number;
   /** What was remembered of it last; `node-memo.ts` alone writes it. */
   met: { readonly memo: object } | undefined;
+  readonly #list: PodList;
 
-  private constructor({ node, pods, requested, nonZeroRequested, allocatable, podsMax }: Parts) {
+  private constructor({ node, list, requested, nonZeroRequested, allocatable, podsMax }: Parts) {
     this.node = node;
     this.name = node.metadata.name!;
     this.labels = node.metadata.labels ?? noLabels;
     this.taints = node.spec.taints ?? noTaints;
     this.hasImages = (node.status?.images?.length ?? 0) > 0;
-    this.pods = pods;
+    this.#list = list;
     this.requested = requested;
     this.nonZeroRequested = nonZeroRequested;
     this.allocatable = allocatable;
@@ -37,25 +46,32 @@ export class NodeInfo {
     this.met = undefined;
   }
 
+  /** For looking at now: the array may grow with a later value of the node. */
+  get pods(): readonly Pod[] {
+    const { shared, length } = this.#list;
+    return shared.length === length ? shared : shared.slice(0, length);
+  }
+
   static of(node: Node): NodeInfo {
     const allocatable = parseResources(node.status?.allocatable);
     const podsMax = Number(node.status?.allocatable?.pods ?? 0);
-    return new NodeInfo({ node, pods: [], requested: nothing, nonZeroRequested: nothing, allocatable, podsMax });
+    const list = { shared: [], length: 0 };
+    return new NodeInfo({ node, list, requested: nothing, nonZeroRequested: nothing, allocatable, podsMax });
   }
 
   /** The same pods on the node as it is now. */
   withNode(node: Node): NodeInfo {
     const { allocatable, podsMax } = NodeInfo.of(node);
-    const { pods, requested, nonZeroRequested } = this;
-    return new NodeInfo({ node, pods, requested, nonZeroRequested, allocatable, podsMax });
+    const { requested, nonZeroRequested } = this;
+    return new NodeInfo({ node, list: this.#list, requested, nonZeroRequested, allocatable, podsMax });
   }
 
   withPod(pod: Pod): NodeInfo {
     const { requested, nonZero } = podRequests(pod);
-    const { node, pods, allocatable, podsMax } = this;
+    const { node, allocatable, podsMax } = this;
     return new NodeInfo({
       node,
-      pods: [...pods, pod],
+      list: withOneMore(this.#list, pod),
       requested: add(this.requested, requested),
       nonZeroRequested: add(this.nonZeroRequested, nonZero),
       allocatable,
@@ -68,13 +84,21 @@ export class NodeInfo {
     if (!gone) return this;
     const { requested, nonZero } = podRequests(gone);
     const { node, pods, allocatable, podsMax } = this;
+    const left = pods.filter((pod) => pod !== gone);
     return new NodeInfo({
       node,
-      pods: pods.filter((pod) => pod !== gone),
+      list: { shared: left, length: left.length },
       requested: subtract(this.requested, requested),
       nonZeroRequested: subtract(this.nonZeroRequested, nonZero),
       allocatable,
       podsMax,
     });
   }
+}
+
+/** Another value may have added to the shared array already; then it is that one's. */
+function withOneMore({ shared, length }: PodList, pod: Pod): PodList {
+  const own = shared.length === length ? shared : shared.slice(0, length);
+  own.push(pod);
+  return { shared: own, length: length + 1 };
 }
