@@ -80,20 +80,29 @@ export class NodeInfo {
   }
 
   withoutPod(uid: string): NodeInfo {
-    const gone = this.pods.find((pod) => pod.metadata.uid === uid);
-    if (!gone) return this;
-    const { requested, nonZero } = podRequests(gone);
-    const { node, pods, allocatable, podsMax } = this;
-    const left = pods.filter((pod) => pod !== gone);
+    const { shared, length } = this.#list;
+    // From the end: what changes most is what came last.
+    let at = length - 1;
+    while (at >= 0 && shared[at]!.metadata.uid !== uid) at--;
+    if (at < 0) return this;
+    const { requested, nonZero } = podRequests(shared[at]!);
+    const { node, allocatable, podsMax } = this;
     return new NodeInfo({
       node,
-      list: { shared: left, length: left.length },
+      list: withoutOne(this.#list, at),
       requested: subtract(this.requested, requested),
       nonZeroRequested: subtract(this.nonZeroRequested, nonZero),
       allocatable,
       podsMax,
     });
   }
+}
+
+function withoutOne({ shared, length }: PodList, at: number): PodList {
+  if (at === length - 1) return { shared, length: at };
+  const own = shared.slice(0, length);
+  own.splice(at, 1);
+  return { shared: own, length: own.length };
 }
 
 /** Another value may have added to the shared array already; then it is that one's. */
