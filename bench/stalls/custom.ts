@@ -1,6 +1,5 @@
 /** Custom resources that are large, under schemas that make much of them: list types, patterns, rules, alternatives. */
-import type { Case } from './cases.js';
-import { objectCase } from './cases.js';
+import { type Case, objectCase } from './object-case.js';
 import { many, object } from './text.js';
 
 const text = { type: 'string' };

@@ -9,7 +9,8 @@ import type { TlsAccess } from '../../test/connection.js';
 import { clock, withCluster } from '../cluster.js';
 import type { Figure } from '../figures.js';
 import type { Settings } from '../settings.js';
-import { cases, type Sent } from '../stalls/cases.js';
+import { cases } from '../stalls/cases.js';
+import type { Sent } from '../stalls/object-case.js';
 
 const aim = { atMost: 50 };
 /** Of a definition, until its resource is served; of garbage, until it does not fall into the next request. */
