@@ -5,7 +5,7 @@ import { invalidValue, required } from '#apimachinery/field-error.js';
 import { formatLabels, labelSelectorFromMap } from '#apimachinery/selectors.js';
 import { checkCounts, checkLasting, checkParts, warnOfNamedTemplate } from '../apps/template.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
-import { ageColumn, joinedContainers, nameColumn } from '../meta/columns.js';
+import { ageColumn, nameColumn, templateColumns } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { defaultPodTemplate } from './pod/defaults.js';
@@ -57,20 +57,7 @@ export default defineResource<ReplicationController>({
       cell: ({ status }) => status?.readyReplicas ?? 0,
     },
     ageColumn,
-    {
-      name: 'Containers',
-      type: 'string',
-      priority: 1,
-      description: 'Names of each container in the template.',
-      cell: ({ spec }) => joinedContainers(spec?.template, 'name'),
-    },
-    {
-      name: 'Images',
-      type: 'string',
-      priority: 1,
-      description: 'Images referenced by each container in the template.',
-      cell: ({ spec }) => joinedContainers(spec?.template, 'image'),
-    },
+    ...templateColumns,
     {
       name: 'Selector',
       type: 'string',

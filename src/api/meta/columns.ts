@@ -31,12 +31,16 @@ export const createdColumn: Column<KubeObject> = {
   cell: ({ metadata }) => metadata.creationTimestamp ?? null,
 };
 
+interface Templated extends KubeObject {
+  spec: { template?: PodTemplateSpec };
+}
+
 interface Controller extends KubeObject {
-  spec: { template?: PodTemplateSpec; selector?: LabelSelector };
+  spec: { selector?: LabelSelector };
 }
 
 /** Of the kinds that make pods, `-o wide`. */
-export const templateColumns: readonly Column<Controller>[] = [
+export const templateColumns: readonly Column<Templated>[] = [
   {
     name: 'Containers',
     type: 'string',

@@ -2,7 +2,9 @@
  * ResourceClaims: makes those that pods ask for by a template, and takes back what no pod uses any more.
  * https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
  */
+
 import pods from '#api/core/pod/index.js';
+import { claimNameOf } from '#api/devices/pod-claim-name.js';
 import resourceClaims from '#api/devices/resourceclaim.js';
 import resourceClaimTemplates from '#api/devices/resourceclaimtemplate.js';
 import type { Pod, PodResourceClaim } from '#api/gen/core-v1.js';
@@ -11,7 +13,7 @@ import { isReason, StatusError } from '#apimachinery/errors.js';
 import { type Informer, keyOf } from '#client/informer.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
 import { UnseenWrites } from '../unseen-writes.js';
-import { claimFor, claimKeysOf, claimNameOf, isDone, isMadeFor, isToReserve, usesClaims } from './pod-claims.js';
+import { claimFor, claimKeysOf, isDone, isMadeFor, isToReserve, usesClaims } from './pod-claims.js';
 import { releaseClaim } from './release.js';
 
 /** Keys are those of pods, and with this before it, of claims: no namespace has a space in its name. */

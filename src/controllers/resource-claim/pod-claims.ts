@@ -1,6 +1,7 @@
 /** Which ResourceClaims a pod uses, and which are made for it. https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/ */
 import pods from '#api/core/pod/index.js';
-import type { Pod, PodResourceClaim } from '#api/gen/core-v1.js';
+import { claimNameOf } from '#api/devices/pod-claim-name.js';
+import type { Pod } from '#api/gen/core-v1.js';
 import type { ResourceClaim, ResourceClaimTemplate } from '#api/gen/resource-v1.js';
 import { controllerOf } from '#apimachinery/object.js';
 import { controllerReference } from '../claim.js';
@@ -20,13 +21,6 @@ export function usesClaims({ spec, status }: Pod): boolean {
 /** Certain to run no more, or never to run. */
 export function isDone(pod: Pod): boolean {
   return isTerminal(pod) || (!!pod.metadata.deletionTimestamp && !pod.spec.nodeName);
-}
-
-/** null: it was found that no claim is needed; undefined: none is made yet. */
-export function claimNameOf({ status }: Pod, { name, resourceClaimName }: PodResourceClaim): string | null | undefined {
-  if (resourceClaimName) return resourceClaimName;
-  const found = status?.resourceClaimStatuses?.find((one) => one.name === name);
-  return found ? (found.resourceClaimName ?? null) : undefined;
 }
 
 /** `namespace/name` of all claims that the pod is known to use. */

@@ -1,6 +1,7 @@
 /** Which claims a pod uses, and whether it may be scheduled with them. */
 import { isExtendedResource } from '#api/core/pod/resources.js';
-import type { Pod, PodResourceClaim } from '#api/gen/core-v1.js';
+import { claimNameOf } from '#api/devices/pod-claim-name.js';
+import type { Pod } from '#api/gen/core-v1.js';
 import type { AllocatedDeviceStatus, ResourceClaim } from '#api/gen/resource-v1.js';
 import { controllerOf } from '#apimachinery/object.js';
 import { podRequests } from '../resources.js';
@@ -20,19 +21,12 @@ export function isDeviceResource(name: string): boolean {
   return isExtendedResource(name) || name.startsWith(classResourcePrefix);
 }
 
-/** undefined: not made yet; null: there is none to be made. */
-function nameOf({ status }: Pod, { name, resourceClaimName }: PodResourceClaim): string | null | undefined {
-  if (resourceClaimName) return resourceClaimName;
-  const told = status?.resourceClaimStatuses?.find((one) => one.name === name);
-  return told ? (told.resourceClaimName ?? null) : undefined;
-}
-
 /** Gives a text when the pod has to wait. */
 export function podClaims(pod: Pod, view: Pick<DeviceView, 'claim'>): ResourceClaim[] | string {
   const { namespace = '', name: podName } = pod.metadata;
   const claims: ResourceClaim[] = [];
   for (const podClaim of pod.spec.resourceClaims ?? []) {
-    const name = nameOf(pod, podClaim);
+    const name = claimNameOf(pod, podClaim);
     if (name === undefined) return `pod "${namespace}/${podName}": ResourceClaim not created yet`;
     if (name === null) continue;
     const claim = view.claim(namespace, name);
@@ -47,7 +41,7 @@ export function podClaims(pod: Pod, view: Pick<DeviceView, 'claim'>): ResourceCl
 
 export function uses(pod: Pod, { metadata: { namespace, name } }: ResourceClaim): boolean {
   if (namespace !== pod.metadata.namespace) return false;
-  return (pod.spec.resourceClaims ?? []).some((podClaim) => nameOf(pod, podClaim) === name);
+  return (pod.spec.resourceClaims ?? []).some((podClaim) => claimNameOf(pod, podClaim) === name);
 }
 
 export function isReservedFor(pod: Pod, { status }: ResourceClaim): boolean {
