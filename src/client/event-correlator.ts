@@ -6,6 +6,7 @@ import type { Event } from '#api/gen/core-v1.js';
 import { formatTime } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
 import { RecentMap } from './recent-map.js';
+import { TokenBuckets } from './token-buckets.js';
 
 const recordsMax = 4096;
 /** One source may send this many events about one object at once, and then one every five minutes. */
@@ -30,14 +31,15 @@ interface Observation {
 export class EventCorrelator {
   readonly #clock: Clock;
   readonly #newName: (object: string) => string;
-  /** The time at which the token bucket of a source and object is full again. */
-  readonly #spam = new RecentMap<string, number>(recordsMax);
+  /** Of a source and object. */
+  readonly #allowance: TokenBuckets;
   readonly #similar = new RecentMap<string, { messages: Set<string>; lastMs: number }>(recordsMax);
   readonly #observed = new RecentMap<string, Observation>(recordsMax);
 
   /** `newName` makes a new, unique event name for an object's name. */
   constructor({ clock, newName }: { clock: Clock; newName: (object: string) => string }) {
     this.#clock = clock;
+    this.#allowance = new TokenBuckets({ clock, tokenMs: spamRefillMs, burst: spamBurst, keysMax: recordsMax });
     this.#newName = newName;
   }
 
@@ -67,12 +69,7 @@ export class EventCorrelator {
   }
 
   #isSpam(event: Event): boolean {
-    const key = sourceAndObject(event).join('\0');
-    const nowMs = this.#clock.monotonic();
-    const fullMs = Math.max(this.#spam.get(key) ?? 0, nowMs) + spamRefillMs;
-    if (fullMs - nowMs > spamBurst * spamRefillMs) return true;
-    this.#spam.set(key, fullMs);
-    return false;
+    return !this.#allowance.take(sourceAndObject(event).join('\0'));
   }
 
   #aggregate(event: Event): { event: Event; key: string } {

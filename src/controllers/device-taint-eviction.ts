@@ -3,6 +3,7 @@
  * https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#device-taints-and-tolerations
  */
 import pods from '#api/core/pod/index.js';
+import { isReservedFor } from '#api/devices/pod-claims.js';
 import resourceClaims from '#api/devices/resourceclaim.js';
 import resourceSlices from '#api/devices/resourceslice.js';
 import { toleratesDeviceTaint } from '#api/devices/tolerations.js';
@@ -88,7 +89,7 @@ function evictionMs(pod: Pod, informers: InformerFactory): number | undefined {
   let earliestMs: number | undefined;
   for (const key of claimKeysOf(pod)) {
     const claim = informers.of(resourceClaims).get(key);
-    if (!claim?.status?.reservedFor?.some(({ uid }) => uid === pod.metadata.uid)) continue;
+    if (!claim || !isReservedFor(pod, claim)) continue;
     for (const result of resultsOf(claim)) {
       for (const taint of taintsOf(result, informers)) {
         const atMs = endOfToleration(taint, result);

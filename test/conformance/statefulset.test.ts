@@ -8,6 +8,7 @@ import { copy } from '#base/json.js';
 import { conformance, type Scene } from './conformance.js';
 import { image, serviceOf } from './objects.js';
 import { newImage, podsOf, template } from './owned-pods.js';
+import { rescale } from './rescale.js';
 
 const labels = { foo: 'bar', baz: 'blah' };
 
@@ -42,24 +43,7 @@ conformance(
     await client.of(services).create(serviceOf('test', namespace, { clusterIP: 'None', selector: labels }));
     await client.of(statefulsets).create(setOf('ss', namespace, 1));
     await ready(scene, 'ss');
-    interface Scale {
-      spec: { replicas: number };
-      metadata: { resourceVersion: string };
-    }
-    const scale = <R>(method: 'GET' | 'PUT', body?: unknown) =>
-      client.of(statefulsets).subresource<R>({ method, name: 'ss', namespace, subresource: 'scale', body });
-    const before = await scale<Scale>('GET');
-    expect(before.spec.replicas).toBe(1);
-    const after = await scale<Scale>('PUT', {
-      ...before,
-      metadata: { ...before.metadata, resourceVersion: '' },
-      spec: { replicas: 2 },
-    });
-    expect(after.spec.replicas).toBe(2);
-    expect((await client.of(statefulsets).get('ss', { namespace })).spec?.replicas).toBe(2);
-    await client
-      .of(statefulsets)
-      .patch('ss', { spec: { replicas: 4 } }, { type: 'merge', namespace, subresource: 'scale' });
+    await rescale(scene, statefulsets, 'ss');
     expect((await ready(scene, 'ss')).spec?.replicas).toBe(4);
     expect((await podsOf(scene, 'ss')).map(({ metadata }) => metadata.name).sort()).toEqual([
       'ss-0',

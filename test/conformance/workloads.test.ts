@@ -8,13 +8,9 @@ import { controllerOf } from '#apimachinery/object.js';
 import { copy } from '#base/json.js';
 import { conformance, type Scene } from './conformance.js';
 import { deploymentOf, image, podOf, refusal, replicaSetOf } from './objects.js';
+import { rescale } from './rescale.js';
 
 const newImage = 'registry.k8s.io/e2e-test-images/agnhost:2.47';
-
-interface Scale {
-  metadata: { name: string; resourceVersion: string };
-  spec: { replicas: number };
-}
 
 async function rolledOut({ client, until, namespace }: Scene, name: string): Promise<Deployment> {
   let found: Deployment | undefined;
@@ -35,27 +31,6 @@ const own = async ({ client, namespace }: Scene, name: string): Promise<ReplicaS
 
 async function readyReplicas({ client, until, namespace }: Scene, name: string, count: number): Promise<void> {
   await until(async () => (await client.of(replicasets).get(name, { namespace })).status?.readyReplicas === count);
-}
-
-/** GET and PUT of the scale, as any autoscaler does it. */
-async function rescale(scene: Scene, ref: typeof deployments | typeof replicasets, name: string): Promise<void> {
-  const { client, namespace } = scene;
-  const scale = <R>(method: 'GET' | 'PUT' | 'PATCH', body?: unknown) =>
-    client.of(ref as typeof deployments).subresource<R>({ method, name, namespace, subresource: 'scale', body });
-  const before = await scale<Scale>('GET');
-  expect(before.spec.replicas).toBe(1);
-  const after = await scale<Scale>('PUT', {
-    ...before,
-    metadata: { ...before.metadata, resourceVersion: '' },
-    spec: { replicas: 2 },
-  });
-  expect(after.spec.replicas).toBe(2);
-  const object = await client.of(ref as typeof deployments).get(name, { namespace });
-  expect(object.spec?.replicas).toBe(2);
-  await client
-    .of(ref as typeof deployments)
-    .patch(name, { spec: { replicas: 4 } }, { type: 'merge', namespace, subresource: 'scale' });
-  expect((await client.of(ref as typeof deployments).get(name, { namespace })).spec?.replicas).toBe(4);
 }
 
 conformance('[sig-apps] Deployment Deployment should have a working scale subresource [Conformance]', async (scene) => {

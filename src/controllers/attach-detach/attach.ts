@@ -6,7 +6,7 @@ import volumeAttachments from '#api/storage/volumeattachment.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { ControllerContext } from '../runtime.js';
 import type { State } from './state.js';
-import { attachmentName, isSharable, type Wanted } from './volumes.js';
+import { attachmentName, isSharable, type Wanted, wantedOn } from './volumes.js';
 
 type Context = ControllerContext<State>;
 
@@ -96,8 +96,8 @@ function tellMultiAttach(
   }
 }
 
-function usersOn(nodeName: string, volumeName: string, context: Context): Pod[] {
-  return context.state.wantedOn(nodeName).get(volumeName)?.pods ?? [];
+function usersOn(nodeName: string, volumeName: string, { informers }: Context): Pod[] {
+  return wantedOn(nodeName, informers).get(volumeName)?.pods ?? [];
 }
 
 function whoHolds({ metadata }: Pod, holders: readonly Pod[]): string {

@@ -30,13 +30,7 @@ export default defineController<Node, State>({
   name: 'attachdetach-controller',
   for: nodes,
   concerns: (node, old) => !old || !equal(facts(node), facts(old)),
-  state: ({ informers }) => ({
-    asked: new Map(),
-    told: new Map(),
-    refused: new Map(),
-    unwanted: new Map(),
-    wantedOn: (nodeName) => wantedOn(nodeName, informers),
-  }),
+  state: () => ({ asked: new Map(), told: new Map(), refused: new Map(), unwanted: new Map() }),
   watches: ({ informers }) => {
     informers.of(pods).addIndex('node', ({ spec }) => (spec.nodeName ? [spec.nodeName] : []));
     informers.of(pods).addIndex('claim', claimsOf);

@@ -1,5 +1,4 @@
 /** What the controller remembers between looks. */
-import type { Wanted } from './volumes.js';
 
 /** By the attachment's name; times are monotonic. What is lost at a restart is told once more. */
 export interface State {
@@ -11,5 +10,4 @@ export interface State {
   refused: Map<string, Set<string>>;
   /** Since when no pod uses it. */
   unwanted: Map<string, number>;
-  wantedOn(nodeName: string): Map<string, Wanted>;
 }

@@ -4,7 +4,7 @@
  */
 
 import pods from '#api/core/pod/index.js';
-import { claimNameOf } from '#api/devices/pod-claim-name.js';
+import { claimNameOf } from '#api/devices/pod-claims.js';
 import resourceClaims from '#api/devices/resourceclaim.js';
 import resourceClaimTemplates from '#api/devices/resourceclaimtemplate.js';
 import type { Pod, PodResourceClaim } from '#api/gen/core-v1.js';

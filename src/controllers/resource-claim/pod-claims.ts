@@ -1,6 +1,6 @@
 /** Which ResourceClaims a pod uses, and which are made for it. https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/ */
 import pods from '#api/core/pod/index.js';
-import { claimNameOf } from '#api/devices/pod-claim-name.js';
+import { claimNameOf, isReservedFor } from '#api/devices/pod-claims.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { ResourceClaim, ResourceClaimTemplate } from '#api/gen/resource-v1.js';
 import { controllerOf } from '#apimachinery/object.js';
@@ -61,8 +61,7 @@ function baseNameOf(pod: string, podClaim: string): string {
 }
 
 /** Whether a pod that was bound past the scheduler may use an allocated claim, and does not yet. */
-export function isToReserve(pod: Pod, { status }: ResourceClaim): boolean {
-  const { allocation, reservedFor = [] } = status ?? {};
-  const isReserved = reservedFor.some(({ uid }) => uid === pod.metadata.uid);
-  return !!allocation && !isReserved && reservedFor.length < reservationsMax;
+export function isToReserve(pod: Pod, claim: ResourceClaim): boolean {
+  const { allocation, reservedFor = [] } = claim.status ?? {};
+  return !!allocation && !isReservedFor(pod, claim) && reservedFor.length < reservationsMax;
 }

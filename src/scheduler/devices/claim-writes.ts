@@ -1,5 +1,6 @@
 /** Writes what was decided about claims: their devices, who uses them, and that they are free again. */
 import pods from '#api/core/pod/index.js';
+import { isReservedFor } from '#api/devices/pod-claims.js';
 import resourceClaims from '#api/devices/resourceclaim.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { ResourceClaim } from '#api/gen/resource-v1.js';
@@ -12,7 +13,7 @@ import { TransportError } from '#client/transport.js';
 import { SchedulerError } from '../framework.js';
 import { Waits } from '../waits.js';
 import type { DeviceWatch } from './device-watch.js';
-import { attachment, isReservedFor, needsAttachment } from './pod-claims.js';
+import { attachment, needsAttachment } from './pod-claims.js';
 import type { Assignment, DeviceEffects } from './view.js';
 
 export interface ClaimWritesOptions {

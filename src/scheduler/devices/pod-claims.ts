@@ -1,6 +1,6 @@
 /** Which claims a pod uses, and whether it may be scheduled with them. */
 import { isExtendedResource } from '#api/core/pod/resources.js';
-import { claimNameOf } from '#api/devices/pod-claim-name.js';
+import { claimNameOf } from '#api/devices/pod-claims.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { AllocatedDeviceStatus, ResourceClaim } from '#api/gen/resource-v1.js';
 import { controllerOf } from '#apimachinery/object.js';
@@ -42,10 +42,6 @@ export function podClaims(pod: Pod, view: Pick<DeviceView, 'claim'>): ResourceCl
 export function uses(pod: Pod, { metadata: { namespace, name } }: ResourceClaim): boolean {
   if (namespace !== pod.metadata.namespace) return false;
   return (pod.spec.resourceClaims ?? []).some((podClaim) => claimNameOf(pod, podClaim) === name);
-}
-
-export function isReservedFor(pod: Pod, { status }: ResourceClaim): boolean {
-  return status?.reservedFor?.some(({ uid }) => uid === pod.metadata.uid) ?? false;
 }
 
 /** Whether drivers have attached all devices of the claim that must be. Gives a text when one cannot be. */

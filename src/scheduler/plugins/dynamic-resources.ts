@@ -3,6 +3,7 @@
  * https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
  */
 import { matchesNodeSelector } from '#api/core/node-selector.js';
+import { isReservedFor } from '#api/devices/pod-claims.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { DynamicResourcesArgs } from '#api/gen/kubescheduler-v1.js';
 import type { ResourceClaim } from '#api/gen/resource-v1.js';
@@ -17,7 +18,7 @@ import {
   requestsFor,
   resourcesByDevices,
 } from '../devices/extended.js';
-import { attachment, isReservedFor, mayWantDevices, podClaims, uses } from '../devices/pod-claims.js';
+import { attachment, mayWantDevices, podClaims, uses } from '../devices/pod-claims.js';
 import { alternativesOf } from '../devices/requests.js';
 import type { Assignment, DeviceView } from '../devices/view.js';
 import {

@@ -6,8 +6,7 @@ import type { Event } from '#api/gen/core-v1.js';
 import type { Configuration, Limit } from '#api/gen/eventratelimit-v1alpha1.js';
 import { StatusError } from '#apimachinery/errors.js';
 import { type FieldError, invalidValue, notSupported } from '#apimachinery/field-error.js';
-import type { Clock } from '#base/clock.js';
-import { RecentMap } from '#client/recent-map.js';
+import { TokenBuckets } from '#client/token-buckets.js';
 import { ConfigurationError, requireValidFile } from '../../configuration-file.js';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.js';
 import type { PluginConfiguration } from '../plugin-configuration.js';
@@ -46,7 +45,11 @@ export function eventRateLimit(
   const { limits = [] } = given.typed<Configuration>(kind);
   requireValidFile(given.path, limitErrors(limits));
   return ({ clock }) => {
-    const buckets = limits.map((limit) => new Buckets(limit, clock));
+    const enforced = limits.map(({ type = '', qps = 1, burst = 1, cacheSize }) => {
+      const keysMax = cacheSize || bucketsByDefault;
+      const buckets = new TokenBuckets({ clock, tokenMs: 1000 / qps, burst, keysMax });
+      return { type, keyOf: keys[type]!, buckets };
+    });
     return {
       name: 'EventRateLimit',
       handles: ({ operation, resource, dryRun }) =>
@@ -56,41 +59,13 @@ export function eventRateLimit(
         !dryRun,
       validate(request) {
         // Each counts the event, though another may refuse it.
-        const full = buckets.filter((one) => !one.take(request)).at(-1);
+        const full = enforced.filter(({ keyOf, buckets }) => !buckets.take(keyOf(request))).at(-1);
         if (!full) return;
         const message = `Too many requests: limit reached on type ${full.type} for key ${full.keyOf(request)}`;
         throw new StatusError({ reason: 'TooManyRequests', message });
       },
     };
   };
-}
-
-/** A token bucket for each key, as the time at which it is full again. */
-class Buckets {
-  readonly type: string;
-  readonly keyOf: (request: AdmissionRequest) => string;
-  readonly #clock: Clock;
-  readonly #tokenMs: number;
-  readonly #burst: number;
-  readonly #full: RecentMap<string, number>;
-
-  constructor({ type = '', qps = 1, burst = 1, cacheSize }: Limit, clock: Clock) {
-    this.type = type;
-    this.keyOf = keys[type]!;
-    this.#clock = clock;
-    this.#tokenMs = 1000 / qps;
-    this.#burst = burst;
-    this.#full = new RecentMap(cacheSize || bucketsByDefault);
-  }
-
-  take(request: AdmissionRequest): boolean {
-    const key = this.keyOf(request);
-    const nowMs = this.#clock.monotonic();
-    const fullMs = Math.max(this.#full.get(key) ?? 0, nowMs) + this.#tokenMs;
-    if (fullMs - nowMs > this.#burst * this.#tokenMs) return false;
-    this.#full.set(key, fullMs);
-    return true;
-  }
 }
 
 function limitErrors(limits: readonly Limit[]): FieldError[] {
