@@ -31,11 +31,14 @@ export default defineController<Pod, UnseenWrites<ResourceClaim>>({
   state: ({ clock, informers }) => new UnseenWrites({ clock, informer: informers.of(resourceClaims) }),
   watches: ({ informers }) => {
     const all = informers.of(pods);
+    const claims = informers.of(resourceClaims);
     all.addIndex(byClaim, claimKeysOf);
     return [
       watch(pods, (pod, { type }) => {
-        const isOver = usesClaims(pod) && (type === 'deleted' || isDone(pod));
-        return isOver ? claimKeysOf(pod).map((key) => claimPrefix + key) : [];
+        if (!usesClaims(pod) || (type !== 'deleted' && !isDone(pod))) return [];
+        // The pod may have ended before it was told what is made for it.
+        const made = ownedBy(claims, pod.metadata.uid ?? '').map(keyOf);
+        return [...claimKeysOf(pod), ...made].map((key) => claimPrefix + key);
       }),
       watch(resourceClaims, (claim) => {
         const key = keyOf(claim);
@@ -61,7 +64,12 @@ async function serve(key: string, context: Context): Promise<Requeue | undefined
   const { informers, state, recorder } = context;
   const pod = informers.of(pods).get(key);
   if (!pod || pod.metadata.deletionTimestamp || isDone(pod)) return undefined;
-  const pendingMs = state.pendingMs(pod.metadata.uid ?? '');
+  const { namespace, uid = '' } = pod.metadata;
+  await state.settle(uid, async () => {
+    const { items } = await context.client.of(resourceClaims).list({ namespace });
+    return items.filter((claim) => isMadeFor(pod, claim));
+  });
+  const pendingMs = state.pendingMs(uid);
   if (pendingMs !== undefined) return { afterMs: pendingMs };
   const made = new Map<string, string>();
   for (const podClaim of pod.spec.resourceClaims ?? []) {
@@ -98,7 +106,7 @@ async function ensureClaim(pod: Pod, podClaim: PodResourceClaim, context: Contex
     const message = `resource claim template ${JSON.stringify(template)}: ${why}`;
     throw new StatusError({ reason: 'NotFound', message });
   }
-  const created = await client.of(resourceClaims).create(claimFor(pod, podClaim.name, found));
+  const created = await state.attempt(uid, () => client.of(resourceClaims).create(claimFor(pod, podClaim.name, found)));
   state.wrote(uid, created);
   return created.metadata.name;
 }
