@@ -21,6 +21,9 @@ function nodeMeantFor({ spec }: Pod): string | undefined {
   return required?.nodeSelectorTerms[0]?.matchFields?.[0]?.values?.[0];
 }
 
+const isNotReady = ({ status }: Pod) =>
+  status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'False');
+
 export interface TestClusterOptions {
   /** How long a pod takes to be Ready once it exists; undefined: it never is. Default: 2 s. */
   readyAfterMs?: (pod: Pod) => number | undefined;
@@ -43,6 +46,7 @@ export class TestCluster {
   readonly #cluster: testing.TestCluster;
   readonly #stop = new AbortController();
   readonly #nodes: string[] = [];
+  #bound = 0;
 
   static async start({ controllers, faults, seed, onDone, ...options }: TestClusterOptions = {}): Promise<TestCluster> {
     const chosen = { nodes: 0, scheduler: false, controllers, faults, seed, onDone, clock: new VirtualClock() };
@@ -124,17 +128,50 @@ export class TestCluster {
     const metadata = { name, labels: { 'topology.kubernetes.io/zone': 'z', ...labels } };
     await this.client.of(nodes).create({ apiVersion: 'v1', kind: 'Node', metadata, spec: {} });
     this.#nodes.push(name);
+    this.#wake(name);
     await this.#beat(name);
   }
 
-  /** Set to true, the node's kubelet falls silent. */
+  /** Set to true, all kubelets fall silent. */
   isNodeSilent = false;
+  /** Of silent nodes, and of those that are gone: what waits for them. */
+  readonly #silent = new Map<string, (() => void)[]>();
+
+  readonly #everSilent = new Set<string>();
+
+  /** Nothing is heard of the node until it wakes, and what is asked of its pods waits. */
+  silence(name: string): void {
+    this.#everSilent.add(name);
+    if (this.#nodes.includes(name) && !this.#silent.has(name)) this.#silent.set(name, []);
+  }
+
+  wakeAll(): void {
+    for (const name of this.silentNodes) this.#wake(name);
+  }
+
+  #wake(name: string): void {
+    const waiting = this.#silent.get(name) ?? [];
+    this.#silent.delete(name);
+    for (const act of waiting) act();
+  }
+
+  get silentNodes(): readonly string[] {
+    return this.#nodes.filter((name) => this.#silent.has(name));
+  }
+
+  /** The machine is gone, and its Node is deleted. Its pods wait for one that comes under its name. */
+  async removeNode(name: string): Promise<void> {
+    this.silence(name);
+    this.#nodes.splice(this.#nodes.indexOf(name), 1);
+    await this.client.of(nodes).delete(name);
+  }
 
   async #heartbeats(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       await this.clock.sleep(10_000, this.#stop.signal).catch(() => {});
       if (this.#stop.signal.aborted || this.isNodeSilent) continue;
-      for (const name of this.#nodes) await this.#unlessGone(() => this.#beat(name));
+      const heard = this.#nodes.filter((name) => !this.#silent.has(name));
+      for (const name of heard) await this.#unlessGone(() => this.#beat(name));
     }
   }
 
@@ -164,6 +201,9 @@ export class TestCluster {
         const delayMs = readyAfterMs(pod);
         const podIP = `10.244.0.${++address}`;
         if (delayMs !== undefined) this.clock.setTimer(delayMs, () => void this.#makeReady(pod, podIP));
+      } else if (this.#everSilent.has(pod.spec.nodeName ?? '') && isNotReady(pod)) {
+        // As a kubelet that finds its pods called not ready since nothing was heard of them.
+        void this.#makeReady(pod, pod.status?.podIP ?? '');
       }
     };
     this.informers.of(pods).onEvent({ added: step, updated: step });
@@ -175,14 +215,31 @@ export class TestCluster {
       apiVersion: 'v1',
       kind: 'Binding',
       metadata: { name, namespace },
-      target: { kind: 'Node', name: nodeMeantFor(pod) ?? nodeName },
+      target: { kind: 'Node', name: nodeMeantFor(pod) ?? this.#nextNode() },
     };
     await this.#unlessGone(() =>
       this.client.of(pods).subresource({ method: 'POST', name, namespace, subresource: 'binding', body }),
     );
   }
 
-  async #makeReady({ metadata: { name = '', namespace, uid } }: Pod, podIP: string): Promise<void> {
+  /** Each of those that are heard of in turn. */
+  #nextNode(): string {
+    const heard = this.#nodes.filter((name) => !this.#silent.has(name));
+    return heard[this.#bound++ % heard.length] ?? nodeName;
+  }
+
+  /** True if the pod's node sleeps; then the work is done when it wakes. */
+  #sleeps({ metadata }: Pod, act: () => void): boolean {
+    const bound = this.informers.of(pods).get(`${metadata.namespace}/${metadata.name}`);
+    const name = bound?.spec.nodeName;
+    if (!name) return false;
+    this.#silent.get(name)?.push(act);
+    return this.#silent.has(name);
+  }
+
+  async #makeReady(pod: Pod, podIP: string): Promise<void> {
+    if (this.#sleeps(pod, () => void this.#makeReady(pod, podIP))) return;
+    const { name = '', namespace, uid } = pod.metadata;
     const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: formatTime(this.clock.now()) }];
     const patch = { metadata: { uid }, status: { phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions } };
     await this.#unlessGone(() =>
@@ -190,7 +247,9 @@ export class TestCluster {
     );
   }
 
-  async #endPod({ metadata: { name = '', namespace, uid } }: Pod): Promise<void> {
+  async #endPod(pod: Pod): Promise<void> {
+    if (this.#sleeps(pod, () => void this.#endPod(pod))) return;
+    const { name = '', namespace, uid } = pod.metadata;
     await this.#unlessGone(() =>
       this.client.of(pods).delete(name, { namespace, gracePeriodSeconds: 0, preconditions: { uid } }),
     );

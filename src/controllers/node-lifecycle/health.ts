@@ -14,7 +14,14 @@ export type Grace = Pick<ControllerSettings, 'nodeMonitorGracePeriod' | 'nodeSta
 export interface Heartbeat {
   status: string;
   renewTime: string;
+  /** Monotonic: the wall time may jump, and no node is silent for that. */
   seenMs: number;
+}
+
+/** One moment by both our clocks, in milliseconds. */
+export interface Moment {
+  nowMs: number;
+  monotonicMs: number;
 }
 
 const watched = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
@@ -23,10 +30,10 @@ export function readyOf(node: Node): NodeCondition | undefined {
   return node.status?.conditions?.find(({ type }) => type === 'Ready');
 }
 
-/** A changed Ready condition or Lease is a sign of life. Times in milliseconds since the epoch. */
+/** A changed Ready condition or Lease is a sign of life. */
 export function listen(
   before: Heartbeat | undefined,
-  { node, lease, nowMs }: { node: Node; lease: Lease | undefined; nowMs: number },
+  { node, lease, nowMs, monotonicMs }: Moment & { node: Node; lease: Lease | undefined },
 ): Heartbeat {
   const ready = readyOf(node);
   const status = ready ? `${ready.status} ${ready.lastHeartbeatTime}` : '';
@@ -35,17 +42,18 @@ export function listen(
   // Our own verdict is no sign of life.
   if (before && before.renewTime === renewTime && ready?.status === 'Unknown') return { ...before, status };
   const isSilent = !ready && !renewTime;
-  return { status, renewTime, seenMs: isSilent ? Date.parse(node.metadata.creationTimestamp ?? '') : nowMs };
+  const ageMs = isSilent ? nowMs - Date.parse(node.metadata.creationTimestamp ?? '') : 0;
+  return { status, renewTime, seenMs: monotonicMs - ageMs };
 }
 
 /** The conditions of a node that was silent for too long; undefined when it was not, or they say so already. */
 export function verdict(
   node: Node,
   { seenMs }: Heartbeat,
-  { nowMs, nodeMonitorGracePeriod, nodeStartupGracePeriod }: Grace & { nowMs: number },
+  { nowMs, monotonicMs, nodeMonitorGracePeriod, nodeStartupGracePeriod }: Grace & Moment,
 ): NodeCondition[] | undefined {
   const limitMs = readyOf(node) ? nodeMonitorGracePeriod : nodeStartupGracePeriod;
-  if (nowMs <= seenMs + limitMs) return undefined;
+  if (monotonicMs <= seenMs + limitMs) return undefined;
   const conditions = [...(node.status?.conditions ?? [])];
   let isChanged = false;
   for (const type of watched) {

@@ -61,12 +61,12 @@ async function reconcile(name: string, context: Context): Promise<Requeue | unde
   noteComing(name, node, context);
   if (!node) return;
   resetAfterTotalDisruption(context);
-  const nowMs = clock.now();
+  const moment = { nowMs: clock.now(), monotonicMs: clock.monotonic() };
   const lease = informers.of(leases).get(`${leaseNamespace}/${name}`);
-  const heartbeat = listen(state.heartbeats.get(name), { node, lease, nowMs });
+  const heartbeat = listen(state.heartbeats.get(name), { node, lease, ...moment });
   state.heartbeats.set(name, heartbeat);
 
-  const conditions = verdict(node, heartbeat, { ...settings, nowMs });
+  const conditions = verdict(node, heartbeat, { ...settings, ...moment });
   let current = node;
   if (conditions) {
     current = await client.of(nodes).updateStatus({ ...node, status: { ...node.status, conditions } });
@@ -120,7 +120,8 @@ function resetAfterTotalDisruption({ informers, clock, state, settings }: Contex
   state.totalCheckedMs = clock.monotonic();
   const { isTotal } = disruptionOf(informers.of(nodes).list(), settings);
   if (state.wasTotal && !isTotal) {
-    for (const [name, heartbeat] of state.heartbeats) state.heartbeats.set(name, { ...heartbeat, seenMs: clock.now() });
+    const seenMs = clock.monotonic();
+    for (const [name, heartbeat] of state.heartbeats) state.heartbeats.set(name, { ...heartbeat, seenMs });
   }
   state.wasTotal = isTotal;
 }

@@ -8,8 +8,10 @@ import { wantedTaints } from './node-taints.js';
 import { disruptionOf as disruptionBy } from './zones.js';
 
 const { nodeMonitorGracePeriod: graceMs, nodeStartupGracePeriod: startupGraceMs } = defaultSettings;
-const verdict = (node: Node, heartbeat: Heartbeat, nowMs: number) =>
-  verdictBy(node, heartbeat, { ...defaultSettings, nowMs });
+/** By both clocks: as long after the start of the tests. */
+const at = (ms: number) => ({ nowMs: startMs + ms, monotonicMs: ms });
+const verdict = (node: Node, heartbeat: Heartbeat, ms: number) =>
+  verdictBy(node, heartbeat, { ...defaultSettings, ...at(ms) });
 const disruptionOf = (nodes: readonly Node[]) => disruptionBy(nodes, defaultSettings);
 
 const startMs = Date.parse('2026-01-01T00:00:00Z');
@@ -36,11 +38,11 @@ const lease = (renewTime: string) => ({ spec: { renewTime } }) as Lease;
 
 test('a node is heard by its Lease or its status, and is unreachable 50 s after the last of either', () => {
   const one = node('a', { ready: 'True' });
-  const first = listen(undefined, { node: one, lease: lease('1'), nowMs: startMs });
-  const renewed = listen(first, { node: one, lease: lease('2'), nowMs: startMs + 40_000 });
-  expect(listen(renewed, { node: one, lease: lease('2'), nowMs: startMs + 60_000 })).toEqual(renewed);
-  expect(verdict(one, renewed, startMs + 40_000 + graceMs)).toBeUndefined();
-  const conditions = verdict(one, renewed, startMs + 40_001 + graceMs);
+  const first = listen(undefined, { node: one, lease: lease('1'), ...at(0) });
+  const renewed = listen(first, { node: one, lease: lease('2'), ...at(40_000) });
+  expect(listen(renewed, { node: one, lease: lease('2'), ...at(60_000) })).toEqual(renewed);
+  expect(verdict(one, renewed, 40_000 + graceMs)).toBeUndefined();
+  const conditions = verdict(one, renewed, 40_001 + graceMs);
   expect(conditions?.map(({ type, status, reason }) => [type, status, reason])).toEqual([
     ['Ready', 'Unknown', 'NodeStatusUnknown'],
     ['MemoryPressure', 'Unknown', 'NodeStatusNeverUpdated'],
@@ -49,27 +51,32 @@ test('a node is heard by its Lease or its status, and is unreachable 50 s after 
   ]);
   expect(conditions?.[0]?.message).toBe('Kubelet stopped posting node status.');
   const silent = { ...one, status: { conditions } };
-  expect(
-    verdict(silent, listen(renewed, { node: silent, lease: lease('2'), nowMs: startMs + 91_000 }), startMs + 91_000),
-  ).toBeUndefined();
+  expect(verdict(silent, listen(renewed, { node: silent, lease: lease('2'), ...at(91_000) }), 91_000)).toBeUndefined();
 });
 
 test('our own verdict is no sign of life, a renewed Lease after it is', () => {
-  const before = listen(undefined, { node: node('a', { ready: 'True' }), lease: lease('1'), nowMs: startMs });
+  const before = listen(undefined, { node: node('a', { ready: 'True' }), lease: lease('1'), ...at(0) });
   const unknown = node('a', { ready: 'Unknown' });
-  const after = listen(before, { node: unknown, lease: lease('1'), nowMs: startMs + 60_000 });
-  expect(after.seenMs).toBe(startMs);
-  expect(listen(after, { node: unknown, lease: lease('2'), nowMs: startMs + 70_000 }).seenMs).toBe(startMs + 70_000);
+  const after = listen(before, { node: unknown, lease: lease('1'), ...at(60_000) });
+  expect(after.seenMs).toBe(0);
+  expect(listen(after, { node: unknown, lease: lease('2'), ...at(70_000) }).seenMs).toBe(70_000);
 });
 
 test('a node that never said anything has 60 s from its creation', () => {
   const mute = node('a');
-  const heard = listen(undefined, { node: mute, lease: undefined, nowMs: startMs + 30_000 });
-  expect(verdict(mute, heard, startMs + startupGraceMs)).toBeUndefined();
-  expect(verdict(mute, heard, startMs + startupGraceMs + 1)?.[0]).toMatchObject({
+  const heard = listen(undefined, { node: mute, lease: undefined, ...at(30_000) });
+  expect(verdict(mute, heard, startupGraceMs)).toBeUndefined();
+  expect(verdict(mute, heard, startupGraceMs + 1)?.[0]).toMatchObject({
     type: 'Ready',
     reason: 'NodeStatusNeverUpdated',
   });
+});
+
+test('a clock that is set makes no node silent', () => {
+  const one = node('a', { ready: 'True' });
+  const heard = listen(undefined, { node: one, lease: lease('1'), ...at(0) });
+  const jumped = { nowMs: startMs + 3_600_000, monotonicMs: 1000 };
+  expect(verdictBy(one, heard, { ...defaultSettings, ...jumped })).toBeUndefined();
 });
 
 test('taints follow conditions; those of others, and times of those that stay, are kept', () => {
