@@ -6,3 +6,13 @@ export function fnv1a32(text: string): number {
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }
+
+const prime128 = 0x0000000001000000000000000000013bn;
+const mask128 = (1n << 128n) - 1n;
+
+/** The 128-bit FNV-1a hash of the UTF-8 text, as 32 hexadecimal digits. */
+export function fnv1a128(text: string): string {
+  let hash = 0x6c62272e07bb014262b821756295c58dn;
+  for (const byte of Buffer.from(text)) hash = ((hash ^ BigInt(byte)) * prime128) & mask128;
+  return hash.toString(16).padStart(32, '0');
+}

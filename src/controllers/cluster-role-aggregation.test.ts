@@ -22,6 +22,15 @@ describe('aggregatedRules', () => {
     expect(aggregatedRules(monitor, all).map(({ verbs }) => verbs[0])).toEqual(['get', 'list', 'watch']);
   });
 
+  it('goes selector by selector', () => {
+    const all = [role('a', { second: 'true' }, ['get']), role('b', { first: 'true' }, ['list'])];
+    const monitor = role('m', {});
+    monitor.aggregationRule = {
+      clusterRoleSelectors: [{ matchLabels: { first: 'true' } }, { matchLabels: { second: 'true' } }],
+    };
+    expect(aggregatedRules(monitor, all).map(({ verbs }) => verbs[0])).toEqual(['list', 'get']);
+  });
+
   it('is empty when nothing is chosen', () => {
     expect(aggregatedRules(role('m', {}, ['x'], 'none'), [role('a', {}, ['get'])])).toEqual([]);
   });

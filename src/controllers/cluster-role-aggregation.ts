@@ -27,13 +27,13 @@ function isAggregated({ aggregationRule }: ClusterRole): boolean {
   return aggregationRule !== undefined;
 }
 
-/** The rules of all roles that a selector chooses, each once, in the order of the roles' names. */
+/** The rules of all roles that a selector chooses, each once: selector by selector, in the order of the roles' names. */
 export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): PolicyRule[] {
   const selectors = (role.aggregationRule?.clusterRoleSelectors ?? []).map(labelSelectorFrom);
-  const chosen = all
+  const others = all
     .filter(({ metadata }) => metadata.name !== role.metadata.name)
-    .filter(({ metadata }) => selectors.some((selector) => selector.matches(metadata.labels)))
     .sort((a, b) => (a.metadata.name! < b.metadata.name! ? -1 : 1));
+  const chosen = selectors.flatMap((selector) => others.filter(({ metadata }) => selector.matches(metadata.labels)));
   const rules: PolicyRule[] = [];
   for (const other of chosen)
     for (const rule of other.rules ?? []) if (!rules.some((known) => equal(known, rule))) rules.push(copy(rule));

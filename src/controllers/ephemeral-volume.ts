@@ -5,7 +5,7 @@
 import claims from '#api/core/persistentvolumeclaim.js';
 import pods from '#api/core/pod/index.js';
 import type { PersistentVolumeClaim, Pod, Volume } from '#api/gen/core-v1.js';
-import { isReason } from '#apimachinery/errors.js';
+import { isReason, StatusError } from '#apimachinery/errors.js';
 import { controllerOf } from '#apimachinery/object.js';
 import { controllerReference } from './claim.js';
 import { isTerminal } from './pod-state.js';
@@ -26,19 +26,31 @@ export default defineController<Pod, undefined>({
   async reconcile({ key }, context) {
     const pod = context.informers.of(pods).get(key);
     if (!pod || pod.metadata.deletionTimestamp || isTerminal(pod)) return undefined;
-    for (const volume of pod.spec.volumes ?? []) if (volume.ephemeral) await provide(pod, volume, context);
+    for (const volume of pod.spec.volumes ?? []) {
+      if (!volume.ephemeral) continue;
+      try {
+        await provide(pod, volume, context);
+      } catch (error) {
+        const message = `ephemeral volume ${volume.name}: ${(error as Error).message}`;
+        if (error instanceof StatusError)
+          context.recorder.event(pod, { type: 'Warning', reason: 'FailedBinding', message });
+        throw error;
+      }
+    }
     return undefined;
   },
 });
 
 async function provide(pod: Pod, volume: Volume, context: ControllerContext<undefined>): Promise<void> {
-  const { client, informers, log } = context;
+  const { client, informers } = context;
   const { namespace, uid } = pod.metadata;
   const name = ephemeralClaimName(pod, volume);
   const known = informers.of(claims).get(`${namespace}/${name}`);
   if (known) {
-    if (controllerOf(known)?.uid !== uid)
-      log.warn('a claim has the name of an ephemeral volume, but is not of its pod', { claim: `${namespace}/${name}` });
+    if (controllerOf(known)?.uid !== uid) {
+      const pair = `PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name}`;
+      throw new StatusError({ reason: 'Conflict', message: `${pair} (pod is not owner)` });
+    }
     return;
   }
   const { metadata, spec } = volume.ephemeral?.volumeClaimTemplate ?? {};
@@ -57,6 +69,9 @@ async function provide(pod: Pod, volume: Volume, context: ControllerContext<unde
   try {
     await client.of(claims).create(wanted);
   } catch (error) {
-    if (!isReason(error, 'AlreadyExists') && !isNamespaceTerminating(error)) throw error;
+    if (isReason(error, 'AlreadyExists') || isNamespaceTerminating(error)) return;
+    if (!(error instanceof StatusError)) throw error;
+    const { reason } = error;
+    throw new StatusError({ reason, message: `create PVC ${name}: ${error.message}` }, { cause: error });
   }
 }

@@ -33,8 +33,7 @@ export default defineController<ServiceCIDR, undefined>({
       wanted.metadata.finalizers = [...(cidr.metadata.finalizers ?? []), rangeFinalizer];
       current = await context.client.of(serviceCidrs).update(wanted);
     }
-    if (readyOf(current)?.status !== 'True')
-      await setReady(current, context, { status: 'True', reason: '', message: 'Kubernetes Service CIDR is ready' });
+    await setReady(current, context, { status: 'True', reason: '', message: 'Kubernetes Service CIDR is ready' });
     return undefined;
   },
 });
@@ -46,8 +45,7 @@ async function finish(cidr: ServiceCIDR, context: ControllerContext<undefined>):
   if (!canGo(cidr, others, informers.of(ipAddresses).list())) {
     const message =
       'There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR';
-    if (readyOf(cidr)?.reason !== 'Terminating')
-      await setReady(cidr, context, { status: 'False', reason: 'Terminating', message });
+    await setReady(cidr, context, { status: 'False', reason: 'Terminating', message });
     return undefined;
   }
   const afterMs = graceMs - (clock.now() - Date.parse(cidr.metadata.deletionTimestamp ?? ''));
@@ -74,6 +72,8 @@ async function setReady(
   { client, clock }: ControllerContext<undefined>,
   condition: Pick<Condition, 'status' | 'reason' | 'message'>,
 ): Promise<void> {
+  const now = readyOf(cidr);
+  if (now?.status === condition.status && now.reason === condition.reason && now.message === condition.message) return;
   const wanted = copy(cidr);
   const others = (cidr.status?.conditions ?? []).filter(({ type }) => type !== 'Ready');
   const lastTransitionTime = formatTime(clock.now());

@@ -8,7 +8,6 @@ import { type InformerFactory, keyOf } from '#client/informer.js';
 import { isReady, isTerminal } from './pod-state.js';
 
 export const headlessLabel = 'service.kubernetes.io/headless';
-export const triggerTimeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time';
 
 export function isHeadless({ spec }: Service): boolean {
   return spec.clusterIP === 'None';
@@ -68,13 +67,4 @@ function samePublished(pod: Pod, old: Pod): boolean {
     equal(pod.status?.podIPs, old.status?.podIPs) &&
     equal(pod.metadata.labels, old.metadata.labels)
   );
-}
-
-/** The last time that something changed for the service, as far as objects tell; for measuring how long we take. */
-export function triggerTime(service: Service, pods: readonly Pod[]): string | undefined {
-  const times = pods.flatMap((pod) => {
-    const ready = pod.status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime;
-    return [ready ?? pod.metadata.creationTimestamp ?? ''];
-  });
-  return [service.metadata.creationTimestamp ?? '', ...times].sort().at(-1) || undefined;
 }

@@ -63,9 +63,7 @@ async function expand(
   const reason = 'ExternalExpanding';
   const old = migratedSource(volume);
   if (!old) {
-    // Of other kinds of volumes no program is known that would.
-    const type = volume.spec?.csi ? 'Normal' : 'Warning';
-    recorder.event(claim, { type, reason, message: 'waiting for an external controller to expand this PVC' });
+    recorder.event(claim, { type: 'Normal', reason, message: 'waiting for an external controller to expand this PVC' });
     return;
   }
   const message = `CSI migration enabled for ${old.plugin}; waiting for external resizer to expand the pvc`;

@@ -57,7 +57,7 @@ test('a claim that grows waits for the program of its driver, whichever made the
   const migrating = 'CSI migration enabled for kubernetes.io/aws-ebs; waiting for external resizer to expand the pvc';
   expect((await told()).sort()).toEqual([
     ['csi', 'Normal', 'volume_expand', waiting],
-    ['nfs', 'Warning', 'volume_expand', waiting],
+    ['nfs', 'Normal', 'volume_expand', waiting],
     ['old', 'Normal', 'volume_expand', migrating],
   ]);
   await cluster.until(async () => {

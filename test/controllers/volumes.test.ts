@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import events from '#api/core/event.js';
 import volumes from '#api/core/persistentvolume/index.js';
 import claims from '#api/core/persistentvolumeclaim.js';
+import pods from '#api/core/pod/index.js';
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/gen/core-v1.js';
 import type { StorageClass } from '#api/gen/storage-v1.js';
 import storageClasses from '#api/storage/storageclass.js';
@@ -133,6 +134,33 @@ test('a volume whose claim is gone is released, and kept or given up as its poli
   expect((await cluster.get(claims, 'a')).status?.phase).toBe('Pending');
 });
 
+test('a volume of a driver is left to the driver when its claim is gone', async () => {
+  const spec = { hostPath: undefined, csi: { driver: 'd.io', volumeHandle: 'h' } } as const;
+  const claimRef = { namespace: 'default', name: 'a' };
+  await create(volume('v', '1Gi', { ...spec, persistentVolumeReclaimPolicy: 'Delete', claimRef }), claim('a', '1Gi'));
+  await cluster.until(claimPhase('a', 'Bound'));
+  await cluster.client.of(claims).delete('a', { namespace: 'default' });
+  await cluster.until(async () => (await phaseOf('v')) === 'Released');
+  await cluster.advance(20_000);
+  expect((await cluster.get(volumes, 'v')).status).toEqual({
+    phase: 'Released',
+    lastPhaseTransitionTime: expect.any(String),
+  });
+});
+
+test('volumes that come and go are no reason to say again what a claim waits for', async () => {
+  await create(claim('c', '5Gi'));
+  const count = async () => (await cluster.list(events)).find(({ involvedObject: { name } }) => name === 'c')?.count;
+  await cluster.until(async () => (await count()) !== undefined);
+  await cluster.advance(3000);
+  const before = await count();
+  for (const name of ['a', 'b', 'd', 'e']) await create(volume(name, '1Gi'));
+  await cluster.advance(5000);
+  expect(await count()).toBe(before);
+  await cluster.advance(10_000);
+  expect(await count()).toBe(before! + 1);
+});
+
 test('a claim whose volume is taken away is lost', async () => {
   await create(volume('v', '1Gi'), claim('c', '1Gi'));
   await cluster.until(claimPhase('c', 'Bound'));
@@ -155,6 +183,8 @@ test('a class asks its provisioner for a volume, at once or when the first user 
     claim('a', '1Gi', { storageClassName: 'now' }),
     claim('b', '1Gi', { storageClassName: 'later' }),
     claim('c', '1Gi', { storageClassName: 'missing' }),
+    storageClass('disk', { provisioner: 'kubernetes.io/host-path' }),
+    claim('d', '1Gi', { storageClassName: 'disk' }),
   );
   const asked = async (name: string) =>
     (await cluster.get(claims, name)).metadata.annotations?.['volume.kubernetes.io/storage-provisioner'];
@@ -163,6 +193,11 @@ test('a class asks its provisioner for a volume, at once or when the first user 
   expect(await told('b')).toEqual(['WaitForFirstConsumer: waiting for first consumer to be created before binding']);
   expect(await told('c')).toEqual(['ProvisioningFailed: storageclass.storage.k8s.io "missing" not found']);
   expect(await asked('b')).toBeUndefined();
+  await cluster.until(async () => (await told('d')).length > 0);
+  expect(await told('d')).toEqual([
+    'ProvisioningFailed: Failed to create provisioner: provisioning in volume plugin "kubernetes.io/host-path" is disabled',
+  ]);
+  expect(await asked('d')).toBe('kubernetes.io/host-path');
   const annotations = { 'volume.kubernetes.io/selected-node': 'n1' };
   await cluster.client.of(claims).patch('b', { metadata: { annotations } }, { type: 'merge', namespace: 'default' });
   await cluster.until(async () => (await asked('b')) === 'x.io/y');
@@ -182,4 +217,19 @@ test('a claim without a class gets the default class when there is one', async (
   const metadata = { name: 'std', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } };
   await create({ ...storageClass('std'), metadata });
   await cluster.until(async () => (await cluster.get(claims, 'c')).spec?.storageClassName === 'std');
+});
+
+test('a claim that has the name of an ephemeral volume, and is not of its pod, is told about', async () => {
+  await create(claim('p-v', '1Gi'));
+  const volumeClaimTemplate = { spec: claim('', '1Gi').spec! };
+  await cluster.client.of(pods).create({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'default' },
+    spec: { containers: [{ name: 'c', image: 'i' }], volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate } }] },
+  });
+  await cluster.until(async () => (await told('p')).length > 0);
+  expect(await told('p')).toEqual([
+    'FailedBinding: ephemeral volume v: PVC default/p-v was not created for pod default/p (pod is not owner)',
+  ]);
 });

@@ -6,8 +6,10 @@ import type { Endpoint, EndpointSlice } from '#api/gen/discovery-v1.js';
 import { equal } from '#base/json.js';
 import { controllerReference } from '../claim.js';
 import { type Group, groupKey } from '../endpoint-slice/endpoints.js';
-import { type Changes, managedByLabel, serviceNameLabel } from '../endpoint-slice/slices.js';
-import { triggerTimeAnnotation } from '../service-pods.js';
+import { type Changes, managedByLabel, recycle, serviceNameLabel } from '../endpoint-slice/slices.js';
+import { repackSubsets } from '../endpoints/subsets.js';
+import { dumpOfSlicePort, inOrder } from '../port-order.js';
+import { triggerTimeAnnotation } from '../trigger-times.js';
 
 const manager = 'endpointslicemirroring-controller.k8s.io';
 const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -35,18 +37,19 @@ export interface Mirrored {
 
 export function mirrored({ subsets = [] }: Endpoints): Mirrored {
   const result: Mirrored = { groups: new Map(), invalid: 0, skipped: 0 };
-  for (const subset of subsets) addSubset(result, subset);
+  for (const subset of repackSubsets(subsets)) addSubset(result, subset);
   return result;
 }
 
 function addSubset(result: Mirrored, subset: EndpointSubset): void {
   const { addresses = [], notReadyAddresses = [] } = subset;
-  const ports = (subset.ports ?? []).map(({ name = '', port, protocol = 'TCP', appProtocol }) => ({
+  const given = (subset.ports ?? []).map(({ name = '', port, protocol = 'TCP', appProtocol }) => ({
     name,
     port,
     protocol,
     ...(appProtocol && { appProtocol }),
   }));
+  const ports = inOrder(given, dumpOfSlicePort);
   const all = [
     ...addresses.map((address) => ({ address, ready: true })),
     ...notReadyAddresses.map((address) => ({ address, ready: false })),
@@ -95,7 +98,7 @@ export function planMirrors(
     if (!old) changes.creates.push(wanted);
     else if (!isSame(old, wanted)) changes.updates.push(wanted);
   }
-  return changes;
+  return recycle(changes);
 }
 
 function sliceOf(endpoints: Endpoints, group: Group, old: EndpointSlice | undefined): EndpointSlice {
@@ -105,7 +108,8 @@ function sliceOf(endpoints: Endpoints, group: Group, old: EndpointSlice | undefi
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: {
-      ...(old ? old.metadata : { generateName: `${name}-`, namespace }),
+      ...(old ? { name: old.metadata.name } : { generateName: `${name}-` }),
+      namespace,
       labels: { ...labels, [serviceNameLabel]: name, [managedByLabel]: manager },
       annotations: kept,
       ownerReferences: [controllerReference(endpoints, endpointsResource)],

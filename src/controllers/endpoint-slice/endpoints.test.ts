@@ -86,8 +86,8 @@ test('publishNotReadyAddresses makes all ready, even while they terminate', () =
 
 test('finished pods have no endpoint; pods on an unknown node have none yet', () => {
   expect(groupsOf(service(), pod({ phase: 'Succeeded' }))).toEqual([]);
-  const { groups, hasMissingNode } = wantedGroups(service(), [pod({ nodeName: 'other' })], () => undefined);
-  expect([groups, hasMissingNode]).toEqual([[], true]);
+  const { groups, missing } = wantedGroups(service(), [pod({ nodeName: 'other' })], () => undefined);
+  expect([groups, missing]).toEqual([[], ['skipping Pod p for Service default/s: Node other Not Found']]);
 });
 
 test('a named port may lead to different numbers, and each has its group; two families have one each', () => {

@@ -2,6 +2,7 @@
 import type { Node, Pod, Service } from '#api/gen/core-v1.js';
 import type { Endpoint, EndpointPort } from '#api/gen/discovery-v1.js';
 import { isReady } from '../pod-state.js';
+import { dumpOfSlicePort, inOrder } from '../port-order.js';
 import { hasEndpoint, hostnameOf, targetPortOf } from '../service-pods.js';
 
 export interface Group {
@@ -10,17 +11,24 @@ export interface Group {
   endpoints: Endpoint[];
 }
 
-const zoneLabel = 'topology.kubernetes.io/zone';
+export const zoneLabel = 'topology.kubernetes.io/zone';
+const modeAnnotations = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode'];
 
-/** `hasMissingNode`: a pod was left out since its node is not known (yet). */
+/** Whether the service asks for it; it then has no say in how its traffic is spread otherwise. */
+export function isSpreadByZone({ metadata }: Service): boolean {
+  const mode = modeAnnotations.map((name) => metadata.annotations?.[name]).find((value) => value !== undefined);
+  return mode === 'Auto' || mode === 'auto';
+}
+
+/** `missing` says which pods were left out since their node is not known (yet). */
 export function wantedGroups(
   service: Service,
   pods: readonly Pod[],
   nodeOf: (name: string) => Node | undefined,
-): { groups: Group[]; hasMissingNode: boolean } {
+): { groups: Group[]; missing: string[] } {
   const groups = new Map<string, Group>();
   const { publishNotReadyAddresses = false } = service.spec;
-  let hasMissingNode = false;
+  const missing = new Set<string>();
   for (const addressType of addressTypesOf(service)) {
     for (const pod of pods) {
       if (!hasEndpoint(pod, { includeTerminating: true })) continue;
@@ -28,7 +36,9 @@ export function wantedGroups(
       if (addresses.length === 0) continue;
       const node = pod.spec.nodeName ? nodeOf(pod.spec.nodeName) : undefined;
       if (pod.spec.nodeName && !node && !publishNotReadyAddresses) {
-        hasMissingNode = true;
+        const { metadata, spec } = pod;
+        const of = `${service.metadata.namespace}/${service.metadata.name}`;
+        missing.add(`skipping Pod ${metadata.name} for Service ${of}: Node ${spec.nodeName} Not Found`);
         continue;
       }
       const ports = portsOf(service, pod);
@@ -38,7 +48,7 @@ export function wantedGroups(
       group.endpoints.push(endpointOf(service, { pod, addresses, node }));
     }
   }
-  return { groups: [...groups.values()], hasMissingNode };
+  return { groups: [...groups.values()], missing: [...missing] };
 }
 
 /** Slices hold endpoints of one family and one set of ports. */
@@ -67,7 +77,7 @@ function portsOf({ spec }: Service, pod: Pod): EndpointPort[] {
     const { name = '', protocol = 'TCP', appProtocol } = one;
     ports.push({ name, port, protocol, ...(appProtocol && { appProtocol }) });
   }
-  return ports;
+  return inOrder(ports, dumpOfSlicePort);
 }
 
 function endpointOf(
@@ -80,7 +90,9 @@ function endpointOf(
   const ready = !!service.spec.publishNotReadyAddresses || (serving && !terminating);
   const hostname = hostnameOf(pod, service);
   const zone = node?.metadata.labels?.[zoneLabel];
-  const hints = ready ? hintsFor(service.spec.trafficDistribution, { zone, node: pod.spec.nodeName }) : undefined;
+  const isByZone = isSpreadByZone(service);
+  const hints =
+    ready && !isByZone ? hintsFor(service.spec.trafficDistribution, { zone, node: pod.spec.nodeName }) : undefined;
   return {
     addresses,
     conditions: { ready, serving, terminating },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Service } from '#api/gen/core-v1.js';
 import type { Endpoint, EndpointSlice } from '#api/gen/discovery-v1.js';
 import type { Group } from './endpoints.js';
-import { type Changes, plan } from './slices.js';
+import { type Changes, merge, plan } from './slices.js';
 
 const service: Service = {
   apiVersion: 'v1',
@@ -30,8 +30,10 @@ function apply(existing: EndpointSlice[], { creates, updates, deletes }: Changes
   return [...existing.filter(({ metadata }) => !gone.has(metadata.name)), ...updates, ...named];
 }
 
+const changesFor = (existing: EndpointSlice[], groups: Group[], of = service) =>
+  merge(of, plan(of, { existing, groups }), undefined);
 const planned = (existing: EndpointSlice[], all: Endpoint[]) =>
-  plan(service, { existing, groups: all.length > 0 ? [group(all)] : [], pods: [] });
+  changesFor(existing, all.length > 0 ? [group(all)] : []);
 const sizes = (slices: EndpointSlice[]) => slices.map((slice) => slice.endpoints?.length ?? 0).sort((a, b) => a - b);
 const counts = ({ creates, updates, deletes }: Changes) => [creates.length, updates.length, deletes.length];
 
@@ -77,12 +79,40 @@ test('no endpoints: one empty slice stays, and is not written again', () => {
   expect(sizes(apply(empty, planned(empty, endpoints(0, 3))))).toEqual([3]);
 });
 
-test('other ports are other slices', () => {
+test('other ports are other slices, which take over the names of those that go', () => {
   const slices = apply([], planned([], endpoints(0, 10)));
   const named = {
     addressType: 'IPv4',
     ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
     endpoints: endpoints(0, 10),
   };
-  expect(counts(plan(service, { existing: slices, groups: [named], pods: [] }))).toEqual([1, 0, 1]);
+  const changes = changesFor(slices, [named]);
+  expect(counts(changes)).toEqual([0, 1, 0]);
+  expect(changes.updates[0]).toMatchObject({ metadata: { name: 's0' }, ports: named.ports });
+});
+
+test('a slice of a service that had the name before goes; the new one gets its own', () => {
+  const slices = apply([], planned([], endpoints(0, 10)));
+  const again = { ...service, metadata: { ...service.metadata, uid: 'v' } };
+  expect(counts(changesFor(slices, [group(endpoints(0, 10))], again))).toEqual([1, 0, 1]);
+});
+
+test('each family of addresses has a slice, be it empty', () => {
+  const dual = { ...service, spec: { ...service.spec, ipFamilies: ['IPv4', 'IPv6'] } };
+  const { creates } = changesFor([], [group(endpoints(0, 2))], dual);
+  expect(creates.map(({ addressType, endpoints: all }) => [addressType, all?.length])).toEqual([
+    ['IPv4', 2],
+    ['IPv6', 0],
+  ]);
+});
+
+test('what is written tells since when it is so, or nothing', () => {
+  const at = '2026-01-01T00:00:00Z';
+  const annotation = 'endpoints.kubernetes.io/last-change-trigger-time';
+  const groups = [group(endpoints(0, 2))];
+  const first = merge(service, plan(service, { existing: [], groups }), at);
+  expect(first.creates[0]?.metadata.annotations).toEqual({ [annotation]: at });
+  const [slice] = apply([], first);
+  const next = merge(service, plan(service, { existing: [slice!], groups: [group(endpoints(0, 3))] }), undefined);
+  expect(next.updates[0]?.metadata.annotations).toEqual({});
 });

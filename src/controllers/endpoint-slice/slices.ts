@@ -1,12 +1,13 @@
 /** Spreads endpoints over slices, so that a small change of a large service rewrites few of them. */
 
 import services from '#api/core/service.js';
-import type { Pod, Service } from '#api/gen/core-v1.js';
+import type { Service } from '#api/gen/core-v1.js';
 import type { Endpoint, EndpointSlice } from '#api/gen/discovery-v1.js';
 import { equal } from '#base/json.js';
 import type { Informer } from '#client/informer.js';
 import { controllerReference } from '../claim.js';
-import { headlessLabel, isHeadless, triggerTime, triggerTimeAnnotation } from '../service-pods.js';
+import { headlessLabel, isHeadless } from '../service-pods.js';
+import { withTriggerTime } from '../trigger-times.js';
 import { addressTypesOf, type Group, groupKey } from './endpoints.js';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
@@ -34,43 +35,96 @@ interface Request {
   /** The slices of the service that we manage. */
   existing: readonly EndpointSlice[];
   groups: readonly Group[];
-  /** All pods behind the service. */
-  pods: readonly Pod[];
+  /** What is shown of zones stays as it is where nothing else changes: somebody else decides about it. */
+  keepsHints?: boolean;
 }
 
-export function plan(service: Service, { existing, groups, pods }: Request): Changes {
-  const changes: Changes = { creates: [], updates: [], deletes: [] };
-  const time = triggerTime(service, pods);
+/** What is to be done about the slices of one family of addresses, and those that may stay as they are. */
+export interface FamilyChanges extends Changes {
+  addressType: string;
+  unchanged: EndpointSlice[];
+}
+
+/** One for each family of the service, and last what is left of those that it no longer has. */
+export function plan(service: Service, { existing, groups, keepsHints = false }: Request): FamilyChanges[] {
   const live = existing.filter(({ metadata }) => !metadata.deletionTimestamp);
+  const families = addressTypesOf(service);
+  const planned = families.map((addressType) => {
+    const own = live.filter((slice) => slice.addressType === addressType);
+    const wanted = groups.filter((group) => group.addressType === addressType);
+    return planFamily(service, { addressType, existing: own, groups: wanted, keepsHints });
+  });
+  const stale = live.filter(({ addressType }) => !families.includes(addressType));
+  return stale.length > 0 ? [...planned, { ...noChanges(''), deletes: stale }] : planned;
+}
+
+function noChanges(addressType: string): FamilyChanges {
+  return { addressType, creates: [], updates: [], deletes: [], unchanged: [] };
+}
+
+function planFamily(
+  service: Service,
+  { addressType, existing, groups, keepsHints }: Required<Request> & { addressType: string },
+): FamilyChanges {
+  const changes = noChanges(addressType);
   const wanted = new Map(groups.map((group) => [groupKey(group.addressType, group.ports), group]));
-  const families = new Set(addressTypesOf(service));
   const byGroup = new Map<string, EndpointSlice[]>();
-  for (const slice of live) {
+  for (const slice of existing) {
     const key = groupKey(slice.addressType, slice.ports ?? []);
-    if (!wanted.has(key) || !families.has(slice.addressType)) changes.deletes.push(slice);
+    if (!wanted.has(key) || !isOf(slice, service)) changes.deletes.push(slice);
     else byGroup.set(key, [...(byGroup.get(key) ?? []), slice]);
   }
-  for (const [key, group] of wanted) planGroup(service, { group, slices: byGroup.get(key) ?? [], time, changes });
-  keepPlaceholder(service, { wanted: wanted.size, changes, time });
+  for (const [key, group] of wanted) planGroup(service, { group, slices: byGroup.get(key) ?? [], changes, keepsHints });
+  if (existing.length === changes.deletes.length && changes.creates.length === 0) keepPlaceholder(service, changes);
+  const touched = new Set([...changes.updates, ...changes.deletes].map(({ metadata }) => metadata.name));
+  changes.unchanged = existing.filter(({ metadata }) => !touched.has(metadata.name));
   return changes;
 }
 
+/** One of a service that had the name before goes with that service, and is not ours to fill. */
+function isOf({ metadata }: EndpointSlice, service: Service): boolean {
+  return metadata.ownerReferences?.some(({ uid }) => uid === service.metadata.uid) ?? false;
+}
+
 /** A service without any endpoint has one slice for each family all the same, which says so. */
-function keepPlaceholder(
-  service: Service,
-  { wanted, changes, time }: { wanted: number; changes: Changes; time: string | undefined },
-): void {
-  if (wanted > 0) return;
-  for (const addressType of addressTypesOf(service)) {
-    const kept = changes.deletes.find(
-      (slice) => slice.addressType === addressType && !slice.endpoints?.length && !slice.ports?.length,
-    );
-    if (kept) {
-      changes.deletes = changes.deletes.filter((slice) => slice !== kept);
-      if (!equal(kept.metadata.labels, labelsOf(service)))
-        changes.updates.push(withEndpoints(service, kept, { endpoints: [], time }));
-    } else changes.creates.push(newSlice(service, { group: { addressType, ports: [], endpoints: [] }, time }));
-  }
+function keepPlaceholder(service: Service, changes: FamilyChanges): void {
+  const placeholder = newSlice(service, { addressType: changes.addressType, ports: [], endpoints: [] });
+  const [only, ...others] = changes.deletes;
+  const isIt =
+    only &&
+    others.length === 0 &&
+    !only.endpoints?.length &&
+    !only.ports?.length &&
+    isOf(only, service) &&
+    equal(only.metadata.labels, placeholder.metadata.labels);
+  if (isIt) changes.deletes = [];
+  else changes.creates.push(placeholder);
+}
+
+/** Rather than one slice going and another coming, what was there becomes the new one. */
+export function recycle({ creates, updates, deletes }: Changes, mayBecome = (_: EndpointSlice) => true): Changes {
+  const left = [...creates];
+  const recycled: EndpointSlice[] = [];
+  const gone = deletes.filter((old) => {
+    const next = mayBecome(old) ? left.findLastIndex(({ addressType }) => addressType === old.addressType) : -1;
+    if (next < 0) return true;
+    const [slice] = left.splice(next, 1);
+    recycled.push({ ...slice!, metadata: { ...slice!.metadata, name: old.metadata.name } });
+    return false;
+  });
+  return { creates: left, updates: [...updates, ...recycled], deletes: gone };
+}
+
+/** All that is to be written, and since when it is so. */
+export function merge(service: Service, families: readonly FamilyChanges[], time: string | undefined): Changes {
+  const all = (kind: keyof Changes) => families.flatMap((family) => family[kind]);
+  const changes = { creates: all('creates'), updates: all('updates'), deletes: all('deletes') };
+  const { creates, updates, deletes } = recycle(changes, (slice) => isOf(slice, service));
+  const timed = (slice: EndpointSlice) => {
+    const annotations = withTriggerTime(slice.metadata.annotations, time);
+    return { ...slice, metadata: { ...slice.metadata, annotations } };
+  };
+  return { creates: creates.map(timed), updates: updates.map(timed), deletes };
 }
 
 interface Draft {
@@ -84,12 +138,12 @@ function planGroup(
   {
     group,
     slices,
-    time,
     changes,
-  }: { group: Group; slices: EndpointSlice[]; time: string | undefined; changes: Changes },
+    keepsHints,
+  }: { group: Group; slices: EndpointSlice[]; changes: Changes; keepsHints: boolean },
 ): void {
   const left = new Map(group.endpoints.map((endpoint) => [identityOf(endpoint), endpoint]));
-  const drafts = slices.map((slice) => draft(service, slice, left));
+  const drafts = slices.map((slice) => draft(service, { slice, left, keepsHints }));
   const add = [...left.values()];
   // Slices that must be written anyway are filled first, then the unchanged one that holds the rest most closely.
   for (const one of drafts) if (one.isChanged) fill(one, add);
@@ -103,22 +157,27 @@ function planGroup(
   }
   while (add.length > 0) {
     const endpoints = add.splice(0, endpointsMax);
-    changes.creates.push(newSlice(service, { group: { ...group, endpoints }, time }));
+    changes.creates.push(newSlice(service, { ...group, endpoints }));
   }
   for (const { slice, endpoints, isChanged } of drafts) {
     if (endpoints.length === 0) changes.deletes.push(slice);
-    else if (isChanged) changes.updates.push(withEndpoints(service, slice, { endpoints, time }));
+    else if (isChanged)
+      changes.updates.push({ ...slice, metadata: { ...slice.metadata, labels: labelsOf(service) }, endpoints });
   }
 }
 
 /** Keeps in the slice what is still wanted, as it is wanted now, and takes that from `left`. */
-function draft(service: Service, slice: EndpointSlice, left: Map<string, Endpoint>): Draft {
+function draft(
+  service: Service,
+  { slice, left, keepsHints }: { slice: EndpointSlice; left: Map<string, Endpoint>; keepsHints: boolean },
+): Draft {
   const endpoints: Endpoint[] = [];
   let isChanged = !equal(slice.metadata.labels, labelsOf(service));
   for (const old of slice.endpoints ?? []) {
     const key = identityOf(old);
-    const now = left.get(key);
+    const wanted = left.get(key);
     left.delete(key);
+    const now = wanted && keepsHints && old.hints ? { ...wanted, hints: old.hints } : wanted;
     if (now) endpoints.push(now);
     isChanged ||= !now || !equal(now, old);
   }
@@ -133,16 +192,7 @@ function identityOf({ targetRef, addresses }: Endpoint): string {
   return [targetRef?.uid ?? targetRef?.name, ...addresses].join('|');
 }
 
-function withEndpoints(
-  service: Service,
-  slice: EndpointSlice,
-  { endpoints, time }: { endpoints: Endpoint[]; time: string | undefined },
-): EndpointSlice {
-  const annotations = { ...slice.metadata.annotations, ...(time && { [triggerTimeAnnotation]: time }) };
-  return { ...slice, metadata: { ...slice.metadata, labels: labelsOf(service), annotations }, endpoints };
-}
-
-function newSlice(service: Service, { group, time }: { group: Group; time: string | undefined }): EndpointSlice {
+function newSlice(service: Service, { addressType, ports, endpoints }: Group): EndpointSlice {
   const { name, namespace } = service.metadata;
   return {
     apiVersion: 'discovery.k8s.io/v1',
@@ -151,12 +201,11 @@ function newSlice(service: Service, { group, time }: { group: Group; time: strin
       generateName: `${name}-`,
       namespace,
       labels: labelsOf(service),
-      annotations: time ? { [triggerTimeAnnotation]: time } : undefined,
       ownerReferences: [controllerReference(service, services)],
     },
-    addressType: group.addressType,
-    ports: group.ports,
-    endpoints: group.endpoints,
+    addressType,
+    ports,
+    endpoints,
   };
 }
 

@@ -10,7 +10,7 @@ import type { Changes } from './slices.js';
 export async function writeSlices(
   owner: string,
   { creates, updates, deletes }: Changes,
-  { client, state }: ControllerContext<UnseenWrites<EndpointSlice>>,
+  { client, state }: Pick<ControllerContext<UnseenWrites<EndpointSlice>>, 'client' | 'state'>,
 ): Promise<void> {
   const slices = client.of(endpointSlices);
   const results = await Promise.allSettled([

@@ -11,15 +11,19 @@ import { isReason } from '#apimachinery/errors.js';
 import { equal } from '#base/json.js';
 import { isNamespaceTerminating } from '../pod-writes.js';
 import { type ControllerContext, defineController, watch } from '../runtime.js';
-import { headlessLabel, isHeadless, podsOf, servicesOf, triggerTime, triggerTimeAnnotation } from '../service-pods.js';
+import { headlessLabel, isHeadless, podsOf, servicesOf } from '../service-pods.js';
+import { TriggerTimes, withTriggerTime } from '../trigger-times.js';
 import { subsetsOf, truncate } from './subsets.js';
 
 const overCapacityAnnotation = 'endpoints.kubernetes.io/over-capacity';
 const managedByLabel = 'endpoints.kubernetes.io/managed-by';
 
-export default defineController<Service, undefined>({
+type Context = ControllerContext<TriggerTimes>;
+
+export default defineController<Service, TriggerTimes>({
   name: 'endpoint-controller',
   for: services,
+  state: () => new TriggerTimes(),
   watches: ({ informers }) => [
     watch(pods, (pod, { old }) => servicesOf(pod, old, informers)),
     watch(endpointsResource, ({ metadata }, { type }) =>
@@ -31,11 +35,12 @@ export default defineController<Service, undefined>({
 
 async function reconcile(
   { key, namespace, name }: { key: string; namespace: string; name: string },
-  context: ControllerContext,
+  context: Context,
 ): Promise<undefined> {
-  const { informers, client, recorder } = context;
+  const { informers, client, recorder, state } = context;
   const service = informers.of(services).get(key);
   if (!service) {
+    state.forget(key);
     await deleteOrphan({ key, namespace, name }, context);
     return;
   }
@@ -49,10 +54,12 @@ async function reconcile(
     else await client.of(endpointsResource).create(wanted);
   } catch (error) {
     if (isNamespaceTerminating(error)) return;
-    const [reason, doing] = current ? ['FailedToUpdateEndpoint', 'update'] : ['FailedToCreateEndpoint', 'create'];
-    const message = `Failed to ${doing} endpoint ${key}: ${(error as Error).message}`;
+    const [reason, doing] = current
+      ? ['FailedToUpdateEndpoint', 'update endpoint']
+      : ['FailedToCreateEndpoint', 'create endpoint for service'];
+    const message = `Failed to ${doing} ${key}: ${(error as Error).message}`;
     if (!isReason(error, 'Conflict', 'AlreadyExists'))
-      recorder.event(service, { type: 'Warning', reason: reason!, message });
+      recorder.event(wanted, { type: 'Warning', reason: reason!, message });
     throw error;
   }
 }
@@ -60,7 +67,7 @@ async function reconcile(
 /** The Endpoints of a service that is gone; those that someone made without a service stay. */
 async function deleteOrphan(
   { key, namespace, name }: { key: string; namespace: string; name: string },
-  { informers, client }: ControllerContext,
+  { informers, client }: Context,
 ): Promise<void> {
   const endpoints = informers.of(endpointsResource).get(key);
   if (!endpoints) return;
@@ -71,11 +78,7 @@ async function deleteOrphan(
   }
 }
 
-function wantedEndpoints(
-  service: Service,
-  current: Endpoints | undefined,
-  { informers }: ControllerContext,
-): Endpoints {
+function wantedEndpoints(service: Service, current: Endpoints | undefined, { informers, state }: Context): Endpoints {
   const { name, namespace } = service.metadata;
   const behind = podsOf(service, informers.of(pods).inNamespace(namespace ?? ''));
   const { subsets, isTruncated } = truncate(subsetsOf(service, behind));
@@ -84,9 +87,8 @@ function wantedEndpoints(
   if (isHeadless(service)) labels[headlessLabel] = '';
   const { [overCapacityAnnotation]: __, ...annotations } = current?.metadata.annotations ?? {};
   if (isTruncated) annotations[overCapacityAnnotation] = 'truncated';
-  const time = triggerTime(service, behind);
-  if (time) annotations[triggerTimeAnnotation] = time;
-  const metadata = { ...(current?.metadata ?? { name, namespace }), labels, annotations };
+  const timed = withTriggerTime(annotations, state.look(service, behind));
+  const metadata = { ...(current?.metadata ?? { name, namespace }), labels, annotations: timed };
   return { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets };
 }
 

@@ -55,3 +55,18 @@ test('over 1000 addresses, ready ones are kept first', () => {
   expect([subsets[0]?.addresses?.length, subsets[0]?.notReadyAddresses?.length]).toEqual([900, 100]);
   expect(truncate([{ addresses: many }]).isTruncated).toBe(false);
 });
+
+test('ports that lead to the same addresses share a subset; one that leads to fewer has its own', () => {
+  const both = service({
+    ports: [
+      { name: 'a', port: 80, targetPort: 80, protocol: 'TCP' },
+      { name: 'b', port: 81, targetPort: 'http', protocol: 'TCP' },
+    ],
+  });
+  const without = { ...pod('10.1.0.2'), spec: { nodeName: 'n', containers: [{ name: 'c' }] } };
+  const subsets = subsetsOf(both, [pod('10.1.0.1'), without]);
+  expect(subsets.map(({ addresses, ports }) => [ips(addresses), ports?.map(({ name }) => name)]).sort()).toEqual([
+    [['10.1.0.1', '10.1.0.2'], ['a']],
+    [['10.1.0.1'], ['b']],
+  ]);
+});

@@ -1,6 +1,7 @@
 /** Groups addresses by the ports that they share, in an order that is always the same, and cuts what is too much. */
 import type { EndpointAddress, EndpointPort, EndpointSubset, Pod, Service } from '#api/gen/core-v1.js';
 import { isReady } from '../pod-state.js';
+import { dumpOfPort, dumpOfSubset, inOrder } from '../port-order.js';
 import { hasEndpoint, hostnameOf, isHeadless, targetPortOf } from '../service-pods.js';
 
 /** More addresses than this make the object too large for those who watch it. */
@@ -9,7 +10,8 @@ const addressesMax = 1000;
 interface Entry {
   address: EndpointAddress;
   isReady: boolean;
-  ports: EndpointPort[];
+  /** undefined: the address alone. */
+  port: EndpointPort | undefined;
 }
 
 export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubset[] {
@@ -22,7 +24,8 @@ export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubse
     // Only a headless service without any port publishes addresses alone.
     const isBare = isHeadless(service) && !service.spec.ports?.length;
     if (!ip || (ports.length === 0 && !isBare)) continue;
-    entries.push({ address: addressOf(service, pod, ip), isReady: publishAll || isReady(pod), ports });
+    const entry = { address: addressOf(service, pod, ip), isReady: publishAll || isReady(pod) };
+    for (const port of isBare ? [undefined] : ports) entries.push({ ...entry, port });
   }
   return repack(entries);
 }
@@ -56,54 +59,86 @@ function portsOf({ spec }: Service, pod: Pod): EndpointPort[] {
   return ports;
 }
 
-/** Addresses with exactly the same ports share a subset. */
-function repack(entries: readonly Entry[]): EndpointSubset[] {
-  const subsets = new Map<string, { ready: EndpointAddress[]; notReady: EndpointAddress[]; ports: EndpointPort[] }>();
-  for (const { address, isReady, ports } of entries) {
-    const sorted = [...ports].sort((a, b) => compare(portKey(a), portKey(b)));
-    const key = sorted.map(portKey).join('|');
-    let subset = subsets.get(key);
-    if (!subset) subsets.set(key, (subset = { ready: [], notReady: [], ports: sorted }));
-    (isReady ? subset.ready : subset.notReady).push(address);
-  }
-  const byIp = (a: EndpointAddress, b: EndpointAddress) =>
-    compare(a.ip, b.ip) || compare(a.targetRef?.uid ?? '', b.targetRef?.uid ?? '');
-  return [...subsets]
-    .sort(([a], [b]) => compare(a, b))
-    .map(([, { ready, notReady, ports }]) => ({
-      ...(ready.length > 0 && { addresses: ready.sort(byIp) }),
-      ...(notReady.length > 0 && { notReadyAddresses: notReady.sort(byIp) }),
-      ...(ports.length > 0 && { ports }),
-    }));
+/** The same addresses at the same ports, put together as upstream puts them, whoever wrote them. */
+export function repackSubsets(subsets: readonly EndpointSubset[]): EndpointSubset[] {
+  const entries = subsets.flatMap(({ addresses = [], notReadyAddresses = [], ports = [] }) =>
+    (ports.length > 0 ? ports : [undefined]).flatMap((port) => [
+      ...addresses.map((address) => ({ address, isReady: true, port })),
+      ...notReadyAddresses.map((address) => ({ address, isReady: false, port })),
+    ]),
+  );
+  return repack(entries);
 }
 
-function portKey({ name = '', port, protocol = '', appProtocol = '' }: EndpointPort): string {
-  return [name, protocol, port, appProtocol].join('/');
+type Place = Pick<Entry, 'address' | 'isReady'>;
+
+/** Ports that lead to exactly the same addresses share a subset. */
+function repack(entries: readonly Entry[]): EndpointSubset[] {
+  const byPort = new Map<string, { port: EndpointPort | undefined; places: Map<string, Place> }>();
+  for (const { address, isReady, port } of entries) {
+    const key = port ? dumpOfPort(port) : '';
+    const group = byPort.get(key) ?? { port, places: new Map<string, Place>() };
+    byPort.set(key, group);
+    const place = idOf(address);
+    // Not ready wins, where an address is said to be both.
+    if (!group.places.has(place) || !isReady) group.places.set(place, { address, isReady });
+  }
+  const byPlaces = new Map<string, { places: Place[]; ports: EndpointPort[] }>();
+  for (const { port, places } of byPort.values()) {
+    const key = [...places]
+      .map(([id, { isReady }]) => `${id}|${isReady}`)
+      .sort()
+      .join('\n');
+    const subset = byPlaces.get(key) ?? { places: [...places.values()], ports: [] };
+    byPlaces.set(key, subset);
+    if (port) subset.ports.push(port);
+  }
+  return inOrder([...byPlaces.values()].map(subsetOf), dumpOfSubset);
+}
+
+function subsetOf({ places, ports }: { places: readonly Place[]; ports: readonly EndpointPort[] }): EndpointSubset {
+  const byIp = (a: EndpointAddress, b: EndpointAddress) =>
+    compare(a.ip, b.ip) || compare(a.targetRef?.uid ?? '', b.targetRef?.uid ?? '');
+  const those = (ready: boolean) =>
+    places
+      .filter(({ isReady }) => isReady === ready)
+      .map(({ address }) => address)
+      .sort(byIp);
+  const [addresses, notReadyAddresses] = [those(true), those(false)];
+  return {
+    ...(addresses.length > 0 && { addresses }),
+    ...(notReadyAddresses.length > 0 && { notReadyAddresses }),
+    ...(ports.length > 0 && { ports: inOrder(ports, dumpOfPort) }),
+  };
+}
+
+function idOf({ ip, targetRef }: EndpointAddress): string {
+  return `${ip}|${targetRef?.uid ?? ''}`;
 }
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Keeps ready addresses before others, and of each subset its share. */
+/** Keeps ready addresses before others, and of each subset its share, rounded up as long as there is room. */
 export function truncate(subsets: EndpointSubset[]): { subsets: EndpointSubset[]; isTruncated: boolean } {
   const count = (field: 'addresses' | 'notReadyAddresses') =>
     subsets.reduce((sum, subset) => sum + (subset[field]?.length ?? 0), 0);
   const ready = count('addresses');
   const notReady = count('notReadyAddresses');
   if (ready + notReady <= addressesMax) return { subsets, isTruncated: false };
-  const readyShare = Math.min(addressesMax / ready, 1);
-  const notReadyShare = ready >= addressesMax ? 0 : (addressesMax - ready) / notReady;
-  const cut = (addresses: EndpointAddress[] | undefined, share: number) =>
-    addresses?.slice(0, Math.floor(addresses.length * share));
-  const kept = subsets.map(({ addresses, notReadyAddresses, ports }) => {
-    const left = cut(addresses, readyShare);
-    const leftNotReady = cut(notReadyAddresses, notReadyShare);
-    return {
-      ...(left?.length && { addresses: left }),
-      ...(leftNotReady?.length && { notReadyAddresses: leftNotReady }),
-      ...(ports && { ports }),
-    };
+  const isCrowded = ready > addressesMax;
+  const [room, total] = isCrowded ? [addressesMax, ready] : [addressesMax - ready, notReady];
+  let left = room;
+  const cut = (addresses: EndpointAddress[] = []) => {
+    const kept = addresses.slice(0, Math.min(left, Math.ceil((addresses.length / total) * room)));
+    left -= kept.length;
+    return kept;
+  };
+  const kept = subsets.map((subset): EndpointSubset => {
+    if (isCrowded) return { ...subset, addresses: cut(subset.addresses), notReadyAddresses: undefined };
+    const others = cut(subset.notReadyAddresses);
+    return { ...subset, notReadyAddresses: others.length > 0 ? others : undefined };
   });
-  return { subsets: kept.filter((subset) => subset.addresses || subset.notReadyAddresses), isTruncated: true };
+  return { subsets: kept, isTruncated: true };
 }

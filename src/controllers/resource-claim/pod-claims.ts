@@ -46,7 +46,8 @@ export function claimFor(pod: Pod, podClaim: string, { spec }: ResourceClaimTemp
       namespace,
       labels: spec?.metadata?.labels,
       annotations: { ...spec?.metadata?.annotations, [podClaimAnnotation]: podClaim },
-      ownerReferences: [controllerReference(pod, pods)],
+      // It does not keep the pod from going.
+      ownerReferences: [{ ...controllerReference(pod, pods), blockOwnerDeletion: undefined }],
     },
     spec: spec?.spec ?? {},
   };

@@ -6,6 +6,8 @@ export const bindCompleted = 'pv.kubernetes.io/bind-completed';
 export const boundByController = 'pv.kubernetes.io/bound-by-controller';
 /** On a volume: who made it, and so removes it. */
 export const provisionedBy = 'pv.kubernetes.io/provisioned-by';
+/** On a volume of an old plugin: the driver that now does the plugin's work. */
+export const migratedTo = 'pv.kubernetes.io/migrated-to';
 /** On a claim: who is to make a volume for it. */
 export const provisioner = 'volume.kubernetes.io/storage-provisioner';
 export const provisionerBeta = 'volume.beta.kubernetes.io/storage-provisioner';

@@ -12,10 +12,14 @@ import { bindCompleted, boundByController, provisioner, provisionerBeta, selecte
 import { bind } from './bind.js';
 import { bestVolume, classOf, hasClass, isFor, mismatch } from './match.js';
 
-type Context = ControllerContext<undefined>;
+type Context = Pick<ControllerContext, 'client' | 'informers'> & {
+  recorder: Pick<ControllerContext['recorder'], 'event'>;
+};
 
 /** Of plugins that were part of Kubernetes once; `no-provisioner` is only there so that claims wait for the scheduler. */
 const inTreePrefix = 'kubernetes.io/';
+/** Directories of nodes: upstream has it for its own tests, and makes volumes with it only when told to. */
+const hostPathPlugin = 'kubernetes.io/host-path';
 
 export async function reconcileClaim(claim: PersistentVolumeClaim, context: Context): Promise<void> {
   if (claim.metadata.annotations?.[bindCompleted] !== undefined) await keepBound(claim, context);
@@ -130,7 +134,7 @@ async function provision(
     return setPending(claim, context);
   }
   const who = driverFor(storageClass.provisioner);
-  if (who.startsWith(inTreePrefix)) {
+  if (who.startsWith(inTreePrefix) && who !== hostPathPlugin) {
     const message = `no volume plugin matched name: ${who}`;
     recorder.event(claim, { type, reason: 'ProvisioningFailed', message });
     return setPending(claim, context);
@@ -140,6 +144,11 @@ async function provision(
   const isAsked = annotations[provisioner] === who && annotations[provisionerBeta] === who;
   const metadata = { ...claim.metadata, annotations: { ...annotations, ...asked } };
   const asking = isAsked ? claim : await client.of(claims).update({ ...claim, metadata });
+  if (who === hostPathPlugin) {
+    const message = `Failed to create provisioner: provisioning in volume plugin "${who}" is disabled`;
+    recorder.event(asking, { type, reason: 'ProvisioningFailed', message });
+    return setPending(asking, context);
+  }
   const message =
     `Waiting for a volume to be created either by the external provisioner '${who}' or manually by the system ` +
     'administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.';

@@ -4,7 +4,7 @@ import claims from '#api/core/persistentvolumeclaim.js';
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import { type ControllerContext, defineController, watch } from '../runtime.js';
-import { boundByController, provisionedBy } from './annotations.js';
+import { boundByController, migratedTo, provisionedBy } from './annotations.js';
 import { release, setVolumePhase } from './bind.js';
 
 type Context = ControllerContext<undefined>;
@@ -75,13 +75,18 @@ async function claimOf(
   }
 }
 
+function isOfProvisioner({ metadata, spec }: PersistentVolume): boolean {
+  const { [provisionedBy]: maker, [migratedTo]: driver } = metadata.annotations ?? {};
+  return !!maker || driver !== undefined || spec?.csi !== undefined;
+}
+
 async function reclaim(volume: PersistentVolume, { client, recorder }: Context): Promise<void> {
   const { phase } = volume.status ?? {};
   const released = phase === 'Failed' ? volume : await setVolumePhase(client, volume, 'Released');
   const policy = volume.spec?.persistentVolumeReclaimPolicy;
   if (policy === 'Retain' || phase === 'Failed') return;
   // Whoever made it removes it: an external provisioner sees the phase.
-  if (policy === 'Delete' && volume.metadata.annotations?.[provisionedBy]) return;
+  if (policy === 'Delete' && isOfProvisioner(volume)) return;
   const message =
     policy === 'Delete'
       ? `error getting deleter volume plugin for volume "${volume.metadata.name}": no deletable volume plugin matched`
