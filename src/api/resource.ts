@@ -80,6 +80,8 @@ export interface ResourceSpec<T extends KubeObject> {
   keepsStatusOnCreate?: boolean;
   /** Clears or sets what a creator may not choose (in place). `status` is cleared already where it is a subresource. */
   prepareForCreate?: (object: T) => void;
+  /** Drops what belongs to features that are off (in place): its writer is held to manage it, but it is not kept. */
+  dropUnserved?: (object: T) => void;
   /** Keeps what an updater may not change (in place). The status of `old` is kept already where it is a subresource. */
   prepareForUpdate?: (object: T, old: T) => void;
   /**

@@ -130,7 +130,24 @@ describe('wrong types', () => {
     ],
     [
       template({ livenessProbe: { httpGet: { port: true } } }),
-      'json: cannot unmarshal bool into Go struct field HTTPGetAction.spec.template.spec.containers.livenessProbe.httpGet.port of type int32',
+      'json: cannot unmarshal bool into Go struct field HTTPGetAction.spec.template.spec.containers.livenessProbe.ProbeHandler.httpGet.port of type int32',
+    ],
+    // Of several, the one that is written first; but what reads its values itself ends it all.
+    [
+      { spec: { replicas: 'a', paused: 1 } },
+      'json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32',
+    ],
+    [
+      { spec: { paused: 1, replicas: 'a' } },
+      'json: cannot unmarshal number into Go struct field DeploymentSpec.spec.paused of type bool',
+    ],
+    [
+      { spec: { replicas: 'a' }, metadata: { creationTimestamp: 'now' } },
+      'parsing time "now" as "2006-01-02T15:04:05Z07:00": cannot parse "now" as "2006"',
+    ],
+    [
+      template({ env: [{ name: 1 }], ports: [{ containerPort: 'x' }] }),
+      'json: cannot unmarshal number into Go struct field EnvVar.spec.template.spec.containers.env.name of type string',
     ],
   ])('%j', (body, message) => {
     expect(refusal(body, { kind: deployment })).toBe(inDeployment + message);

@@ -56,7 +56,8 @@ export function notSupported(path: string, value: unknown, supported: readonly s
   const list = supported.map((one) => quote(one)).join(', ');
   return make('FieldValueNotSupported', path, [
     'Unsupported value',
-    formatValue(value),
+    // Such values have types of their own, which Go shows as JSON, strings too.
+    escapeHtml(toJson(value ?? null)),
     list && `supported values: ${list}`,
   ]);
 }

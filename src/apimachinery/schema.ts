@@ -78,7 +78,8 @@ export interface FieldSchema {
   listType?: 'map' | 'set' | 'atomic';
   listMapKeys?: string[];
   mapType?: 'atomic';
-  structType?: 'atomic';
+  /** Granular: the fields of a type that is one unit elsewhere have owners each. */
+  structType?: 'atomic' | 'granular';
   /** Names the feature gates that govern the field. */
   gates?: string[];
   checks?: string[];

@@ -56,6 +56,35 @@ const pods = (more: object = {}) => ({
 });
 const inGroup = (group: string, plural: string) => `/apis/${group}/v1/namespaces/default/${plural}`;
 
+it('holds the writer to manage what is dropped since its feature is off, and each field of a reference to a claim', async () => {
+  const spec = {
+    selector: { matchLabels: labels },
+    template: pods({ schedulingGroup: { podGroupName: 'a' } }),
+    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+  };
+  const set = (await send('POST', inGroup('apps', 'statefulsets'), { metadata: { name: 'db' }, spec })).object;
+  expect(set.spec.template.spec.schedulingGroup).toBeUndefined();
+  expect(set.spec.updateStrategy.rollingUpdate).toEqual({ partition: 0 });
+  expect(set.metadata.managedFields[0].fieldsV1['f:spec']).toMatchObject({
+    'f:template': { 'f:spec': { 'f:schedulingGroup': {} } },
+    'f:updateStrategy': { 'f:rollingUpdate': { 'f:maxUnavailable': {} } },
+  });
+  const { object: volume } = await send('POST', '/api/v1/persistentvolumes', {
+    metadata: { name: 'disk' },
+    spec: {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      hostPath: { path: '/data' },
+      claimRef: { namespace: 'default', name: 'data' },
+    },
+  });
+  expect(volume.metadata.managedFields[0].fieldsV1['f:spec']['f:claimRef']).toEqual({
+    '.': {},
+    'f:namespace': {},
+    'f:name': {},
+  });
+});
+
 it('gives a StatefulSet with claims, whose templates are whole objects', async () => {
   const path = inGroup('apps', 'statefulsets');
   const claim = {

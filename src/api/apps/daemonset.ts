@@ -7,6 +7,7 @@ import { validateImmutable, validateLabelSelector } from '#apimachinery/metadata
 import { formatLabels } from '#apimachinery/selectors.js';
 import { equal } from '#base/json.js';
 import { defaultPodTemplate } from '../core/pod/defaults.js';
+import { dropFromTemplate } from '../core/pod/unserved.js';
 import { checkPodTemplate } from '../core/pod/validate.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
@@ -40,6 +41,7 @@ export default defineResource<DaemonSet>({
   storageVersionHash: 'dd7pWHUlMKQ=',
   bumpsGeneration: ['spec'],
   default: setDefaults,
+  dropUnserved: ({ spec }) => dropFromTemplate(spec?.template),
   prepareForCreate: (daemonSet) => setTemplateGeneration(daemonSet, Math.max(1, templateGenerationOf(daemonSet))),
   prepareForUpdate(daemonSet, old) {
     const isSame = equal(daemonSet.spec.template, old.spec.template);
@@ -112,6 +114,9 @@ function setDefaults(daemonSet: DaemonSet): void {
   if (strategy.type === 'RollingUpdate') {
     strategy.rollingUpdate ??= {};
     strategy.rollingUpdate.maxUnavailable ??= 1;
+    strategy.rollingUpdate.maxSurge ??= 0;
+  } else if (strategy.rollingUpdate) {
+    strategy.rollingUpdate.maxUnavailable ??= 0;
     strategy.rollingUpdate.maxSurge ??= 0;
   }
   spec.revisionHistoryLimit ??= 10;

@@ -4,6 +4,7 @@ import { formatLabels } from '#apimachinery/selectors.js';
 import { joinedContainers, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { defaultPodTemplate } from './pod/defaults.js';
+import { dropFromTemplate } from './pod/unserved.js';
 import { checkPodTemplate } from './pod/validate.js';
 import { templateWarnings } from './pod/warnings.js';
 
@@ -18,6 +19,7 @@ export default defineResource<PodTemplate>({
     podTemplate.template ??= {};
     defaultPodTemplate(podTemplate.template);
   },
+  dropUnserved: ({ template }) => dropFromTemplate(template),
   validate: ({ template }) => [...checkPodTemplate('template', template ?? {})],
   warnings: ({ template }) => templateWarnings('template', template),
   deletion: { returnsObject: true },

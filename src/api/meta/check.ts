@@ -58,6 +58,11 @@ export function* checkPositive(path: string, value: number | undefined): FieldEr
   if (value !== undefined && value <= 0) yield invalidValue(path, value, 'must be greater than 0');
 }
 
+/** The same in the words of the core group. */
+export function* checkAboveZero(path: string, value: number | undefined): FieldErrors {
+  if (value !== undefined && value <= 0) yield invalidValue(path, value, 'must be greater than zero');
+}
+
 export interface Range {
   min: number;
   max: number;

@@ -10,6 +10,7 @@ import { NumberText } from '#base/exact-json.js';
 import { UnsetList } from '#base/json.js';
 import { ParseError } from '../parse-error.js';
 import { canonicalQuantity, quantityFormatMessage } from '../quantity.js';
+import { writeAbsent, zeroOf, zeroOfSpecial } from './absent.js';
 import { canonicalizeBytes } from './bytes.js';
 import { mismatch, type Place, scalarMismatch, specialMismatch, typeMetaMismatch, type Words } from './mismatch.js';
 import { type FieldPlan, goTypeOf, qualifiedGoName, type TypePlan } from './plan.js';
@@ -32,6 +33,8 @@ interface Cursor extends Place {
   depth: number;
   /** How many structs may still come. */
   structsLeft: number;
+  /** Where the walk goes through the fields as they are written, what does not fit; the walk goes on. */
+  faults?: SchemaError[];
 }
 
 export interface CanonicalizeOptions {
@@ -48,7 +51,47 @@ export function canonicalize(
   { trusted = false, words = 'json' }: CanonicalizeOptions = {},
 ): unknown {
   const structsLeft = trusted ? Infinity : structsMax;
-  return convertMessage(plan, value ?? {}, { fields: [], words, depth: 0, structsLeft });
+  const start = { words, depth: 0, structsLeft };
+  try {
+    return convertMessage(plan, value ?? {}, { ...start, fields: [] });
+  } catch (error) {
+    if (words === 'json' && error instanceof SchemaError) throw firstTold(plan, value, start) ?? error;
+    throw error;
+  }
+}
+
+/**
+ * What Go's decoder tells, which goes through the fields as they are written: it remembers the first value that does not
+ * fit and goes on, but stops at once where a type reads its values itself.
+ */
+function firstTold(
+  plan: TypePlan,
+  value: unknown,
+  start: Pick<Cursor, 'words' | 'depth' | 'structsLeft'>,
+): SchemaError | undefined {
+  const faults: SchemaError[] = [];
+  try {
+    convertMessage(plan, value ?? {}, { ...start, fields: [], faults });
+  } catch (error) {
+    if (error instanceof SchemaError) return error;
+    throw error;
+  }
+  return faults[0];
+}
+
+/** Does a part of the walk; where faults are noted, one that ends it is noted, and the walk goes on after it. */
+function noting<T>(at: Cursor, part: () => T): T | undefined {
+  const { depth } = at;
+  const entered = at.fields.length;
+  try {
+    return part();
+  } catch (error) {
+    if (!at.faults || !(error instanceof SchemaError) || error.isFinal) throw error;
+    at.faults.push(error);
+    at.fields.length = entered;
+    at.depth = depth;
+    return undefined;
+  }
 }
 
 /** A copy of a value without schema. Throws SchemaError when it is too deep. */
@@ -57,7 +100,7 @@ export function copyFree<T>(value: T): T {
 }
 
 function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
-  if (plan.codec) return convertSpecial(plan, value, at);
+  if (plan.codec) return at.faults ? convertFinally(plan, value, at) : convertSpecial(plan, value, at);
   if (!isFields(value)) {
     throw mismatch(value, at, { goType: qualifiedGoName(plan.schema.name), kind: 'struct' });
   }
@@ -68,13 +111,18 @@ function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
   if (plan.typeMeta) {
     convertTypeMeta(plan, { input, out, at });
   }
-  for (const field of plan.fields) {
+  for (const field of at.faults ? fieldsAsWritten(plan, input) : plan.fields) {
     const given = input[field.name];
     if (given === undefined || given === null) writeAbsent(field, out);
+    else if (at.faults) noting(at, () => convertField(field, { given, out, at }));
     else convertField(field, { given, out, at });
   }
   at.depth--;
   return out;
+}
+
+function fieldsAsWritten(plan: TypePlan, input: Fields): FieldPlan[] {
+  return Object.keys(input).flatMap((name) => plan.byName.get(name) ?? []);
 }
 
 function convertTypeMeta(plan: TypePlan, { input, out, at }: { input: Fields; out: Fields; at: Cursor }): void {
@@ -112,7 +160,7 @@ function convertMap(field: FieldPlan, given: unknown, at: Cursor): Fields | unde
   const input = given as Fields;
   const keys = Object.keys(input);
   if (keys.length === 0 && field.dropsEmpty) return undefined;
-  if (!isSorted(keys)) keys.sort();
+  if (!at.faults && !isSorted(keys)) keys.sort();
   const out: Fields = {};
   for (const key of keys) {
     const element = input[key];
@@ -135,8 +183,12 @@ function isSorted(keys: readonly string[]): boolean {
   return true;
 }
 
-/** An element cannot be absent: null is the type's zero value. */
 function convertElement(field: FieldPlan, value: unknown, at: Cursor): unknown {
+  return at.faults ? noting(at, () => elementOf(field, value, at)) : elementOf(field, value, at);
+}
+
+/** An element cannot be absent: null is the type's zero value. */
+function elementOf(field: FieldPlan, value: unknown, at: Cursor): unknown {
   if (value === null || value === undefined) {
     return field.scalar ? zeroOf(field.scalar) : (zeroOfSpecial(field.type) ?? convertMessage(field.type, {}, at));
   }
@@ -169,11 +221,23 @@ function convertScalar(field: FieldPlan, value: unknown, at: Cursor): unknown {
       break;
     case 'bytes':
       if (typeof value === 'string') return canonicalizeBytes(value);
+      if (Array.isArray(value)) return bytesOf(value, at);
       break;
     default:
       return copyAny(value, at);
   }
   throw scalarMismatch(value, at, field);
+}
+
+/** To Go, bytes are a list of small numbers as well. */
+function bytesOf(values: readonly unknown[], at: Cursor): string {
+  const bytes = values.map((value) => {
+    if (value === null) return 0;
+    if (typeof value === 'number' && (value & 0xff) === value) return value;
+    const literal = typeof value === 'number' || isInexact(value);
+    throw mismatch(value, at, { goType: 'uint8', kind: 'scalar', literal });
+  });
+  return Buffer.from(bytes).toString('base64');
 }
 
 /** What no double holds has come as a bigint; what is no bigint then is none of 64 bits. */
@@ -189,6 +253,16 @@ function isFields(value: unknown): value is Fields {
 /** Written as no whole number, or too large for a double. */
 function isInexact(value: unknown): value is bigint | NumberText {
   return typeof value === 'bigint' || value instanceof NumberText;
+}
+
+/** What a type's own unmarshaller refuses ends Go's decoding. */
+function convertFinally(plan: TypePlan, value: unknown, at: Cursor): unknown {
+  try {
+    return convertSpecial(plan, value, at);
+  } catch (error) {
+    if (error instanceof SchemaError && plan.codec !== 'items') error.isFinal = true;
+    throw error;
+  }
 }
 
 function convertSpecial(plan: TypePlan, value: unknown, at: Cursor): unknown {
@@ -256,57 +330,6 @@ function convertIntOrString(value: unknown, at: Cursor): number | string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' && (value | 0) === value) return value | 0;
   throw specialMismatch(value, at, { goType: 'int32', literal: typeof value === 'number' || isInexact(value) });
-}
-
-/** What the type's Go struct writes for a field that is not set. */
-function writeAbsent(field: FieldPlan, out: Fields): void {
-  const { schema } = field;
-  if (schema.pointer) {
-    // Who must say something is told so; to others upstream shows that they may.
-    if (!schema.omitEmpty && !schema.omitZero && !schema.required) out[field.name] = null;
-    return;
-  }
-  if (schema.shape === 'list') {
-    if (!schema.omitEmpty) out[field.name] = new UnsetList();
-  } else if (schema.shape !== 'single') {
-    if (!schema.omitEmpty) out[field.name] = {};
-  } else if (field.scalar) {
-    if (!schema.omitEmpty) out[field.name] = zeroOf(field.scalar);
-  } else if (!schema.omitZero) {
-    const zero = zeroOfSpecial(field.type);
-    if (zero !== undefined) out[field.name] = zero;
-    else if (!field.type.codec) out[field.name] = emptyMessage(field.type);
-  }
-}
-
-function emptyMessage(plan: TypePlan): Fields {
-  const out: Fields = {};
-  for (const field of plan.fields) writeAbsent(field, out);
-  return out;
-}
-
-function zeroOf(scalar: string): unknown {
-  if (scalar === 'string' || scalar === 'bytes') return '';
-  if (scalar === 'bool') return false;
-  return scalar === 'any' ? null : 0;
-}
-
-function zeroOfSpecial(plan: TypePlan): unknown {
-  switch (plan.codec) {
-    case 'time':
-    case 'microTime':
-      return null;
-    case 'quantity':
-      return '0';
-    case 'intOrString':
-      return 0;
-    case 'duration':
-      return '0s';
-    case 'rawJSON':
-      return null;
-    default:
-      return undefined;
-  }
 }
 
 /** To Go's omitempty, which no struct ever is. */

@@ -43,7 +43,7 @@ export function specialMismatch(value: unknown, place: Place, { goType, literal 
 /** apiVersion or kind that is no text. */
 export function typeMetaMismatch(value: unknown, place: Place, at: { plan: TypePlan; name: string }): SchemaError {
   if (place.words === 'converter') return mismatch(value, place, { goType: 'string', kind: 'scalar' });
-  const path = [...place.fields.map((field) => field.name), at.name].join('.');
+  const path = [...place.fields.map((field) => field.goPath), 'TypeMeta', at.name].join('.');
   return new SchemaError(
     'TypeMismatch',
     `json: cannot unmarshal ${jsonKindOf(value)} into Go struct field ${at.plan.goName}.${path} of type string`,
@@ -53,7 +53,7 @@ export function typeMetaMismatch(value: unknown, place: Place, at: { plan: TypeP
 function decoderMessage(value: unknown, { fields }: Place, { goType, literal }: Wanted): string {
   const what = literal ? `number ${value instanceof NumberText ? value.text : value}` : jsonKindOf(value);
   const owner = fields.at(-1)?.owner;
-  const path = fields.map((field) => field.name).join('.');
+  const path = fields.map((field) => field.goPath).join('.');
   const into =
     owner === undefined ? `Go value of type ${goType}` : `Go struct field ${owner}.${path} of type ${goType}`;
   return `json: cannot unmarshal ${what} into ${into}`;

@@ -26,6 +26,8 @@ export interface TypePlan {
 
 export class FieldPlan {
   readonly name: string;
+  /** The name behind those of the inlined structs that it stands in, as Go's decoder tells it. */
+  readonly goPath: string;
   readonly schema: FieldSchema;
   /** The Go name of the struct that JSON shows the field in (for a field of an inlined struct, the outer one). */
   readonly owner: string;
@@ -39,9 +41,15 @@ export class FieldPlan {
 
   constructor(
     schema: FieldSchema,
-    { ownerName, owner, resolve }: { ownerName: string; owner: string; resolve: (name: string) => TypePlan },
+    {
+      ownerName,
+      owner,
+      embedding,
+      resolve,
+    }: { ownerName: string; owner: string; embedding: string; resolve: (name: string) => TypePlan },
   ) {
     this.name = schema.name;
+    this.goPath = `${embedding}${schema.name}`;
     this.schema = schema;
     this.owner = owner;
     this.ownerName = ownerName;
@@ -72,14 +80,14 @@ export function planOf(table: SchemaTable, typeName: string): TypePlan | undefin
 }
 
 function makePlan(table: SchemaTable, schema: TypeSchema): TypePlan {
-  const goName = schema.name.slice(schema.name.lastIndexOf('.') + 1);
+  const goName = shortName(schema.name);
   const resolve = (name: string): TypePlan => {
     const plan = planOf(table, name);
     if (!plan) throw new TypeError(`the schema table lacks ${name}, which ${schema.name} uses`);
     return plan;
   };
   const fields = flatten(schema, resolve).map(
-    (field) => new FieldPlan(field, { ownerName: schema.name, owner: goName, resolve }),
+    ({ field, embedding }) => new FieldPlan(field, { ownerName: schema.name, owner: goName, embedding, resolve }),
   );
   return {
     schema,
@@ -91,8 +99,20 @@ function makePlan(table: SchemaTable, schema: TypeSchema): TypePlan {
   };
 }
 
-function flatten(schema: TypeSchema, resolve: (name: string) => TypePlan): FieldSchema[] {
-  return schema.fields.flatMap((field) => (field.inline ? flatten(resolve(field.type).schema, resolve) : [field]));
+function flatten(
+  schema: TypeSchema,
+  resolve: (name: string) => TypePlan,
+  embedding = '',
+): { field: FieldSchema; embedding: string }[] {
+  return schema.fields.flatMap((field) =>
+    field.inline
+      ? flatten(resolve(field.type).schema, resolve, `${embedding}${shortName(field.type)}.`)
+      : [{ field, embedding }],
+  );
+}
+
+function shortName(typeName: string): string {
+  return typeName.slice(typeName.lastIndexOf('.') + 1);
 }
 
 const goScalars: Record<Scalar, string> = {

@@ -14,6 +14,8 @@ export type SchemaErrorReason =
 export class SchemaError extends Error {
   override readonly name = 'SchemaError';
   readonly reason: SchemaErrorReason;
+  /** Nothing after it is looked at: see `canonical.ts`. */
+  isFinal = false;
 
   constructor(reason: SchemaErrorReason, message: string, options?: ErrorOptions) {
     super(message, options);

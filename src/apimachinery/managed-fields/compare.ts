@@ -1,5 +1,5 @@
 /** Which fields one object has added, changed or removed against another. */
-import { equal, type Json } from '#base/json.js';
+import { equal, type Json, UnsetList } from '#base/json.js';
 import { isObject, type JsonObject } from '../patch.js';
 import { FieldSet } from './field-set.js';
 import { ElementProblem, listElement } from './list-element.js';
@@ -57,7 +57,7 @@ class Walker {
   #compareUnits(before: Json | undefined, after: Json | undefined): true {
     if (before === undefined) this.comparison.added.insert(this.#path);
     else if (after === undefined) this.comparison.removed.insert(this.#path);
-    else if (!equal(before, after)) this.comparison.modified.insert(this.#path);
+    else if (!equal(before, after) && !(isUnset(before) && isUnset(after))) this.comparison.modified.insert(this.#path);
     return true;
   }
 
@@ -139,6 +139,11 @@ function elementOrNone(list: ListModel, value: Json): PathElement | undefined {
     if (error instanceof ElementProblem) return undefined;
     throw error;
   }
+}
+
+/** A list that was never made is null in JSON. */
+function isUnset(value: Json): boolean {
+  return value === null || (value instanceof UnsetList && value.length === 0);
 }
 
 function isEmpty(map: JsonObject): boolean {

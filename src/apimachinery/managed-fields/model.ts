@@ -148,7 +148,9 @@ class Models {
     const element = this.#named(field.type);
     switch (field.shape) {
       case 'single':
-        return field.structType === 'atomic' && element.kind === 'map' ? { ...element, atomic: true } : element;
+        return field.structType && element.kind === 'map'
+          ? { ...element, atomic: field.structType === 'atomic' }
+          : element;
       case 'list':
         return { kind: 'list', relation: field.listType ?? 'atomic', keys: field.listMapKeys ?? [], element };
       case 'map':

@@ -4,6 +4,7 @@
  * https://github.com/kubernetes-sigs/structured-merge-diff/tree/master/fieldpath
  */
 import { isNumber, parseExact, toJson } from '#base/exact-json.js';
+import { escapeHtml } from '#base/go-text.js';
 import type { Json } from '#base/json.js';
 import { ParseError } from '../parse-error.js';
 
@@ -16,11 +17,15 @@ export function fieldElement(name: string): PathElement {
 
 export function keyElement(keys: readonly (readonly [name: string, value: Json])[]): PathElement {
   const sorted = keys.length < 2 ? keys : [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
-  return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${toJson(value)}`).join(',')}}`;
+  return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${goJson(value)}`).join(',')}}`;
 }
 
 export function valueElement(value: Json): PathElement {
-  return `v:${toJson(value)}`;
+  return `v:${goJson(value)}`;
+}
+
+function goJson(value: Json): string {
+  return escapeHtml(toJson(value));
 }
 
 /**

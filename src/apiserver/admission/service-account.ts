@@ -6,8 +6,9 @@ import podResource from '#api/core/pod/index.js';
 import serviceAccountResource from '#api/core/serviceaccount.js';
 import type { Container, Pod, ServiceAccount, Volume } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
-import { generateName } from '#apimachinery/names.js';
+import { generateName, pathSegmentProblems } from '#apimachinery/names.js';
 import type { Clock } from '#base/clock.js';
+import { quote } from '#base/go-text.js';
 import { copy } from '#base/json.js';
 import { below, type Prng } from '#base/prng.js';
 import type { Registry } from '../registry/registry.js';
@@ -29,6 +30,13 @@ interface Dependencies {
   prng: Prng;
 }
 
+/** Upstream's client does not even ask for a name that no path can hold. */
+function whyNotFound(name: string): string {
+  const problems = pathSegmentProblems(name);
+  if (problems.length > 0) return `invalid resource name ${quote(name)}: [${problems.join(' ')}]`;
+  return `serviceaccount ${quote(name)} not found`;
+}
+
 export function serviceAccount({ registry, clock, prng }: Dependencies): AdmissionPlugin {
   async function find(request: AdmissionRequest, name: string): Promise<ServiceAccount> {
     const attemptsMax = name === 'default' ? defaultAccountAttemptsMax : 1;
@@ -39,7 +47,7 @@ export function serviceAccount({ registry, clock, prng }: Dependencies): Admissi
         if (!isReason(error, 'NotFound')) throw error;
         if (attempt === attemptsMax) {
           const where = `${request.namespace}/${name}`;
-          throw refuse(request, `error looking up service account ${where}: serviceaccount "${name}" not found`);
+          throw refuse(request, `error looking up service account ${where}: ${whyNotFound(name)}`);
         }
       }
       await clock.sleep(100 + below(prng, 200));

@@ -119,6 +119,7 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
   delete metadata.generation;
   if (resource.bumpsGeneration) metadata.generation = 1;
   if (resource.subresources?.status && !resource.keepsStatusOnCreate && 'status' in object) object.status = {};
+  resource.dropUnserved?.(object);
   resource.prepareForCreate?.(object);
 }
 

@@ -176,6 +176,7 @@ function keepOthersPart(
   }
   if (resource.subresources?.status)
     setOrDelete(desired as KubeObject & Stateful, 'status', copy((old as Stateful).status));
+  resource.dropUnserved?.(desired);
   if (write.subresource !== 'finalize') resource.prepareForUpdate?.(desired, old);
   return desired;
 }

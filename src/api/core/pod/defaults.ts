@@ -15,13 +15,13 @@ import type {
 import { Quantity } from '#apimachinery/quantity.js';
 import { defaultPullPolicy } from './image.js';
 import { aggregateRequest, isHugePages, isPodLevelResource } from './resources.js';
-import { dropUnservedFields } from './unserved.js';
 import { defaultVolume } from './volume-defaults.js';
 
 export function defaultPod(pod: Pod): void {
   pod.spec ??= { containers: [] };
   const { spec } = pod;
   defaultPodSpec(spec);
+  if (spec.terminationGracePeriodSeconds! < 0) spec.terminationGracePeriodSeconds = 1;
   spec.enableServiceLinks ??= true;
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
     defaultRequests(container);
@@ -39,7 +39,6 @@ export function defaultPodTemplate(template: PodTemplateSpec): void {
 }
 
 export function defaultPodSpec(spec: PodSpec): void {
-  dropUnservedFields(spec);
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};

@@ -5,14 +5,15 @@ import { qosClassOf } from './resources.js';
 
 export function preparePodForCreate(pod: Pod): void {
   pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
-  if (pod.spec.schedulingGates?.length) pod.status.conditions = [gatedCondition()];
+  if (pod.spec.schedulingGates?.length) pod.status.conditions = [gatedCondition(pod)];
   mergeLabelKeys(pod);
 }
 
-function gatedCondition(): PodCondition {
+function gatedCondition({ metadata }: Pod): PodCondition {
   return {
     type: 'PodScheduled',
     status: 'False',
+    lastTransitionTime: metadata.creationTimestamp,
     reason: 'SchedulingGated',
     message: 'Scheduling is blocked due to non-empty scheduling gates',
   };

@@ -2,10 +2,15 @@
  * Fields of pods that belong to features which are off by default in 1.36: the server drops what is written to them.
  * https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/
  */
-import type { Container, EphemeralContainer, PodSpec } from '#api/gen/core-v1.js';
+import type { Container, EphemeralContainer, PodSpec, PodTemplateSpec } from '#api/gen/core-v1.js';
 
 /** In place. */
-export function dropUnservedFields(spec: PodSpec): void {
+export function dropFromTemplate(template: PodTemplateSpec | undefined): void {
+  if (template?.spec) dropFromPodSpec(template.spec);
+}
+
+/** In place. */
+export function dropFromPodSpec(spec: PodSpec): void {
   // GenericWorkload
   delete spec.schedulingGroup;
   for (const list of [spec.containers, spec.initContainers, spec.ephemeralContainers]) list?.forEach(dropStopSignal);

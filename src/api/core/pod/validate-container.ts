@@ -26,7 +26,7 @@ import { checkDevices, checkMounts } from './validate-mounts.js';
 import { checkLifecycle, checkProbes, type ProbeContext } from './validate-probe.js';
 import { checkContainerResources } from './validate-resources.js';
 import { checkSecurityContext } from './validate-security.js';
-import { type VolumesByName, volumesByName } from './validate-volume.js';
+import type { VolumesByName } from './validate-volume.js';
 
 /** What a container stands in. */
 interface ContainerContext extends ProbeContext {
@@ -36,10 +36,10 @@ interface ContainerContext extends ProbeContext {
   hostUsers: boolean;
 }
 
-export function contextOf(spec: PodSpec): ContainerContext {
+export function contextOf(spec: PodSpec, volumes: VolumesByName): ContainerContext {
   return {
     gracePeriodSeconds: spec.terminationGracePeriodSeconds,
-    volumes: volumesByName(spec),
+    volumes,
     claimNames: claimNamesOf(spec),
     podRestartPolicy: spec.restartPolicy,
     hostUsers: spec.hostUsers !== false,

@@ -17,8 +17,8 @@ import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { labelProblems, labelValueProblems, subdomainProblems } from '#apimachinery/names.js';
 import {
   check,
+  checkAboveZero,
   checkOptionalEnum,
-  checkPositive,
   checkQualifiedName,
   each,
   type FieldErrors,
@@ -128,7 +128,10 @@ function* checkLabelKeys(
 }
 
 /** Creation has merged each key into the selector once; a key that is there twice was its author's as well. */
-function* checkMergedKeys(path: string, { matchLabelKeys = [], labelSelector }: PodAffinityTerm): FieldErrors {
+function* checkMergedKeys(
+  path: string,
+  { matchLabelKeys = [], labelSelector }: Pick<PodAffinityTerm, 'matchLabelKeys' | 'labelSelector'>,
+): FieldErrors {
   const seen = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
   for (const { key } of labelSelector?.matchExpressions ?? []) {
     const index = matchLabelKeys.indexOf(key);
@@ -155,6 +158,9 @@ export function* checkTolerations(path: string, tolerations: readonly Toleration
       if (problems.length > 0) yield invalidValue(`${at}.operator`, text, problems.join(';'));
     } else if (operator === 'Exists') {
       if (text) yield invalidValue(`${at}.operator`, text, "value must be empty when `operator` is 'Exists'");
+    } else if (operator === 'Lt' || operator === 'Gt') {
+      // They are known, and not served: TaintTolerationComparisonOperators is off.
+      yield notSupported(`${at}.operator`, operator, ['Equal', 'Exists', 'Lt', 'Gt']);
     } else yield notSupported(`${at}.operator`, operator, ['Equal', 'Exists']);
     if (effect) yield* checkOptionalEnum(`${at}.effect`, effect, taintEffects);
   }
@@ -167,35 +173,23 @@ export function* checkSpread(path: string, constraints: readonly TopologySpreadC
   for (const [index, constraint] of constraints.entries()) {
     const at = `${path}[${index}]`;
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, labelSelector } = constraint;
-    yield* checkPositive(`${at}.maxSkew`, maxSkew ?? 0);
+    yield* checkAboveZero(`${at}.maxSkew`, maxSkew ?? 0);
     if (!topologyKey) yield required(`${at}.topologyKey`, 'can not be empty');
     yield* checkOptionalEnum(`${at}.whenUnsatisfiable`, whenUnsatisfiable ?? '', spreadActions);
     const isRepeated = constraints
       .slice(index + 1)
       .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable);
     if (isRepeated) yield duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`);
-    yield* checkPositive(`${at}.minDomains`, minDomains);
+    yield* checkAboveZero(`${at}.minDomains`, minDomains);
     if (minDomains !== undefined && whenUnsatisfiable !== 'DoNotSchedule') {
       const why = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`;
       yield invalidValue(`${at}.minDomains`, minDomains, why);
     }
     yield* checkOptionalEnum(`${at}.nodeAffinityPolicy`, constraint.nodeAffinityPolicy, inclusionPolicies);
     yield* checkOptionalEnum(`${at}.nodeTaintsPolicy`, constraint.nodeTaintsPolicy, inclusionPolicies);
-    yield* checkSpreadKeys(`${at}.matchLabelKeys`, constraint);
+    yield* checkLabelKeys(`${at}.matchLabelKeys`, constraint.matchLabelKeys, labelSelector);
+    yield* checkMergedKeys(at, constraint);
     yield* validateLabelSelector(labelSelector, `${at}.labelSelector`);
-  }
-}
-
-function* checkSpreadKeys(path: string, { matchLabelKeys, labelSelector }: TopologySpreadConstraint): FieldErrors {
-  if (!matchLabelKeys?.length) return;
-  if (!labelSelector) yield forbiddenField(path, 'must not be specified when labelSelector is not set');
-  const expressions = labelSelector?.matchExpressions ?? [];
-  for (const { path: at, value: key } of each(path, matchLabelKeys)) {
-    yield* checkQualifiedName(at, key);
-    // Creation merges each key into the selector as one expression.
-    const times =
-      expressions.filter((one) => one.key === key).length + (labelSelector?.matchLabels?.[key] === undefined ? 0 : 1);
-    if (times > 1) yield invalidValue(at, key, 'exists in both matchLabelKeys and labelSelector');
   }
 }
 

@@ -46,7 +46,7 @@ function goContext(context: SecurityContext) {
   return {
     Capabilities: capabilities ? { Add: capabilities.add ?? null, Drop: capabilities.drop ?? null } : null,
     Privileged: context.privileged ?? null,
-    SELinuxOptions: nested(seLinuxOptions),
+    SELinuxOptions: seLinuxOptions ? goFields({ user: '', role: '', type: '', level: '', ...seLinuxOptions }) : null,
     WindowsOptions: nested(windowsOptions),
     RunAsUser: context.runAsUser ?? null,
     RunAsGroup: context.runAsGroup ?? null,
@@ -82,9 +82,11 @@ export function* checkPodSecurityContext(path: string, spec: PodSpec): FieldErro
   yield* checkAppArmor(`${path}.appArmorProfile`, context.appArmorProfile);
   const groupPolicies = ['Merge', 'Strict'];
   yield* checkOptionalEnum(`${path}.supplementalGroupsPolicy`, context.supplementalGroupsPolicy, groupPolicies);
-  yield* checkOptionalEnum(`${path}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['MountOption', 'Recursive']);
+  // The other way is of SELinuxMount, which is off.
+  yield* checkOptionalEnum(`${path}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['Recursive']);
 }
 
+const onlyLocal = 'can only be set when seccomp type is Localhost';
 const profileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined'];
 
 function* checkSeccomp(path: string, profile: SeccompProfile | undefined): FieldErrors {
@@ -97,7 +99,7 @@ function* checkSeccomp(path: string, profile: SeccompProfile | undefined): Field
     if (localhostProfile === undefined) yield required(at, 'must be set when seccomp type is Localhost');
     else yield* checkDescendingPath(at, localhostProfile);
   } else if (localhostProfile !== undefined) {
-    yield invalidValue(at, profile, 'can only be set when seccomp type is Localhost');
+    yield invalidValue(at, { Type: type ?? '', LocalhostProfile: localhostProfile }, onlyLocal);
   }
 }
 

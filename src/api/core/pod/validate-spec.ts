@@ -45,8 +45,7 @@ export function* checkPodSpec(
   { metadata }: { metadata: ObjectMeta | undefined },
 ): FieldErrors {
   if (spec.terminationGracePeriodSeconds === undefined) yield required(`${path}.terminationGracePeriodSeconds`);
-  const context = contextOf(spec);
-  yield* checkVolumes(`${path}.volumes`, spec.volumes, { metadata });
+  const context = contextOf(spec, yield* checkVolumes(`${path}.volumes`, spec.volumes, { metadata }));
   yield* checkPodClaims(`${path}.resourceClaims`, spec.resourceClaims);
   yield* checkContainers(`${path}.containers`, spec, context);
   yield* checkInitContainers(`${path}.initContainers`, spec, context);
@@ -126,14 +125,22 @@ function* checkPodClaims(path: string, claims: readonly PodResourceClaim[] | und
     names.add(name);
     if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) {
       const why = 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified';
-      yield invalidValue(at, claim, why);
+      yield invalidValue(at, goClaim(claim), why);
     }
     if (resourceClaimName === undefined && resourceClaimTemplateName === undefined)
-      yield invalidValue(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+      yield invalidValue(at, goClaim(claim), 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
     if (resourceClaimName !== undefined) yield* checkSubdomain(`${at}.resourceClaimName`, resourceClaimName);
     if (resourceClaimTemplateName !== undefined)
       yield* checkSubdomain(`${at}.resourceClaimTemplateName`, resourceClaimTemplateName);
   }
+}
+
+function goClaim({ name, resourceClaimName, resourceClaimTemplateName }: PodResourceClaim) {
+  return {
+    Name: name ?? '',
+    ResourceClaimName: resourceClaimName ?? null,
+    ResourceClaimTemplateName: resourceClaimTemplateName ?? null,
+  };
 }
 
 const nameserversMax = 3;

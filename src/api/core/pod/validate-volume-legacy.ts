@@ -51,7 +51,7 @@ export function* checkLegacySource(path: string, source: VolumeSource): FieldErr
   for (const disk of [gcePersistentDisk, awsElasticBlockStore]) {
     const partition = disk?.partition ?? 0;
     if (partition < 0 || partition > 255)
-      yield invalidValue(`${path}.partition`, partition, 'must be between 0 and 255, inclusive');
+      yield invalidValue(`${path}.partition`, partition, 'must be between 1 and 255, inclusive');
   }
   if (nfs && !nfs.path?.startsWith('/')) yield invalidValue(`${path}.path`, nfs.path ?? '', 'must be an absolute path');
   if (iscsi) yield* checkIscsi(path, iscsi);

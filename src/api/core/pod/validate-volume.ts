@@ -1,10 +1,17 @@
 /** Rules of a pod's volumes: unique names, exactly one source each, and what the common sources need. */
-import type { PodSpec, SecretVolumeSource, Volume, VolumeSource } from '#api/gen/core-v1.js';
-import { duplicate, forbiddenField, invalidValue, required, tooLong } from '#apimachinery/field-error.js';
-import { labelProblems, subdomainProblems } from '#apimachinery/names.js';
+import type { SecretVolumeSource, Volume, VolumeSource } from '#api/gen/core-v1.js';
+import {
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalidValue,
+  required,
+  tooLong,
+} from '#apimachinery/field-error.js';
+import { subdomainProblems } from '#apimachinery/names.js';
 import type { ObjectMeta } from '#apimachinery/object.js';
 import { Quantity } from '#apimachinery/quantity.js';
-import { checkEnum, checkOptionalEnum, each, type FieldErrors } from '../../meta/check.js';
+import { checkEnum, checkLabel, checkOptionalEnum, each, type FieldErrors } from '../../meta/check.js';
 import { checkClaimSpec } from '../claim-spec.js';
 import { pullPolicies } from './image.js';
 import { checkDownwardFile } from './validate-env.js';
@@ -20,33 +27,33 @@ export interface VolumeContext {
 /** The valid volumes by name, for mounts to refer to. */
 export type VolumesByName = ReadonlyMap<string, Volume>;
 
-export function volumesByName(spec: PodSpec): VolumesByName {
-  const volumes = new Map<string, Volume>();
-  for (const volume of spec.volumes ?? []) if (!volumes.has(volume.name)) volumes.set(volume.name, volume);
-  return volumes;
-}
-
+/** Gives the volumes that are valid. */
 export function* checkVolumes(
   path: string,
   volumes: readonly Volume[] | undefined,
   context: VolumeContext,
-): FieldErrors {
-  const seen = new Set<string>();
+): Generator<FieldError, VolumesByName, undefined> {
+  const valid = new Map<string, Volume>();
   const made = new Set<string>();
   for (const { name, ephemeral } of volumes ?? [])
     if (ephemeral && context.metadata?.name) made.add(`${context.metadata.name}-${name}`);
   for (const { path: at, value: volume } of each(path, volumes)) {
-    yield* checkSource(at, volume, context);
-    if (!volume.name) yield required(`${at}.name`);
-    else for (const problem of labelProblems(volume.name)) yield invalidValue(`${at}.name`, volume.name, problem);
-    if (seen.has(volume.name)) yield duplicate(`${at}.name`, volume.name);
-    seen.add(volume.name);
+    const errors = [...checkSource(at, volume, context), ...checkName(`${at}.name`, volume.name, valid)];
+    if (errors.length === 0) valid.set(volume.name, volume);
+    yield* errors;
     const claim = volume.persistentVolumeClaim?.claimName;
     if (claim && made.has(claim)) {
       const why = 'must not reference a PVC that gets created for an ephemeral volume';
       yield invalidValue(`${at}.persistentVolumeClaim.claimName`, claim, why);
     }
   }
+  return valid;
+}
+
+function* checkName(path: string, name: string, others: VolumesByName): FieldErrors {
+  if (!name) yield required(path);
+  else yield* checkLabel(path, name);
+  if (others.has(name)) yield duplicate(path, name);
 }
 
 /** In the order in which upstream looks for a second source. */
@@ -83,12 +90,23 @@ const sourceOrder: readonly (keyof VolumeSource)[] = [
   'image',
 ];
 
+/** Upstream's paths, where they are not the fields' names. */
+const namesAsSecond: Partial<Record<keyof VolumeSource, string>> = { cephfs: 'cephFS', downwardAPI: 'downwarAPI' };
+
+const iscsiNameBytesMax = 64;
+const iscsiNameTooLong =
+  'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.';
+
 function* checkSource(path: string, volume: Volume, context: VolumeContext): FieldErrors {
   const set = sourceOrder.filter((source) => volume[source] !== undefined);
   const [first, ...others] = set;
   if (!first) yield required(path, 'must specify a volume type');
   else yield* checkOneSource(path, volume, { source: first, context });
-  for (const source of others) yield forbiddenField(`${path}.${source}`, 'may not specify more than 1 volume type');
+  for (const source of others)
+    yield forbiddenField(`${path}.${namesAsSecond[source] ?? source}`, 'may not specify more than 1 volume type');
+  const { name, iscsi } = volume;
+  if (iscsi?.initiatorName !== undefined && Buffer.byteLength(`${name}:${iscsi.targetPortal}`) > iscsiNameBytesMax)
+    yield invalidValue(`${path}.name`, name, iscsiNameTooLong);
 }
 
 function* checkOneSource(
@@ -137,7 +155,9 @@ function* checkOneSource(
       yield* checkEnum(`${at}.pullPolicy`, volume.image?.pullPolicy, pullPolicies);
       return;
     default:
-      yield* checkLegacySource(at, volume);
+      yield* checkLegacySource(source === 'gcePersistentDisk' ? `${path}.persistentDisk` : at, {
+        [source]: volume[source],
+      } as VolumeSource);
   }
 }
 

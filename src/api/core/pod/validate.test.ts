@@ -47,6 +47,37 @@ describe('a pod is refused', () => {
     ]);
   });
 
+  test('with volumes of two sorts, or mounts of a volume that is not valid', () => {
+    expect(withVolume({ emptyDir: {}, cephfs: { monitors: [] }, downwardAPI: {} })).toEqual([
+      'spec.volumes[0].cephFS: Forbidden: may not specify more than 1 volume type',
+      'spec.volumes[0].downwarAPI: Forbidden: may not specify more than 1 volume type',
+    ]);
+    expect(withVolume({ gcePersistentDisk: { pdName: '', partition: 256 }, nfs: { server: '', path: '' } })).toEqual([
+      'spec.volumes[0].persistentDisk.pdName: Required value',
+      'spec.volumes[0].persistentDisk.partition: Invalid value: 256: must be between 1 and 255, inclusive',
+      'spec.volumes[0].nfs: Forbidden: may not specify more than 1 volume type',
+    ]);
+    const mounting = { ...container, volumeMounts: [{ name: 'data', mountPath: '/data' }] };
+    expect(messagesOf({ volumes: [{ name: 'data', secret: {} }], containers: [mounting] })).toEqual([
+      'spec.volumes[0].secret.secretName: Required value',
+      'spec.containers[0].volumeMounts[0].name: Not found: "data"',
+    ]);
+    expect(messagesOf({ volumes: ['', ''].map((name) => ({ name, emptyDir: {} })) })).toEqual([
+      'spec.volumes[0].name: Required value',
+      'spec.volumes[1].name: Required value',
+    ]);
+  });
+
+  test('in words that show the whole of a part as upstream has it', () => {
+    expect(messagesOf({ resourceClaims: [{ name: 'gpu' }] })).toEqual([
+      'spec.resourceClaims[0]: Invalid value: {"Name":"gpu","ResourceClaimName":null,"ResourceClaimTemplateName":null}: must specify one of: `resourceClaimName`, `resourceClaimTemplateName`',
+    ]);
+    const seccompProfile = { type: 'RuntimeDefault', localhostProfile: 'a' };
+    expect(messagesOf({ securityContext: { seccompProfile } })).toEqual([
+      'spec.securityContext.seccompProfile.localhostProfile: Invalid value: {"Type":"RuntimeDefault","LocalhostProfile":"a"}: can only be set when seccomp type is Localhost',
+    ]);
+  });
+
   test('with values that are not among those supported', () => {
     expect(withContainer({ imagePullPolicy: 'x' })).toEqual([
       'spec.containers[0].imagePullPolicy: Unsupported value: "x": supported values: "Always", "IfNotPresent", "Never"',
@@ -216,7 +247,7 @@ describe('a pod is refused', () => {
     ]);
     const constraint = { maxSkew: 0, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway', minDomains: 1 };
     expect(messagesOf({ topologySpreadConstraints: [constraint] })).toEqual([
-      'spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than 0',
+      'spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero',
       'spec.topologySpreadConstraints[0].minDomains: Invalid value: 1: can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway',
     ]);
   });
