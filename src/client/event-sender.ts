@@ -2,6 +2,7 @@
 import { isReason, StatusError } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
+import { fnv1a32 } from '#base/fnv.js';
 import type { Log } from '#base/log.js';
 import { fraction, type Prng } from '#base/prng.js';
 import type { ResourceClient } from './client.js';
@@ -115,9 +116,12 @@ export async function writeEvent<T extends KubeObject>(
   return await source.create({ ...event, metadata: { ...event.metadata, resourceVersion: undefined } }, { signal });
 }
 
-/** The object's name and the time in nanoseconds, as upstream; our clock is coarser, so a serial number fills in. */
-export function eventNames(clock: Clock): (object: string) => string {
-  let serial = 0;
+/**
+ * The object's name and the time in nanoseconds, as upstream; our clock is coarser, so a serial number fills in. Those of
+ * one component start elsewhere than those of another: both may tell of an object in the same millisecond.
+ */
+export function eventNames(clock: Clock, component: string): (object: string) => string {
+  let serial = fnv1a32(component) % 1_000_000;
   return (object) => {
     serial = (serial + 1) % 1_000_000;
     const nanoseconds = BigInt(Math.floor(clock.now())) * 1_000_000n + BigInt(serial);

@@ -37,7 +37,7 @@ export class EventRecorder {
   constructor(options: EventRecorderOptions) {
     this.#options = options;
     this.#sender = new EventSender(options);
-    this.#newName = eventNames(options.clock);
+    this.#newName = eventNames(options.clock, `${options.component} ${options.host ?? ''}`);
     this.#correlator = new EventCorrelator({ clock: options.clock, newName: this.#newName });
   }
 

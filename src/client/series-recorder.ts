@@ -53,7 +53,7 @@ export class SeriesRecorder {
   constructor(options: SeriesRecorderOptions) {
     this.#options = options;
     this.#sender = new EventSender(options);
-    this.#newName = eventNames(options.clock);
+    this.#newName = eventNames(options.clock, options.instance);
   }
 
   event(about: KubeObject, text: SeriesText): void {

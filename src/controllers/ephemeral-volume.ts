@@ -15,6 +15,7 @@ import { type ControllerContext, defineController, watch } from './runtime.js';
 
 export default defineController<Pod, undefined>({
   name: 'ephemeral-volume-controller',
+  eventSource: 'ephemeral_volume',
   for: pods,
   watches: () => [
     // A claim that somebody deletes is made again while its pod is there.

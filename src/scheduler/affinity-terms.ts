@@ -82,6 +82,12 @@ export function isAbout(term: AffinityTerm, pod: Pod, namespaceLabels: Namespace
   );
 }
 
+/** The same where the labels of namespaces are not at hand: it may be, then. */
+export function mayBeAbout({ namespaces, namespaceSelector, selector }: AffinityTerm, { metadata }: Pod): boolean {
+  const isInNamespace = !namespaceSelector.isNothing || namespaces.includes(metadata.namespace ?? '');
+  return isInNamespace && selector.matches(metadata.labels);
+}
+
 /** The empty selector takes all namespaces, also one whose labels are not known yet. */
 function selects(selector: LabelSelector, labels: Record<string, string> | undefined): boolean {
   if (selector.isNothing) return false;

@@ -47,6 +47,7 @@ export class BindingCycle {
     { pod, nodeName }: Placed,
     { waits, preparing }: { waits: ReadonlyMap<string, number>; preparing: Profile['preBinding'] },
   ): Promise<BindingFailure | undefined> {
+    await this.#nominate(pod, nodeName);
     const dismissal = waits.size > 0 ? await this.#effects.waiting.wait(pod, waits) : undefined;
     if (dismissal) return rejection(dismissal.plugin, dismissal.message);
     for (const { name, preBind } of preparing) {
@@ -56,6 +57,16 @@ export class BindingCycle {
       if (failure) return failure;
     }
     return undefined;
+  }
+
+  /** Others, such as autoscalers, may want to know. The pod is bound all the same where it cannot be said. */
+  async #nominate(pod: Pod, nodeName: string): Promise<void> {
+    try {
+      await this.#effects.pods.nominate(pod, nodeName);
+    } catch (error) {
+      if (!(error instanceof StatusError || error instanceof TransportError)) throw error;
+      this.#log.warn('the node of a pod could not be told', { pod: pod.metadata.name, err: error });
+    }
   }
 
   /** How long the pod must wait, by plugin. */

@@ -100,6 +100,13 @@ export class ClusterWatch {
     return pod;
   }
 
+  /** The pod is on its way there; what it was promised is its now, or free again. */
+  assume(pod: Pod, nodeName: string): void {
+    this.cache.place(pod, nodeName);
+    const promised = this.nominations.delete(pod.metadata.uid!);
+    if (promised && promised !== nodeName) this.#freed(pod, promised);
+  }
+
   #podChanged(pod: Pod, old?: Pod): void {
     const { onPending, onSettled, onChange, isOurs } = this.#options;
     const uid = pod.metadata.uid!;
@@ -112,9 +119,14 @@ export class ClusterWatch {
       if (!old?.spec.nodeName) onChange({ event: 'assigned pod added', pod });
       else if (!equal(pod.metadata.labels, old.metadata.labels))
         onChange({ event: 'assigned pod labels', pod, oldPod: old });
+      // It may ask for less than before.
+      if (old?.spec.nodeName && pod.metadata.generation !== old.metadata.generation)
+        onChange({ event: 'assigned pod changed', pod, oldPod: old, place: this.cache.node(pod.spec.nodeName) });
     } else if (isOurs(pod) && !pod.metadata.deletionTimestamp) {
+      // One that has its node already, and only waits to be bound there, takes the room as if it ran.
+      if (this.cache.isPlaced(uid)) return;
       this.nominations.observe(pod, old);
-      if (!this.cache.isPlaced(uid)) onPending(pod, old);
+      onPending(pod, old);
     } else this.#settled(pod);
   }
 
@@ -142,12 +154,14 @@ export class ClusterWatch {
     const labels = !equal(node.metadata.labels, old.metadata.labels);
     const taints = !equal(node.spec, old.spec);
     const images = !equal(node.status?.images, old.status?.images);
+    const features = !equal(node.status?.declaredFeatures, old.status?.declaredFeatures);
     // Heartbeats change nothing that a decision reads.
-    if (allocatable || labels || taints || images) this.cache.setNode(node);
+    if (allocatable || labels || taints || images || features) this.cache.setNode(node);
     const place = this.cache.node(node.metadata.name!);
     if (allocatable) onChange({ event: 'node allocatable', node, oldNode: old, place });
     if (labels) onChange({ event: 'node labels', node, oldNode: old });
     if (taints) onChange({ event: 'node taints', node, oldNode: old });
+    if (features) onChange({ event: 'node features', node, oldNode: old });
   }
 
   #namespaceLabels(name: string): Record<string, string> | undefined {

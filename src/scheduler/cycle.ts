@@ -67,8 +67,8 @@ export function* decide(
   const prepared = prepare(pod, { snapshot, plugins, memos });
   const failing = { prng, profile, isExtended };
   if ('refused' in prepared) {
-    const { plugins: refusing, reasons } = prepared.refused;
-    const { after, ...remedy } = yield* remedyFor(undefined, { pod, snapshot, rejected: [], ...failing });
+    const { plugins: refusing, reasons, reached } = prepared.refused;
+    const { after, ...remedy } = yield* remedyFor(undefined, { pod, snapshot, rejected: [], reached, ...failing });
     const message = explain({ total, refusal: reasons, after });
     return { failure: { message, rejectedBy: new Set(refusing), ...remedy }, evaluated: 0, nextIndex: startIndex };
   }
@@ -127,7 +127,12 @@ function* failureOf(
 /** PostFilter: all say what they can do, until victims are found. */
 function* remedyFor(
   prepared: Prepared | undefined,
-  { profile, isExtended, ...context }: Omit<PreemptionContext, 'args'> & Failing,
+  {
+    profile,
+    isExtended,
+    reached,
+    ...context
+  }: Omit<PreemptionContext, 'args'> & Failing & { reached?: readonly string[] },
 ): Generator<Question, Pick<Failure, 'preemption' | 'effects'> & { after?: string }, Answer> {
   const messages: string[] = [];
   const effects: NonNullable<Remedy['effect']>[] = [];
@@ -143,7 +148,13 @@ function* remedyFor(
       preemption = tried.isEligible ? 'hopeless' : undefined;
       messages.push(`preemption: ${tried.message ?? 'no candidate node for preemption'}`);
     } else {
-      const { message, effect } = one.postFilter!({ ...context, state: stateOf(prepared, one.name) });
+      const isReached = reached?.includes(one.name) ?? true;
+      const { message, effect, isFailed } = one.postFilter!({
+        ...context,
+        state: stateOf(prepared, one.name),
+        isReached,
+      });
+      if (isFailed) return { effects, after: message };
       messages.push(message);
       if (effect) effects.push(effect);
     }

@@ -36,6 +36,7 @@ export const builtInPoints: Readonly<Record<string, readonly ExtensionPoint[]>> 
   NodeResourcesBalancedAllocation: ['preScore', 'score'],
   ImageLocality: ['score'],
   DefaultBinder: ['bind'],
+  NodeDeclaredFeatures: ['preFilter', 'filter'],
 };
 
 export const extensionPoints = [

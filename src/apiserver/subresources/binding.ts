@@ -49,12 +49,14 @@ function whyNotAssignable({ metadata, spec }: Pod): string | undefined {
 function assigned(pod: Pod, { metadata, target }: Binding, clock: Clock): Pod {
   pod.spec.nodeName = target.name ?? '';
   if (metadata.annotations) pod.metadata.annotations = { ...pod.metadata.annotations, ...metadata.annotations };
-  if (metadata.labels) pod.metadata.labels = { ...metadata.labels, ...pod.metadata.labels };
+  if (metadata.labels) pod.metadata.labels = { ...pod.metadata.labels, ...metadata.labels };
   const conditions = pod.status?.conditions ?? [];
   const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: formatTime(clock.now()) };
   const others = conditions.filter(({ type }) => type !== scheduled.type);
   const before = conditions.find(({ type }) => type === scheduled.type);
   if (before?.status === 'True' && before.lastTransitionTime) scheduled.lastTransitionTime = before.lastTransitionTime;
-  pod.status = { ...pod.status, conditions: [...others, scheduled] };
+  // What it was promised is settled.
+  const { nominatedNodeName: _, ...status } = pod.status ?? {};
+  pod.status = { ...status, conditions: [...others, scheduled] };
   return pod;
 }

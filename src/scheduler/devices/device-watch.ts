@@ -159,8 +159,13 @@ export class DeviceWatch implements DeviceView {
       onChange({ event: 'resource slice changed' });
     };
     informers.of(resourceSlices).onEvent({ added: slicesChanged, updated: slicesChanged, deleted: slicesChanged });
-    const classesChanged = () => onChange({ event: 'device class changed' });
-    informers.of(deviceClasses).onEvent({ added: classesChanged, updated: classesChanged, deleted: classesChanged });
+    const classChanged = (deviceClass?: DeviceClass, oldDeviceClass?: DeviceClass) =>
+      onChange({ event: 'device class changed', deviceClass, oldDeviceClass });
+    informers.of(deviceClasses).onEvent({
+      added: (one) => classChanged(one),
+      updated: classChanged,
+      deleted: (one) => classChanged(undefined, one),
+    });
     const [module] = await Promise.all([import('./allocation.js'), informers.synced()]);
     this.#allocation = new module.Allocation();
     this.isReady = true;

@@ -88,7 +88,9 @@ function withArgs(args: Omit<DynamicResourcesArgs, 'apiVersion' | 'kind'>): Plug
       if (!answer) state.answers.set(node.name, (answer = answerOf(pod, { state, view: snapshot.devices, node })));
       return 'rejected' in answer ? answer.rejected : undefined;
     },
-    postFilter: ({ pod, state }) => remedyFor(pod, state),
+    // Upstream looks for what its preFilter leaves behind, and fails where there is nothing.
+    postFilter: ({ pod, state, isReached }) =>
+      isReached ? remedyFor(pod, state) : { message: 'not found', isFailed: true },
     preScore: (pod) => {
       const state = states.get(pod);
       const hasAlternatives = state?.unallocated.some(({ spec }) =>

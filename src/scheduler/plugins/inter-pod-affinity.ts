@@ -2,9 +2,9 @@
  * InterPodAffinity: pods that want to be near other pods, or away from them; what pods that run already want of the new
  * one counts too. https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity
  */
-import type { Pod } from '#api/gen/core-v1.js';
-import { type AffinityTerm, isAbout, type PodTerms, termsOf } from '../affinity-terms.js';
-import { definePlugin, type PluginSpec, type Rejection, type Snapshot } from '../framework.js';
+import type { Node, Pod } from '#api/gen/core-v1.js';
+import { type AffinityTerm, isAbout, mayBeAbout, type PodTerms, termsOf } from '../affinity-terms.js';
+import { type ClusterChange, definePlugin, type PluginSpec, type Rejection, type Snapshot } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
 import type { DomainCounts } from '../pod-index.js';
 import { increase } from '../tally.js';
@@ -94,7 +94,33 @@ function withArgs(args: InterPodAffinityArgs): PluginSpec<AffinityState> {
       'node labels',
       'pod updated',
     ],
+    hint: mayHelp,
   };
+}
+
+/** Whether a pod that came, went or changed its labels, or a node's domains, can make a difference to the pod. */
+function mayHelp(pod: Pod, { event, pod: other, oldPod, node, oldNode }: ClusterChange): boolean {
+  const { requiredAffinity, requiredAntiAffinity } = termsOf(pod);
+  if (node) {
+    const domains = (of: Node | undefined, { topologyKey }: AffinityTerm) => of?.metadata.labels?.[topologyKey];
+    const moved = (term: AffinityTerm) => domains(node, term) !== domains(oldNode, term);
+    const joins = requiredAffinity.some((term) => domains(node, term) !== undefined && moved(term));
+    // A node without the domain takes any pod that wants to be apart.
+    return (
+      joins || requiredAntiAffinity.some((term) => !oldNode || (domains(oldNode, term) !== undefined && moved(term)))
+    );
+  }
+  if (!other || event === 'pod updated') return true;
+  const areAbout = (terms: readonly AffinityTerm[], one: Pod) =>
+    terms.length > 0 && terms.every((term) => mayBeAbout(term, one));
+  if (event === 'assigned pod added') return areAbout(requiredAffinity, other);
+  if (event === 'assigned pod removed')
+    return areAbout(requiredAntiAffinity, other) || areAbout(termsOf(other).requiredAntiAffinity, pod);
+  if (!oldPod) return true;
+  return (
+    (areAbout(requiredAffinity, other) && !areAbout(requiredAffinity, oldPod)) ||
+    (areAbout(requiredAntiAffinity, oldPod) && !areAbout(requiredAntiAffinity, other))
+  );
 }
 
 function countPods(pod: Pod, { index }: Snapshot): AffinityState {

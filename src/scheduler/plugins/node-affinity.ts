@@ -1,7 +1,7 @@
 /** NodeAffinity: nodeSelector and required node affinity filter, preferred node affinity scores. */
 
 import { matchesNodeSelector, matchesTerm } from '#api/core/node-selector.js';
-import type { NodeSelectorTerm, PreferredSchedulingTerm } from '#api/gen/core-v1.js';
+import type { Node, NodeSelectorTerm, PreferredSchedulingTerm } from '#api/gen/core-v1.js';
 import type { NodeAffinityArgs } from '#api/gen/kubescheduler-v1.js';
 import { definePlugin, type PluginSpec } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
@@ -22,7 +22,9 @@ function withArgs({ addedAffinity: added }: Pick<NodeAffinityArgs, 'addedAffinit
     preFilter: ({ spec }) => {
       const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
       if (!terms && !spec.nodeSelector && !enforced) return 'skip';
-      return { state: { selector: spec.nodeSelector ?? {}, terms }, nodes: terms && namedNodes(terms) };
+      const nodes = terms && namedNodes(terms);
+      if (nodes?.size === 0) return { rejected: { reasons: ['pod affinity terms conflict'], unresolvable: true } };
+      return { state: { selector: spec.nodeSelector ?? {}, terms }, nodes };
     },
     filter: ({ state }, node) => {
       if (enforced && !matchesNodeSelector(enforced, node.node))
@@ -43,6 +45,13 @@ function withArgs({ addedAffinity: added }: Pick<NodeAffinityArgs, 'addedAffinit
     },
     normalize: 'up',
     requeueOn: ['node added', 'node labels', 'pod updated'],
+    hint: ({ spec }, { node, oldNode }) => {
+      if (!node) return true;
+      const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+      const matches = (one: Node) => isRequired({ selector: spec.nodeSelector ?? {}, terms }, one);
+      if (enforced && !matchesNodeSelector(enforced, node)) return false;
+      return matches(node) && !(oldNode && matches(oldNode));
+    },
   };
 }
 
@@ -51,7 +60,11 @@ export interface Required {
   terms: readonly NodeSelectorTerm[] | undefined;
 }
 
-function matchesRequired({ selector, terms }: Required, { node, labels }: NodeInfo): boolean {
+function isRequired(required: Required, node: Node): boolean {
+  return matchesRequired(required, { node, labels: node.metadata.labels ?? {} });
+}
+
+function matchesRequired({ selector, terms }: Required, { node, labels }: Pick<NodeInfo, 'node' | 'labels'>): boolean {
   for (const key in selector) if (labels[key] !== selector[key]) return false;
   return !terms || matchesNodeSelector(terms, node);
 }
@@ -60,9 +73,10 @@ function matchesRequired({ selector, terms }: Required, { node, labels }: NodeIn
 function namedNodes(terms: readonly NodeSelectorTerm[]): ReadonlySet<string> | undefined {
   const names = new Set<string>();
   for (const { matchFields } of terms) {
-    const named = matchFields?.find(({ key, operator }) => key === 'metadata.name' && operator === 'In');
-    if (!named) return undefined;
-    for (const name of named.values ?? []) names.add(name);
+    const named = (matchFields ?? []).filter(({ key, operator }) => key === 'metadata.name' && operator === 'In');
+    if (named.length === 0) return undefined;
+    const [first, ...others] = named.map(({ values = [] }) => values);
+    for (const name of first!) if (others.every((values) => values.includes(name))) names.add(name);
   }
   return names;
 }

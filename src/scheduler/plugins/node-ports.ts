@@ -16,4 +16,6 @@ export default definePlugin<HostPort[]>({
       : undefined;
   },
   requeueOn: ['node added', 'assigned pod removed'],
+  hint: (pod, { pod: gone }) =>
+    !gone || hostPorts(pod).some((port) => hostPorts(gone).some((one) => portsConflict(port, one))),
 });

@@ -2,8 +2,8 @@
 import { isExtendedResource } from '#api/core/pod/resources.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { NodeResourcesFitArgs } from '#api/gen/kubescheduler-v1.js';
-import { isDeviceResource } from '../devices/pod-claims.js';
-import { definePlugin, type PluginSpec } from '../framework.js';
+import { classResourcePrefix, isDeviceResource } from '../devices/pod-claims.js';
+import { type ClusterChange, definePlugin, type PluginSpec } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
 import { amountOf, resourceScoreOf } from '../resource-scoring.js';
 import { type PodRequests, podRequests, type Resources } from '../resources.js';
@@ -39,11 +39,36 @@ function withArgs(args: Omit<NodeResourcesFitArgs, 'apiVersion' | 'kind'>): Plug
     },
     preScore: (pod) => ({ state: podRequests(pod) }),
     score: ({ state }, node) => score(state as PodRequests, node),
-    requeueOn: ['node added', 'node allocatable', 'assigned pod removed', 'pod updated', 'device class changed'],
+    requeueOn: [
+      'node added',
+      'node allocatable',
+      'assigned pod removed',
+      'assigned pod changed',
+      'pod updated',
+      'device class changed',
+    ],
     // Where it does not fit after the change, the change has not helped.
-    hint: (pod, { place }) =>
-      !place || [...wantedBy(pod).scalars.keys()].some(isDeviceResource) || fits(wantedBy(pod), place),
+    hint: (pod, change) => {
+      const wanted = wantedBy(pod);
+      if (change.event === 'device class changed') return servesNow(wanted, change);
+      return !change.place || fits(withoutDevices(wanted, change.place), change.place);
+    },
   };
+}
+
+/** What the node does not have itself, devices may give. */
+function withoutDevices(wanted: Resources, { allocatable }: NodeInfo): Resources {
+  const scalars = [...wanted.scalars].filter(([name]) => !isDeviceResource(name) || allocatable.scalars.get(name));
+  return { ...wanted, scalars: new Map(scalars) };
+}
+
+/** A class that has come serves the resource of its name, and one that says so another. */
+function servesNow({ scalars }: Resources, { deviceClass, oldDeviceClass }: ClusterChange): boolean {
+  const { metadata, spec } = deviceClass ?? {};
+  const { extendedResourceName: named } = spec ?? {};
+  if (!metadata || (oldDeviceClass && oldDeviceClass.spec.extendedResourceName === named)) return false;
+  if (!oldDeviceClass && scalars.has(`${classResourcePrefix}${metadata.name}`)) return true;
+  return named !== undefined && scalars.has(named);
 }
 
 /** Others see to what is ignored: a device plugin, or an extender. */

@@ -12,5 +12,9 @@ export default definePlugin({
     node.spec.unschedulable && !anyTolerates(pod.spec.tolerations, taint)
       ? { reasons: ['node(s) were unschedulable'], unresolvable: true }
       : undefined,
-  requeueOn: ['node added', 'node taints'],
+  requeueOn: ['node added', 'node taints', 'pod updated'],
+  hint: ({ spec }, { node, oldNode }) => {
+    if (!node) return anyTolerates(spec.tolerations, taint);
+    return !node.spec.unschedulable && (!oldNode || oldNode.spec.unschedulable === true);
+  },
 });

@@ -6,10 +6,11 @@
 
 import { matchesNodeSelector } from '#api/core/node-selector.js';
 import { anyTolerates } from '#api/core/tolerations.js';
-import type { Pod, TopologySpreadConstraint } from '#api/gen/core-v1.js';
+import type { Node, Pod, TopologySpreadConstraint } from '#api/gen/core-v1.js';
 import type { PodTopologySpreadArgs } from '#api/gen/kubescheduler-v1.js';
 import { type LabelSelector, labelSelectorFrom } from '#apimachinery/selectors.js';
-import { type Adjustment, definePlugin, type PluginSpec, type Snapshot } from '../framework.js';
+import { equal } from '#base/json.js';
+import { type Adjustment, type ClusterChange, definePlugin, type PluginSpec, type Snapshot } from '../framework.js';
 import type { NodeInfo } from '../node-info.js';
 import type { Tally } from '../tally.js';
 
@@ -120,9 +121,34 @@ function withArgs({
       'node taints',
       'assigned pod added',
       'assigned pod removed',
+      'assigned pod labels',
       'pod updated',
     ],
+    hint: (pod, change) => mayHelp(pod, change),
   };
+}
+
+/** Whether a pod like those that are spread came, went or changed, or a node with all the domains. */
+function mayHelp(pod: Pod, { event, pod: other, oldPod, node, oldNode }: ClusterChange): boolean {
+  // What is spread by default is not told here.
+  if (!hasConstraints(pod)) return true;
+  const constraints = pod.spec.topologySpreadConstraints!.filter(
+    ({ whenUnsatisfiable }) => whenUnsatisfiable === 'DoNotSchedule',
+  );
+  if (node) {
+    const has = (one: Node) => constraints.every(({ topologyKey }) => one.metadata.labels?.[topologyKey] !== undefined);
+    if (!oldNode) return has(node);
+    if (has(node) !== has(oldNode)) return true;
+    const differs = ({ topologyKey }: TopologySpreadConstraint) =>
+      node.metadata.labels?.[topologyKey] !== oldNode.metadata.labels?.[topologyKey];
+    return has(node) && (constraints.some(differs) || !equal(node.spec.taints, oldNode.spec.taints));
+  }
+  if (!other || event === 'pod updated') return true;
+  if (other.metadata.namespace !== pod.metadata.namespace) return false;
+  return constraints.some((constraint) => {
+    const selector = selectorOf(constraint, pod);
+    return selector.matches(other.metadata.labels) !== (oldPod ? selector.matches(oldPod.metadata.labels) : false);
+  });
 }
 
 function hasConstraints({ spec }: Pod): boolean {

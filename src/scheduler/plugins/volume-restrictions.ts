@@ -41,7 +41,9 @@ export default definePlugin<State>({
     if (hasConflictingDisk(state.disks, node)) return { reasons: ['node(s) had no available disk'] };
     if (state.users === 0) return undefined;
     return {
-      reasons: ['node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode'],
+      reasons: [
+        'node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod',
+      ],
     };
   },
   requeueOn: ['assigned pod removed', 'node added', 'claim changed'],
