@@ -45,11 +45,10 @@ export class EventCorrelator {
 
   correlate(given: Event): Correlated {
     const { event, key } = this.#aggregate(given);
-    if (this.#isSpam(event)) return { action: 'skip' };
     const before = this.#observed.get(key);
     if (!before) {
       this.observed(key, event);
-      return { action: 'create', event, key };
+      return this.#isSpam(event) ? { action: 'skip' } : { action: 'create', event, key };
     }
     const counted: Event = {
       ...event,
@@ -57,7 +56,9 @@ export class EventCorrelator {
       count: before.count + 1,
       firstTimestamp: before.firstTimestamp,
     };
+    // What is dropped is counted all the same, and shown by the next that passes.
     this.observed(key, counted);
+    if (this.#isSpam(event)) return { action: 'skip' };
     const patch = { count: counted.count, lastTimestamp: counted.lastTimestamp, message: counted.message };
     return { action: 'patch', event: counted, key, patch };
   }
@@ -95,8 +96,11 @@ export class EventCorrelator {
     }
     similar.messages.delete(similar.messages.values().next().value as string);
     const now = formatTime(nowMs);
+    // Upstream's says where it is from by its source alone.
     const combined: Event = {
       ...event,
+      reportingComponent: '',
+      reportingInstance: '',
       metadata: {
         name: this.#newName(event.involvedObject.name ?? ''),
         namespace: event.metadata.namespace,

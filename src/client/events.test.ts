@@ -90,6 +90,8 @@ test('from the tenth that differs only by message, similar events become one', a
     ['PATCH', '(combined from similar events): number 11'],
     ['PATCH', '(combined from similar events): number 12'],
   ]);
+  const combined = { source: { component: 'c', host: 'h' }, reportingComponent: '', reportingInstance: '' };
+  expect(requests[9]!.body).toMatchObject(combined);
 });
 
 test('beyond 25 events about one object, one more passes every five minutes', async () => {
@@ -102,6 +104,16 @@ test('beyond 25 events about one object, one more passes every five minutes', as
   say('m', 'Later2');
   await recorder.flushed();
   expect(requests).toHaveLength(26);
+});
+
+test('what was dropped as too many is counted by the next that passes', async () => {
+  const { recorder, requests, clock, say } = record();
+  for (let number = 0; number < 40; number++) say('again');
+  await clock.advance(300_000);
+  say('again');
+  await recorder.flushed();
+  expect(requests).toHaveLength(26);
+  expect(requests.slice(24).map(({ body }) => (body as Event).count)).toEqual([25, 41]);
 });
 
 test('without an answer an event is tried again, with a refusal it is not', async () => {
