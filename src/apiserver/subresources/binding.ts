@@ -34,7 +34,14 @@ async function bindPod(call: SubresourceCall, binding: Binding, clock: Clock): P
     return assigned(pod, binding, clock);
   };
   const rules = { keepsGeneration: true };
-  const write = { ...call.write, subresource: 'binding', preconditions: { uid, resourceVersion }, rules };
+  // A binding is no write of the pod's fields by anyone: metadata.managedFields stay as they are.
+  const write = {
+    ...call.write,
+    subresource: 'binding',
+    preconditions: { uid, resourceVersion },
+    rules,
+    fieldsTracked: true,
+  };
   await store.update({ namespace: call.key.namespace, name }, assign, write);
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
 }

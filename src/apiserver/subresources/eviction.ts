@@ -60,6 +60,8 @@ async function evict(
         subresource: 'eviction',
         preconditions: { ...seen, ...options.preconditions },
         rules: {},
+        // The condition is the server's own: nobody manages it.
+        fieldsTracked: true,
       });
       const preconditions = { ...options.preconditions, uid: marked.metadata.uid };
       if (options.preconditions?.resourceVersion) delete preconditions.resourceVersion;
@@ -107,6 +109,8 @@ async function takeFromBudget(call: SubresourceCall, { pod, clock }: { pod: Pod;
     ...write,
     subresource: 'status',
     admission: 'done',
+    // The server charges the budget itself, whoever evicts.
+    manager: 'kube-apiserver',
   });
   return true;
 }
