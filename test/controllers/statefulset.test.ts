@@ -2,11 +2,12 @@
 import { afterEach, expect, test } from 'vitest';
 import controllerRevisions from '#api/apps/controllerrevision.js';
 import statefulSets from '#api/apps/statefulset.js';
+import configMaps from '#api/core/configmap.js';
 import events from '#api/core/event.js';
 import claims from '#api/core/persistentvolumeclaim.js';
 import pods from '#api/core/pod/index.js';
 import type { StatefulSet, StatefulSetSpec } from '#api/gen/apps-v1.js';
-import type { Pod } from '#api/gen/core-v1.js';
+import type { PersistentVolumeClaim, Pod } from '#api/gen/core-v1.js';
 import { TestCluster, type TestClusterOptions } from './test-cluster.js';
 
 let cluster: TestCluster;
@@ -104,8 +105,8 @@ test('a StatefulSet makes pods one after the other, each when the one before is 
   await cluster.until(ready(1));
   expect(seen.ended).toEqual(['web-2', 'web-1']);
   const told = (await cluster.list(events)).map(({ reason, message }) => `${reason}: ${message}`);
-  expect(told).toContain('SuccessfulCreate: create Pod web-0 in StatefulSet web successful');
-  expect(told).toContain('SuccessfulDelete: delete Pod web-2 in StatefulSet web successful');
+  expect(told).toContain('SuccessfulCreate: Create Pod web-0 in StatefulSet web successful');
+  expect(told).toContain('SuccessfulDelete: Delete Pod web-2 in StatefulSet web successful');
 });
 
 test('a pod that is deleted comes back under its name', async () => {
@@ -218,6 +219,8 @@ test('each pod has claims of its own, which stay when it goes unless they are to
     const owners = (await cluster.get(claims, 'data-web-1')).metadata.ownerReferences ?? [];
     return owners[0]?.kind === 'StatefulSet' && (await ready(2)());
   });
+  const updates = (await cluster.list(events)).filter(({ reason }) => reason === 'SuccessfulUpdate');
+  expect(updates.map(({ message }) => message)).toContain('Update Pod web-0 in StatefulSet web successful');
   await patchSpec({ replicas: 1 });
   await cluster.until(async () => String(await claimNames()) === 'data-web-0');
   await cluster.client.of(statefulSets).delete('web', { namespace: 'default' });
@@ -229,4 +232,33 @@ test('ordinals may begin elsewhere than at 0', async () => {
   await create({ replicas: 2, ordinals: { start: 5 } });
   await cluster.until(ready(2));
   expect(await names()).toEqual(['web-5', 'web-6']);
+});
+
+test('a pod whose claim is on its way out waits for a new one, and the set says so', async () => {
+  await start();
+  const hold = ['example.com/hold'];
+  await create({ replicas: 1, volumeClaimTemplates: [{ ...data, metadata: { name: 'data', finalizers: hold } }] });
+  await cluster.until(ready(1));
+  await cluster.client.of(claims).delete('data-web-0', { namespace: 'default' });
+  await cluster.client.of(pods).delete('web-0', { namespace: 'default' });
+  const told = async () => (await cluster.list(events)).map(({ reason, message }) => `${reason}: ${message}`);
+  const message = 'Create Pod web-0 in StatefulSet web failed error: pvc data-web-0 is being deleted';
+  await cluster.until(async () => (await told()).includes(`FailedCreate: ${message}`));
+  const patch = { metadata: { finalizers: null } };
+  await cluster.client.of(claims).patch('data-web-0', patch, { type: 'merge', namespace: 'default' });
+  await cluster.until(ready(1));
+});
+
+test('a claim that another controls is not taken from it, and the set says so', async () => {
+  await start({ readyAfterMs: () => 20_000 });
+  const persistentVolumeClaimRetentionPolicy = { whenScaled: 'Delete', whenDeleted: 'Delete' };
+  const other = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'other', namespace: 'default' } };
+  const { uid = '' } = (await cluster.client.of(configMaps).create(other)).metadata;
+  const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'other', uid, controller: true };
+  const metadata = { name: 'data-web-0', namespace: 'default', ownerReferences: [owner] };
+  await cluster.client.of(claims).create({ ...data, metadata } as PersistentVolumeClaim);
+  await create({ replicas: 1, volumeClaimTemplates: [data], persistentVolumeClaimRetentionPolicy });
+  const reasons = async () => (await cluster.list(events)).map(({ reason }) => reason);
+  await cluster.until(async () => (await reasons()).includes('ConflictingController'));
+  expect((await cluster.get(claims, 'data-web-0')).metadata.ownerReferences).toMatchObject([owner]);
 });

@@ -25,21 +25,27 @@ export function conditionOf(status: DeploymentStatus | undefined, type: Conditio
   return status?.conditions?.find((condition) => condition.type === type);
 }
 
-/** A condition that says the same, for the same reason, stays as it was. */
 export function withCondition(
   conditions: readonly DeploymentCondition[] | undefined,
   text: ConditionText,
   nowMs: number,
 ): DeploymentCondition[] {
-  const before = conditions?.find(({ type }) => type === text.type);
-  if (before && before.status === text.status && before.reason === text.reason) return [...(conditions ?? [])];
   const now = formatTime(nowMs);
-  const lastTransitionTime = before?.status === text.status ? before.lastTransitionTime : now;
-  const others = without(conditions, text.type);
-  return [...others, { ...text, lastUpdateTime: now, lastTransitionTime }];
+  return replaced(conditions ?? [], { ...text, lastUpdateTime: now, lastTransitionTime: now });
 }
 
-function without(conditions: readonly DeploymentCondition[] | undefined, type: string): DeploymentCondition[] {
+/** A condition that says the same, for the same reason, stays as it was, and where it was. */
+function replaced(conditions: readonly DeploymentCondition[], condition: DeploymentCondition): DeploymentCondition[] {
+  const before = conditions.find(({ type }) => type === condition.type);
+  if (before && before.status === condition.status && before.reason === condition.reason) return [...conditions];
+  const { lastTransitionTime } = before?.status === condition.status ? before : condition;
+  return [...without(conditions, condition.type), { ...condition, lastTransitionTime }];
+}
+
+function without(
+  conditions: readonly DeploymentCondition[] | undefined,
+  type: string | undefined,
+): DeploymentCondition[] {
   return (conditions ?? []).filter((condition) => condition.type !== type);
 }
 
@@ -93,12 +99,10 @@ export function rolloutStatus(deployment: Deployment, replicaSets: ReplicaSets, 
   const wasComplete = status.replicas === status.updatedReplicas && before?.reason === 'NewReplicaSetAvailable';
   if (!hasProgressDeadline(deployment)) status.conditions = without(status.conditions, 'Progressing');
   else if (!wasComplete) status.conditions = progressConditions(deployment, { status, replicaSets, nowMs });
-  status.conditions = without(status.conditions, 'ReplicaFailure');
   const failure = replicaFailure(replicaSets);
-  if (failure) {
-    const lastUpdateTime = failure.lastTransitionTime;
-    status.conditions.push({ ...failure, lastUpdateTime });
-  }
+  if (!failure) status.conditions = without(status.conditions, 'ReplicaFailure');
+  else
+    status.conditions = replaced(status.conditions ?? [], { ...failure, lastUpdateTime: failure.lastTransitionTime });
   return status;
 }
 

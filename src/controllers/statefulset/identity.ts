@@ -52,6 +52,7 @@ export function newPod(
     kind: 'Pod',
     metadata: {
       name,
+      generateName: `${set.metadata.name}-`,
       namespace,
       labels: { ...labels, ...own },
       annotations,
