@@ -7,8 +7,9 @@ import nodes from '#api/core/node.js';
 import pods from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import { isReason, StatusError } from '#apimachinery/errors.js';
+import { keyOf } from '#client/informer.js';
 import { TransportError } from '#client/transport.js';
-import { type Disruption, disrupt } from './pod-disruption.js';
+import { type Disruption, endForGood } from './pod-disruption.js';
 import { isTerminal } from './pod-state.js';
 import { type ControllerContext, defineController } from './runtime.js';
 import { outOfServiceTaint } from './taints.js';
@@ -39,33 +40,33 @@ async function run(context: Context, signal: AbortSignal): Promise<void> {
 
 async function collect(context: Context, missingSinceMs: Map<string, number>): Promise<void> {
   const all = context.informers.of(pods).list();
+  const { terminatedPodGcThreshold: terminatedMax } = context.settings;
+  if (terminatedMax > 0) for (const pod of endedBeyond(terminatedMax, all)) await end(pod, undefined, context);
+  for (const pod of all) if (waitsForNobody(pod, context)) await end(pod, undefined, context);
   const gone = await goneNodes(all, context, missingSinceMs);
   for (const pod of all) {
-    const disruption = disruptionOf(pod, gone, context);
-    if (disruption) await remove(pod, disruption, context);
+    if (!gone.has(pod.spec.nodeName ?? '')) continue;
+    const { generation: observedGeneration } = pod.metadata;
+    const message = 'PodGC: node no longer exists';
+    await end(pod, { reason: 'DeletionByPodGC', message, observedGeneration }, context);
   }
-  const { terminatedPodGcThreshold: terminatedMax } = context.settings;
-  if (terminatedMax === 0) return;
-  const ended = all.filter((pod) => isTerminal(pod) && !pod.metadata.deletionTimestamp);
-  const leastNeededFirst = ended.sort(
-    (a, b) => Number(wasEvicted(b)) - Number(wasEvicted(a)) || createdMs(a) - createdMs(b),
-  );
-  for (const pod of leastNeededFirst.slice(0, Math.max(ended.length - terminatedMax, 0)))
-    await remove(pod, undefined, context);
 }
 
-/** The reason to take the pod away, if there is one. */
-function disruptionOf(pod: Pod, gone: Set<string>, { informers }: Context): Disruption | undefined {
-  const { nodeName } = pod.spec;
-  const reason = 'DeletionByPodGC';
-  const { deletionTimestamp } = pod.metadata;
-  if (nodeName && gone.has(nodeName)) return { reason, message: 'PodGC: node no longer exists', isFailed: true };
-  if (!deletionTimestamp) return undefined;
-  if (!nodeName) return { reason, message: 'PodGC: unscheduled and terminating', isFailed: true };
-  const node = informers.of(nodes).get(nodeName);
-  const isOut = node?.spec.taints?.some(({ key }) => key === outOfServiceTaint);
+/** The least needed first. Those that are going already count too. */
+function endedBeyond(max: number, all: readonly Pod[]): Pod[] {
+  const ended = all.filter(isTerminal);
+  const byNeed = (a: Pod, b: Pod) =>
+    Number(wasEvicted(b)) - Number(wasEvicted(a)) || createdMs(a) - createdMs(b) || (nameOf(a) < nameOf(b) ? -1 : 1);
+  return ended.length > max ? ended.sort(byNeed).slice(0, ended.length - max) : [];
+}
+
+/** It is to go, and there is no kubelet that could end it, now or later. */
+function waitsForNobody({ metadata, spec }: Pod, { informers }: Context): boolean {
+  if (!metadata.deletionTimestamp) return false;
+  if (!spec.nodeName) return true;
+  const node = informers.of(nodes).get(spec.nodeName);
   const isReady = node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
-  return isOut && !isReady ? { reason, message: 'PodGC: node is out of service', isFailed: true } : undefined;
+  return !isReady && node?.spec.taints?.some(({ key }) => key === outOfServiceTaint) === true;
 }
 
 /** Nodes that pods name, that were missing for long enough, and that the server does not have either. */
@@ -96,16 +97,13 @@ async function isGone(name: string, client: Context['client']): Promise<boolean>
   }
 }
 
-async function remove(pod: Pod, disruption: Disruption | undefined, { client, clock }: Context): Promise<void> {
-  if (disruption) {
-    await disrupt(pod, { ...disruption, gracePeriodSeconds: 0 }, { client, nowMs: clock.now() });
-    return;
-  }
-  const { name = '', namespace, uid } = pod.metadata;
+/** A pod that cannot be ended keeps no other one. */
+async function end(pod: Pod, disruption: Disruption | undefined, { client, clock, log }: Context): Promise<void> {
   try {
-    await client.of(pods).delete(name, { namespace, gracePeriodSeconds: 0, preconditions: { uid } });
+    await endForGood(pod, disruption, { client, nowMs: clock.now() });
   } catch (error) {
-    if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+    if (!(error instanceof StatusError)) throw error;
+    log.warn('a pod could not be collected, trying again', { key: keyOf(pod), err: error });
   }
 }
 
@@ -115,4 +113,8 @@ function wasEvicted({ status }: Pod): boolean {
 
 function createdMs({ metadata }: Pod): number {
   return Date.parse(metadata.creationTimestamp ?? '') || 0;
+}
+
+function nameOf({ metadata }: Pod): string {
+  return metadata.name ?? '';
 }

@@ -60,7 +60,8 @@ async function reconcile(key: string, context: ControllerContext<Waiting>): Prom
   if (leftMs > 0) return { afterMs: leftMs };
   recorder.event(pod, { type: 'Normal', reason: 'TaintManagerEviction', message: `Marking for deletion Pod ${key}` });
   const message = 'Taint manager: deleting due to NoExecute taint';
-  await disrupt(pod, { reason: 'DeletionByTaintManager', message }, { client, nowMs });
+  const { generation: observedGeneration } = pod.metadata;
+  await disrupt(pod, { reason: 'DeletionByTaintManager', message, observedGeneration }, { client, nowMs });
 }
 
 function executingTaints(taints: readonly Taint[] | undefined): Taint[] {

@@ -230,7 +230,7 @@ test('a silent node is Unknown after 50 s, its pods are not ready, and after fiv
   const evicted = (await cluster.list(pods)).filter(({ metadata }) => metadata.deletionTimestamp);
   expect(evicted).toHaveLength(2);
   expect(evicted[0]?.status?.conditions).toContainEqual(
-    expect.objectContaining({ type: 'DisruptionTarget', reason: 'DeletionByTaintManager' }),
+    expect.objectContaining({ type: 'DisruptionTarget', reason: 'DeletionByTaintManager', observedGeneration: 1 }),
   );
 });
 

@@ -7,7 +7,7 @@ import pods from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { PodDisruptionBudgetSpec } from '#api/gen/policy-v1.js';
 import budgets from '#api/policy/poddisruptionbudget.js';
-import { formatTime } from '#apimachinery/object.js';
+import { formatTime, type KubeObject } from '#apimachinery/object.js';
 import { TestCluster, type TestClusterOptions } from './test-cluster.js';
 
 let cluster: TestCluster;
@@ -161,4 +161,21 @@ test('that a pod is to be disrupted is taken back when it still runs after two m
   expect((await target())?.status).toBe('True');
   await cluster.until(async () => (await target())?.status === 'False', { limitMs: 10_000 });
   expect((await target())?.reason).toBeUndefined();
+  expect((await target())?.observedGeneration).toBe(1);
+});
+
+test('who binds or evicts a pod manages none of its fields, and the budget is charged by the server', async () => {
+  await start({ maxUnavailable: 1 }, { endAfterMs: 30_000 });
+  await createDeployment(2);
+  await cluster.until(allows(1));
+  const [pod] = await cluster.list(pods);
+  const name = pod!.metadata.name!;
+  await evict(name);
+  const parts = ({ metadata }: KubeObject) => metadata.managedFields?.map(({ subresource }) => subresource ?? '') ?? [];
+  const parted = new Set(parts(await cluster.get(pods, name)));
+  expect([...parted].sort()).toEqual(['', 'status']);
+  const { metadata } = await cluster.get(budgets, 'budget');
+  expect(metadata.managedFields).toContainEqual(
+    expect.objectContaining({ manager: 'kube-apiserver', subresource: 'status' }),
+  );
 });

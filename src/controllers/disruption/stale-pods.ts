@@ -6,11 +6,11 @@ import pods from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import { formatTime } from '#apimachinery/object.js';
+import { disruptionTarget } from '../pod-disruption.js';
 import { isTerminal } from '../pod-state.js';
 import { defineController } from '../runtime.js';
 
 const staleAfterMs = 120_000;
-const type = 'DisruptionTarget';
 
 export default defineController<Pod>({
   name: 'disruption-stale-pod',
@@ -26,8 +26,10 @@ export default defineController<Pod>({
     const nowMs = clock.now();
     const leftMs = sinceMs + staleAfterMs - nowMs;
     if (leftMs > 0) return { afterMs: leftMs };
-    const { name = '', namespace, uid } = pod!.metadata;
-    const condition = { type, status: 'False', reason: null, message: null, lastTransitionTime: formatTime(nowMs) };
+    const { name = '', namespace, uid, generation: observedGeneration } = pod!.metadata;
+    const lastTransitionTime = formatTime(nowMs);
+    const said = { reason: null, message: null };
+    const condition = { type: disruptionTarget, status: 'False', ...said, observedGeneration, lastTransitionTime };
     const patch = { metadata: { uid }, status: { conditions: [condition] } };
     try {
       await client.of(pods).patch(name, patch, { type: 'strategic', namespace, subresource: 'status' });
@@ -40,7 +42,7 @@ export default defineController<Pod>({
 
 /** Since when; a kubelet, which ends pods by itself, may take any time for it. */
 function markedMs(pod: Pod): number | undefined {
-  const condition = pod.status?.conditions?.find((one) => one.type === type && one.status === 'True');
+  const condition = pod.status?.conditions?.find((one) => one.type === disruptionTarget && one.status === 'True');
   if (!condition || pod.metadata.deletionTimestamp || isTerminal(pod)) return undefined;
   if (condition.reason === 'TerminationByKubelet') return undefined;
   return Date.parse(condition.lastTransitionTime ?? '') || 0;
