@@ -88,7 +88,8 @@ export class PlainError extends StatusError {
     message: string,
     options: ErrorOptions & { headers?: Record<string, string> } = {},
   ) {
-    super({ message, ...status }, options);
+    const details = { causes: [{ reason: 'UnexpectedServerResponse', message }] };
+    super({ message, details, ...status }, options);
     this.answer = plainText(this.code, `${message}\n`, options.headers);
   }
 }

@@ -289,7 +289,8 @@ function failure({ status, body, request }: { status: number; body: unknown; req
     return new StatusError({ ...answer, code: answer.code ?? status });
   // Not from an API server, but from something in front of it.
   const message = `${request.method} ${request.path}: HTTP status ${status}: ${String(body).slice(0, 200)}`;
-  return new StatusError({ reason: reasons[status], message, code: status });
+  const details = { causes: [{ reason: 'UnexpectedServerResponse', message: String(body).slice(0, 200) }] };
+  return new StatusError({ reason: reasons[status], message, details, code: status });
 }
 
 function asTransportError(error: unknown, { method, path }: ApiRequest): TransportError {

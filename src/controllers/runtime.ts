@@ -15,7 +15,7 @@ import type { Client } from '#client/client.js';
 import { EventRecorder } from '#client/events.js';
 import { type InformerFactory, keyOf, splitKey } from '#client/informer.js';
 import { TransportError } from '#client/transport.js';
-import { WorkQueue, type WorkQueueMetrics } from '#client/workqueue.js';
+import { WorkQueue, type WorkQueueMetrics, type WorkQueueOptions } from '#client/workqueue.js';
 import { type ControllerSettings, defaultSettings } from './settings.js';
 
 export interface ControllerContext<S = unknown> {
@@ -76,6 +76,8 @@ export interface ControllerSpec<T extends KubeObject, S> {
   owns?: readonly ResourceRef[];
   /** How long such changes are gathered before the owner is looked at, where it may own many. Default: 0. */
   gatherMs?: number;
+  /** How long a key waits after its first failure, and at most, where that is not as usual. */
+  backoff?: Required<Pick<WorkQueueOptions, 'backoffMsMin' | 'backoffMsMax'>>;
   /** Made once, when the controller starts; lost when it stops, so it may hold only what can be found out again. */
   state?: (context: Omit<ControllerContext, 'state'>) => S;
   watches?: (context: ControllerContext<S>) => readonly Watch[];
@@ -173,7 +175,7 @@ async function runReconciler<T extends KubeObject, S>({ spec, shared, metrics, s
   const refill = () => {
     for (const key of primary.keys()) queue.add(key);
   };
-  const queue = new WorkQueue({ clock, name: spec.name, metrics, refill });
+  const queue = new WorkQueue({ clock, name: spec.name, metrics, refill, ...spec.backoff });
   const enqueue = (key: string, delayMs = 0) => queue.addAfter(key, delayMs);
   const stateless = { ...shared, enqueue };
   const context: ControllerContext<S> = { ...stateless, state: spec.state?.(stateless) as S };

@@ -81,7 +81,7 @@ test('Jobs that have ended leave the status, and the oldest go', async () => {
   const name = nameAt('2026-01-01T00:01:00Z');
   expect(await told()).toEqual(
     expect.arrayContaining([
-      `SawCompletedJob: Saw completed job: ${name}, status: Complete`,
+      `SawCompletedJob: Saw completed job: ${name}, condition: Complete`,
       `SuccessfulDelete: Deleted job ${name}`,
     ]),
   );

@@ -40,7 +40,7 @@ export function see(status: CronJobStatus, jobs: readonly Job[]): Seen {
   for (const job of jobs) {
     if (isFinished(job.status) && isActive(job)) {
       const end = hasCondition(job.status, 'Complete') ? 'Complete' : 'Failed';
-      const message = `Saw completed job: ${nameOf(job)}, status: ${end}`;
+      const message = `Saw completed job: ${nameOf(job)}, condition: ${end}`;
       news.push({ type: 'Normal', reason: 'SawCompletedJob', message });
     } else if (!isFinished(job.status) && !isActive(job)) {
       const message = `Saw a job that the controller did not create or forgot: ${nameOf(job)}`;

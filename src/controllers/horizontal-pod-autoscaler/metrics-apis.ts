@@ -170,7 +170,8 @@ export class MetricsApis {
 /** Whether the answer is about a group that nobody serves, or whose server is not there. */
 function isAnonymous({ code, status: { details } }: StatusError): boolean {
   const isAboutNothing = details !== undefined && Object.keys(details).length === 0;
-  return (code === 404 && isAboutNothing) || (code === 503 && !details);
+  const isNoStatus = details?.causes?.some(({ reason }) => reason === 'UnexpectedServerResponse') === true;
+  return (code === 404 && isAboutNothing) || isNoStatus;
 }
 
 /** As client-go says it of an answer that is no Status. */

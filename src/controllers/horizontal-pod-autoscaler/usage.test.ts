@@ -93,10 +93,12 @@ it('does not believe the processor time of pods that are starting', () => {
 
 it('says what is missing', () => {
   expect(() => utilization([], [], 30)).toThrow('no pods returned by selector while calculating replica count');
-  expect(() => utilization(three, [], 30)).toThrow('did not receive metrics for any ready pods');
+  expect(() => utilization(three, [], 30)).toThrow('did not receive metrics for targeted pods (pods might be unready)');
   expect(() => utilization([pod('p0', { request: '' })], [1], 30)).toThrow(
     'missing request for cpu in container c of Pod p0',
   );
+  const unready = pod('p0', { request: '', phase: 'Pending' });
+  expect(() => utilization([unready], [1], 30)).toThrow('did not receive metrics for targeted pods');
 });
 
 it('multiplies the ready pods by one value, and shares one value out', () => {

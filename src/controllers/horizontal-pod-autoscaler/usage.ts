@@ -57,7 +57,6 @@ export function replicasForUtilization(
 ): Wanted & { utilization: number } {
   const counted = count(load);
   const requests = new Map(load.pods.map((pod) => [pod.metadata.name!, requestOf(pod, load.resource, container)]));
-  if (counted.values.size === 0) throw noMeasurements();
   const utilizationOf = (values: ReadonlyMap<string, number>) => {
     const known = [...values].filter(([name]) => requests.has(name));
     const requested = sum(known.map(([name]) => requests.get(name)!));
@@ -68,7 +67,6 @@ export function replicasForUtilization(
   const replicas = damped(load, counted, {
     ratioOf: (values) => utilizationOf(values).utilization / target,
     fullUse: (name) => Math.trunc((requests.get(name)! * Math.max(100, target)) / 100),
-    idleAtTarget: false,
   });
   return { replicas, ...utilizationOf(counted.values) };
 }
@@ -76,12 +74,10 @@ export function replicasForUtilization(
 /** The target is an amount for each pod, thousandths. Throws AutoscalerFailure. */
 export function replicasForAverage(load: Load, target: number): Wanted {
   const counted = count(load);
-  if (counted.values.size === 0) throw noMeasurements();
   const averageOf = (values: ReadonlyMap<string, number>) => Math.trunc(sum(values.values()) / values.size);
   const replicas = damped(load, counted, {
     ratioOf: (values) => averageOf(values) / target,
     fullUse: () => target,
-    idleAtTarget: true,
   });
   return { replicas, average: averageOf(counted.values) };
 }
@@ -112,10 +108,6 @@ export function replicasForShare(
 
 const noPods = 'no pods returned by selector while calculating replica count';
 
-function noMeasurements(): AutoscalerFailure {
-  return new AutoscalerFailure('did not receive metrics for any ready pods');
-}
-
 function isWithin({ scaleUp, scaleDown }: Tolerances, ratio: number): boolean {
   return 1 - scaleDown <= ratio && ratio <= 1 + scaleUp;
 }
@@ -134,6 +126,7 @@ interface Counted {
   missing: string[];
 }
 
+/** Throws AutoscalerFailure where there are no pods, or nothing is known of those that count. */
 function count({ pods, measurements, resource, starting, nowMs }: Load): Counted {
   if (pods.length === 0) throw new AutoscalerFailure(noPods);
   const counted: Counted = { values: new Map(), ready: 0, unready: [], missing: [] };
@@ -153,6 +146,8 @@ function count({ pods, measurements, resource, starting, nowMs }: Load): Counted
     } else if (measurement) counted.ready++;
     else counted.missing.push(name);
   }
+  if (counted.values.size === 0)
+    throw new AutoscalerFailure('did not receive metrics for targeted pods (pods might be unready)');
   return counted;
 }
 
@@ -175,14 +170,12 @@ interface Rule {
   ratioOf(values: ReadonlyMap<string, number>): number;
   /** What a pod without a measurement is taken to use before the number may shrink. */
   fullUse(name: string): number;
-  /** Whether such pods are taken for idle when the others are exactly at their target. */
-  idleAtTarget: boolean;
 }
 
 function damped(
   { currentReplicas, tolerances }: Load,
   { values, ready, unready, missing }: Counted,
-  { ratioOf, fullUse, idleAtTarget }: Rule,
+  { ratioOf, fullUse }: Rule,
 ): number {
   const ratio = ratioOf(values);
   const countsUnready = unready.length > 0 && ratio > 1;
@@ -190,7 +183,7 @@ function damped(
     return isWithin(tolerances, ratio) ? currentReplicas : Math.ceil(ratio * ready);
   const all = new Map(values);
   if (ratio < 1) for (const name of missing) all.set(name, fullUse(name));
-  else if (ratio > 1 || idleAtTarget) for (const name of missing) all.set(name, 0);
+  else if (ratio > 1) for (const name of missing) all.set(name, 0);
   if (countsUnready) for (const name of unready) all.set(name, 0);
   const dampedRatio = ratioOf(all);
   const turnsRound = (ratio < 1 && dampedRatio > 1) || (ratio > 1 && dampedRatio < 1);
@@ -216,5 +209,8 @@ function requestOf(pod: Pod, resource: string, container: string | undefined): n
     return Quantity.parse(request).milliNumber();
   };
   const running = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter(isSidecar)];
-  return sum(running.filter((one) => container === undefined || one.name === container).map(of));
+  if (container === undefined) return sum(running.map(of));
+  const only = running.find((one) => one.name === container);
+  if (!only) throw new AutoscalerFailure(`container ${container} not found in Pod ${name}`);
+  return of(only);
 }

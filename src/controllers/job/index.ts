@@ -34,6 +34,7 @@ export default defineController<Job, State>({
   for: jobs,
   owns: [pods],
   gatherMs: 100,
+  backoff: { backoffMsMin: 1000, backoffMsMax: 60_000 },
   state: ({ clock, informers }) => ({
     pods: new UnseenWrites({ clock, informer: informers.of(pods) }),
     jobs: new UnseenWrites({ clock, informer: informers.of(jobs) }),

@@ -16,7 +16,7 @@ export function defaultJob(job: Job): void {
   spec.parallelism ??= 1;
   // With a limit for each index, that of the whole job only adds to it.
   spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : int32Max;
-  copyLabels(job);
+  shareLabels(job);
   spec.completionMode ??= 'NonIndexed';
   spec.suspend ??= false;
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
@@ -24,10 +24,13 @@ export function defaultJob(job: Job): void {
   defaultJobTemplate(spec);
 }
 
-/** A Job without labels has those of its pods, the generated ones too. */
-function copyLabels({ metadata, spec }: Job): void {
+/**
+ * A Job without labels has those of its pods: the very same, so that those which are generated later are among them. One
+ * that has the same labels by its author's hand has no others.
+ */
+function shareLabels({ metadata, spec }: Job): void {
   const { labels } = spec.template?.metadata ?? {};
-  if (labels && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
+  if (labels && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = labels;
 }
 
 /** The defaults of what stands inside a Job's spec, which are those of a CronJob's template too. */
@@ -45,15 +48,14 @@ export function generateSelector(job: Job): void {
   const { name = '', uid = '' } = metadata;
   spec.template ??= {};
   spec.template.metadata ??= {};
-  spec.template.metadata.labels = {
-    [legacyJobNameLabel]: name,
-    [jobNameLabel]: name,
-    [legacyControllerUidLabel]: uid,
-    [controllerUidLabel]: uid,
-    // A label that the author has set wrongly is refused later.
-    ...spec.template.metadata.labels,
-  };
+  spec.template.metadata.labels ??= {};
+  const { labels } = spec.template.metadata;
+  // A label that the author has set wrongly is refused later.
+  labels[legacyJobNameLabel] ??= name;
+  labels[jobNameLabel] ??= name;
+  labels[legacyControllerUidLabel] ??= uid;
+  labels[controllerUidLabel] ??= uid;
   spec.selector ??= {};
   spec.selector.matchLabels = { [controllerUidLabel]: uid, ...spec.selector.matchLabels };
-  copyLabels(job);
+  shareLabels(job);
 }

@@ -63,6 +63,8 @@ describe('the selector', () => {
     expect(job.spec.selector).toEqual({ matchLabels: { 'batch.kubernetes.io/controller-uid': 'u1' } });
     expect(job.spec.template.metadata?.labels).toEqual(labels);
     expect(job.metadata.labels).toEqual(labels);
+    const labelled = { ...template, metadata: { labels: { app: 'a' } } };
+    expect(created({ template: labelled }).metadata.labels).toEqual({ app: 'a', ...labels });
     expect(jobs.validateCreate!(job)).toEqual([]);
   });
 
