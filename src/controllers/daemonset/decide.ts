@@ -22,11 +22,12 @@ export interface Need {
   ended: Pod[];
 }
 
-/** By node; pods that are meant for none are under ''. */
+/** By node, but for those that have ended and are going: whoever holds them up, the node is free. */
 export function podsByNode(pods: readonly Pod[]): Map<string, Pod[]> {
   const byNode = new Map<string, Pod[]>();
   for (const pod of pods) {
-    const name = nodeNameOf(pod) ?? '';
+    const name = nodeNameOf(pod);
+    if (!name || (isTerminal(pod) && pod.metadata.deletionTimestamp)) continue;
     const there = byNode.get(name);
     if (there) there.push(pod);
     else byNode.set(name, [pod]);
@@ -66,25 +67,34 @@ function manageNode(situation: Situation, { node, there, need }: { node: Node; t
     if (isTerminal(pod)) need.ended.push(pod);
     else staying.push(pod);
   }
-  const surplus = surge(situation) > 0 ? surplusWithSurge(situation, staying) : byAge(staying).slice(1);
-  need.delete.push(...surplus);
+  if (surge(situation) === 0) {
+    need.delete.push(...byAge(staying).slice(1));
+    return;
+  }
+  // Where two may stand side by side, nothing waits for one that is going.
+  if (staying.length === 0 && shouldRun) need.create.push(node.metadata.name ?? '');
+  need.delete.push(...surplusWithSurge(situation, staying));
 }
 
-/** The oldest stays, a running one before others. */
-function byAge(pods: readonly Pod[]): Pod[] {
+/** The oldest first, those that have a node before others. */
+export function byAge(pods: readonly Pod[]): Pod[] {
   const time = ({ metadata }: Pod) => metadata.creationTimestamp ?? '';
+  const name = ({ metadata }: Pod) => metadata.name ?? '';
   return [...pods].sort(
-    (a, b) => Number(!a.spec.nodeName) - Number(!b.spec.nodeName) || time(a).localeCompare(time(b)),
+    (a, b) =>
+      Number(!a.spec.nodeName) - Number(!b.spec.nodeName) ||
+      time(a).localeCompare(time(b)) ||
+      (name(a) < name(b) ? -1 : 1),
   );
 }
 
-/** One pod of the newest revision and one older may stand side by side, until the new one is available. */
+/** One pod of the newest revision and one older may stand side by side, while the new one is not available and the old one works. */
 function surplusWithSurge(situation: Situation, staying: readonly Pod[]): Pod[] {
   if (staying.length < 2) return [];
   const sorted = byAge(staying);
   const fresh = sorted.filter((pod) => isNew(situation, pod));
   const old = sorted.filter((pod) => !isNew(situation, pod));
-  const isReplaced = fresh[0] !== undefined && isAvailable(situation, fresh[0]);
+  const isReplaced = fresh[0] && old[0] && (!isReadyPod(old[0]) || isAvailable(situation, fresh[0]));
   return [...fresh.slice(1), ...old.slice(isReplaced ? 0 : 1)];
 }
 
@@ -98,7 +108,7 @@ function rollInPlace(situation: Situation): Pick<Need, 'create' | 'delete'> {
   let left = unavailable(situation);
   const useless: Pod[] = [];
   const candidates: Pod[] = [];
-  for (const there of podsOnWanted(situation)) {
+  for (const there of podsByNode(situation.pods).values()) {
     const { fresh, old, isClear } = sides(situation, there);
     if (!isClear || Boolean(fresh) === Boolean(old)) left--;
     else if (fresh) left -= isAvailable(situation, fresh) ? 0 : 1;
@@ -111,27 +121,40 @@ function rollInPlace(situation: Situation): Pick<Need, 'create' | 'delete'> {
   return { create: [], delete: [...useless, ...candidates.slice(0, Math.max(left, 0))] };
 }
 
-/** Makes new pods beside old ones, and ends an old one when its successor is available. */
+/**
+ * Makes new pods beside old ones, and ends an old one when its successor is available. Where no new one may come, an old
+ * one that works stays until enough others do.
+ */
 function rollWithSurge(situation: Situation): Pick<Need, 'create' | 'delete'> {
+  const { set, nodes, pods } = situation;
+  const places = new Map(nodes.map((node) => [node.metadata.name ?? '', node]));
   let left = surge(situation);
+  let available = 0;
   const replaced: Pod[] = [];
+  const misplaced: Pod[] = [];
   const useless: string[] = [];
   const candidates: string[] = [];
-  for (const there of podsOnWanted(situation)) {
+  for (const [name, there] of podsByNode(pods)) {
     const { fresh, old, isClear } = sides(situation, there);
-    if (!isClear) left--;
-    else if (!old) continue;
-    else if (!fresh) (isAvailable(situation, old) ? candidates : useless).push(nodeNameOf(old) ?? '');
-    else if (isAvailable(situation, fresh)) replaced.push(old);
-    else left--;
+    if (!isClear) {
+      left--;
+      continue;
+    }
+    const works = old !== undefined && isAvailable(situation, old);
+    if (old ? works : fresh && isAvailable(situation, fresh)) available++;
+    const node = places.get(name);
+    if (!old || !node) continue;
+    if (fresh) {
+      if (isAvailable(situation, fresh)) replaced.push(old);
+      else left--;
+    } else if (!placementOn(set.spec.template ?? {}, node).shouldRun) (works ? misplaced : replaced).push(old);
+    else (works ? candidates : useless).push(name);
   }
-  return { create: [...useless, ...candidates.slice(0, Math.max(left, 0))], delete: replaced };
-}
-
-function podsOnWanted({ set, nodes, pods }: Situation): Pod[][] {
-  const byNode = podsByNode(pods);
-  const wanted = nodes.filter((node) => placementOn(set.spec.template ?? {}, node).mayStay);
-  return wanted.map(({ metadata }) => byNode.get(metadata.name ?? '') ?? []).filter((there) => there.length > 0);
+  const spare = Math.max(available - desiredCount(situation), 0);
+  return {
+    create: [...useless, ...candidates.slice(0, Math.max(left, 0))],
+    delete: [...replaced, ...misplaced.slice(0, spare)],
+  };
 }
 
 /** The new and the old pod of a node; not clear where there are several of a side. */

@@ -91,7 +91,10 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
   let retryMs: number | undefined = pendingMs;
   if (pendingMs === undefined) ({ failure, retryMs } = await act(situation, context));
   const counted = set.status?.collisionCount === undefined && collisionCount === 0 ? undefined : collisionCount;
-  await writeStatus(situation, counted, context);
+  // A template that nothing was done about yet is not observed.
+  const { generation } = set.metadata;
+  const observedGeneration = pendingMs === undefined ? generation : set.status?.observedGeneration;
+  await writeStatus(situation, { collisionCount: counted, observedGeneration }, context);
   const live = new Set(revisions.filter(({ metadata }) => isInUse(metadata.labels, mine)).map(nameOf));
   live.add(nameOf(newest));
   await truncateHistory(client, revisions, { live, limit: set.spec.revisionHistoryLimit ?? 10 });
@@ -114,7 +117,7 @@ async function act(situation: Situation, context: Context): Promise<{ failure?: 
   const { ended, ...need } = manage(situation);
   const { due, retryMs } = context.state.ended.due(set, ended, context.recorder);
   need.delete.push(...due);
-  const isSettled = need.create.length === 0 && need.delete.length === 0 && ended.length === 0;
+  const isSettled = need.create.length === 0 && need.delete.length === 0;
   const isRolling = set.spec.updateStrategy?.type !== 'OnDelete';
   const now = isSettled && isRolling ? rollOut(situation) : need;
   const failure = await write(situation, now, context).then(
@@ -151,11 +154,11 @@ function labelled({ spec, metadata }: DaemonSet, hash: string) {
 
 async function writeStatus(
   situation: Situation,
-  collisionCount: number | undefined,
+  known: Parameters<typeof nextStatus>[1],
   { client }: Context,
 ): Promise<void> {
   const { set } = situation;
-  const status = nextStatus(situation, collisionCount);
+  const status = nextStatus(situation, known);
   if (sameStatus(set.status, status)) return;
   try {
     await client.of(daemonSets).updateStatus({ ...set, status });
