@@ -1,5 +1,6 @@
 /**
- * The embedded store: LMDB, a memory-mapped B+tree whose commits are atomic on disk, written off the main thread.
+ * The embedded store: LMDB, a memory-mapped B+tree whose commits are atomic on disk, written off the main thread; and
+ * before it a journal, since one of its commits takes several writes and syncs.
  *
  * Three tables: `heads` by key, `log` by revision, and `state`, which holds the newest and the compacted revision.
  * One process at a time: `cluster/` sees to that.
@@ -8,11 +9,15 @@ import { closeSync, existsSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Backing, Changes, Head, LogRecord } from './backing.js';
+import { JournaledBacking } from './journaled.js';
+import { decodeHead, decodeRecord, encodeHead, encodeRecord } from './record.js';
 import { RevisionStore } from './revision-store.js';
 import { type Store, StoreError } from './store.js';
 
-/** Raised when the tables' layout changes; a store of another version is refused, not guessed at. */
-const formatVersion = 1;
+/** Raised when the layout changes, so that no earlier t8s overlooks what it does not know of. */
+const formatVersion = 2;
+/** The same tables, and no journal beside them. */
+const formatWithoutJournal = 1;
 
 /** Where LMDB's first meta page keeps its magic number, and what it is (the header of a page comes first). */
 const magic = { offset: 24, value: 0xbeefc0de };
@@ -23,10 +28,20 @@ export function openLmdbStore(folder: string): Store {
   const path = join(folder, 'data.mdb');
   checkMagic(path);
   try {
-    return new RevisionStore(new LmdbBacking(path));
+    return new RevisionStore(openBacking(folder, path));
   } catch (cause) {
     if (cause instanceof StoreError) throw cause;
     throw new StoreError('corrupt', `${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function openBacking(folder: string, path: string): Backing {
+  const tables = new LmdbBacking(path);
+  try {
+    return new JournaledBacking(tables, [join(folder, 'journal.0'), join(folder, 'journal.1')]);
+  } catch (error) {
+    void tables.close();
+    throw error;
   }
 }
 
@@ -61,13 +76,16 @@ class LmdbBacking implements Backing {
     this.#log = this.#root.openDB('log', { encoding: 'binary' });
     this.#state = this.#root.openDB('state', { encoding: 'binary' });
     const stored = this.#state.getBinary('state');
-    if (!stored) return;
-    const version = stored.readUInt32LE(0);
-    if (version !== formatVersion) {
+    const version = stored?.readUInt32LE(0) ?? formatWithoutJournal;
+    if (version !== formatVersion && version !== formatWithoutJournal) {
       throw new StoreError('corrupt', `${path} has format ${version}, and this t8s reads format ${formatVersion}`);
     }
-    this.revision = stored.readDoubleLE(4);
-    this.compacted = stored.readDoubleLE(12);
+    if (stored) {
+      this.revision = stored.readDoubleLE(4);
+      this.compacted = stored.readDoubleLE(12);
+    }
+    // Before there is anything in a journal.
+    if (version !== formatVersion) this.#state.putSync('state', encodeState(this));
   }
 
   head(key: string): Head | undefined {
@@ -92,10 +110,6 @@ class LmdbBacking implements Backing {
   }
 
   async commit({ revision, compacted, records, heads, dropped }: Changes): Promise<void> {
-    const state = Buffer.alloc(20);
-    state.writeUInt32LE(formatVersion, 0);
-    state.writeDoubleLE(revision, 4);
-    state.writeDoubleLE(compacted, 12);
     // A batch is one transaction that the writing thread makes by itself; one with a callback comes back here first.
     await this.#root.batch(() => {
       for (const record of records) this.#log.put(record.revision, encodeRecord(record));
@@ -104,7 +118,7 @@ class LmdbBacking implements Backing {
         if (head) this.#heads.put(key, encodeHead(head));
         else this.#heads.remove(key);
       }
-      this.#state.put('state', state);
+      this.#state.put('state', encodeState({ revision, compacted }));
     });
     this.revision = revision;
     this.compacted = compacted;
@@ -121,36 +135,10 @@ function endOf(prefix: string): string | undefined {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 
-function encodeHead({ modified, created }: Head): Buffer {
-  const bytes = Buffer.alloc(16);
-  bytes.writeDoubleLE(modified, 0);
-  bytes.writeDoubleLE(created, 8);
+function encodeState({ revision, compacted }: { revision: number; compacted: number }): Buffer {
+  const bytes = Buffer.alloc(20);
+  bytes.writeUInt32LE(formatVersion, 0);
+  bytes.writeDoubleLE(revision, 4);
+  bytes.writeDoubleLE(compacted, 12);
   return bytes;
-}
-
-function decodeHead(bytes: Buffer): Head {
-  return { modified: bytes.readDoubleLE(0), created: bytes.readDoubleLE(8) };
-}
-
-/** created, previous, the key's length, the key, the value. */
-function encodeRecord({ created, previous, key, value }: LogRecord): Buffer {
-  const header = 18;
-  const bytes = Buffer.allocUnsafe(header + key.length + value.length);
-  bytes.writeDoubleLE(created, 0);
-  bytes.writeDoubleLE(previous, 8);
-  bytes.writeUInt16LE(key.length, 16);
-  bytes.write(key, header, 'latin1');
-  bytes.set(value, header + key.length);
-  return bytes;
-}
-
-function decodeRecord(revision: number, bytes: Buffer): LogRecord {
-  const valueAt = 18 + bytes.readUInt16LE(16);
-  return {
-    revision,
-    created: bytes.readDoubleLE(0),
-    previous: bytes.readDoubleLE(8),
-    key: bytes.toString('latin1', 18, valueAt),
-    value: bytes.subarray(valueAt),
-  };
 }

@@ -7,7 +7,7 @@ export function openMemoryStore(): Store {
   return new RevisionStore(new MemoryBacking());
 }
 
-class MemoryBacking implements Backing {
+export class MemoryBacking implements Backing {
   revision = 1;
   compacted = 0;
   readonly #heads = new Map<string, Head>();

@@ -5,6 +5,7 @@
  * the writes that arrive are gathered into the next. Readers see committed state only.
  */
 import type { Backing, Changes, Head, LogRecord } from './backing.js';
+import { headOf } from './record.js';
 import {
   type Entry,
   type Event,
@@ -274,10 +275,6 @@ export class RevisionStore implements Store {
   #assertOpen(): void {
     if (this.#closed) throw new StoreError('closed', 'the store is closed');
   }
-}
-
-function headOf({ revision, created }: LogRecord): Head {
-  return { modified: revision, created };
 }
 
 /** The value before is read when somebody asks for it: a reader that keeps all values has it already. */

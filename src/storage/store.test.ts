@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { open as openLmdb } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { JournaledBacking } from './journaled.js';
 import { openLmdbStore } from './lmdb.js';
-import { openMemoryStore } from './memory.js';
-import { valueBytesMax } from './revision-store.js';
+import { MemoryBacking, openMemoryStore } from './memory.js';
+import { RevisionStore, valueBytesMax } from './revision-store.js';
 import type { Entry, Event, Store } from './store.js';
 import { watcherEventsMax } from './watchers.js';
 
@@ -20,12 +22,20 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
+/** Whose files are full all the time. */
+function openSmallJournal(): Store {
+  const folder = temporaryFolder();
+  const paths = [join(folder, '0'), join(folder, '1')] as const;
+  return new RevisionStore(new JournaledBacking(new MemoryBacking(), paths, { fileBytesMax: 200 }));
+}
+
 const bytes = (text: string) => Buffer.from(text);
 const text = (entry: Entry | undefined) => entry && Buffer.from(entry.value).toString();
 
 describe.each([
   { driver: 'memory', open: () => openMemoryStore() },
   { driver: 'lmdb', open: () => openLmdbStore(temporaryFolder()) },
+  { driver: 'journaled', open: openSmallJournal },
 ])('the $driver store', ({ open }) => {
   let store: Store;
   let watching: AbortController;
@@ -215,6 +225,29 @@ describe('the lmdb store on disk', () => {
     expect(() => openLmdbStore(folder)).toThrow(expect.objectContaining({ reason: 'corrupt' }));
     truncateSync(join(folder, 'data.mdb'), 3);
     expect(() => openLmdbStore(folder)).toThrow(expect.objectContaining({ reason: 'corrupt' }));
+  });
+
+  test('opens a store of the time before there was a journal, and keeps others of that time away', async () => {
+    const folder = temporaryFolder();
+    const store = openLmdbStore(folder);
+    await store.put('/a', bytes('one'), 0);
+    await store.close();
+    const formatOf = async (change?: number) => {
+      const root = openLmdb({ path: join(folder, 'data.mdb'), encoding: 'binary', maxDbs: 3 });
+      const table = root.openDB<Buffer, string>('state', { encoding: 'binary' });
+      const state = Buffer.from(table.getBinary('state')!);
+      const format = state.readUInt32LE(0);
+      if (change !== undefined) state.writeUInt32LE(change, 0);
+      table.putSync('state', state);
+      await root.close();
+      return format;
+    };
+    expect(await formatOf(1)).toBe(2);
+    const after = openLmdbStore(folder);
+    expect(text(await after.get('/a'))).toBe('one');
+    await after.close();
+    expect(await formatOf(3)).toBe(2);
+    expect(() => openLmdbStore(folder)).toThrow(/has format 3/);
   });
 
   test('commits the writes of many callers together', async () => {
