@@ -4,6 +4,7 @@ import deployments from '#api/apps/deployment.js';
 import replicaSets from '#api/apps/replicaset.js';
 import configMaps from '#api/core/configmap.js';
 import endpoints from '#api/core/endpoints.js';
+import events from '#api/core/event.js';
 import namespaces from '#api/core/namespace.js';
 import nodes from '#api/core/node.js';
 import pods from '#api/core/pod/index.js';
@@ -116,6 +117,38 @@ test('an object is collected when the last of its owners is gone, and at once wh
   expect(child.metadata.ownerReferences?.map(({ name }) => name)).toEqual(['b']);
   await cluster.client.of(configMaps).delete('b', { namespace: 'default' });
   await cluster.until(async () => !(await cluster.exists(configMaps, 'child')));
+});
+
+test('an owner of another namespace is none, and that is told', async () => {
+  await start();
+  await cluster.client
+    .of(namespaces)
+    .create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'far' }, spec: {} });
+  const map = (name: string, namespace: string, owner?: ConfigMap): ConfigMap => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name,
+      namespace,
+      ownerReferences: owner && [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata.uid! }],
+    },
+  });
+  const owner = await cluster.client.of(configMaps).create(map('owner', 'default'));
+  await cluster.until(async () => (await cluster.list(configMaps)).some(({ metadata }) => metadata.name === 'owner'));
+  await cluster.advance(1000);
+  await cluster.client.of(configMaps).create(map('dependent', 'far', owner));
+  await cluster.client.of(configMaps).create(map('dependent', 'default', owner));
+  await cluster.until(async () => !(await cluster.exists(configMaps, 'dependent', 'far')));
+  expect(await cluster.exists(configMaps, 'dependent')).toBe(true);
+  await cluster.until(async () => (await cluster.list(events, 'far')).length > 0);
+  expect(await cluster.list(events, 'far')).toMatchObject([
+    {
+      type: 'Warning',
+      reason: 'OwnerRefInvalidNamespace',
+      message: `ownerRef [v1/ConfigMap, namespace: far, name: owner, uid: ${owner.metadata.uid}] does not exist in namespace "far"`,
+      involvedObject: { kind: 'ConfigMap', name: 'dependent', namespace: 'far' },
+    },
+  ]);
 });
 
 test('a namespace gets its account and CA, and finishes deleting with all that is in it', async () => {

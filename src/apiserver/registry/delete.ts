@@ -110,12 +110,14 @@ export function planDeletion(
   const finalizers = propagationFinalizers(object, { policy: options.propagationPolicy, deletion });
   if (finalizers.length > 0) metadata.finalizers = finalizers;
   else delete metadata.finalizers;
-  const held = finalizers.length > 0 || deletion?.isHeld?.(object) === true;
+  const isHeldByKind = deletion?.isHeld?.(object) === true;
+  const held = finalizers.length > 0 || isHeldByKind;
   if (held && grace === 'none') {
     if (!metadata.deletionTimestamp) raiseGeneration(object);
     if (!metadata.deletionTimestamp || Date.parse(metadata.deletionTimestamp) > nowMs)
       metadata.deletionTimestamp = formatTime(nowMs);
-    metadata.deletionGracePeriodSeconds = 0;
+    // Of a namespace upstream says no period, as long as it is being emptied.
+    if (!isHeldByKind) metadata.deletionGracePeriodSeconds = 0;
   }
   const remove = !held && (grace === 'none' || metadata.deletionGracePeriodSeconds === 0);
   if (!remove && !old.metadata.deletionTimestamp) deletion?.begin?.(object);

@@ -104,12 +104,11 @@ export class Collector {
       throw new StatusError({ reason: 'ServiceUnavailable', message });
     }
     const namespace = resource.namespaced ? node.namespace : '';
-    if (resource.namespaced && !node.namespace) {
-      // Not valid, and not for us to mend: a cluster-scoped object must not depend on a namespaced one.
-      this.#warnInvalid(node, owner);
-      return 'solid';
-    }
     const seen = graph.get(owner.uid);
+    // In another namespace, or with one where the dependent has none.
+    if (seen?.namespace && seen.namespace !== node.namespace) this.#warnInvalid(node, owner);
+    // Not valid, and not for us to mend: a cluster-scoped object must not depend on a namespaced one.
+    if (resource.namespaced && !node.namespace) return 'solid';
     if (seen?.name === owner.name && seen.namespace === namespace && seen.resource.kind === owner.kind)
       return seen.awaitsDependents ? 'waiting' : 'solid';
     const key = [owner.uid, group, owner.kind, namespace, owner.name].join('|');
@@ -125,7 +124,6 @@ export class Collector {
       if (!isReason(error, 'NotFound')) throw error;
     }
     this.#absent.set(key, true);
-    if (seen) this.#warnInvalid(node, owner);
     return 'dangling';
   }
 

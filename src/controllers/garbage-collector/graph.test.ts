@@ -35,8 +35,21 @@ test('a dependent of an owner never seen is checked, one of a known owner is not
   const graph = graphOf(object('owner'));
   expect(graph.observe(pods, object('a', ['owner'])).check).toEqual([]);
   expect(graph.observe(pods, object('b', ['nobody'])).check).toEqual(['b']);
-  expect(graph.withUnseenOwners()).toEqual(['b']);
+  expect(graph.withDoubtfulOwners()).toEqual(['b']);
   expect(graph.observe(pods, object('b', ['nobody'])).check).toEqual([]);
+});
+
+test('a dependent that names its owner wrongly, or from another namespace, is checked', () => {
+  const graph = graphOf(object('owner'));
+  const elsewhere = (one: KubeObject, namespace: string) => ({ ...one, metadata: { ...one.metadata, namespace } });
+  const misnamed = object('b', ['owner']);
+  misnamed.metadata.ownerReferences![0]!.name = 'other';
+  expect(graph.observe(pods, elsewhere(object('a', ['owner']), 'far')).check).toEqual(['a']);
+  expect(graph.observe(pods, misnamed).check).toEqual(['b']);
+  expect(graph.withDoubtfulOwners()).toEqual(['a', 'b']);
+  // Seen the other way round, too.
+  const late = graphOf(object('c', ['late']), elsewhere(object('d', ['late']), 'far'));
+  expect(late.observe(pods, object('late')).check).toEqual(['d']);
 });
 
 test('when an owner goes, its dependents are checked', () => {

@@ -83,16 +83,18 @@ export class OwnershipGraph {
     return { check, orphan: [] };
   }
 
-  /** All objects with an owner that was not seen; asked once, when the first lists are in. */
-  withUnseenOwners(): string[] {
+  /** All objects with an owner that was not seen, or not so; asked once, when the first lists are in. */
+  withDoubtfulOwners(): string[] {
     const found: string[] = [];
-    for (const node of this.#nodes.values()) if (this.#hasUnseenOwner(node)) found.push(node.uid);
+    for (const node of this.#nodes.values()) if (this.#hasDoubtfulOwner(node)) found.push(node.uid);
     return found;
   }
 
   #affected(node: Node, before: Node | undefined): Affected {
     const check: string[] = [];
-    if (this.#hasUnseenOwner(node) && !(before && sameOwners(before, node))) check.push(node.uid);
+    if (this.#hasDoubtfulOwner(node) && !(before && sameOwners(before, node))) check.push(node.uid);
+    // Dependents may have been seen before what they name, and name it wrongly.
+    if (!before) check.push(...this.dependentsOf(node.uid).flatMap((one) => (isNamedBy(node, one) ? [] : one.uid)));
     // An owner may wait for a dependent that no longer names it, or no longer blocks it.
     for (const owner of before?.owners ?? []) {
       if (!owner.blockOwnerDeletion || !this.#nodes.get(owner.uid)?.awaitsDependents) continue;
@@ -107,8 +109,11 @@ export class OwnershipGraph {
     return { check, orphan };
   }
 
-  #hasUnseenOwner({ owners }: Node): boolean {
-    return owners.some(({ uid }) => !this.#nodes.has(uid));
+  #hasDoubtfulOwner(node: Node): boolean {
+    return node.owners.some(({ uid }) => {
+      const owner = this.#nodes.get(uid);
+      return !owner || !isNamedBy(owner, node);
+    });
   }
 
   #unlink(node: Node): void {
@@ -118,6 +123,14 @@ export class OwnershipGraph {
       if (dependents?.size === 0) this.#dependents.delete(owner.uid);
     }
   }
+}
+
+/** Whether the dependent means the owner that has the uid, and can: one of its own namespace, or of none. */
+export function isNamedBy({ uid, namespace, name, resource }: Node, dependent: Node): boolean {
+  const isNear = namespace === '' || namespace === dependent.namespace;
+  return dependent.owners.every(
+    (owner) => owner.uid !== uid || (isNear && owner.name === name && owner.kind === resource.kind),
+  );
 }
 
 function sameOwners(a: Node, b: Node): boolean {

@@ -44,7 +44,7 @@ async function run(context: ControllerContext<undefined>, signal: AbortSignal): 
   const collector = new Collector({ context, graph, apply, resourceOf: (kind) => monitors.resourceOf(kind) });
   const workers: Promise<void>[] = [];
   await monitors.keepInStep(signal, () => {
-    for (const uid of graph.withUnseenOwners()) checks.add(uid);
+    for (const uid of graph.withDoubtfulOwners()) checks.add(uid);
     for (let worker = 0; worker < workersMax; worker++) {
       workers.push(work({ queue: checks, log, signal, call: (uid) => collector.check(uid) }));
       workers.push(work({ queue: orphanings, log, signal, call: (uid) => collector.orphanDependents(uid) }));
