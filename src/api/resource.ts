@@ -72,6 +72,8 @@ export interface ResourceSpec<T extends KubeObject> {
   /** The path below /registry, when it is not the plural (after the group, for a custom resource). */
   storagePrefix?: string;
 
+  /** Metadata is looked at only where nothing else is wrong, as upstream does with kinds that do not look at it themselves. */
+  metadataLast?: boolean;
   /** Which names are allowed. Default: a DNS-1123 subdomain. Gives the reasons why not. */
   validateName?: (name: string) => string[];
   /** Fills in defaults, in place. Runs on every decoded object, and on objects read from storage. */
@@ -189,8 +191,8 @@ export interface Deletion<T> {
   gracePeriodSeconds?: (object: T, asked: number | undefined) => number | undefined;
   /** Why an object of this name must stay; undefined: it may go. */
   refuses?: (name: string) => string | undefined;
-  /** Default: 'background'. */
-  propagation?: 'background' | 'orphan';
+  /** Default: 'background'. 'none': it has no dependents, whatever a request says. */
+  propagation?: 'background' | 'orphan' | 'none';
   /** Whether something besides metadata.finalizers keeps the object (a Namespace's spec.finalizers). */
   isHeld?: (object: T) => boolean;
   /** Marks an object whose deletion begins but does not end at once (in place). */

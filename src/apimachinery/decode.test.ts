@@ -305,8 +305,12 @@ describe('canonical form', () => {
       { type: 'Ready', status: 'True', lastProbeTime: null, lastTransitionTime: null },
     ]);
     const lease = { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease' };
-    expect(decode({ spec: { renewTime: '2026-01-02T03:04:05Z' } }, { kind: lease }).object.spec.renewTime).toBe(
-      '2026-01-02T03:04:05.000000Z',
+    const renewed = (renewTime: string) => ({ spec: { renewTime } });
+    expect(decode(renewed('2026-01-02T03:04:05.000001+01:00'), { kind: lease }).object.spec.renewTime).toBe(
+      '2026-01-02T02:04:05.000001Z',
+    );
+    expect(refusal(renewed('2026-01-02T03:04:05Z'), { kind: lease })).toMatch(
+      'parsing time "2026-01-02T03:04:05Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "Z" as ".000000"',
     );
   });
 

@@ -262,7 +262,7 @@ function notRegistered({ kind, ...gv }: GroupVersionKind, registry: string): str
 
 /** Where upstream keeps the kinds of its groups, and those of all groups. */
 const scheme = 'pkg/api/legacyscheme/scheme.go:30';
-const metaScheme = 'pkg/apis/meta/internalversion/scheme/register.go:27';
+const metaScheme = 'k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27';
 
 function isSame(a: GroupVersionKind, b: GroupVersionKind): boolean {
   return a.group === b.group && a.version === b.version && a.kind === b.kind;

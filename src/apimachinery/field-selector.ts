@@ -30,6 +30,8 @@ export function parseFieldSelector(text: string): FieldSelector {
     const match = /^(.*?)(!=|==|=)(.*)$/su.exec(part);
     if (!match) throw fail(`invalid selector: '${text}'; can't understand '${part}'`);
     const [, field = '', operator, value = ''] = match;
+    // What names nothing asks for nothing.
+    if (field === '' && value === '') continue;
     terms.push({ field, operator: operator === '!=' ? '!=' : '=', value: unescapeValue(value) });
   }
   return fieldSelectorOf(terms);

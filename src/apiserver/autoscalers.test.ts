@@ -47,7 +47,7 @@ it('takes one in either version and gives it in both', async () => {
 });
 
 it('writes a status in either version', async () => {
-  const spec = { scaleTargetRef: { kind: 'Deployment', name: 'web' }, maxReplicas: 5 };
+  const spec = { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, maxReplicas: 5 };
   await test.transport.request({ method: 'POST', path: path('v2'), body: { metadata: { name: 'web' }, spec } });
   const status = { currentReplicas: 1, desiredReplicas: 2, currentCPUUtilizationPercentage: 30 };
   await test.transport.request({

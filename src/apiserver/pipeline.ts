@@ -29,7 +29,13 @@ import { checkShown, isPretty, type Media, negotiate, refusalMedia, schemalessTy
 import type { AuthenticationResult } from './metrics/access-metrics.js';
 import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { ObjectRegistry } from './registry/store.js';
-import { isLongRunning, parseRequestInfo, type RequestInfo, type ResourceRequest } from './request-info.js';
+import {
+  isLongRunning,
+  parseRequestInfo,
+  type RequestInfo,
+  type ResourceRequest,
+  requestTimeoutMs,
+} from './request-info.js';
 import type { SubresourceHandler } from './subresources/subresource.js';
 import { Warnings } from './warnings.js';
 
@@ -55,9 +61,6 @@ export interface PipelineOptions {
   prng: Prng;
   log: Log;
 }
-
-/** A request that takes longer is answered with 504 (upstream's --request-timeout). */
-const requestTimeoutMs = 60_000;
 
 interface Progress {
   auditId: string;
@@ -166,6 +169,7 @@ export class Pipeline {
     const info = parseRequestInfo(call.method, call.target);
     progress.info = info;
     progress.media.pretty = isPretty(info.query, call.headers['user-agent']);
+    if (!isLongRunning(info)) requestTimeoutMs(info);
     const requester = call.user ?? (await this.#authenticate(call, progress));
     if (this.#options.audit) await this.#record(call, progress, requester);
     const wanted = call.rawHeaders && wantedUserOf(call.rawHeaders);
@@ -288,7 +292,7 @@ export class Pipeline {
     const handle = route({ ...subject, clock, prng, warn, annotate, record });
     if (!isTaken && !call.user) progress.media = negotiate({ ...wanted, routed: protobuf, protobuf });
     const answering = handle();
-    const answer = await (isLongRunning(info) ? answering : this.#inTime(answering));
+    const answer = await (isLongRunning(info) ? answering : this.#inTime(answering, requestTimeoutMs(info)));
     if (!isStatus(answer))
       checkShown(progress.media, { answer: formOf(answer), goType: () => goTypeOf(subject), query: info.query });
     return answer;
@@ -301,9 +305,9 @@ export class Pipeline {
   }
 
   /** The work goes on when its caller is told that it took too long. */
-  #inTime(answer: Promise<Answer>): Promise<Answer> {
+  #inTime(answer: Promise<Answer>, timeoutMs: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const timer = this.#options.clock.setTimer(requestTimeoutMs, () => {
+      const timer = this.#options.clock.setTimer(timeoutMs, () => {
         const message = 'Timeout: request did not complete within the allotted timeout';
         reject(new StatusError({ reason: 'Timeout', message, details: {} }));
       });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRequestInfo } from './request-info.js';
+import { parseRequestInfo, requestTimeoutMs } from './request-info.js';
 
 /** [method, target, verb, group, version, namespace, resource, subresource, name]; upstream's own table of cases. */
 const cases: [string, string, string, string, string, string, string, string, string][] = [
@@ -44,6 +44,22 @@ describe('parseRequestInfo', () => {
   it('keeps the path below a proxy subresource', () => {
     const { resource } = parseRequestInfo('GET', '/api/v1/namespaces/a/services/b:80/proxy/x/y');
     expect(resource).toMatchObject({ name: 'b:80', subresource: 'proxy', tail: '/x/y' });
+  });
+
+  it.each([
+    ['', 60_000],
+    ['?timeout=', 60_000],
+    ['?timeout=1.5s', 1500],
+    ['?timeout=0s', 60_000],
+    ['?timeout=2h', 60_000],
+  ])('gives the time that a caller has to wait: %s', (query, ms) => {
+    expect(requestTimeoutMs(parseRequestInfo('GET', `/api/v1/pods${query}`))).toBe(ms);
+  });
+
+  it('refuses a time to wait that is none', () => {
+    expect(() => requestTimeoutMs(parseRequestInfo('GET', '/api/v1/pods?timeout=x'))).toThrow(
+      'invalid timeout specified in the request URL - time: invalid duration "x"',
+    );
   });
 
   it('refuses what cannot be read', () => {

@@ -3,6 +3,7 @@
  * authorization, audit and routing all rely. The rules are upstream's `RequestInfo`
  * (https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb).
  */
+import { parseDuration } from '#apimachinery/codec/time.js';
 import { badRequest } from '#apimachinery/errors.js';
 import { PlainError } from './call.js';
 
@@ -134,6 +135,23 @@ function nameInFieldSelector(query: URLSearchParams): string {
 const longSubresources = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 
 /** Requests that last as long as the client likes. */
+/** A request that takes longer is answered with 504 (upstream's --request-timeout). */
+const requestTimeoutMsMax = 60_000;
+
+/** The caller may want to wait for less, but not for more. Throws StatusError (400) for what is no duration. */
+export function requestTimeoutMs({ query }: RequestInfo): number {
+  const text = query.get('timeout');
+  if (!text) return requestTimeoutMsMax;
+  try {
+    const asked = Number(parseDuration(text)) / 1e6;
+    return asked > 0 ? Math.min(asked, requestTimeoutMsMax) : requestTimeoutMsMax;
+  } catch (error) {
+    if (error instanceof SyntaxError)
+      throw badRequest(`invalid timeout specified in the request URL - ${error.message}`);
+    throw error;
+  }
+}
+
 export function isLongRunning({ verb, resource }: RequestInfo): boolean {
   return verb === 'watch' || verb === 'proxy' || (resource !== undefined && longSubresources.has(resource.subresource));
 }

@@ -4,10 +4,14 @@ import daemonSets from '#api/apps/daemonset.js';
 import statefulSets from '#api/apps/statefulset.js';
 import cronJobs from '#api/batch/cronjob.js';
 import jobs from '#api/batch/job/index.js';
+import events from '#api/core/event.js';
+import ranges from '#api/core/limitrange.js';
+import namespaces from '#api/core/namespace.js';
 import volumes from '#api/core/persistentvolume/index.js';
 import claims from '#api/core/persistentvolumeclaim.js';
 import controllers from '#api/core/replicationcontroller.js';
 import type { AnyResource } from '#api/resource.js';
+import type { KubeObject } from '#apimachinery/object.js';
 import type { Outcome } from './call.js';
 import { scaleHandler } from './subresources/scale.js';
 import { startTestServer } from './test-server.js';
@@ -15,7 +19,18 @@ import { startTestServer } from './test-server.js';
 let test: ReturnType<typeof startTestServer>;
 beforeEach(() => {
   test = startTestServer({
-    definitions: [statefulSets, daemonSets, jobs, cronJobs, controllers, volumes, claims] as AnyResource[],
+    definitions: [
+      statefulSets,
+      daemonSets,
+      jobs,
+      cronJobs,
+      controllers,
+      volumes,
+      claims,
+      events,
+      ranges,
+      namespaces,
+    ] as AnyResource[],
     subresources: [scaleHandler],
   });
 });
@@ -83,6 +98,36 @@ it('holds the writer to manage what is dropped since its feature is off, and eac
     'f:namespace': {},
     'f:name': {},
   });
+});
+
+it('names a LimitRange that has no name, and marks a namespace that goes with no grace period', async () => {
+  const ranges = '/api/v1/namespaces/default/limitranges';
+  await test.transport.request({ method: 'POST', path: ranges, body: { metadata: {} } });
+  const { items } = (await test.transport.request({ method: 'GET', path: ranges })).body as { items: KubeObject[] };
+  expect(items[0]!.metadata.name).toBe(items[0]!.metadata.uid);
+  await send('POST', '/api/v1/namespaces', { metadata: { name: 'a' } });
+  await send('DELETE', '/api/v1/namespaces/a');
+  const { metadata } = (await test.transport.request({ method: 'GET', path: '/api/v1/namespaces/a' }))
+    .body as KubeObject;
+  expect(metadata.deletionTimestamp).toBeDefined();
+  expect(metadata).not.toHaveProperty('deletionGracePeriodSeconds');
+});
+
+it('deletes an event at once, whatever is asked of its dependents, of which it has none', async () => {
+  const path = '/api/v1/namespaces/default/events';
+  await send('POST', path, { metadata: { name: 'A%2' }, involvedObject: { namespace: 'default' } });
+  expect(
+    (await send('POST', path, { metadata: { name: 'A' }, involvedObject: { namespace: 'default' } })).object,
+  ).toMatchObject({ metadata: { name: 'A' } });
+  await send('DELETE', `${path}/A?propagationPolicy=Orphan`);
+  const { items } = (await test.transport.request({ method: 'GET', path })).body as { items: KubeObject[] };
+  expect(items).toEqual([]);
+});
+
+it('says in its own words of a Job by what it cannot be selected', async () => {
+  const listed = (query: string) => send('GET', `${inGroup('batch', 'jobs')}?fieldSelector=${query}`);
+  expect((await listed('spec.x%3D1')).message).toBe('field label "spec.x" not supported for Job');
+  expect((await listed('%3D')).message).toBe('');
 });
 
 it('gives a StatefulSet with claims, whose templates are whole objects', async () => {

@@ -106,7 +106,7 @@ function literal(text: string): boolean {
 
 /** What YAML 1.1 reads as no text: words for truth and nothing, numbers with and without base 60, times, merges. */
 const special =
-  /^(?:~|<<|=|null|Null|NULL|y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|[-+]?(?:0[bBoOxX])?[0-9a-fA-F_]*[0-9][0-9a-fA-F_]*|[-+]?[0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9_]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|\d{4}-\d\d?-\d\d?(?:[Tt \t].*)?)$/;
+  /^(?!\.$)(?:~|<<|=|null|Null|NULL|y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|[-+]?(?:0[bBoOxX])?[0-9a-fA-F_]*[0-9][0-9a-fA-F_]*|[-+]?[0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9_]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|\d{4}-\d\d?-\d\d?(?:[Tt \t].*)?)$/;
 
 function textOf(text: string): string {
   if (special.test(text)) return JSON.stringify(text);

@@ -245,7 +245,7 @@ describe('an Event', () => {
 
   test('of the newer sort says who reports it and what was done', () => {
     expect(texts(events.validate!(of({ eventTime: '2026-01-01T00:00:00.000000Z' }))).slice(0, 1)).toEqual([
-      'reportingController: Required value',
+      'reportingComponent: Required value',
     ]);
   });
 

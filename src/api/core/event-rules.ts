@@ -6,6 +6,7 @@ import { invalidValue, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { subdomainProblems } from '#apimachinery/names.js';
 import { check, checkQualifiedName, type FieldErrors } from '../meta/check.js';
+import { nameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
 import type { Column } from '../resource.js';
 
@@ -13,7 +14,7 @@ const textLengthMax = 128;
 const noteLengthMax = 1024;
 
 /** For both groups. An event with an event time is of the newer sort, and held to more. */
-export function* checkEvent(event: Event): FieldErrors {
+export function* checkEvent(event: Event, componentField: string): FieldErrors {
   const { metadata, involvedObject, eventTime } = event;
   const own = metadata.namespace ?? '';
   const other = involvedObject?.namespace ?? '';
@@ -23,14 +24,15 @@ export function* checkEvent(event: Event): FieldErrors {
       ? own !== '' && own !== 'default'
       : own !== other;
   if (isMismatch) yield invalidValue('involvedObject.namespace', other, 'does not match event.namespace');
-  if (eventTime) yield* checkNewerFields(event);
+  if (eventTime) yield* checkNewerFields(event, componentField);
   yield* check('namespace', own, subdomainProblems);
 }
 
-function* checkNewerFields(event: Event): FieldErrors {
+/** `componentField` is how the request's version calls it. */
+function* checkNewerFields(event: Event, componentField: string): FieldErrors {
   const { reportingComponent = '', reportingInstance = '', action = '', reason = '', message = '' } = event;
-  if (!reportingComponent) yield required('reportingController');
-  yield* checkQualifiedName('reportingController', reportingComponent);
+  if (!reportingComponent) yield required(componentField);
+  yield* checkQualifiedName(componentField, reportingComponent);
   for (const [path, text] of Object.entries({ reportingInstance, action, reason })) {
     if (!text) yield required(path);
     if (Buffer.byteLength(text) > textLengthMax)
@@ -124,7 +126,7 @@ export const eventColumns: readonly Column<Event>[] = [
     description: fieldText('core.v1.Event.count'),
     cell: ({ series, count }) => series?.count ?? (count || 1),
   },
-  { name: 'Name', type: 'string', format: 'name', priority: 1, cell: ({ metadata }) => metadata.name ?? '' },
+  { ...nameColumn, priority: 1 },
 ];
 
 function firstSeen({ firstTimestamp, eventTime }: Event): string | undefined {

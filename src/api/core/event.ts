@@ -1,5 +1,6 @@
 /** Event: what somebody saw happen to an object. */
 import type { Event } from '#api/gen/core-v1.js';
+import { pathSegmentProblems } from '#apimachinery/names.js';
 import { defineResource } from '../resource.js';
 import { checkEvent, eventColumns } from './event-rules.js';
 
@@ -11,6 +12,9 @@ export default defineResource<Event>({
   namespaced: true,
   storageVersionHash: 'r2yiGXH7wu8=',
   allowCreateOnUpdate: true,
+  validateName: pathSegmentProblems,
+  metadataLast: true,
+  deletion: { propagation: 'none' },
   // Upstream's --event-ttl.
   lifeMs: 60 * 60_000,
   selectableFields: {
@@ -26,6 +30,6 @@ export default defineResource<Event>({
     source: (event) => event.source?.component || (event.reportingComponent ?? ''),
     type: (event) => event.type ?? '',
   },
-  validate: (event) => [...checkEvent(event)],
+  validate: (event) => [...checkEvent(event, 'reportingComponent')],
   columns: eventColumns,
 });

@@ -19,6 +19,9 @@ export default defineResource<LimitRange>({
   allowCreateOnUpdate: true,
   storageVersionHash: 'EBKMFVe6cwo=',
   default: setDefaults,
+  prepareForCreate({ metadata }) {
+    metadata.name ||= metadata.uid!;
+  },
   validate: ({ spec }) => [...checkLimits('spec.limits', spec?.limits)],
   columns: [nameColumn, createdColumn],
 });

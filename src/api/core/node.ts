@@ -77,7 +77,8 @@ export default defineResource<Node>({
 function setDefaults(node: Node): void {
   node.spec ??= {} as NodeSpec;
   // The singular is the older name of the first, and served beside the list.
-  if (!node.spec.podCIDRs?.length && node.spec.podCIDR) node.spec.podCIDRs = [node.spec.podCIDR];
+  const { podCIDR, podCIDRs } = node.spec;
+  if (podCIDR && podCIDR !== podCIDRs?.[0]) node.spec.podCIDRs = [podCIDR];
   if (node.spec.podCIDRs?.length) node.spec.podCIDR = node.spec.podCIDRs[0]!;
   if (node.status?.capacity && !node.status.allocatable) node.status.allocatable = { ...node.status.capacity };
 }

@@ -15,6 +15,7 @@ export default defineResource<Event>({
   storagePrefix: 'events',
   storedAs: { resource: coreEvents, encode: toCoreEvent, decode: (stored) => fromCoreEvent(stored as CoreEvent) },
   allowCreateOnUpdate: true,
+  deletion: { propagation: 'none' },
   selectableFields: {
     reason: (event) => event.reason ?? '',
     'regarding.kind': (event) => event.regarding?.kind ?? '',
@@ -27,7 +28,7 @@ export default defineResource<Event>({
     reportingController: (event) => event.reportingController ?? '',
     type: (event) => event.type ?? '',
   },
-  validate: (event) => [...checkEvent(toCoreEvent(event))],
+  validate: (event) => [...checkEvent(toCoreEvent(event), 'reportingController')],
   validateCreate: (event) => [...checkNewEvent(toCoreEvent(event))],
   validateUpdate: (event, old) => [...checkEventUpdate(toCoreEvent(event), toCoreEvent(old))],
   columns: eventColumns.map((column) => ({

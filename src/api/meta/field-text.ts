@@ -6,5 +6,5 @@ import { fieldTexts } from '../gen/field-texts.js';
  * so each names its field in place.
  */
 export function fieldText(field: string): string {
-  return fieldTexts[field] ?? '';
+  return (fieldTexts[field] ?? '').replaceAll('\n', ' ');
 }

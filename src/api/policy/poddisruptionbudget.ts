@@ -3,6 +3,7 @@ import type { PodDisruptionBudget, PodDisruptionBudgetSpec } from '#api/gen/poli
 import { validateConditions } from '#apimachinery/condition-validation.js';
 import { invalidValue } from '#apimachinery/field-error.js';
 import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
+import { pathSegmentProblems } from '#apimachinery/names.js';
 import { checkNonNegative, checkOptionalEnum, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { checkIntOrPercent, checkNotOver100Percent } from '../meta/int-or-percent.js';
@@ -18,6 +19,8 @@ export default defineResource<PodDisruptionBudget>({
   storageVersionHash: 'EVWiDmWqyJw=',
   bumpsGeneration: ['spec'],
   allowUnconditionalUpdate: false,
+  validateName: pathSegmentProblems,
+  metadataLast: true,
   default(budget) {
     budget.spec ??= {};
   },

@@ -80,7 +80,18 @@ export function canonicalizeTime(text: string): string {
 
 /** Six digits of the second in UTC. */
 export function canonicalizeMicroTime(text: string): string {
-  return formatMicroInstant(parseInstant(text, '2006-01-02T15:04:05.000000Z07:00'));
+  // Go's layout has six digits, and takes no other number of them.
+  const fraction = /^(.*T\d\d:\d\d:\d\d)(?!\.\d{6}(?:Z|[+-]))(.*)$/.exec(text)?.[2];
+  if (fraction !== undefined) throw new SyntaxError(microProblem(text, fraction));
+  return formatMicroInstant(parseInstant(text, microLayout));
+}
+
+const microLayout = '2006-01-02T15:04:05.000000Z07:00';
+
+function microProblem(text: string, rest: string): string {
+  const start = `parsing time ${JSON.stringify(text)} as ${JSON.stringify(microLayout)}`;
+  const [part, found] = /^\.\d{6}/.test(rest) ? ['Z07:00', rest.slice(7)] : ['.000000', rest];
+  return `${start}: cannot parse ${JSON.stringify(found)} as ${JSON.stringify(part)}`;
 }
 
 export function formatInstant({ seconds }: Instant): string {

@@ -124,14 +124,20 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
 }
 
 function validateNew({ resource }: ResourceContext, object: KubeObject): FieldError[] {
-  const { namespaced, validateName = subdomainProblems, freeFinalizers } = resource;
+  const { namespaced, validateName = subdomainProblems, freeFinalizers, metadataLast } = resource;
   const mistaken = validateKind(resource, object);
   if (mistaken.length > 0) return mistaken;
-  return [
-    ...validateObjectMeta(object.metadata, { namespaced, validateName, standardFinalizers: !freeFinalizers }),
-    ...(resource.validate?.(object) ?? []),
-    ...(resource.validateCreate?.(object) ?? []),
-  ];
+  const own = () => [...(resource.validate?.(object) ?? []), ...(resource.validateCreate?.(object) ?? [])];
+  if (metadataLast) {
+    const errors = own();
+    if (errors.length > 0) return errors;
+  }
+  const metadata = validateObjectMeta(object.metadata, {
+    namespaced,
+    validateName,
+    standardFinalizers: !freeFinalizers,
+  });
+  return metadataLast ? metadata : [...metadata, ...own()];
 }
 
 async function taken(

@@ -165,6 +165,7 @@ function propagationFinalizers(
 ): string[] {
   const present = metadata.finalizers ?? [];
   const others = present.filter((one) => one !== orphanFinalizer && one !== foregroundFinalizer);
+  if (deletion?.propagation === 'none') return others;
   let orphan = policy === 'Orphan';
   let foreground = policy === 'Foreground';
   if (!policy) {

@@ -5,6 +5,7 @@ import { type FieldSelector, parseFieldSelector } from '#apimachinery/field-sele
 import type { KubeObject } from '#apimachinery/object.js';
 import { ParseError } from '#apimachinery/parse-error.js';
 import { type LabelSelector, parseLabelSelector } from '#apimachinery/selectors.js';
+import { quote } from '#base/go-text.js';
 
 export interface Selection {
   labels: LabelSelector;
@@ -38,6 +39,14 @@ export function parseSelectors(texts: SelectorTexts): Selectors {
   };
 }
 
+function unknownField({ kind, selectableFields, shape }: AnyResource, field: string): string {
+  if (!selectableFields && !shape)
+    return `${quote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
+  // The one kind with words of its own.
+  if (kind === 'Job' && !shape) return `field label ${quote(field)} not supported for Job`;
+  return `field label not supported: ${field}`;
+}
+
 /** Throws StatusError (400) for a field that cannot be selected by. */
 export function selectionBy(resource: AnyResource, { labels, fields }: Selectors): Selection {
   if (labels.isEverything && fields.isEverything) return everything;
@@ -47,11 +56,7 @@ export function selectionBy(resource: AnyResource, { labels, fields }: Selectors
     const hasNamespace = resource.namespaced || !(resource.selectableFields || resource.shape);
     const isMetadata = field === 'metadata.name' || (field === 'metadata.namespace' && hasNamespace);
     if (isMetadata || Object.hasOwn(selectable, field)) continue;
-    throw badRequest(
-      resource.selectableFields || resource.shape
-        ? `field label not supported: ${field}`
-        : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
-    );
+    throw badRequest(unknownField(resource, field));
   }
   return {
     labels,

@@ -167,7 +167,7 @@ describe('is refused', () => {
       ],
     ],
   ])('%s', (_, spec, messages) => {
-    expect(texts(autoscalers.validate!(of(spec)))).toEqual(messages);
+    expect(texts(autoscalers.validateCreate!(of(spec)))).toEqual(messages);
   });
 });
 

@@ -21,7 +21,8 @@ export default defineResource<HorizontalPodAutoscaler>({
   subresources: { status: true },
   storageVersionHash: 'qwQve8ut294=',
   default: defaultAutoscaler,
-  validate: validateAutoscaler,
+  validateCreate: (autoscaler) => validateAutoscaler(autoscaler),
+  validateUpdate: (autoscaler, old) => validateAutoscaler(autoscaler, old),
   validateStatusUpdate: ({ status }) => [
     ...checkNonNegative('status.currentReplicas', status?.currentReplicas),
     ...checkNonNegative('status.desiredReplicas', status?.desiredReplicas),

@@ -75,15 +75,22 @@ function* checkSource(
   }
 }
 
-export function* checkObjectReference(path: string, ref: CrossVersionObjectReference | undefined): FieldErrors {
+export function* checkObjectReference(
+  path: string,
+  ref: CrossVersionObjectReference | undefined,
+  { needsGroup = false, anyVersion = false } = {},
+): FieldErrors {
   for (const field of ['kind', 'name'] as const) {
     const value = ref?.[field];
     if (!value) yield required(`${path}.${field}`);
     else yield* check(`${path}.${field}`, value, pathSegmentProblems);
   }
   const version = ref?.apiVersion ?? '';
-  if (version.split('/').length > 2)
-    yield invalidValue(`${path}.apiVersion`, version, `unexpected GroupVersion string: ${version}`);
+  const at = `${path}.apiVersion`;
+  if (anyVersion) return;
+  if (version.split('/').length > 2) yield invalidValue(at, version, `unexpected GroupVersion string: ${version}`);
+  else if (needsGroup && !version.slice(0, -1).includes('/') && !version.startsWith('/'))
+    yield invalidValue(at, version, 'apiVersion must specify API group');
 }
 
 interface Measured {

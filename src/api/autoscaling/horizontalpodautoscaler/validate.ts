@@ -10,11 +10,16 @@ import { Quantity } from '#apimachinery/quantity.js';
 import { checkOptionalEnum, each, type FieldErrors } from '../../meta/check.js';
 import { checkMetric, checkObjectReference } from './validate-metric.js';
 
-export function validateAutoscaler({ spec }: HorizontalPodAutoscaler): FieldError[] {
-  return [...checkSpec('spec', spec)];
+/** `old` is undefined for a new one. */
+export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): FieldError[] {
+  return [...checkSpec('spec', spec, old?.spec)];
 }
 
-function* checkSpec(path: string, spec: HorizontalPodAutoscalerSpec): FieldErrors {
+function* checkSpec(
+  path: string,
+  spec: HorizontalPodAutoscalerSpec,
+  old: HorizontalPodAutoscalerSpec | undefined,
+): FieldErrors {
   const { minReplicas, maxReplicas = 0, metrics = [], behavior } = spec;
   if (minReplicas !== undefined && minReplicas < 1)
     yield invalidValue(`${path}.minReplicas`, minReplicas, 'must be greater than or equal to 1');
@@ -23,7 +28,13 @@ function* checkSpec(path: string, spec: HorizontalPodAutoscalerSpec): FieldError
   else if (maxReplicas < 1) yield invalidValue(at, maxReplicas, 'must be greater than or equal to 1');
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     yield invalidValue(at, maxReplicas, 'must be greater than or equal to `minReplicas`');
-  yield* checkObjectReference(`${path}.scaleTargetRef`, spec.scaleTargetRef);
+  const [target, before] = [spec.scaleTargetRef, old?.scaleTargetRef];
+  yield* checkObjectReference(`${path}.scaleTargetRef`, target, {
+    // Nothing else in the core group has a scale.
+    needsGroup: target?.kind !== 'ReplicationController',
+    // What went through once goes on.
+    anyVersion: before !== undefined && before.apiVersion === target?.apiVersion && before.kind === target?.kind,
+  });
   for (const metric of each(`${path}.metrics`, metrics)) yield* checkMetric(metric.path, metric.value);
   if (minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External')) {
     const why = 'must specify at least one Object or External metric to support scaling to zero replicas';

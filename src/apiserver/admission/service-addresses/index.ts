@@ -4,9 +4,10 @@
  */
 import { isIPv4 } from 'node:net';
 import serviceResource from '#api/core/service.js';
+import { validateService } from '#api/core/service-rules.js';
 import type { Service } from '#api/gen/core-v1.js';
 import type { ServiceName } from '#api/networking/service-range.js';
-import { internalError, invalid } from '#apimachinery/errors.js';
+import { internalError, invalid, isReason } from '#apimachinery/errors.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
 import { generateName } from '#apimachinery/names.js';
 import type { KubeObject, ObjectMeta } from '#apimachinery/object.js';
@@ -41,6 +42,8 @@ export interface ServiceAddressOptions {
 export const defaultServiceRange = '10.96.0.0/12';
 export const defaultNodePorts = { first: 30000, last: 32767 };
 
+const pretendedPortsStart = 32768;
+
 type Spec = NonNullable<Service['spec']>;
 
 /** On whose behalf numbers are taken. */
@@ -50,6 +53,8 @@ interface Claim {
   name: ServiceName;
   /** The name in one text. */
   owner: string;
+  /** Ports that a dry run has been given: they are out of range, so that nobody takes them for real ones. */
+  pretended: number[];
 }
 
 /** Upstream does this in the registry of services; here it is the last plugin to change them. */
@@ -109,7 +114,7 @@ export class ServiceAddresses implements AdmissionPlugin {
     // What is noted of an address names its service.
     if (!metadata.name && metadata.generateName) metadata.name = generateName(metadata.generateName, this.#prng);
     const name = nameOf({ ...metadata, namespace: request.namespace });
-    const claim = { request, service, name, owner: keyOf(name) };
+    const claim: Claim = { request, service, name, owner: keyOf(name), pretended: [] };
     const old = (request.old as Service | undefined)?.spec;
     if (old) {
       keepFromOld(spec, old);
@@ -123,6 +128,8 @@ export class ServiceAddresses implements AdmissionPlugin {
       await this.#giveNodePorts(claim, { spec, old });
     } catch (error) {
       this.abandoned(request);
+      // Upstream gives numbers to what is valid otherwise: what is not, validation says.
+      if (isReason(error, 'Invalid') && validateService(service).length > 0) return;
       throw error;
     }
   }
@@ -183,7 +190,11 @@ export class ServiceAddresses implements AdmissionPlugin {
     if (outcome === 'taken') this.#remember(request, () => this.#nodePorts.release(number, owner));
   }
 
-  async #drawPort({ request, owner }: Claim): Promise<number> {
+  async #drawPort({ request, owner, pretended }: Claim): Promise<number> {
+    if (request.dryRun) {
+      pretended.push(Math.max(pretendedPortsStart, ...pretended) + 1);
+      return pretended.at(-1)!;
+    }
     const number = await this.#nodePorts.draw(owner, request);
     if (number === undefined) throw internalError('failed to allocate a nodePort: range is full');
     this.#remember(request, () => this.#nodePorts.release(number, owner));

@@ -10,8 +10,11 @@ import { ServiceAddresses } from './index.js';
 describe('ServiceAddresses', () => {
   const make = (shelf: Shelf, extra: object = {}) =>
     new ServiceAddresses({ registry: shelf.registry, clock: new VirtualClock(), prng: new SeededPrng(3), ...extra });
-  const service = (name: string, spec: object = {}): Service =>
-    ({ metadata: { name, namespace: 'ns' }, spec: { type: 'ClusterIP', ports: [{ port: 80 }], ...spec } }) as Service;
+  const service = (name: string, spec: object = {}): Service => {
+    const object = { metadata: { name, namespace: 'ns' }, spec: { type: 'ClusterIP', ports: [{ port: 80 }], ...spec } };
+    serviceResource.default!(object as Service);
+    return object as Service;
+  };
   const create = async (plugin: ServiceAddresses, shelf: Shelf, object: Service) => {
     await run(plugin, request(serviceResource, object));
     shelf.put('services', object);
