@@ -263,3 +263,39 @@ test('many pods are made once, whatever the informers show when', async () => {
   await cluster.until(isDone);
   expect(created).toBe(60);
 });
+
+test('an annotation of old clients takes a Deployment back to a revision, its annotations too', async () => {
+  await start();
+  const { client } = cluster;
+  const first = web('v1');
+  await client.of(deployments).create({ ...first, metadata: { ...first.metadata, annotations: { why: 'first' } } });
+  await cluster.until(isDone);
+  const annotate = (annotations: object) =>
+    client.of(deployments).patch('web', { metadata: { annotations } }, { type: 'merge', namespace: 'default' });
+  const template = { spec: { containers: [{ name: 'c', image: 'v2' }] } };
+  const second = { metadata: { annotations: { why: 'second' } }, spec: { template } };
+  await client.of(deployments).patch('web', second, { type: 'merge', namespace: 'default' });
+  await cluster.until(isDone);
+  const told = async () => (await cluster.list(events)).map(({ reason, message }) => `${reason}: ${message}`);
+  const wish = 'deprecated.deployment.rollback.to';
+  const isTaken = async () => (await cluster.get(deployments, 'web')).metadata.annotations?.[wish] === undefined;
+  await annotate({ [wish]: '7' });
+  await cluster.until(isTaken);
+  await annotate({ [wish]: '2' });
+  await cluster.until(isTaken);
+  expect(await told()).toEqual(
+    expect.arrayContaining([
+      'DeploymentRollbackRevisionNotFound: Unable to find the revision to rollback to.',
+      'DeploymentRollbackTemplateUnchanged: The rollback revision contains the same template as current deployment "web"',
+    ]),
+  );
+  await annotate({ [wish]: '0' });
+  await cluster.until(async () => (await isTaken()) && (await isDone()));
+  const now = await cluster.get(deployments, 'web');
+  expect(now.spec.template!.spec!.containers[0]!.image).toBe('v1');
+  expect(now.spec.template!.metadata!.labels).toEqual({ app: 'web' });
+  expect(now.metadata.annotations).toEqual({ why: 'first', 'deployment.kubernetes.io/revision': '3' });
+  await cluster.until(async () =>
+    (await told()).includes('DeploymentRollback: Rolled back deployment "web" to revision 1'),
+  );
+});

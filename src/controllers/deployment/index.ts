@@ -16,6 +16,7 @@ import { defineController, type Requeue, watch } from '../runtime.js';
 import { UnseenWrites } from '../unseen-writes.js';
 import { type Context, ensureNewest, newestOf, writeReplicaSet } from './newest.js';
 import { byRevision, desiredAnnotation, maxAnnotation, sizeAnnotations } from './revision.js';
+import { rollBack, rollbackTarget } from './rollback.js';
 import { isRolling } from './rounding.js';
 import {
   byAge,
@@ -91,6 +92,11 @@ async function reconcile(key: string, context: Context): Promise<Requeue | undef
     return;
   }
   const deployment = await notePause(cached, context);
+  const wanted = deployment.spec.paused ? undefined : rollbackTarget(deployment);
+  if (wanted !== undefined) {
+    await rollBack(deployment, owned, { wanted, context });
+    return;
+  }
   if (deployment.spec.paused || isScalingEvent(deployment, found)) {
     const step = await ensureNewest({ deployment, owned, create: false, context });
     const sized = await resize(step.deployment, step.replicaSets, {

@@ -9,6 +9,7 @@ export const revisionAnnotation = 'deployment.kubernetes.io/revision';
 const historyAnnotation = 'deployment.kubernetes.io/revision-history';
 export const desiredAnnotation = 'deployment.kubernetes.io/desired-replicas';
 export const maxAnnotation = 'deployment.kubernetes.io/max-replicas';
+export const rollbackAnnotation = 'deprecated.deployment.rollback.to';
 const historyCharsMax = 2000;
 
 /** Not copied from a Deployment to its ReplicaSets: they are about the one object only. */
@@ -18,7 +19,7 @@ const ownAnnotations = new Set([
   historyAnnotation,
   desiredAnnotation,
   maxAnnotation,
-  'deprecated.deployment.rollback.to',
+  rollbackAnnotation,
 ]);
 
 type Annotations = Record<string, string>;
@@ -55,6 +56,15 @@ export function newestAnnotations(
     }
   }
   return isNew ? { ...annotations, ...sizeAnnotations(deployment) } : annotations;
+}
+
+/** The Deployment's own annotations, and those of the revision that it goes back to in place of the others. */
+export function withAnnotationsOf(deployment: Deployment, { metadata }: ReplicaSet): Annotations {
+  const entries = (annotations: Annotations = {}) => Object.entries(annotations);
+  return Object.fromEntries([
+    ...entries(deployment.metadata.annotations).filter(([key]) => ownAnnotations.has(key)),
+    ...entries(metadata.annotations).filter(([key]) => !ownAnnotations.has(key)),
+  ]);
 }
 
 /** The sizes that the Deployment has as a ReplicaSet is scaled: a later change of them is a scaling of the whole. */
