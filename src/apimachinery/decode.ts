@@ -8,8 +8,9 @@
 import { toJson } from '#base/exact-json.js';
 import { quote } from '#base/go-text.js';
 import { type Json, sortKeys } from '#base/json.js';
-import { atOnce, type Steps } from '#base/turns.js';
+import { atOnce, isLarge, type Steps } from '#base/turns.js';
 import { canonicalize, copyFree } from './codec/canonical.js';
+import { canonicalizeLarge } from './codec/canonical-large.js';
 import { hasUnknownField, mayHaveFaults } from './codec/census.js';
 import { findFieldFaults } from './codec/json-scan.js';
 import type { Words } from './codec/mismatch.js';
@@ -61,6 +62,8 @@ export interface Origin {
   body?: Uint8Array;
   /** Faults found before, told before the value's own. */
   faults?: readonly string[];
+  /** Worth to be taken in steps, which make a small value slower. */
+  isLarge?: boolean;
 }
 
 /** Decodes a JSON body, which may be large. Throws a BadRequest StatusError. */
@@ -74,7 +77,7 @@ export function* decodeJson<T = KubeObject>(body: Uint8Array, target: DecodeTarg
     throw unrecognized(error, { target, body });
   }
   yield;
-  return yield* decode<T>(value, target, { text });
+  return yield* decode<T>(value, target, { text, origin: { isLarge: isLarge(body.length) } });
 }
 
 /** Decodes a value that was parsed elsewhere (YAML, a patched object, an in-process request), which is left as it is. */
@@ -125,7 +128,8 @@ export function* decodeProtobuf<T = KubeObject>(body: Uint8Array, target: Decode
   }
   // Protobuf fields have numbers: unknown ones have no name to complain of, and a repeated one overwrites.
   yield;
-  return yield* decode<T>(value, { ...target, fieldValidation: 'Ignore' });
+  const origin = { isLarge: isLarge(body.length) };
+  return yield* decode<T>(value, { ...target, fieldValidation: 'Ignore' }, { origin });
 }
 
 /** Throws where upstream's look for apiVersion and kind fails. */
@@ -165,7 +169,7 @@ function* decode<T>(
   const refuse = refusal(actual, target);
   const plan = planFor(actual, target, refuse);
   try {
-    const object = (plan ? canonicalize(plan, given, { words }) : copyFree(given)) as Record<string, unknown>;
+    const object = (plan ? yield* canonicalOf(plan, given, { words, ...origin }) : copyFree(given)) as JsonObject;
     keepReset(given, object);
     yield;
     const own = fieldValidation === 'Ignore' ? [] : faultsOf(given, { plan, text, words });
@@ -178,6 +182,14 @@ function* decode<T>(
   } catch (error) {
     throw error instanceof SchemaError ? refuse(error.message) : error;
   }
+}
+
+function* canonicalOf(
+  plan: TypePlan,
+  value: unknown,
+  { words, isLarge }: { words: Words | undefined } & Origin,
+): Steps<unknown> {
+  return isLarge ? yield* canonicalizeLarge(plan, value, { words }) : canonicalize(plan, value, { words });
 }
 
 /**

@@ -1,5 +1,7 @@
 /** The canonical form of objects that our own code made or changed, ready to be stored or answered. */
+import type { Steps } from '#base/turns.js';
 import { canonicalize } from './codec/canonical.js';
+import { canonicalizeLarge } from './codec/canonical-large.js';
 import { planOf } from './codec/plan.js';
 import type { GroupVersionKind } from './object.js';
 import type { SchemaTable } from './schema.js';
@@ -12,6 +14,13 @@ import type { SchemaTable } from './schema.js';
 export function normalize<T>(table: SchemaTable, typeName: string | undefined, object: T): T {
   const plan = typeName === undefined ? undefined : planOf(table, typeName);
   return plan ? (canonicalize(plan, object, { trusted: true }) as T) : object;
+}
+
+/** `normalizeKind` of what may be large. */
+export function* normalizeLarge<T>(table: SchemaTable, kind: GroupVersionKind, object: T): Steps<T> {
+  const type = table.kind(kind);
+  const plan = type && planOf(table, type.name);
+  return plan ? ((yield* canonicalizeLarge(plan, object, { trusted: true })) as T) : object;
 }
 
 /** `normalize` by kind. */

@@ -34,7 +34,11 @@ const largeBytesMin = 64 * 1024;
 
 /** For a request of so many bytes, or one that changes an object of so many; undefined for one that needs none. */
 export function turnsFor(bytes: number): Turns | undefined {
-  return bytes >= largeBytesMin ? new Turns() : undefined;
+  return isLarge(bytes) ? new Turns() : undefined;
+}
+
+export function isLarge(bytes: number): boolean {
+  return bytes >= largeBytesMin;
 }
 
 /** Work in steps: at each `yield` others may have their turn. */

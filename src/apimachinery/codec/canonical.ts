@@ -26,10 +26,10 @@ export const depthMax = 1000;
  */
 export const structsMax = 200_000;
 
-type Fields = Record<string, unknown>;
+export type Fields = Record<string, unknown>;
 
 /** Where the walk is. */
-interface Cursor extends Place {
+export interface Cursor extends Place {
   depth: number;
   /** How many structs may still come. */
   structsLeft: number;
@@ -50,25 +50,33 @@ export function canonicalize(
   value: unknown,
   { trusted = false, words = 'json' }: CanonicalizeOptions = {},
 ): unknown {
-  const structsLeft = trusted ? Infinity : structsMax;
-  const start = { words, depth: 0, structsLeft };
+  const start = startOf({ trusted, words });
   try {
     return convertMessage(plan, value ?? {}, { ...start, fields: [] });
   } catch (error) {
-    if (words === 'json' && error instanceof SchemaError) throw firstTold(plan, value, start) ?? error;
-    throw error;
+    throw toldFirst(error, { plan, value, start });
   }
+}
+
+type Start = Pick<Cursor, 'words' | 'depth' | 'structsLeft'>;
+
+export function startOf({ trusted, words }: Required<CanonicalizeOptions>): Start {
+  return { words, depth: 0, structsLeft: trusted ? Infinity : structsMax };
+}
+
+export function toldFirst(
+  error: unknown,
+  { plan, value, start }: { plan: TypePlan; value: unknown; start: Start },
+): unknown {
+  const isOrdered = start.words === 'json' && error instanceof SchemaError && error.reason !== 'Size';
+  return isOrdered ? (firstTold(plan, value, start) ?? error) : error;
 }
 
 /**
  * What Go's decoder tells, which goes through the fields as they are written: it remembers the first value that does not
  * fit and goes on, but stops at once where a type reads its values itself.
  */
-function firstTold(
-  plan: TypePlan,
-  value: unknown,
-  start: Pick<Cursor, 'words' | 'depth' | 'structsLeft'>,
-): SchemaError | undefined {
+function firstTold(plan: TypePlan, value: unknown, start: Start): SchemaError | undefined {
   const faults: SchemaError[] = [];
   try {
     convertMessage(plan, value ?? {}, { ...start, fields: [], faults });
@@ -99,18 +107,13 @@ export function copyFree<T>(value: T): T {
   return copyAny(value, { fields: [], words: 'json', depth: 0, structsLeft: Infinity }) as T;
 }
 
-function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
+export function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
   if (plan.codec) return at.faults ? convertFinally(plan, value, at) : convertSpecial(plan, value, at);
   if (!isFields(value)) {
     throw mismatch(value, at, { goType: qualifiedGoName(plan.schema.name), kind: 'struct' });
   }
-  if (++at.depth > depthMax) throw new SchemaError('Depth', 'exceeded max depth');
-  if (--at.structsLeft < 0) throw new SchemaError('Size', `more than ${structsMax} structs`);
   const input = value as Fields;
-  const out: Fields = {};
-  if (plan.typeMeta) {
-    convertTypeMeta(plan, { input, out, at });
-  }
+  const out = enter(plan, input, at);
   for (const field of at.faults ? fieldsAsWritten(plan, input) : plan.fields) {
     const given = input[field.name];
     if (given === undefined || given === null) writeAbsent(field, out);
@@ -118,6 +121,14 @@ function convertMessage(plan: TypePlan, value: unknown, at: Cursor): unknown {
     else convertField(field, { given, out, at });
   }
   at.depth--;
+  return out;
+}
+
+export function enter(plan: TypePlan, input: Fields, at: Cursor): Fields {
+  if (++at.depth > depthMax) throw new SchemaError('Depth', 'exceeded max depth');
+  if (--at.structsLeft < 0) throw new SchemaError('Size', `more than ${structsMax} structs`);
+  const out: Fields = {};
+  if (plan.typeMeta) convertTypeMeta(plan, { input, out, at });
   return out;
 }
 
@@ -134,7 +145,7 @@ function convertTypeMeta(plan: TypePlan, { input, out, at }: { input: Fields; ou
   }
 }
 
-function convertField(field: FieldPlan, { given, out, at }: { given: unknown; out: Fields; at: Cursor }): void {
+export function convertField(field: FieldPlan, { given, out, at }: { given: unknown; out: Fields; at: Cursor }): void {
   const { shape } = field.schema;
   at.fields.push(field);
   if (shape === 'single') {
@@ -246,7 +257,7 @@ function wholeNumber(value: number, at: Cursor): number {
   throw mismatch(value, at, { goType: 'int64', kind: 'scalar', literal: true });
 }
 
-function isFields(value: unknown): value is Fields {
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberText);
 }
 

@@ -9,7 +9,7 @@ import { formatTime, type KubeObject, parseApiVersion } from '../object.js';
 import { ParseError } from '../parse-error.js';
 import { isObject, type JsonObject } from '../patch.js';
 import { checkApplied, listProblems } from './check.js';
-import { compare, isSame } from './compare.js';
+import { compare, compareInTurns, isSame } from './compare.js';
 import { type Conflict, conflictError, conflictsOf } from './conflict.js';
 import { FieldSet } from './field-set.js';
 import { allowedByLastApplied, writeLastApplied } from './last-applied.js';
@@ -108,7 +108,8 @@ async function attempt(apply: Apply, { model, managers, before }: Setting): Prom
   if (turns?.isOver) await turns.next();
   const object = last ? await prune(merged, { last, managers: next, apply, model }) : merged;
   if (turns?.isOver) await turns.next();
-  const change = { before: before ?? {}, after: object, comparison: compare(before ?? {}, object, model) };
+  const sides = { before: before ?? {}, after: object };
+  const change = { ...sides, comparison: await compareInTurns({ ...sides, model }, turns) };
   const comparisons = await comparisonsOf(next.values(), change, apply);
   if (turns?.isOver) await turns.next();
   const held: { manager: Manager; fields: FieldSet }[] = [];

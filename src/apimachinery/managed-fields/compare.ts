@@ -1,5 +1,6 @@
 /** Which fields one object has added, changed or removed against another. */
 import { equal, type Json, UnsetList } from '#base/json.js';
+import { atOnce, inTurns, type Steps, type Turns } from '#base/turns.js';
 import { isObject, type JsonObject } from '../patch.js';
 import { FieldSet } from './field-set.js';
 import { ElementProblem, listElement } from './list-element.js';
@@ -18,6 +19,23 @@ export function compare(before: JsonObject, after: JsonObject, model: Model): Co
   return walker.comparison;
 }
 
+/** `compare`; with turns, others may have theirs between the entries of maps and lists. */
+export function compareInTurns(sides: Objects, turns: Turns | undefined): Comparison | Promise<Comparison> {
+  return turns ? inTurns(compareLarge(sides), turns) : compare(sides.before, sides.after, sides.model);
+}
+
+export function* compareLarge(sides: Objects): Steps<Comparison> {
+  const walker = new Walker();
+  yield* walker.steps(sides);
+  return walker.comparison;
+}
+
+interface Objects {
+  before: JsonObject;
+  after: JsonObject;
+  model: Model;
+}
+
 export function isSame({ added, modified, removed }: Comparison): boolean {
   return added.isEmpty && modified.isEmpty && removed.isEmpty;
 }
@@ -28,6 +46,9 @@ interface Sides {
   after: Json | undefined;
   model: Model;
 }
+
+/** The entries of more than so many are each compared at once. */
+const fewMax = 64;
 
 class Walker {
   readonly comparison: Comparison = { added: new FieldSet(), modified: new FieldSet(), removed: new FieldSet() };
@@ -47,6 +68,47 @@ class Walker {
     else if (after === undefined) this.comparison.removed.insert(this.#path);
   }
 
+  *steps(sides: Sides): Steps<void> {
+    const { before, after, model } = sides;
+    if (before === after) return;
+    const shape = shapeOf(model, after ?? before);
+    const isMixed = before !== undefined && after !== undefined && shapeOf(model, before).kind !== shape.kind;
+    if (isMixed || shape.kind === 'scalar' || isUnit(shape, before, after)) {
+      this.compare(sides);
+      return;
+    }
+    yield* shape.kind === 'map' ? this.#mapSteps(shape, before, after) : this.#listSteps(shape, before, after);
+    if (before === undefined) this.comparison.added.insert(this.#path);
+    else if (after === undefined) this.comparison.removed.insert(this.#path);
+  }
+
+  *#mapSteps(map: MapModel, before: Json | undefined, after: Json | undefined): Steps<void> {
+    const names = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
+    const sideOf = (side: Json | undefined, name: string) =>
+      isObject(side) ? valueOrZero(map, side, name) : undefined;
+    for (const name of names) {
+      const sides = { before: sideOf(before, name), after: sideOf(after, name), model: childModel(map, name) };
+      if (names.size > fewMax) this.#descend(fieldElement(name), sides);
+      else {
+        this.#path.push(fieldElement(name));
+        yield* this.steps(sides);
+        this.#path.pop();
+      }
+      yield;
+    }
+  }
+
+  *#listSteps(list: ListModel, before: Json | undefined, after: Json | undefined): Steps<void> {
+    const [left, right] = [itemsOf(before), itemsOf(after)];
+    if (before !== undefined && after !== undefined && equal(left, right)) return;
+    const lefts = yield* indexSteps(list, left);
+    const rights = yield* indexSteps(list, right);
+    for (const element of new Set([...lefts.keys(), ...rights.keys()])) {
+      this.#compareElements(list, { element, left: lefts.get(element) ?? [], right: rights.get(element) ?? [] });
+      yield;
+    }
+  }
+
   /** Whether it was compared as one unit. */
   #compareAs(shape: Shape, before: Json | undefined, after: Json | undefined): boolean {
     if (shape.kind === 'map') return this.#compareMaps(shape, before, after);
@@ -64,8 +126,7 @@ class Walker {
   #compareMaps(map: MapModel, before: Json | undefined, after: Json | undefined): boolean {
     const left = isObject(before) ? before : {};
     const right = isObject(after) ? after : {};
-    // Two empty values are one unit, so that null and empty are told apart.
-    if (map.atomic || (isEmpty(left) && isEmpty(right))) return this.#compareUnits(before, after);
+    if (isUnit(map, before, after)) return this.#compareUnits(before, after);
     for (const name of Object.keys(left)) {
       const value = isObject(after) ? valueOrZero(map, after, name) : undefined;
       this.#descend(fieldElement(name), { before: left[name], after: value, model: childModel(map, name) });
@@ -79,10 +140,8 @@ class Walker {
   }
 
   #compareLists(list: ListModel, before: Json | undefined, after: Json | undefined): boolean {
-    const left = Array.isArray(before) ? before : [];
-    const right = Array.isArray(after) ? after : [];
-    if (list.relation === 'atomic' || (left.length === 0 && right.length === 0))
-      return this.#compareUnits(before, after);
+    if (isUnit(list, before, after)) return this.#compareUnits(before, after);
+    const [left, right] = [itemsOf(before), itemsOf(after)];
     if (before !== undefined && after !== undefined && equal(left, right)) return false;
     const [lefts, rights] = [indexElements(list, left), indexElements(list, right)];
     for (const [element, values] of lefts)
@@ -119,10 +178,25 @@ class Walker {
   }
 }
 
+/** Two empty values are one unit, so that null and empty are told apart. */
+function isUnit(shape: MapModel | ListModel, before: Json | undefined, after: Json | undefined): boolean {
+  if (shape.kind === 'list') return shape.relation === 'atomic' || itemsOf(before).length + itemsOf(after).length === 0;
+  return shape.atomic || ((!isObject(before) || isEmpty(before)) && (!isObject(after) || isEmpty(after)));
+}
+
+function itemsOf(value: Json | undefined): Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
 /** By path element; those that have none are passed over. */
 export function indexElements(list: ListModel, values: readonly Json[]): Map<PathElement, Json[]> {
+  return atOnce(indexSteps(list, values));
+}
+
+function* indexSteps(list: ListModel, values: readonly Json[]): Steps<Map<PathElement, Json[]>> {
   const index = new Map<PathElement, Json[]>();
-  for (const value of values) {
+  for (const [count, value] of values.entries()) {
+    if (count % fewMax === fewMax - 1) yield;
     const element = elementOrNone(list, value);
     if (element === undefined) continue;
     const same = index.get(element);

@@ -6,7 +6,7 @@ import { ParseError } from '../parse-error.js';
 import { isObject, type JsonObject } from '../patch.js';
 import type { SchemaTable, TypeSchema } from '../schema.js';
 import { checkApplied, listProblems } from './check.js';
-import { type Comparison, compare, isSame } from './compare.js';
+import { type Comparison, compare, compareInTurns, isSame } from './compare.js';
 import { FieldSet } from './field-set.js';
 import { capUpdates, decodeManagers, encodeManagers, type Manager, type Managers, managerId } from './managers.js';
 import { type MapModel, modelOf } from './model.js';
@@ -63,7 +63,7 @@ export async function trackUpdate(
   const before = old ? comparable(old) : {};
   const after = comparable(object);
   const { turns } = write;
-  const comparison = compare(before, after, model);
+  const comparison = await compareInTurns({ before, after, model }, turns);
   if (turns?.isOver) await turns.next();
   const sent = object.metadata.managedFields ?? undefined;
   const held = old?.metadata.managedFields ?? undefined;

@@ -95,7 +95,8 @@ async function decodeYaml(bytes: Uint8Array, target: DecodeTarget, turns: Turns 
   }
   const { value, duplicates } = document;
   const isStrict = target.fieldValidation === 'Strict';
-  return inTurns(decodeLarge(value, target, { body: bytes, faults: isStrict ? inOne(duplicates) : duplicates }), turns);
+  const faults = isStrict ? inOne(duplicates) : duplicates;
+  return inTurns(decodeLarge(value, target, { body: bytes, faults, isLarge: Boolean(turns) }), turns);
 }
 
 /** Go's yaml tells of all in one error. */

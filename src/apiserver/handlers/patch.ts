@@ -88,7 +88,7 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
       const object =
         isApply || !live
           ? await apply(context, { live, patch, kind, write })
-          : await inTurns(merge(context, { live, patch, type, kind }), write.turns);
+          : await inTurns(merge(context, { live, patch, type, kind, isLarge: Boolean(write.turns) }), write.turns);
       checkName(object, info.resource.name, { required: true });
       placeInNamespace(object, place);
       return object;
@@ -119,9 +119,10 @@ interface Merge {
   patch: PatchDocument;
   type: PatchType;
   kind: GroupVersionKind;
+  isLarge: boolean;
 }
 
-function* merge(context: HandlerContext, { live, patch, type, kind }: Merge): Steps<KubeObject> {
+function* merge(context: HandlerContext, { live, patch, type, kind, isLarge }: Merge): Steps<KubeObject> {
   const { schemas } = context;
   const before = live as unknown as JsonObject;
   let after: Json;
@@ -140,7 +141,7 @@ function* merge(context: HandlerContext, { live, patch, type, kind }: Merge): St
     refuse: (message) => invalid({ group: '', kind: '', name: '' }, [invalidValue('patch', shown(), message)]),
   };
   yield;
-  return told(context, yield* decodeLarge(after, target, { faults: patch.faults }));
+  return told(context, yield* decodeLarge(after, target, { faults: patch.faults, isLarge }));
 }
 
 /** Of a custom resource itself; its scale is of a built-in kind. */
@@ -198,7 +199,9 @@ async function apply(
     const message = `failed to convert new object (${about}) to proper version: unable to convert unstructured object to ${about.split('; ')[1]}: ${why}`;
     return new StatusError({ message, code: 500 });
   };
-  return told(context, await inTurns(decodeLarge(object, { ...target, words: 'converter', refuse }), write.turns));
+  const { turns } = write;
+  const decoded = decodeLarge(object, { ...target, words: 'converter', refuse }, { isLarge: Boolean(turns) });
+  return told(context, await inTurns(decoded, turns));
 }
 
 /** Keys that an applied document gives twice come to light when it has been applied. */

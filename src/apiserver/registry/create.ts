@@ -82,7 +82,7 @@ async function finishCreate(
   const { resourceVersion } = metadata;
   const { turns } = write;
   prepare(context, given);
-  const object = canonical(context, given);
+  const object = await canonical(context, given, turns);
   if (turns?.isOver) await turns.next();
   const name = metadata.name ?? '';
   await resource.load?.(object);

@@ -1,7 +1,7 @@
 /** What every operation on one resource needs at hand: its definition, its place in the store, its cache, the rules. */
 
 import type { AnyResource } from '#api/resource.js';
-import { normalize, normalizeKind } from '#apimachinery/encode.js';
+import { normalize, normalizeKind, normalizeLarge } from '#apimachinery/encode.js';
 import { StatusError, type Subject } from '#apimachinery/errors.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
 import { formatApiVersion, type KubeObject, parseApiVersion } from '#apimachinery/object.js';
@@ -104,12 +104,17 @@ async function storageForm({ resource, view }: ResourceContext, object: KubeObje
 }
 
 /** The form in which an object is compared, stored and served, whatever changed it. Gives a new object. */
-export function canonical({ schemas, resource }: ResourceContext, object: KubeObject): KubeObject {
+export function canonical(
+  { schemas, resource }: ResourceContext,
+  object: KubeObject,
+  turns: Turns | undefined,
+): KubeObject | Promise<KubeObject> {
   if (resource.shape) {
     const { kind, apiVersion, metadata, ...rest } = object;
     return { kind, apiVersion, metadata: normalize(schemas, objectMetaName, metadata), ...rest } as KubeObject;
   }
-  return normalizeKind(schemas, { ...parseApiVersion(object.apiVersion), kind: object.kind }, object);
+  const gvk = { ...parseApiVersion(object.apiVersion), kind: object.kind };
+  return turns ? inTurns(normalizeLarge(schemas, gvk, object), turns) : normalizeKind(schemas, gvk, object);
 }
 
 /** What the object would be stored as, for a dry run: it keeps the resourceVersion it has. */

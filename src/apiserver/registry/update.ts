@@ -111,7 +111,7 @@ async function finishUpdate(
   const { name } = request;
   const { turns } = write;
   keepMetadata(desired, old);
-  const object = canonical(context, keepOthersPart(context, { desired, old, write }));
+  const object = await canonical(context, keepOthersPart(context, { desired, old, write }), turns);
   if (turns?.isOver) await turns.next();
   // A status that brings annotations with it (a Deployment's revision) is no change of what is wanted.
   if (write.subresource !== 'status' && !write.rules?.keepsGeneration) raiseGeneration(context, object, old);

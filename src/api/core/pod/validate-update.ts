@@ -1,5 +1,5 @@
 /** Rules of changes to a pod: almost nothing may change, and some of it in one direction only. */
-import type { Affinity, NodeAffinity, NodeSelectorTerm, Pod, PodSpec } from '#api/gen/core-v1.js';
+import type { Affinity, NodeAffinity, NodeSelectorTerm, Pod, PodSpec, Toleration } from '#api/gen/core-v1.js';
 import { type FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { equal } from '#base/json.js';
 import { each, type FieldErrors, int32Max, rangeMessage } from '../../meta/check.js';
@@ -78,12 +78,14 @@ function* checkDeadline(seconds: number | undefined, old: number | undefined): F
 }
 
 function* checkAddedTolerations({ tolerations = [] }: PodSpec, old: PodSpec): FieldErrors {
-  const isKept = (old.tolerations ?? []).every((before) =>
-    tolerations.some((after) => equal({ ...before, tolerationSeconds: after.tolerationSeconds }, after)),
-  );
-  if (!isKept)
+  const kept = new Set(tolerations.map(withoutSeconds));
+  if (!(old.tolerations ?? []).every((before) => kept.has(withoutSeconds(before))))
     yield forbiddenField('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds');
   else yield* checkTolerations('spec.tolerations', tolerations);
+}
+
+function withoutSeconds({ key = '', operator = '', value = '', effect = '' }: Toleration): string {
+  return JSON.stringify([key, operator, value, effect]);
 }
 
 function* checkRemovedGates({ schedulingGates }: PodSpec, old: PodSpec): FieldErrors {
