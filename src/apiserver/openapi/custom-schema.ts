@@ -9,8 +9,9 @@ import type { Schema } from '#apimachinery/structural/schema.js';
 import type { Dialect, JsonSchema } from './json-schema.js';
 import type { Models } from './models.js';
 
+// The first words are upstream's, by which its end-to-end tests know the field.
 const typeMeta: Record<string, JsonSchema> = {
-  apiVersion: { type: 'string', description: 'The version of the schema that this object is written in.' },
+  apiVersion: { type: 'string', description: 'APIVersion defines the version of the schema that this object is written in.' },
   kind: { type: 'string', description: 'The kind of this object, in CamelCase.' },
 };
 const metadataDescription = "The object's standard metadata.";
