@@ -6,10 +6,15 @@ import type { Log } from '#base/log.js';
 import { cpuShares, cpuWeight, podCgroup, podResources, qosCgroup } from './cgroups.js';
 import type { LinuxResources } from './runtime/runtime.js';
 
+type Limits = Omit<LinuxResources, 'oomScoreAdj'>;
+
 export interface PodCgroups {
   /** Makes the cgroups above all pods. Throws the system's error where this machine does not let us. */
   start(node: { milliCpu: number; memoryBytes: number }): Promise<void>;
-  ensure(pod: Pod): Promise<void>;
+  /** Default limits: the pod's own. */
+  ensure(pod: Pod, limits?: Limits): Promise<void>;
+  /** Bytes; undefined where nobody counts. */
+  memoryUsed(cgroup: string): Promise<number | undefined>;
   remove(cgroup: string): Promise<void>;
   /** The uids of pods that have one. */
   podUids(): Promise<{ uid: string; cgroup: string }[]>;
@@ -21,14 +26,15 @@ export interface PodCgroups {
 export const noCgroups: PodCgroups = {
   async start() {},
   async ensure() {},
+  async memoryUsed() {
+    return undefined;
+  },
   async remove() {},
   async podUids() {
     return [];
   },
   async purge() {},
 };
-
-type Limits = Omit<LinuxResources, 'oomScoreAdj'>;
 
 interface Hierarchies {
   version: 1 | 2;
@@ -65,8 +71,21 @@ export class CgroupTree implements PodCgroups {
     await this.#make(qosCgroup(this.#root, 'BestEffort'), least);
   }
 
-  async ensure(pod: Pod): Promise<void> {
-    await this.#make(podCgroup(this.#root, pod), podResources(pod));
+  async ensure(pod: Pod, limits = podResources(pod)): Promise<void> {
+    await this.#make(podCgroup(this.#root, pod), limits);
+  }
+
+  async memoryUsed(cgroup: string): Promise<number | undefined> {
+    const { version, all, byController } = this.#hierarchies;
+    const hierarchy = version === 2 ? all[0] : byController.get('memory');
+    const file = version === 2 ? 'memory.current' : 'memory.usage_in_bytes';
+    if (!hierarchy) return undefined;
+    try {
+      return Number(await readFile(join(hierarchy, cgroup, file), 'utf8'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   async remove(cgroup: string): Promise<void> {

@@ -5,6 +5,7 @@ import type {
   ContainerState as ContainerStatusState,
   Pod,
   PodStatus,
+  ResourceRequirements,
 } from '#api/gen/core-v1.js';
 import { formatTime } from '#apimachinery/object.js';
 import { shouldRestart } from './pod-actions.js';
@@ -27,6 +28,8 @@ export interface ContainerStatusInput {
   terminationMessages: ReadonlyMap<string, string>;
   ready: (containerId: string) => boolean;
   started: (containerId: string) => boolean;
+  /** What a running container has, while that is not what it was granted. */
+  actual: (containerId: string) => ResourceRequirements | undefined;
   /** `containerd`, of `containerd://<id>`. */
   runtimeName: string;
   /** All has been stopped, and nothing will start again. */
@@ -75,7 +78,7 @@ function containerStatus(input: ContainerStatusInput, subject: Subject): Contain
     image: last.image,
     imageID: last.imageRef,
     containerID: `${input.runtimeName}://${last.id}`,
-    ...configured(container),
+    ...configured(container, last.state === 'running' ? input.actual(last.id) : undefined),
   };
   const why = input.waiting.get(container.name);
   const restarts = subject.kind !== 'ephemeral' && shouldRestart(container as Container, input.pod, last);
@@ -146,14 +149,18 @@ function lost(
 }
 
 /** What the spec says of resources and mounts, which the status repeats once the container was accepted. */
-function configured(container: AnyContainer): Partial<ContainerStatus> {
-  const { resources, volumeMounts = [] } = container;
-  const requests = resources?.requests;
-  const some = resources && (resources.limits || requests);
+function configured(container: AnyContainer, actual?: ResourceRequirements): Partial<ContainerStatus> {
+  const { volumeMounts = [] } = container;
+  const requests = container.resources?.requests;
+  const resources = container.resources && { ...container.resources, ...actual };
+  const some = resources && (resources.limits || resources.requests);
   return {
     ...(requests && { allocatedResources: requests }),
     ...(some && {
-      resources: { ...(resources.limits && { limits: resources.limits }), ...(requests && { requests }) },
+      resources: {
+        ...(resources.limits && { limits: resources.limits }),
+        ...(resources.requests && { requests: resources.requests }),
+      },
     }),
     ...(volumeMounts.length > 0 && {
       volumeMounts: volumeMounts.map(({ name, mountPath, readOnly }) => ({

@@ -8,6 +8,8 @@ export type KubeletErrorReason =
   /** An image cannot be had; `waiting` says how the container status shows it. */
   | 'image'
   | 'hook'
+  /** What a pod was granted cannot be brought to its containers (yet). */
+  | 'resize'
   /** There is no such pod, container or log. */
   | 'not found'
   | 'machine';

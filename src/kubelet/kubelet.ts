@@ -31,6 +31,7 @@ import { PodStates } from './pod-states.js';
 import type { Verdict } from './pod-status.js';
 import { PodWorker } from './pod-worker.js';
 import { machineProber, type Prober, simulatedProber } from './probes/probe.js';
+import { PendingResizes } from './resize/pending-resizes.js';
 import type { Runtime } from './runtime/runtime.js';
 import { RuntimeWatch } from './runtime-watch.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
@@ -126,6 +127,7 @@ export class Kubelet {
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#context?.config.stop();
+    this.#context?.resizes.stop();
     await Promise.allSettled([...this.#workers.values()].map((worker) => worker.stop()));
     await Promise.allSettled(this.#tasks);
   }
@@ -179,6 +181,7 @@ export class Kubelet {
     if (!worker) return;
     const removal = worker.remove().finally(() => {
       this.#workers.delete(uid);
+      this.#context.resizes.retry();
     });
     this.#run('pod removal', removal);
   }
@@ -282,6 +285,7 @@ export class Kubelet {
       paths,
       states: new PodStates(),
       admission: this.#admission(facts, node),
+      resizes: new PendingResizes(clock),
       statuses: new StatusManager({ client, clock, log, signal: this.#stop.signal }),
       images: new ImagePuller({ runtime, clock }),
       volumes: this.#makeVolumes(config, paths),

@@ -14,6 +14,7 @@ import type { KubeletPaths } from './paths.js';
 import type { EventSink } from './pod-events.js';
 import type { PodStates } from './pod-states.js';
 import type { Prober } from './probes/probe.js';
+import type { PendingResizes } from './resize/pending-resizes.js';
 import type { Runtime } from './runtime/runtime.js';
 import type { StatusManager } from './status-manager.js';
 import type { Volumes } from './volumes/volumes.js';
@@ -31,6 +32,7 @@ export interface NodeContext {
   states: PodStates;
   statuses: StatusManager;
   admission: AdmissionGate;
+  resizes: PendingResizes;
   images: ImagePuller;
   volumes: Volumes;
   cgroups: PodCgroups;

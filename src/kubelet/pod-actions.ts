@@ -38,7 +38,7 @@ export interface ContainerToKill {
   id: string;
   name: string;
   message: string;
-  reason: 'liveness probe' | 'startup probe' | 'spec changed' | 'unknown state';
+  reason: 'liveness probe' | 'startup probe' | 'spec changed' | 'resize' | 'unknown state';
 }
 
 export function computePodActions(input: PodActionsInput): PodActions {

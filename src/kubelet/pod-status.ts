@@ -16,6 +16,8 @@ export interface PodStatusInput {
   /** The kubelet ended or refused the pod: DeadlineExceeded, Evicted, OutOfcpu, ... */
   verdict?: Verdict;
   hostIPs: readonly string[];
+  /** What is to be said of a resize. */
+  resizing: readonly PodCondition[];
   nowMs: number;
 }
 
@@ -34,7 +36,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
   return {
     ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
     phase,
-    conditions: conditions(input, phase),
+    conditions: [...input.resizing, ...conditions(input, phase)],
     ...(verdict && { reason: verdict.reason, message: verdict.message }),
     ...(hostIPs[0] && { hostIP: hostIPs[0], hostIPs: hostIPs.map((ip) => ({ ip })) }),
     ...(ips[0] && { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),

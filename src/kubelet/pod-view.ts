@@ -8,6 +8,7 @@ import { containerEvents } from './pod-events.js';
 import { containersOf, isRestartableInit, latestContainer, type PodState } from './pod-state.js';
 import { podStatus, type Verdict } from './pod-status.js';
 import { PodProbes } from './probes/pod-probes.js';
+import type { Resizing } from './resize/resizing.js';
 import type { ContainerState } from './runtime/runtime.js';
 import { terminationMessage } from './termination-message.js';
 
@@ -23,6 +24,7 @@ export interface StatusInput {
   starting: ReadonlyMap<string, number>;
   terminated: boolean;
   verdict?: Verdict;
+  resizing: Resizing;
 }
 
 export class PodView {
@@ -77,7 +79,7 @@ export class PodView {
     this.#probes.stop();
   }
 
-  status(pod: Pod, { waiting, starting, terminated, verdict }: StatusInput): PodStatus {
+  status(pod: Pod, { waiting, starting, terminated, verdict, resizing }: StatusInput): PodStatus {
     const { statuses: manager, clock, runtimeName, hostIPs } = this.#context;
     const seen: Pod = { ...pod, status: manager.current(pod) };
     const whole = this.state(pod);
@@ -90,11 +92,13 @@ export class PodView {
       terminationMessages: this.#messages,
       ready: (id) => this.#isReady(seen, whole, id),
       started: (id) => this.#hasStarted(seen, whole, id),
+      actual: (id) => resizing.actual(id),
       runtimeName,
       terminated,
     };
     const statuses = containerStatuses(input);
-    return podStatus({ pod: seen, state: whole, statuses, terminated, verdict, hostIPs, nowMs: clock.now() });
+    const said = { terminated, verdict, hostIPs, resizing: resizing.conditions() };
+    return podStatus({ pod: seen, state: whole, statuses, ...said, nowMs: clock.now() });
   }
 
   async #readMessages(pod: Pod, { containers }: PodState): Promise<void> {

@@ -19,6 +19,7 @@ import { findContainer, isTerminalPhase, podText } from './pod-state.js';
 import type { Verdict } from './pod-status.js';
 import { hurry, releaseResources, stopPod } from './pod-termination.js';
 import { PodView } from './pod-view.js';
+import { Resizing } from './resize/resizing.js';
 import { VolumeFailure } from './volumes/volumes.js';
 
 /** After an operation of the runtime or the API failed. */
@@ -38,6 +39,10 @@ export class PodWorker {
   readonly #starts: ContainerStarts;
   readonly #killing = new Set<string>();
   readonly #replaced = new Set<string>();
+  readonly #resizing: Resizing;
+  /** As the API shows it. */
+  #wanted: Pod;
+  /** The same with the resources that it was granted: what is done here goes by that. */
   #pod: Pod;
   #stage: 'arriving' | 'running' | 'ending' | 'ended' = 'arriving';
   #verdict?: Verdict;
@@ -53,10 +58,13 @@ export class PodWorker {
 
   constructor({ context, pod, takenOverBeforeMs }: PodWorkerOptions) {
     this.#context = context;
-    this.#pod = pod;
+    this.#wanted = pod;
     const wake = () => this.wake();
     this.#view = new PodView({ context, takenOverBeforeMs, wake });
     this.#starts = new ContainerStarts({ context, wake });
+    const startedWith = (name: string) => this.#starts.resources.get(name);
+    this.#resizing = new Resizing({ context, pod, startedWith, wake });
+    this.#pod = this.#resizing.granted(pod);
   }
 
   get pod(): Pod {
@@ -70,7 +78,8 @@ export class PodWorker {
 
   update(pod: Pod): void {
     const before = this.#pod;
-    this.#pod = pod;
+    this.#wanted = pod;
+    this.#pod = this.#resizing.granted(pod);
     const graceOf = ({ metadata }: Pod) => metadata.deletionGracePeriodSeconds ?? Number.POSITIVE_INFINITY;
     if (this.#stage === 'ending' && graceOf(pod) < graceOf(before)) {
       hurry(this.#context, pod).catch((err) => this.#log('cannot stop sooner', err));
@@ -151,9 +160,11 @@ export class PodWorker {
     if (metadata.deletionTimestamp || this.#gone || this.#verdict || isTerminalPhase(status?.phase)) {
       this.#end();
     } else {
+      if (this.#resizing.ask(this.#wanted)) this.#pod = this.#wanted;
       const state = this.#view.state(this.#pod);
       const probes = { liveness: this.#view.verdictOf('liveness'), startup: this.#view.verdictOf('startup') };
       this.#act(computePodActions({ pod: this.#pod, state, probes, replaced: this.#replaced }));
+      for (const kill of this.#resizing.begin(this.#pod, state)) this.#kill(kill);
     }
     this.#publish({ terminated: false });
   }
@@ -195,7 +206,7 @@ export class PodWorker {
     const container = this.#view.state(this.#pod).containers.find((one) => one.id === id);
     if (!container) return;
     this.#killing.add(id);
-    if (reason === 'spec changed') this.#replaced.add(id);
+    if (reason === 'spec changed' || reason === 'resize') this.#replaced.add(id);
     const spec = findContainer(this.#pod, name);
     const probe =
       reason === 'liveness probe' ? spec?.livenessProbe : reason === 'startup probe' ? spec?.startupProbe : undefined;
@@ -243,7 +254,7 @@ export class PodWorker {
 
   async #endAll(): Promise<void> {
     const { clock } = this.#context;
-    await this.#starts.stop();
+    await Promise.all([this.#starts.stop(), this.#resizing.stop()]);
     for (let delayMs = retryMs; ; delayMs = Math.min(delayMs * 2, retryMsMax)) {
       if (this.#stopped) return;
       try {
@@ -261,6 +272,7 @@ export class PodWorker {
     this.#timer?.cancel();
     this.#view.stop();
     this.#stage = 'ended';
+    this.#context.resizes.retry();
   }
 
   /** The last word: the API server removes the object only now, if nobody else holds it. */
@@ -285,6 +297,7 @@ export class PodWorker {
       starting: this.#starts.inProgress,
       terminated,
       verdict: this.#verdict,
+      resizing: this.#resizing,
     });
     this.#context.statuses.publish(this.#pod, status);
   }

@@ -10,7 +10,15 @@ import type { Client } from '#client/client.js';
 const retryInitialMs = 200;
 const retryMaximumMs = 10_000;
 /** Those that are the kubelet's alone: what it no longer says of them, nobody does. */
-const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
+const ownConditions = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+  'PodResizePending',
+  'PodResizeInProgress',
+]);
 
 interface Slot {
   pod: Pod;

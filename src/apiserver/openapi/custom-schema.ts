@@ -11,7 +11,10 @@ import type { Models } from './models.js';
 
 // The first words are upstream's, by which its end-to-end tests know the field.
 const typeMeta: Record<string, JsonSchema> = {
-  apiVersion: { type: 'string', description: 'APIVersion defines the version of the schema that this object is written in.' },
+  apiVersion: {
+    type: 'string',
+    description: 'APIVersion defines the version of the schema that this object is written in.',
+  },
   kind: { type: 'string', description: 'The kind of this object, in CamelCase.' },
 };
 const metadataDescription = "The object's standard metadata.";

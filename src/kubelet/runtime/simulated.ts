@@ -45,6 +45,7 @@ export interface SimulatedFaults {
   runSandbox?(config: SandboxConfig): Fault | undefined;
   startContainer?(config: ContainerConfig): Fault | undefined;
   pullImage?(reference: string): Fault | undefined;
+  updateContainerResources?(containerId: string): Fault | undefined;
   status?(): Fault | undefined;
 }
 
@@ -190,7 +191,13 @@ export class SimulatedRuntime implements Runtime {
   }
 
   async updateContainerResources(containerId: string, resources: LinuxResources): Promise<void> {
+    throwFault(this.#options.faults?.updateContainerResources?.(containerId));
     this.#container(containerId).resources = resources;
+  }
+
+  /** What a container may use now. Throws RuntimeError. */
+  resourcesOf(containerId: string): LinuxResources {
+    return this.#container(containerId).resources;
   }
 
   async reopenLog(containerId: string): Promise<void> {
