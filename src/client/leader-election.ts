@@ -167,7 +167,9 @@ export class LeaderElector {
       }
       this.#observe(current);
       const held = !!current.spec.holderIdentity && current.spec.holderIdentity !== identity;
-      if (held && clock.monotonic() - this.#observedMs < leaseMs) return false;
+      // For as long as whoever holds it has said, which need not be as long as we would.
+      const heldMs = (current.spec.leaseDurationSeconds ?? 0) * 1000;
+      if (held && clock.monotonic() - this.#observedMs < heldMs) return false;
       const transitions = current.spec.leaseTransitions ?? 0;
       if (current.spec.holderIdentity === identity) spec.acquireTime = current.spec.acquireTime;
       spec.leaseTransitions = current.spec.holderIdentity === identity ? transitions : transitions + 1;
