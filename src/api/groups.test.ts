@@ -161,6 +161,9 @@ describe('a CertificateSigningRequest', () => {
     rules.prepare(changed, old);
     expect(changed.spec).toEqual(old.spec);
     expect(changed.status.conditions[0]).toMatchObject({ lastTransitionTime: '2026-01-01T00:00:00Z' });
+    const failed = { ...approved, status: { conditions: [condition('Approved'), condition('Failed')] } };
+    signingRequests.prepareForStatusUpdate!(failed, approved, { nowMs: 0 });
+    expect(failed.status.conditions[1]).toMatchObject({ lastTransitionTime: '1970-01-01T00:00:00Z' });
   });
 
   test('shows how far it is', () => {

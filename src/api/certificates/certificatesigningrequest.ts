@@ -3,10 +3,11 @@
 import type { CertificateSigningRequest } from '#api/gen/certificates-v1.js';
 import { humanDuration } from '#apimachinery/duration.js';
 import { pathSegmentProblems } from '#apimachinery/names.js';
+import { formatTime } from '#apimachinery/object.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
-import { validateSigningRequest, validateSigningStatus } from './rules.js';
+import { stampConditions, validateSigningRequest, validateSigningStatus } from './rules.js';
 
 export default defineResource<CertificateSigningRequest>({
   group: 'certificates.k8s.io',
@@ -21,6 +22,10 @@ export default defineResource<CertificateSigningRequest>({
   prepareForUpdate(request, old) {
     // Whoever approved it approved this request and no other.
     request.spec = old.spec;
+  },
+  prepareForStatusUpdate(request, old, { nowMs }) {
+    const conditions = stampConditions(request.status?.conditions ?? [], { old, now: formatTime(nowMs) });
+    if (conditions.length > 0) request.status = { ...request.status, conditions };
   },
   validate: validateSigningRequest,
   validateStatusUpdate: validateSigningStatus,
