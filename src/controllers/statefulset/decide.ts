@@ -106,29 +106,20 @@ function shrink(
   return { steps, mustWait: surplus.length > 0 && inOrder };
 }
 
-/** Takes pods of other revisions away, highest ordinal first, down to the partition and as many as may be missing. */
+/**
+ * Takes a pod of another revision away, the highest ordinal first and down to the partition, once all above it work. Those
+ * below may be broken: maybe it is the rollout that mends them.
+ */
 function replace(situation: Situation, wanted: Place[]): Step[] {
   const { set, update } = situation;
   const { type, rollingUpdate } = set.spec.updateStrategy ?? {};
   if (type === 'OnDelete') return [];
-  const isUnavailable = ({ pod }: Place) => !pod || pod.metadata.deletionTimestamp || !isAvailable(situation, pod);
-  let left = maxUnavailable(set) - wanted.filter(isUnavailable).length;
-  const steps: Step[] = [];
   for (const { ordinal, pod } of wanted.slice(rollingUpdate?.partition ?? 0).reverse()) {
-    if (left <= 0) break;
-    if (!pod || pod.metadata.deletionTimestamp || revisionOfPod(pod) === update) continue;
-    steps.push({ type: 'delete', ordinal, pod });
-    left--;
+    if (!pod || pod.metadata.deletionTimestamp) return [];
+    if (revisionOfPod(pod) !== update) return [{ type: 'delete', ordinal, pod }];
+    if (!isAvailable(situation, pod)) return [];
   }
-  return steps;
-}
-
-/** Rounded down, and at least one. https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#maximum-unavailable-pods */
-function maxUnavailable({ spec }: StatefulSet): number {
-  const value = spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1;
-  const replicas = spec.replicas ?? 1;
-  const pods = typeof value === 'number' ? value : Math.floor((Number.parseInt(value, 10) * replicas) / 100);
-  return Math.max(pods, 1);
+  return [];
 }
 
 /** A pod below the partition, or one that the rollout has not reached, comes back as it was. */
