@@ -1,5 +1,5 @@
 /** HorizontalPodAutoscalers on the real API server, with metrics APIs that say what the test wants. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import deployments from '#api/apps/deployment.js';
 import autoscalers from '#api/autoscaling/horizontalpodautoscaler/index.js';
 import events from '#api/core/event.js';
@@ -24,9 +24,11 @@ let milliCores: number | undefined;
 /** By what the path ends in. */
 let answers: Record<string, unknown>;
 let asked: string[];
+/** Before the next scale is written, once. */
+let beforeScale: (() => Promise<unknown>) | undefined;
 
 beforeEach(async () => {
-  [milliCores, answers, asked] = [undefined, {}, []];
+  [milliCores, answers, asked, beforeScale] = [undefined, {}, [], undefined];
   const controllers = all.map(({ name }) => name).filter((name) => name !== controller.name);
   cluster = await startTestCluster({ controllers });
   client = cluster.client();
@@ -36,7 +38,12 @@ beforeEach(async () => {
   const shared = { clock: cluster.clock, prng: new SeededPrng(2), log: silentLog };
   const informers = new InformerFactory({ ...shared, client });
   const transport: Transport = {
-    request: async (request) => (await metricsAnswer(request)) ?? (await account.transport.request(request)),
+    request: async (request) => {
+      const first = request.method === 'PUT' && request.path.endsWith('/scale') ? beforeScale : undefined;
+      if (first) beforeScale = undefined;
+      await first?.();
+      return (await metricsAnswer(request)) ?? (await account.transport.request(request));
+    },
     watch: (request) => account.transport.watch(request),
   };
   const clientFor = () => new Client(transport);
@@ -127,6 +134,18 @@ test('an autoscaler follows the use of its pods, up at once and down after five 
   expect(await condition('AbleToScale')).toMatchObject({ reason: 'ScaleDownStabilized' });
   await cluster.until(async () => (await deployment()).spec.replicas === 1, { limitMs: 20 * 60_000, stepMs: 5000 });
   expect(await told('SuccessfulRescale')).toContain('New size: 1; reason: All metrics below target');
+});
+
+test('that the target was written meanwhile is no failure', async () => {
+  milliCores = 100;
+  await startDeployment(2);
+  const patch = { metadata: { annotations: { touched: 'yes' } } };
+  const touched = vi.fn(() => client.of(deployments).patch('web', patch, { type: 'merge', namespace: 'default' }));
+  beforeScale = touched;
+  await startAutoscaler([cpu]);
+  await cluster.until(async () => (await deployment()).spec.replicas === 4);
+  expect(touched).toHaveBeenCalled();
+  expect(await told('FailedRescale')).toEqual([]);
 });
 
 test('without metrics the number stays, and why is told as upstream tells it', async () => {

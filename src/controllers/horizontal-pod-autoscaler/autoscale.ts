@@ -10,6 +10,7 @@ import type {
 } from '#api/gen/autoscaling-v2.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { ResourceRef } from '#api/resource.js';
+import { isReason } from '#apimachinery/errors.js';
 import { formatTime, parseApiVersion } from '#apimachinery/object.js';
 import { type LabelSelector, nothing, parseLabelSelector } from '#apimachinery/selectors.js';
 import { equal } from '#base/json.js';
@@ -30,6 +31,10 @@ export interface State {
 }
 
 type Context = ControllerContext<State>;
+
+/** As client-go tries again after conflicts. */
+const writesMax = 5;
+const conflictDelayMs = 10;
 
 /** The status as it grows during a turn. */
 class Turn {
@@ -278,14 +283,10 @@ interface Rescale {
 
 async function rescale(turn: Turn, { target, context, to, why, metrics }: Rescale): Promise<void> {
   const { autoscaler } = turn;
-  const { client, state, clock } = context;
-  const { resource, scale } = target;
-  const { namespace } = autoscaler.metadata;
-  const from = scale.spec?.replicas ?? 0;
+  const { state, clock } = context;
+  const from = target.scale.spec?.replicas ?? 0;
   try {
-    const { name } = autoscaler.spec.scaleTargetRef;
-    const body = { ...scale, spec: { ...scale.spec, replicas: to } };
-    await client.of(resource).subresource({ method: 'PUT', name, namespace, subresource: 'scale', body });
+    await writeScale(turn, { target, to }, context);
   } catch (error) {
     if (!isExpected(error)) throw error;
     turn.event('Warning', 'FailedRescale', `New size: ${to}; reason: ${why}; error: ${error.message}`);
@@ -301,4 +302,28 @@ async function rescale(turn: Turn, { target, context, to, why, metrics }: Rescal
   const change = { spec: autoscaler.spec, from, to, nowMs: clock.now() };
   state.histories.set(key, recordChange(state.histories.get(key)!, change));
   turn.result(from, metrics, { replicas: to, changed: true });
+}
+
+/** The target's own status may have been written since the scale was read: that is no reason to fail. */
+async function writeScale(
+  { autoscaler }: Turn,
+  { target, to }: Pick<Rescale, 'target' | 'to'>,
+  { client, clock }: Context,
+): Promise<void> {
+  const { namespace } = autoscaler.metadata;
+  const { name } = autoscaler.spec.scaleTargetRef;
+  const request = { name, namespace, subresource: 'scale' };
+  const scales = client.of(target.resource);
+  let { scale } = target;
+  for (let attempt = 1; ; attempt++) {
+    const body = { ...scale, spec: { ...scale.spec, replicas: to } };
+    try {
+      await scales.subresource({ ...request, method: 'PUT', body });
+      return;
+    } catch (error) {
+      if (!isReason(error, 'Conflict') || attempt === writesMax) throw error;
+    }
+    await clock.sleep(conflictDelayMs);
+    scale = await scales.subresource<Scale>({ ...request, method: 'GET' });
+  }
 }
