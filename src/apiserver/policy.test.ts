@@ -128,6 +128,10 @@ describe('pods/binding', () => {
       code: 409,
       message: 'Operation cannot be fulfilled on pods/binding "web": pod web is already assigned to node "n1"',
     });
+    await expect(bind('web', 'n1', { name: undefined })).rejects.toMatchObject({
+      code: 400,
+      message: 'name in URL does not match name in Binding object',
+    });
     await expect(bind('lost', 'n1')).rejects.toMatchObject({ code: 404, message: 'pods "lost" not found' });
   });
 
@@ -155,6 +159,11 @@ describe('pods/eviction', () => {
     expect(await evict(asked, { metadata: { name: 'web', namespace: 'ns' } } as never)).toMatchObject({ code: 201 });
     await expect(registry.of(podResource).get({ namespace: 'ns', name: 'web' })).rejects.toMatchObject({ code: 404 });
     await expect(evict(asked, { metadata: { name: 'x' } } as never)).rejects.toMatchObject({ code: 400 });
+    const never = { metadata: { name: 'web' }, deleteOptions: { propagationPolicy: 'Never' } };
+    await expect(evict(asked, never as never)).rejects.toMatchObject({
+      code: 422,
+      message: expect.stringMatching('^DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value'),
+    });
   });
 });
 

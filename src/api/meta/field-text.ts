@@ -6,5 +6,7 @@ import { fieldTexts } from '../gen/field-texts.js';
  * so each names its field in place.
  */
 export function fieldText(field: string): string {
-  return (fieldTexts[field] ?? '').replaceAll('\n', ' ');
+  const text = fieldTexts[field] ?? '';
+  // Upstream keeps the paragraphs of ObjectMeta's texts, and runs all others together.
+  return field.startsWith('meta.') ? text : text.replaceAll('\n', ' ');
 }

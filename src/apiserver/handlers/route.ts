@@ -12,6 +12,7 @@ type Handler = (context: HandlerContext) => Promise<Answer>;
 
 const onOne: Record<string, Handler> = { get: getOne, update, patch, delete: remove, watch };
 const onCollection: Record<string, Handler> = { list, watch, create, deletecollection: removeCollection };
+const onFinalize: Record<string, Handler> = { update };
 const onStatus: Record<string, Handler> = { get: getOne, update, patch };
 
 /**
@@ -32,7 +33,7 @@ function handlerOf(context: HandlerContext): () => Promise<Answer> {
   if (!isServed(context)) throw refused(context);
   if (handler) return serveSubresource(context, handler) ?? refuse(context);
   if (subresource === 'status' && resource.subresources?.status) return call(context, onStatus[verb]);
-  if (subresource === 'finalize' && resource.kind === 'Namespace' && verb === 'update') return () => update(context);
+  if (subresource === 'finalize' && resource.kind === 'Namespace') return call(context, onFinalize[verb]);
   if (subresource && resource.shape)
     throw notFound({ group: resource.group, resource: resource.plural, name: info.resource.name });
   if (subresource) throw unknownResource();

@@ -52,9 +52,8 @@ async function create(context: HandlerContext, handler: SubresourceHandler): Pro
   const { info, resource, registry } = context;
   const write = readWrite(context, 'CreateOptions');
   const body = await readObject(context, { kind: bodyKind(context) });
-  const { namespace, name, subresource } = info.resource;
+  const { namespace } = info.resource;
   placeInNamespace(body, { namespaced: resource.namespaced, namespace });
-  if (subresource) checkName(body, name);
   registry.scheme.byKind(bodyKind(context))?.default?.(body);
   const request = admissionOf(context, write, { operation: 'CREATE', object: body, old: undefined });
   await registry.admission.mutate(request);
@@ -67,7 +66,7 @@ async function update(context: HandlerContext, handler: SubresourceHandler): Pro
   const write = readWrite(context, 'UpdateOptions');
   const body = await readObject(context, { kind: bodyKind(context) });
   placeInNamespace(body, { namespaced: resource.namespaced, namespace: info.resource.namespace });
-  checkName(body, info.resource.name);
+  checkName(body, info.resource.name, { required: true });
   const change = (old: KubeObject) => admitted(context, write, { old, object: copy(body) });
   return value(context, handler, await handler.update!(callOf(context, write), change));
 }
@@ -77,8 +76,7 @@ async function patch(context: HandlerContext, handler: SubresourceHandler): Prom
   const request = await readPatch(context);
   const change = async (old: KubeObject) =>
     admitted(context, request.write, { old, object: await request.patched(old, kind) });
-  const isOther = kind.kind !== context.resource.kind;
-  const write = { ...request.write, fieldsTracked: request.isApply && isOther };
+  const write = { ...request.write, fieldsTracked: request.isApply };
   return value(context, handler, await handler.update!(callOf(context, write), change));
 }
 

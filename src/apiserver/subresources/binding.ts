@@ -21,9 +21,9 @@ export function bindingHandlers({ clock }: { clock: Clock }): SubresourceHandler
 }
 
 async function bindPod(call: SubresourceCall, binding: Binding, clock: Clock): Promise<Status> {
-  const name = call.key.name || (binding.metadata.name ?? '');
-  if (binding.metadata.name && binding.metadata.name !== name)
-    throw badRequest('name in URL does not match name in Binding object');
+  const { name = '' } = binding.metadata;
+  if (call.key.name && name !== call.key.name) throw badRequest('name in URL does not match name in Binding object');
+  if (!name) throw badRequest('Name parameter required.');
   const errors = validateBinding(binding);
   if (errors.length > 0) throw invalid({ group: '', kind: 'Binding', name }, errors);
   const { uid, resourceVersion } = binding.metadata;

@@ -5,12 +5,13 @@
 import podResource from '#api/core/pod/index.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { Eviction, PodDisruptionBudget, PodDisruptionBudgetStatus } from '#api/gen/policy-v1.js';
-import { badRequest, forbidden, isReason, type Status, StatusError } from '#apimachinery/errors.js';
+import { badRequest, forbidden, invalid, isReason, type Status, StatusError } from '#apimachinery/errors.js';
 import { formatTime } from '#apimachinery/object.js';
+import { validateDeleteOptions } from '#apimachinery/options-validation.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
 import type { Clock } from '#base/clock.js';
 import { copy } from '#base/json.js';
-import type { DeleteOptions } from '../registry/registry.js';
+import type { DeleteOptions, Preconditions } from '../registry/registry.js';
 import type { SubresourceCall, SubresourceHandler } from './subresource.js';
 
 const budgets = { group: 'policy', plural: 'poddisruptionbudgets' };
@@ -28,6 +29,8 @@ export function evictionHandler({ clock }: { clock: Clock }): SubresourceHandler
       const eviction = body as Eviction;
       const { name = '' } = eviction.metadata;
       if (name !== call.key.name) throw badRequest('name in URL does not match name in Eviction object');
+      const errors = validateDeleteOptions(eviction.deleteOptions ?? {});
+      if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, errors);
       return evict(call, { clock, options: deleteOptions(eviction) });
     },
   };
@@ -55,22 +58,32 @@ async function evict(
     // A pod that no budget let go must not have become ready since it was looked at.
     const seen = isFree ? { uid, resourceVersion } : { uid };
     try {
-      const marked = await pods.update(key, (current) => markDisrupted(current, clock), {
-        ...write,
-        subresource: 'eviction',
-        preconditions: { ...seen, ...options.preconditions },
-        rules: {},
-        // The condition is the server's own: nobody manages it.
-        fieldsTracked: true,
-      });
-      const preconditions = { ...options.preconditions, uid: marked.metadata.uid };
-      if (options.preconditions?.resourceVersion) delete preconditions.resourceVersion;
+      // A dry run has nobody to tell of.
+      const preconditions = write.dryRun
+        ? { ...seen, ...options.preconditions }
+        : await mark(call, { clock, preconditions: { ...seen, ...options.preconditions } });
       await pods.delete(key, { ...options, preconditions }, { ...write, subresource: 'eviction' });
       return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
     } catch (error) {
       if (attempt === attemptsMax || options.preconditions || !isReason(error, 'Conflict')) throw error;
     }
   }
+}
+
+/** Says on the pod why it goes; gives what its deletion then holds to. */
+async function mark(
+  { registry, key, write }: SubresourceCall,
+  { clock, preconditions }: { clock: Clock; preconditions: Preconditions },
+): Promise<Preconditions> {
+  const marked = await registry.of<Pod>(podResource).update(key, (current) => markDisrupted(current, clock), {
+    ...write,
+    subresource: 'eviction',
+    preconditions,
+    rules: {},
+    // The condition is the server's own: nobody manages it.
+    fieldsTracked: true,
+  });
+  return { uid: marked.metadata.uid };
 }
 
 function needsNoBudget({ metadata, status }: Pod): boolean {

@@ -4,6 +4,7 @@
  */
 import type { Scale } from '#api/gen/autoscaling-v1.js';
 import { ageColumn, nameColumn } from '#api/meta/columns.js';
+import { fieldText } from '#api/meta/field-text.js';
 import type { AnyResource, Column } from '#api/resource.js';
 import { conflict, internalError, invalid, optimisticLockMessage } from '#apimachinery/errors.js';
 import { invalidValue } from '#apimachinery/field-error.js';
@@ -15,16 +16,29 @@ import { copy } from '#base/json.js';
 import type { SubresourceHandler } from './subresource.js';
 
 const countColumns: readonly Column<Scale>[] = [
-  { name: 'Desired', type: 'integer', cell: ({ spec }) => spec?.replicas ?? 0 },
-  { name: 'Available', type: 'integer', cell: ({ status }) => status?.replicas ?? 0 },
+  {
+    name: 'Desired',
+    type: 'integer',
+    description: fieldText('autoscaling.v1.ScaleSpec.replicas'),
+    cell: ({ spec }) => spec?.replicas ?? 0,
+  },
+  {
+    name: 'Available',
+    type: 'integer',
+    description: fieldText('autoscaling.v1.ScaleStatus.replicas'),
+    cell: ({ status }) => status?.replicas ?? 0,
+  },
 ];
+/** Of built-in kinds a plain text, which no client takes for the object's name. */
+const plainNameColumn: Column<KubeObject> = { ...nameColumn, format: '' };
 /** Of custom resources a date by its type, and text all the same, as in their own tables. */
 const customAge: Column<KubeObject> = { ...ageColumn, type: 'date' };
 
 export const scaleHandler: SubresourceHandler = {
   resource: '*',
   name: 'scale',
-  columns: ({ shape }) => [nameColumn, ...countColumns, shape ? customAge : ageColumn] as AnyResource['columns'],
+  columns: ({ shape }) =>
+    [shape ? nameColumn : plainNameColumn, ...countColumns, shape ? customAge : ageColumn] as AnyResource['columns'],
   async get({ registry, resource, key }) {
     const object = await registry.of(resource).get(key);
     const path = pathsOf(resource).replicas;

@@ -103,8 +103,10 @@ async function bind(
   { reference, account }: { reference: BoundObjectReference; account: ServiceAccount },
 ): Promise<Binding> {
   const { kind = '', apiVersion = '', name = '' } = reference;
-  switch (`${apiVersion}/${kind}`) {
-    case 'v1/Pod': {
+  const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+  // Whatever the version, or none.
+  switch (`${group}/${kind}`) {
+    case '/Pod': {
       const pod = await registry.of<Pod>(podResource).get({ namespace, name });
       if (pod.spec?.serviceAccountName !== account.metadata.name) {
         const own = JSON.stringify(account.metadata.name);
@@ -116,20 +118,18 @@ async function bind(
       const { nodeName } = pod.spec;
       return { pod: referenceTo(pod), node: nodeName ? await nodeReference(registry, nodeName) : undefined };
     }
-    case 'v1/Node': {
+    case '/Node': {
       const node = await registry.of<Node>(nodeResource).get({ namespace: '', name });
       requireUid(reference, node);
       return { node: referenceTo(node) };
     }
-    case 'v1/Secret': {
+    case '/Secret': {
       const secret = await registry.of<Secret>(secretResource).get({ namespace, name });
       requireUid(reference, secret);
       return { secret: referenceTo(secret) };
     }
-    default: {
-      const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+    default:
       throw badRequest(`cannot bind token to object of type ${group}/${version}, Kind=${kind}`);
-    }
   }
 }
 

@@ -24,6 +24,8 @@ export const ephemeralContainersRules = {
     const { ephemeralContainers } = pod.spec;
     pod.spec = { ...old.spec, ephemeralContainers };
     pod.status = old.status;
+    const { labels, annotations, finalizers, ownerReferences } = old.metadata;
+    Object.assign(pod.metadata, { labels, annotations, finalizers, ownerReferences });
   },
   validate(pod: Pod, old: Pod): FieldError[] {
     if (old.metadata.annotations?.[mirrorAnnotation] !== undefined)

@@ -3,7 +3,7 @@ import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import nodes from '#api/core/node.js';
 import type { Node } from '#api/gen/core-v1.js';
-import { badRequest, internalError } from '#apimachinery/errors.js';
+import { badRequest, internalError, StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import type { Registry } from '../../registry/registry.js';
 
@@ -38,7 +38,8 @@ export async function kubeletOf(
   const node = await registry.of<Node>(nodes).get({ namespace: '', name: nodeName });
   const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port;
   const host = addressOf(node);
-  if (!host) throw internalError(`no preferred addresses found; known addresses: []`);
+  // Upstream's error has no reason.
+  if (!host) throw new StatusError({ message: 'no preferred addresses found; known addresses: []', code: 500 });
   if (!port) throw internalError(`node ${nodeName} does not serve: its status has no kubelet endpoint`);
   return { host, port, tls: client };
 }

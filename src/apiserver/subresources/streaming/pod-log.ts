@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import podResource from '#api/core/pod/index.js';
+import { parseInstant } from '#apimachinery/codec/time.js';
 import { badRequest, internalError, invalid, StatusError } from '#apimachinery/errors.js';
 import { type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
 import type { SubresourceHandler } from '../subresource.js';
@@ -25,7 +26,7 @@ export function podLogHandler({ kubeletClient }: StreamingOptions): SubresourceH
       const pod = await podOf(call);
       const container = containerOf(pod, query.get('container') ?? '');
       // A pod that no node has, has said nothing.
-      if (!pod.spec.nodeName) return void call.respond(200, contentType).end();
+      if (!pod.spec.nodeName) return void call.respond(204, {}).end();
       const found = await kubeletOf(pod.spec.nodeName, { registry: call.registry, client: kubeletClient });
       const { cert, key } = kubeletClient;
       const backend = flag(query, 'insecureSkipTLSVerifyBackend') ? { ...found, tls: { cert, key } } : found;
@@ -56,8 +57,7 @@ export function logQuery(query: URLSearchParams, podName: string): URLSearchPara
   const sinceSeconds = read('sinceSeconds');
   const sinceTime = query.get('sinceTime');
   if (sinceTime) {
-    if (Number.isNaN(Date.parse(sinceTime)))
-      throw badRequest(`parsing time ${JSON.stringify(sinceTime)} as "2006-01-02T15:04:05Z07:00": cannot parse`);
+    checkTime(sinceTime);
     asked.set('sinceTime', sinceTime);
   }
   if (tailLines !== undefined && tailLines < 0)
@@ -65,11 +65,21 @@ export function logQuery(query: URLSearchParams, podName: string): URLSearchPara
   if (limitBytes !== undefined && limitBytes < 1)
     errors.push(invalidValue('limitBytes', limitBytes, 'must be greater than 0'));
   if (sinceSeconds !== undefined && sinceTime)
-    errors.push(forbiddenField('', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
+    errors.push(forbiddenField('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
   else if (sinceSeconds !== undefined && sinceSeconds < 1)
     errors.push(invalidValue('sinceSeconds', sinceSeconds, 'must be greater than 0'));
+  // Of PodLogsQuerySplitStreams, which is off.
+  if (query.get('stream')) errors.push(forbiddenField('stream', 'may not be specified'));
   if (errors.length > 0) throw invalid({ group: '', kind: 'PodLogOptions', name: podName }, errors);
   return asked;
+}
+
+function checkTime(text: string): void {
+  try {
+    parseInstant(text);
+  } catch (error) {
+    throw error instanceof SyntaxError ? badRequest(error.message) : error;
+  }
 }
 
 function request(

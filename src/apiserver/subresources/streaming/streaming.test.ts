@@ -57,6 +57,8 @@ describe('log options', () => {
     ['limitBytes=0', 422, 'limitBytes: Invalid value: 0: must be greater than 0'],
     ['sinceSeconds=0', 422, 'sinceSeconds: Invalid value: 0: must be greater than 0'],
     ['tailLines=many', 400, 'invalid syntax'],
+    ['sinceTime=x', 400, 'parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'],
+    ['stream=Stdout', 422, 'stream: Forbidden: may not be specified'],
     ['sinceSeconds=1&sinceTime=2026-01-01T00:00:00Z', 422, 'at most one of `sinceTime` or `sinceSeconds`'],
   ])('are refused: %s', (query, code, text) => {
     const { code: given, message } = refusal(() => asked(query));
