@@ -240,8 +240,11 @@ export class TestCluster {
   async #makeReady(pod: Pod, podIP: string): Promise<void> {
     if (this.#sleeps(pod, () => void this.#makeReady(pod, podIP))) return;
     const { name = '', namespace, uid } = pod.metadata;
-    const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: formatTime(this.clock.now()) }];
-    const patch = { metadata: { uid }, status: { phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions } };
+    const now = formatTime(this.clock.now());
+    const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: now }];
+    const startTime = pod.status?.startTime ?? now;
+    const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], startTime, conditions };
+    const patch = { metadata: { uid }, status };
     await this.#unlessGone(() =>
       this.client.of(pods).patch(name, patch, { type: 'strategic', namespace, subresource: 'status' }),
     );
