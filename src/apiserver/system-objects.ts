@@ -98,7 +98,7 @@ async function ensureServiceRange(client: Client, { serviceRange, clock, signal 
   try {
     await client
       .of(serviceCidrResource)
-      .updateStatus(range, { signal, fieldManager: 'default-service-cidr-controller' });
+      .updateStatus(range, { signal, fieldManager: 'kubernetes-service-cidr-controller' });
   } catch (error) {
     // Somebody else has said something of it meanwhile.
     if (!isReason(error, 'Conflict', 'NotFound')) throw error;

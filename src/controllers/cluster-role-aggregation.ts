@@ -19,7 +19,10 @@ export default defineController<ClusterRole, undefined>({
     if (!role || !isAggregated(role)) return;
     const rules = aggregatedRules(role, informers.of(clusterRoles).list());
     if (equal(role.rules ?? [], rules)) return;
-    await client.of(clusterRoles).update({ ...copy(role), rules });
+    // Nothing but the rules is ours; whoever wrote them before has no say in them any more.
+    const wanted = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules };
+    const how = { type: 'apply', force: true, fieldManager: 'clusterrole-aggregation-controller' } as const;
+    await client.of(clusterRoles).patch(name, wanted, how);
   },
 });
 

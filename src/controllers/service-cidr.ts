@@ -74,11 +74,16 @@ async function setReady(
 ): Promise<void> {
   const now = readyOf(cidr);
   if (now?.status === condition.status && now.reason === condition.reason && now.message === condition.message) return;
-  const wanted = copy(cidr);
-  const others = (cidr.status?.conditions ?? []).filter(({ type }) => type !== 'Ready');
-  const lastTransitionTime = formatTime(clock.now());
-  wanted.status = { conditions: [...others, { type: 'Ready', ...condition, lastTransitionTime }] };
-  await client.of(serviceCidrs).updateStatus(wanted);
+  const { name = '' } = cidr.metadata;
+  const conditions = [{ type: 'Ready', ...condition, lastTransitionTime: formatTime(clock.now()) }];
+  const wanted = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name },
+    status: { conditions },
+  };
+  const how = { type: 'apply', force: true, fieldManager: 'service-cidr-controller', subresource: 'status' } as const;
+  await client.of(serviceCidrs).patch(name, wanted, how);
 }
 
 function readyOf({ status }: ServiceCIDR): Condition | undefined {

@@ -2,10 +2,14 @@
  * VolumeBinding: a pod goes where its volumes can be reached, or made; claims that wait for their first consumer are
  * bound for the node that was chosen. https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
  */
+import type { Pod } from '#api/gen/core-v1.js';
 import type { VolumeBindingArgs } from '#api/gen/kubescheduler-v1.js';
 import { definePlugin, type PluginSpec } from '../framework.js';
 import { planVolumes } from '../volume-match.js';
 import { concerns, type PodClaims, podClaims, usesClaims } from '../volumes.js';
+
+/** Pods of which a claim is yet to be bound for the node that they have. */
+const binding = new WeakSet<Pod>();
 
 export default definePlugin<PodClaims>({
   ...withArgs({}),
@@ -31,11 +35,13 @@ function withArgs({ bindTimeoutSeconds = 600 }: Pick<VolumeBindingArgs, 'bindTim
       if (!usesClaims(pod)) return undefined;
       const claims = podClaims(pod, snapshot.volumes);
       const plan = typeof claims === 'string' ? [] : planVolumes(claims, { view: snapshot.volumes, node });
-      if (!('bindings' in plan)) return undefined;
+      binding.delete(pod);
+      if (!('bindings' in plan) || plan.bindings.length + plan.provisions.length === 0) return undefined;
+      binding.add(pod);
       volumes.assume(pod, { plan, nodeName: node.metadata.name! });
       return () => volumes.forget(pod);
     },
-    preBindPreFlight: usesClaims,
+    preBindPreFlight: (pod) => binding.has(pod),
     preBind: ({ pod }, { volumes }) => volumes.bind(pod, { timeoutMs: bindTimeoutSeconds * 1000 }),
     requeueOn: [
       'claim changed',
