@@ -183,8 +183,9 @@ function stateOf(input: ContainerStatusInput, container: ContainerState): Contai
       ...(signal && { signal }),
       reason: reason || (container.state === 'unknown' ? lostContainer.reason : exitCode === 0 ? 'Completed' : 'Error'),
       ...(text && { message: text }),
-      ...(startedAtMs > 0 && { startedAt: formatTime(startedAtMs) }),
-      ...(finishedAtMs > 0 && { finishedAt: formatTime(finishedAtMs) }),
+      // One that never started did so, in the runtime's words, at the beginning of time.
+      startedAt: formatTime(startedAtMs),
+      finishedAt: formatTime(finishedAtMs),
       containerID: `${input.runtimeName}://${id}`,
     },
   };

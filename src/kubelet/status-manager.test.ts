@@ -29,4 +29,10 @@ test('a time that the API writes as null is no change', () => {
   const ready = { ...condition('Ready', 'True'), lastTransitionTime: '2026-01-01T00:00:00Z' };
   const served = { conditions: [{ ...ready, lastProbeTime: null as unknown as string }] };
   expect(statusPatch(served, { conditions: [ready] })).toBeUndefined();
+  const status = { name: 'c', ready: false, restartCount: 0, image: 'i', imageID: '' };
+  const container = (terminated: object) =>
+    ({ containerStatuses: [{ ...status, lastState: { terminated } }] }) as PodStatus;
+  const lost = { exitCode: 137, reason: 'ContainerStatusUnknown' };
+  expect(statusPatch(container({ ...lost, startedAt: null, finishedAt: null }), container(lost))).toBeUndefined();
+  expect(statusPatch(container({ ...lost, startedAt: null }), container({ ...lost, exitCode: 1 }))).toBeDefined();
 });

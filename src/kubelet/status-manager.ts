@@ -146,7 +146,7 @@ function merged(base: PodStatus | undefined, own: PodStatus): PodStatus {
 export function statusPatch(base: PodStatus, wanted: PodStatus): Record<string, unknown> | undefined {
   const patch: Record<string, unknown> = {};
   for (const key of Object.keys(wanted) as (keyof PodStatus)[]) {
-    if (equal(base[key], wanted[key])) continue;
+    if (equal(base[key], wanted[key]) || equal(withoutNulls(base[key]), wanted[key])) continue;
     if (key === 'conditions') {
       const changed = changedConditions(base.conditions ?? [], wanted.conditions ?? []);
       if (changed.length > 0) patch[key] = changed;
@@ -159,9 +159,12 @@ export function statusPatch(base: PodStatus, wanted: PodStatus): Record<string, 
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
 
-/** The API writes a time that was never set as null (lastProbeTime), where we leave it out. */
-function withoutNulls<T extends object>(value: T): Partial<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null)) as Partial<T>;
+/** The API writes a time that was never set as null (lastProbeTime, startedAt), where we leave it out. */
+function withoutNulls<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(withoutNulls) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const set = Object.entries(value).filter(([, field]) => field !== null);
+  return Object.fromEntries(set.map(([key, field]) => [key, withoutNulls(field)])) as T;
 }
 
 function changedConditions(base: readonly PodCondition[], wanted: readonly PodCondition[]): object[] {

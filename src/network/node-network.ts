@@ -38,6 +38,8 @@ export async function setUpNodeNetwork({ bridge, podCidr, serviceCidr, log }: No
   if (!existsSync(`/sys/class/net/${bridge}`)) await ip('link', 'add', bridge, 'type', 'bridge');
   await ip('addr', 'replace', `${gateway}/${prefixLength(podCidr)}`, 'dev', bridge);
   await ip('link', 'set', bridge, 'up');
+  // What a pod serves on a port of this machine is there under 127.0.0.1 too; rules keep strangers off that address.
+  await setKernel(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
   await ip('route', 'replace', serviceCidr, 'dev', bridge, 'src', gateway);
   return gateway;
 }

@@ -117,4 +117,10 @@ test('maps host ports of pods that have an address', () => {
     { name: 'default/p/c', protocol: 'tcp', hostPort: 8080, hostIp: '127.0.0.1', ip: '10.244.0.5', port: 80 },
   ]);
   expect(hostPortRoutes([{ ...pod, status: {} }])).toEqual([]);
+  const input = { table: 't8s', routes: [], podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' };
+  const text = renderRules({ ...input, hostPorts: hostPortRoutes([pod]) });
+  // From this machine's loopback address nobody could be answered.
+  expect(text).toContain('ip daddr 127.0.0.1 tcp dport 8080 ip saddr 127.0.0.0/8 meta mark set meta mark | 0x4000');
+  expect(text).toContain('ip daddr 127.0.0.1 tcp dport 8080 dnat to 10.244.0.5:80 comment "default/p/c"');
+  expect(text).toMatch(/chain refuse-input \{[^}]*iifname != "lo" ip daddr 127\.0\.0\.0\/8 .* drop/);
 });

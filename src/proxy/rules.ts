@@ -55,7 +55,7 @@ export function renderRules(input: RulesInput): string {
     set('refused-node-ports', 'inet_proto . inet_service', refusedNodePorts),
     set('hairpins', 'ipv4_addr . ipv4_addr', hairpins),
     ...chains.texts,
-    chain('host-ports', input.hostPorts.map(hostPortRule)),
+    chain('host-ports', input.hostPorts.flatMap(hostPortRules)),
     ...baseChains(input),
   ];
   return `table ip ${table} {}\ndelete table ip ${table}\ntable ip ${table} {\n${body.join('\n')}\n}\n`;
@@ -66,12 +66,15 @@ export function renderRemoval(table: string): string {
   return `table ip ${table} {}\ndelete table ip ${table}\n`;
 }
 
+/** As upstream does where loopback addresses are routed: nobody but this machine begins to speak to them. */
+const guardLoopback = 'iifname != "lo" ip daddr 127.0.0.0/8 ct state new ct status & dnat == 0 drop';
+
 function baseChains({ podCidr, serviceCidr }: RulesInput): string[] {
   const destination = 'ip daddr . meta l4proto . th dport';
   const dispatch = [
     `${destination} vmap @services`,
     'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @node-ports',
-    'fib daddr type local ip daddr != 127.0.0.0/8 jump host-ports',
+    'fib daddr type local jump host-ports',
   ];
   const refuse = [
     `ct state new ${destination} @refused reject`,
@@ -80,7 +83,7 @@ function baseChains({ podCidr, serviceCidr }: RulesInput): string[] {
   return [
     chain('prerouting', ['type nat hook prerouting priority dstnat; policy accept;', ...dispatch]),
     chain('output', ['type nat hook output priority -100; policy accept;', ...dispatch]),
-    chain('refuse-input', ['type filter hook input priority filter; policy accept;', ...refuse]),
+    chain('refuse-input', ['type filter hook input priority filter; policy accept;', ...refuse, guardLoopback]),
     chain('refuse-forward', ['type filter hook forward priority filter; policy accept;', ...refuse]),
     chain('refuse-output', ['type filter hook output priority filter; policy accept;', ...refuse]),
     chain('postrouting', [
@@ -142,9 +145,14 @@ function destination({ protocol, affinity }: ServicePortRoute, endpoints: readon
   return `meta l4proto ${protocol} dnat ip to ${choice} mod ${endpoints.length} map { ${targets} }`;
 }
 
-function hostPortRule({ name, protocol, hostPort, hostIp, ip, port }: HostPortRoute): string {
+/** This machine's own loopback address is of no use to a pod: what comes from there gets another. */
+function hostPortRules({ name, protocol, hostPort, hostIp, ip, port }: HostPortRoute): string[] {
   const address = hostIp ? `ip daddr ${hostIp} ` : '';
-  return `${address}${protocol} dport ${hostPort} dnat to ${ip}:${port} comment "${name.slice(0, 120)}"`;
+  const match = `${address}${protocol} dport ${hostPort}`;
+  return [
+    `${match} ip saddr 127.0.0.0/8 meta mark set meta mark | ${masqueradeMark}`,
+    `${match} dnat to ${ip}:${port} comment "${name.slice(0, 120)}"`,
+  ];
 }
 
 function map(name: string, type: string, elements: string[]): string {

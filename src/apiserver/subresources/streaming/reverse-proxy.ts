@@ -1,11 +1,14 @@
 /** Passes a request on to an HTTP server and its answer back, as nodes/proxy, pods/proxy and services/proxy do. */
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { createDeflate, createGunzip, createGzip, createInflate } from 'node:zlib';
 import { StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import type { ConnectCall } from '../subresource.js';
 import { authority, type Backend, dialText, tlsOptions } from './backend.js';
+import { HtmlLinks } from './html-links.js';
 import { isWithheld, tunnel } from './tunnel.js';
 
 /** Of one connection only, never handed on. */
@@ -55,13 +58,36 @@ export async function reverseProxy(
     const message = `error trying to reach service: ${dialText(error, backend)}`;
     throw new StatusError({ reason: 'ServiceUnavailable', message }, { cause: error });
   }
-  const prefix = info.path.slice(0, info.path.length - tail.length);
+  const prefix = encodePath(info.path.slice(0, info.path.length - tail.length));
+  const origins = originsOf(call, backend);
   const headers = answerHeaders(response.headers);
-  if (headers['location']) headers['location'] = relocated(headers['location'], { prefix, backend });
+  for (const name of corsHeaders) delete headers[name];
+  const stages = headers['location'] ? [] : linkStages(headers, (link) => relocated(link, { prefix, origins }));
+  if (headers['location']) headers['location'] = relocated(headers['location'], { prefix, origins });
+  if (stages.length > 0) delete headers['content-length'];
   const body = call.respond(response.statusCode ?? 502, headers);
-  await pipeline(response, body).catch((error) => {
+  await pipeline([response, ...stages, body]).catch((error) => {
     if (!call.signal.aborted) throw error;
   });
+}
+
+/** A backend does not say which pages may read the API server. */
+const corsHeaders = ['credentials', 'headers', 'methods', 'origin'].map((name) => `access-control-allow-${name}`);
+
+/** What a page goes through for its links to lead back here; an encoding that we do not know leaves it as it is. */
+function linkStages(headers: Readonly<Record<string, string>>, rewrite: (link: string) => string): Duplex[] {
+  if (!/^text\/html\s*(;|$)/.test(headers['content-type'] ?? '')) return [];
+  const links = new HtmlLinks(rewrite);
+  switch (headers['content-encoding'] ?? '') {
+    case '':
+      return [links];
+    case 'gzip':
+      return [createGunzip(), links, createGzip()];
+    case 'deflate':
+      return [createInflate(), links, createDeflate()];
+    default:
+      return [];
+  }
 }
 
 /** Headers that belong to one connection, or say who the client is, are not passed on. */
@@ -103,11 +129,22 @@ export function answerHeaders(headers: IncomingHttpHeaders): Record<string, stri
 /** What no header may hold; a backend's answer is read less strictly. */
 const unfit = /[^\t\x20-\x7e\x80-\xff]/;
 
-/** A redirect to the backend itself stays behind the proxy; one to elsewhere is the client's to follow. */
-function relocated(location: string, { prefix, backend }: { prefix: string; backend: Backend }): string {
-  if (location.startsWith('/') && !location.startsWith('//')) return encodePath(prefix) + location;
-  const own = `${backend.tls ? 'https' : 'http'}://${authority(backend)}`;
-  return location.startsWith(`${own}/`) ? encodePath(prefix) + location.slice(own.length) : location;
+/** What names this very server: the backend, and whom the client believes to be speaking to. */
+function originsOf({ headers }: ConnectCall, backend: Backend): string[] {
+  const host = headers['host'] ?? headers[':authority'];
+  const names = [authority(backend), ...(typeof host === 'string' ? [host] : [])];
+  return names.flatMap((name) => [`http://${name}`, `https://${name}`, `//${name}`]);
+}
+
+/** An address of the backend itself stays behind the proxy, once; one elsewhere is the client's to follow. */
+export function relocated(
+  address: string,
+  { prefix, origins }: { prefix: string; origins: readonly string[] },
+): string {
+  const origin = origins.find((one) => address.startsWith(`${one}/`)) ?? '';
+  const path = address.slice(origin.length);
+  if (!path.startsWith('/') || path.startsWith('//')) return address;
+  return path.startsWith(prefix) ? path : prefix + path;
 }
 
 function encodePath(path: string): string {

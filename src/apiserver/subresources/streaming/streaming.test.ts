@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { Node, Pod } from '#api/gen/core-v1.js';
 import { StatusError } from '#apimachinery/errors.js';
 import { addressOf, authority, dialText, splitSchemeNamePort } from './backend.js';
 import { containerOf, nodeNameOf } from './pod-container.js';
 import { logQuery } from './pod-log.js';
 import { commandQuery } from './pod-streams.js';
-import { answerHeaders } from './reverse-proxy.js';
+import { answerHeaders, relocated } from './reverse-proxy.js';
 import { handedOn } from './tunnel.js';
 
 const podWith = (...names: string[]) =>
@@ -109,4 +109,19 @@ describe('backends', () => {
     const text = 'dial tcp 192.0.2.2:10250: connect: connection refused';
     expect(dialText(refused, { host: '192.0.2.2', port: 10250 })).toBe(text);
   });
+});
+
+test.each([
+  ['/x', '/p/x'],
+  ['/', '/p/'],
+  ['x', 'x'],
+  ['//elsewhere/x', '//elsewhere/x'],
+  ['http://10.0.0.1:80/x?y#z', '/p/x?y#z'],
+  ['//10.0.0.1:80/x', '/p/x'],
+  ['http://10.0.0.1:8080/x', 'http://10.0.0.1:8080/x'],
+  ['/p/x', '/p/x'],
+  ['mailto:a@b', 'mailto:a@b'],
+])('an address of the backend stays behind the proxy: %s', (address, expected) => {
+  const origins = ['http://10.0.0.1:80', '//10.0.0.1:80'];
+  expect(relocated(address, { prefix: '/p', origins })).toBe(expected);
 });
