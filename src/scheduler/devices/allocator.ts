@@ -237,9 +237,7 @@ class Search {
         } catch (error) {
           if (!(error instanceof SelectorError)) throw error;
           const where = `${who}: selector #${at}`;
-          if (error.when === 'compile') throw new AllocationError(`${where}: CEL compile error: ${error.message}`);
-          const on = `on device ${pool.id}/${device.name}`;
-          throw new AllocationError(`${where} ${on}: CEL runtime error: ${error.message}`);
+          throw new AllocationError(`${where}: CEL ${error.when} error: ${error.message}`);
         }
       }
     }

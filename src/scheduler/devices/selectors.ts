@@ -21,8 +21,6 @@ export class SelectorError extends Error {
 const costMax = 1_000_000;
 /** Programs kept; the one asked for longest ago goes first. */
 const programsMax = 64;
-const missingKeyHint =
-  'consider using CEL optional chaining (.? followed by orValue()) or guarding the check with has() for optional fields';
 
 export class Selectors {
   readonly #programs = new Map<string, Program>();
@@ -48,7 +46,7 @@ export class Selectors {
     const { value: result } = program.evaluate((name) => (name === 'device' ? value : undefined), { costMax });
     if (typeof result === 'boolean') return result;
     const why = result instanceof CelError ? result.message : 'the result is no bool';
-    throw new SelectorError('runtime', why.includes('no such key:') ? `${why}. ${missingKeyHint}` : why);
+    throw new SelectorError('runtime', why);
   }
 
   #program(expression: string): Program {
