@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Pod } from '#api/gen/core-v1.js';
-import { deletionOrder } from './pod-deletion-order.js';
+import { deletionOrder, plainDeletionOrder } from './pod-deletion-order.js';
 
 const nowMs = Date.parse('2026-01-01T12:00:00Z');
 
@@ -12,6 +12,7 @@ function pod(
     readyAt,
     cost,
     restarts = 0,
+    sidecarRestarts = 0,
     created = '2026-01-01T00:00:00Z',
   }: {
     node?: string;
@@ -19,18 +20,22 @@ function pod(
     readyAt?: string;
     cost?: string;
     restarts?: number;
+    sidecarRestarts?: number;
     created?: string;
   } = {},
 ): Pod {
   const annotations = cost === undefined ? undefined : { 'controller.kubernetes.io/pod-deletion-cost': cost };
   const conditions = readyAt ? [{ type: 'Ready', status: 'True', lastTransitionTime: readyAt }] : [];
-  const containerStatuses = [{ name: 'c', restartCount: restarts }] as NonNullable<Pod['status']>['containerStatuses'];
+  const statuses = (name: string, restartCount: number) =>
+    [{ name, restartCount }] as NonNullable<Pod['status']>['containerStatuses'];
+  const containerStatuses = statuses('c', restarts);
+  const initContainerStatuses = statuses('s', sidecarRestarts);
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, uid: name, creationTimestamp: created, annotations },
-    spec: { containers: [], nodeName: node || undefined },
-    status: { phase, conditions, containerStatuses },
+    spec: { containers: [], initContainers: [{ name: 's', restartPolicy: 'Always' }], nodeName: node || undefined },
+    status: { phase, conditions, containerStatuses, initContainerStatuses },
   };
 }
 
@@ -48,6 +53,12 @@ test.each([
   ],
   ['about the same age: by uid', [pod('a', { readyAt: '2026-01-01T01:00:10Z' }), pod('b', { readyAt: ready })]],
   ['more restarts first', [pod('b', { restarts: 3 }), pod('a')]],
+  ['more restarts of a sidecar first', [pod('b', { sidecarRestarts: 1 }), pod('a')]],
+  // Half a power of two apart, and of one magnitude nonetheless.
+  [
+    'ages within a power of two: by uid',
+    [pod('a', { readyAt: '2026-01-01T00:01:00Z' }), pod('b', { readyAt: '2026-01-01T02:00:00Z' })],
+  ],
   ['younger first', [pod('b', { created: '2026-01-01T11:59:00Z' }), pod('a')]],
 ])('%s', (_, expected) => {
   const shuffled = [...expected].reverse();
@@ -64,4 +75,10 @@ test('of ready pods, those on the most crowded node first', () => {
 test('a deletion cost that is no number counts as 0', () => {
   const all = [pod('b', { cost: '1' }), pod('a', { cost: 'x5' })];
   expect(deletionOrder(all, { related: [], nowMs })[0]?.metadata.name).toBe('a');
+});
+
+test('a Job heeds neither cost nor magnitude', () => {
+  const costly = pod('b', { cost: '7', readyAt: '2026-01-01T01:00:10Z' });
+  const all = [pod('a', { readyAt: ready }), costly];
+  expect(plainDeletionOrder(all).map(({ metadata }) => metadata.name)).toEqual(['b', 'a']);
 });

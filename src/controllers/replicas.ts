@@ -106,10 +106,10 @@ async function manage<O extends ReplicaOwner>(owner: O, active: Pod[], context: 
   }
 }
 
-/** The active pods of all siblings under the same owner: of crowded nodes, pods go first. */
+/** The active pods of all siblings under the same owner: of crowded nodes, pods go first. What nobody owns has none. */
 function relatedPods<O extends ReplicaOwner>(owner: O, { informers, resource }: Context<O>): Pod[] {
   const parent = controllerOf(owner);
-  const siblings = parent ? controlledBy(informers.of(resource), parent.uid) : [owner];
+  const siblings = parent ? controlledBy(informers.of(resource), parent.uid) : [];
   return siblings.flatMap((one) => controlledBy(informers.of(pods), one.metadata.uid ?? '')).filter(isActive);
 }
 

@@ -1,7 +1,7 @@
 /** Which pods a Job that goes on makes or ends now. */
 import type { Job } from '#api/gen/batch-v1.js';
 import type { Pod } from '#api/gen/core-v1.js';
-import { deletionOrder } from '../pod-deletion-order.js';
+import { plainDeletionOrder } from '../pod-deletion-order.js';
 import { isTerminating } from '../pod-state.js';
 import { type Assessment, allFailures, type Situation } from './assess.js';
 import { finishedMs, remainingMs } from './backoff.js';
@@ -57,11 +57,8 @@ function wantedActive({ spec }: Job, { active, succeeded }: Assessment): number 
 }
 
 /** Pods of no index, or one that another has too, and then those whose loss costs least. */
-function surplusPods(
-  { job, nowMs }: Situation,
-  { active, atLeast }: { active: readonly Pod[]; atLeast: number },
-): Pod[] {
-  const sorted = deletionOrder(active, { related: [], nowMs });
+function surplusPods({ job }: Situation, { active, atLeast }: { active: readonly Pod[]; atLeast: number }): Pod[] {
+  const sorted = plainDeletionOrder(active);
   if (!isIndexed(job)) return sorted.slice(0, Math.max(atLeast, 0));
   const lastOf = new Map(sorted.map((pod) => [validIndexOf(job, pod), pod]));
   const isLeft = (pod: Pod) => validIndexOf(job, pod) !== undefined && lastOf.get(validIndexOf(job, pod)) === pod;
