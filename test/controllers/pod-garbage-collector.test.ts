@@ -52,4 +52,5 @@ test('a pod that was to go before it had a node has failed, without being disrup
   const held = () => cluster.get(pods, 'held');
   await cluster.until(async () => (await held()).status?.phase === 'Failed');
   expect(disruption(await held())).toBeUndefined();
+  expect((await held()).status?.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False' }]);
 });
