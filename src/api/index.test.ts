@@ -60,6 +60,13 @@ describe('the built-in resources', () => {
       expect(JSON.stringify(object)).toBe(once);
     }
   });
+
+  test('some are answered for when they are deleted with what they were', () => {
+    const names = definitions.filter(({ deletion }) => deletion?.returnsObject).map(({ plural }) => plural);
+    const storage = 'csidrivers csinodes storageclasses volumeattachments volumeattributesclasses';
+    const devices = 'deviceclasses resourceclaims resourceclaimtemplates resourceslices';
+    expect(names).toEqual(expect.arrayContaining(`${storage} ${devices}`.split(' ')));
+  });
 });
 
 /** As the decoder gives it: structs that are no pointers are there, though empty. */

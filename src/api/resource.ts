@@ -91,6 +91,11 @@ export interface ResourceSpec<T extends KubeObject> {
    * Default: nothing.
    */
   statusKeeps?: 'metadata' | readonly ('labels' | 'ownerReferences' | 'deletionTimestamp')[];
+  /**
+   * The fields that writes through a subresource ('' is none) cannot change, and that their writers are not held to own,
+   * where these are not what the subresources say.
+   */
+  fixedFields?: (subresource: string) => readonly (readonly string[])[];
   /** For the `status` subresource; the spec of `old` and its metadata but labels etc. are kept already. */
   prepareForStatusUpdate?: (object: T, old: T, context: { nowMs: number }) => void;
   /** Finalizers need no domain. Default: all but Kubernetes' own do. */

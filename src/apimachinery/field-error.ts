@@ -53,13 +53,18 @@ export function typeInvalid(path: string, value: unknown, detail: string): Field
 
 /** `supported` is shown in the order given; upstream sorts it for most kinds. */
 export function notSupported(path: string, value: unknown, supported: readonly string[]): FieldError {
+  // Such values have types of their own, which Go shows as JSON, strings too.
+  return unsupported(path, escapeHtml(toJson(value ?? null)), supported);
+}
+
+/** Of a field that is a plain string to upstream. */
+export function unsupportedText(path: string, value: string, supported: readonly string[]): FieldError {
+  return unsupported(path, quote(value), supported);
+}
+
+function unsupported(path: string, shown: string, supported: readonly string[]): FieldError {
   const list = supported.map((one) => quote(one)).join(', ');
-  return make('FieldValueNotSupported', path, [
-    'Unsupported value',
-    // Such values have types of their own, which Go shows as JSON, strings too.
-    escapeHtml(toJson(value ?? null)),
-    list && `supported values: ${list}`,
-  ]);
+  return make('FieldValueNotSupported', path, ['Unsupported value', shown, list && `supported values: ${list}`]);
 }
 
 export function forbiddenField(path: string, detail: string): FieldError {

@@ -83,8 +83,12 @@ export function validateObjectMetaUpdate(
 }
 
 /** A list with the error when the two differ, else an empty one. */
-export function validateImmutable(path: string, values: { value: unknown; old: unknown }): FieldError[] {
-  return equal(values.value, values.old) ? [] : [invalidValue(path, values.value, immutableMessage)];
+/** `show` gives what the message shows of the value. Default: the value. */
+export function validateImmutable<T>(
+  path: string,
+  { value, old, show = (given) => given }: { value: T; old: T; show?: (value: T) => unknown },
+): FieldError[] {
+  return equal(value, old) ? [] : [invalidValue(path, show(value), immutableMessage)];
 }
 
 export function validateLabels(labels: Record<string, string> | undefined, path: string): FieldError[] {

@@ -11,6 +11,9 @@ export class UnsetList<T = unknown> extends Array<T> {
   }
 }
 
+/** One that was sent as an empty list: Go tells it from none until it is stored. */
+export class EmptiedList<T = unknown> extends UnsetList<T> {}
+
 /** Deep equality of JSON values. A key holding undefined equals a missing key, as in their JSON text. */
 export function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;

@@ -63,7 +63,7 @@ function* checkSpec(spec: MutatingAdmissionPolicySpec): FieldErrors {
   if (mutations.length === 0) yield required('spec.mutations', 'mutations must contain at least one item');
   for (const { path, value } of each('spec.mutations', mutations))
     yield* checkMutation(path, value, { hasParams, variables });
-  yield* checkEnum('spec.reinvocationPolicy', spec.reinvocationPolicy, ['Never', 'IfNeeded']);
+  yield* checkEnum('spec.reinvocationPolicy', spec.reinvocationPolicy, ['IfNeeded', 'Never']);
 }
 
 /** The field that holds each sort of patch, and how expressions are told of it. */

@@ -9,6 +9,12 @@ import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { stampConditions, validateSigningRequest, validateSigningStatus } from './rules.js';
 
+/** What each way to the status leaves alone of it. */
+const fixedStatus: Readonly<Record<string, readonly string[]>> = {
+  status: ['status', 'conditions'],
+  approval: ['status', 'certificate'],
+};
+
 export default defineResource<CertificateSigningRequest>({
   group: 'certificates.k8s.io',
   versions: ['v1'],
@@ -27,6 +33,7 @@ export default defineResource<CertificateSigningRequest>({
     const conditions = stampConditions(request.status?.conditions ?? [], { old, now: formatTime(nowMs) });
     if (conditions.length > 0) request.status = { ...request.status, conditions };
   },
+  fixedFields: (subresource) => [['spec'], fixedStatus[subresource] ?? ['status']],
   validate: validateSigningRequest,
   validateStatusUpdate: validateSigningStatus,
   columns: [

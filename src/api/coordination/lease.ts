@@ -14,7 +14,7 @@ export default defineResource<Lease>({
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
   storageVersionHash: 'gqkMMb/YqFM=',
-  default({ spec }) {
+  dropUnserved({ spec }) {
     // Of CoordinatedLeaderElection, a feature that is off by default.
     delete spec?.strategy;
     delete spec?.preferredHolder;

@@ -6,12 +6,14 @@ import { defineResource } from '../resource.js';
 import { checkClaimStatus, deviceId } from './allocation-rules.js';
 import { checkDeviceClaim, defaultDeviceClaim } from './claim-rules.js';
 import { loadForClaim } from './expressions.js';
+import { goClaimSpec } from './go-claim.js';
 
 export default defineResource<ResourceClaim>({
   group: 'resource.k8s.io',
   versions: ['v1'],
   kind: 'ResourceClaim',
   namespaced: true,
+  deletion: { returnsObject: true },
   subresources: { status: true },
   statusKeeps: 'metadata',
   storageVersionHash: 'wgAZaHcZxUg=',
@@ -23,7 +25,7 @@ export default defineResource<ResourceClaim>({
   prepareForStatusUpdate: dropFreed,
   load: ({ spec }) => loadForClaim(spec?.devices),
   validateCreate: ({ spec }) => [...checkDeviceClaim('spec.devices', spec?.devices ?? {})],
-  validateUpdate: (claim, old) => validateImmutable('spec', { value: claim.spec, old: old.spec }),
+  validateUpdate: (claim, old) => validateImmutable('spec', { value: claim.spec, old: old.spec, show: goClaimSpec }),
   validateStatusUpdate: (claim, old) => [...checkClaimStatus(claim, old)],
   columns: [
     nameColumn,

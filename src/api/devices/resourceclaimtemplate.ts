@@ -11,17 +11,24 @@ import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { checkDeviceClaim, defaultDeviceClaim } from './claim-rules.js';
 import { loadForClaim } from './expressions.js';
+import { goClaimSpec } from './go-claim.js';
 
 export default defineResource<ResourceClaimTemplate>({
   group: 'resource.k8s.io',
   versions: ['v1'],
   kind: 'ResourceClaimTemplate',
   namespaced: true,
+  deletion: { returnsObject: true },
   storageVersionHash: 'TuzjC49aUfM=',
   default: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),
   load: ({ spec }) => loadForClaim(spec?.spec?.devices),
   validateCreate: (template) => [...checkTemplate(template)],
-  validateUpdate: (template, old) => validateImmutable('spec', { value: template.spec, old: old.spec }),
+  validateUpdate: (template, old) =>
+    validateImmutable('spec', {
+      value: template.spec,
+      old: old.spec,
+      show: (spec) => ({ ...spec?.metadata, Spec: goClaimSpec(spec?.spec) }),
+    }),
   columns: [nameColumn, ageColumn],
 });
 

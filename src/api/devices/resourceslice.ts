@@ -12,6 +12,7 @@ export default defineResource<ResourceSlice>({
   versions: ['v1'],
   kind: 'ResourceSlice',
   namespaced: false,
+  deletion: { returnsObject: true },
   storageVersionHash: 'KsC072WgaEY=',
   bumpsGeneration: ['spec'],
   selectableFields: {

@@ -4,7 +4,8 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { Endpoint, EndpointPort, EndpointSlice } from '#api/gen/discovery-v1.js';
 import { duplicate, invalidValue, required, tooMany } from '#apimachinery/field-error.js';
 import { validateImmutable, validateLabels } from '#apimachinery/metadata-validation.js';
-import { labelProblems, subdomainProblems } from '#apimachinery/names.js';
+import { labelProblems, labelValueProblems, subdomainProblems } from '#apimachinery/names.js';
+import { equal } from '#base/json.js';
 import { addressWarnings } from '../meta/address-warnings.js';
 import {
   check,
@@ -27,6 +28,7 @@ const addressesMax = 100;
 const portsMax = 20000;
 const topologyLabelsMax = 8;
 const hintsMax = 8;
+const hostnameLabel = 'kubernetes.io/hostname';
 
 export default defineResource<EndpointSlice>({
   group: 'discovery.k8s.io',
@@ -36,6 +38,10 @@ export default defineResource<EndpointSlice>({
   storageVersionHash: 'qgS0xkrxYAI=',
   bumpsGeneration: ['addressType', 'endpoints', 'ports', 'metadata.labels'],
   default: setDefaults,
+  prepareForCreate: dropTopology,
+  prepareForUpdate(slice, old) {
+    if (!equal(slice.endpoints, old.endpoints)) dropTopology(slice, old);
+  },
   validate: (slice) => [...checkSlice(slice)],
   validateUpdate: (slice, old) => validateImmutable('addressType', { value: slice.addressType, old: old.addressType }),
   warnings,
@@ -76,6 +82,20 @@ function setDefaults({ ports }: EndpointSlice): void {
   for (const port of ports ?? []) {
     port.name ??= '';
     port.protocol ??= 'TCP';
+  }
+}
+
+/**
+ * The field can be read in this version, and not written. A client that knows the older form only, in which it held the
+ * node's name, keeps that of a node that was there before.
+ */
+function dropTopology({ endpoints }: EndpointSlice, old?: EndpointSlice): void {
+  const known = new Set((old?.endpoints ?? []).map(({ deprecatedTopology }) => deprecatedTopology?.[hostnameLabel]));
+  for (const endpoint of endpoints ?? []) {
+    const name = endpoint.deprecatedTopology?.[hostnameLabel];
+    if (name && endpoint.nodeName === undefined && known.has(name) && subdomainProblems(name).length === 0)
+      endpoint.nodeName = name;
+    delete endpoint.deprecatedTopology;
   }
 }
 
@@ -151,7 +171,7 @@ function* checkHints(path: string, { hints }: Endpoint): FieldErrors {
     for (const { path: at, value } of each(`${path}.${list}`, entries)) {
       if (seen.has(value.name)) yield duplicate(`${at}.name`, value.name);
       seen.add(value.name);
-      yield* check(`${at}.name`, value.name, list === 'forZones' ? labelProblems : subdomainProblems);
+      yield* check(`${at}.name`, value.name, list === 'forZones' ? labelValueProblems : subdomainProblems);
     }
   }
 }

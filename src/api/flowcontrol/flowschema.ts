@@ -14,6 +14,7 @@ import { equal } from '#base/json.js';
 import { checkLabel, checkSubdomain, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
+import { goStruct } from '../meta/go-fields.js';
 import { defineResource } from '../resource.js';
 import { mandatoryFlows } from './bootstrap.js';
 import { checkConditions } from './conditions.js';
@@ -89,7 +90,7 @@ function* checkSpec(spec: FlowSchemaSpec, name: string): FieldErrors {
     yield invalidValue(path, precedence, "only the schema named 'exempt' may have matchingPrecedence 1");
   const methods = ['ByNamespace', 'ByUser'];
   if (distinguisherMethod && !methods.includes(distinguisherMethod.type))
-    yield notSupported('spec.distinguisherMethod.type', distinguisherMethod, methods);
+    yield notSupported('spec.distinguisherMethod.type', goStruct({ Type: '' }, distinguisherMethod), methods);
   const at = 'spec.priorityLevelConfiguration.name';
   if (!priorityLevelConfiguration?.name) yield required(at, 'must reference a priority level');
   else yield* checkSubdomain(at, priorityLevelConfiguration.name);

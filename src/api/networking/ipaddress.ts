@@ -8,6 +8,7 @@ import { pathSegmentProblems } from '#apimachinery/names.js';
 import { check, checkReference, type FieldErrors } from '../meta/check.js';
 import { nameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
+import { goStruct } from '../meta/go-fields.js';
 import { defineResource } from '../resource.js';
 
 export default defineResource<IPAddress>({
@@ -20,7 +21,11 @@ export default defineResource<IPAddress>({
   validateName: canonicalIpProblems,
   validate: ({ spec }) => [...checkParent('spec.parentRef', spec?.parentRef)],
   validateUpdate: ({ spec }, { spec: old }) =>
-    validateImmutable('spec.parentRef', { value: spec?.parentRef, old: old?.parentRef }),
+    validateImmutable('spec.parentRef', {
+      value: spec?.parentRef,
+      old: old?.parentRef,
+      show: (parent) => parent && goStruct({ Group: '', Resource: '', Namespace: '', Name: '' }, parent),
+    }),
   columns: [
     nameColumn,
     {

@@ -55,7 +55,7 @@ test.each<[string, AnyResource, object, string[]]>([
     ingressPort({ port: 80, endPort: 79, protocol: 'ICMP' }),
     [
       `${port0}.protocol: Unsupported value: "ICMP": supported values: "TCP", "UDP", "SCTP"`,
-      `${port0}.endPort: Invalid value: 79: must be greater than or equal to \`port\``,
+      `${port0}.endPort: Invalid value: 80: must be greater than or equal to \`port\``,
     ],
   ],
   [

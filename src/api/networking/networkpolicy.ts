@@ -100,7 +100,8 @@ function* checkPolicyPort(path: string, { protocol, port, endPort }: NetworkPoli
   if (typeof port === 'number') {
     yield* checkPort(`${path}.port`, port);
     if (endPort === undefined) return;
-    if (endPort < port) yield refuseEnd('must be greater than or equal to `port`');
+    // Upstream shows the port here.
+    if (endPort < port) yield invalidValue(`${path}.endPort`, port, 'must be greater than or equal to `port`');
     yield* checkPort(`${path}.endPort`, endPort);
   } else if (port !== undefined) {
     if (endPort !== undefined) yield refuseEnd('may not be specified when `port` is non-numeric');

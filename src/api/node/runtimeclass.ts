@@ -1,6 +1,7 @@
 /** RuntimeClass: by which runtime a pod's containers are run (https://kubernetes.io/docs/concepts/containers/runtime-class/). */
 
 import type { RuntimeClass } from '#api/gen/node-v1.js';
+import { required } from '#apimachinery/field-error.js';
 import { validateImmutable, validateLabels } from '#apimachinery/metadata-validation.js';
 import { checkContainerResources } from '../core/pod/validate-resources.js';
 import { checkTolerations } from '../core/pod/validate-scheduling.js';
@@ -34,7 +35,8 @@ export default defineResource<RuntimeClass>({
 });
 
 function* checkClass({ handler, overhead, scheduling }: RuntimeClass): FieldErrors {
-  yield* checkLabel('handler', handler ?? '');
+  if (!handler) yield required('handler');
+  else yield* checkLabel('handler', handler);
   if (overhead?.podFixed) yield* checkContainerResources('overhead', { limits: overhead.podFixed }, { claimNames: [] });
   if (!scheduling) return;
   yield* validateLabels(scheduling.nodeSelector, 'scheduling.nodeSelector');

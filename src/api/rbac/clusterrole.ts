@@ -1,6 +1,6 @@
 /** ClusterRole: rules of what may be done anywhere. */
 import type { ClusterRole } from '#api/gen/rbac-v1.js';
-import { required } from '#apimachinery/field-error.js';
+import { invalidValue, required } from '#apimachinery/field-error.js';
 import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { pathSegmentProblems } from '#apimachinery/names.js';
 import { each, type FieldErrors } from '../meta/check.js';
@@ -26,5 +26,10 @@ function* checkAggregation({ aggregationRule }: ClusterRole): FieldErrors {
   const { clusterRoleSelectors: selectors } = aggregationRule;
   if (!selectors?.length)
     yield required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
-  for (const selector of each(path, selectors)) yield* validateLabelSelector(selector.value, selector.path);
+  for (const { path: at, value } of each(path, selectors)) {
+    const errors = validateLabelSelector(value, at);
+    yield* errors;
+    // Upstream reads it once more, and shows what it could not make of it.
+    if (errors.length > 0) yield invalidValue(at, null, 'invalid label selector.');
+  }
 }

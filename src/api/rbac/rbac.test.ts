@@ -91,7 +91,7 @@ describe('bindings', () => {
   test('never change what they grant', () => {
     const roleRef = { apiGroup: '', kind: 'Role', name: 'edit' };
     expect(texts(roleBindings.validateUpdate!(binding({ roleRef }), binding({})))).toEqual([
-      'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"edit"}: cannot change roleRef',
+      'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"Role","Name":"edit"}: cannot change roleRef',
     ]);
   });
 });

@@ -1,14 +1,16 @@
 /** Rules of roles and bindings, in a namespace and without. https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
 import type { PolicyRule, RoleRef, Subject } from '#api/gen/rbac-v1.js';
-import { type FieldError, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { type FieldError, invalidValue, required, unsupportedText } from '#apimachinery/field-error.js';
 import { pathSegmentProblems } from '#apimachinery/names.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { equal } from '#base/json.js';
 import { check, checkSubdomain, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
+import { goStruct } from '../meta/go-fields.js';
 import type { Column } from '../resource.js';
 
 export const rbacGroup = 'rbac.authorization.k8s.io';
+const goRoleRef = { APIGroup: '', Kind: '', Name: '' } as const;
 
 interface Place {
   namespaced: boolean;
@@ -48,9 +50,9 @@ export function defaultBinding(binding: BindingObject): void {
 
 export function* checkBinding({ roleRef, subjects }: BindingObject, { namespaced }: Place): FieldErrors {
   const { apiGroup, kind, name } = roleRef;
-  if (apiGroup !== rbacGroup) yield notSupported('roleRef.apiGroup', apiGroup, [rbacGroup]);
+  if (apiGroup !== rbacGroup) yield unsupportedText('roleRef.apiGroup', apiGroup ?? '', [rbacGroup]);
   const kinds = namespaced ? ['Role', 'ClusterRole'] : ['ClusterRole'];
-  if (!kinds.includes(kind)) yield notSupported('roleRef.kind', kind ?? '', kinds);
+  if (!kinds.includes(kind)) yield unsupportedText('roleRef.kind', kind ?? '', kinds);
   if (!name) yield required('roleRef.name');
   else yield* check('roleRef.name', name, pathSegmentProblems);
   for (const one of each('subjects', subjects)) yield* checkSubject(one.path, one.value, { namespaced });
@@ -61,16 +63,18 @@ function* checkSubject(path: string, subject: Subject, { namespaced }: Place): F
   if (!name) yield required(`${path}.name`);
   if (kind === 'ServiceAccount') {
     if (name) yield* checkSubdomain(`${path}.name`, name);
-    if (apiGroup) yield notSupported(`${path}.apiGroup`, apiGroup, ['']);
+    if (apiGroup) yield unsupportedText(`${path}.apiGroup`, apiGroup, ['']);
     if (!namespaced && !namespace) yield required(`${path}.namespace`);
   } else if (kind === 'User' || kind === 'Group') {
-    if (apiGroup !== rbacGroup) yield notSupported(`${path}.apiGroup`, apiGroup, [rbacGroup]);
-  } else yield notSupported(`${path}.kind`, kind ?? '', ['ServiceAccount', 'User', 'Group']);
+    if (apiGroup !== rbacGroup) yield unsupportedText(`${path}.apiGroup`, apiGroup ?? '', [rbacGroup]);
+  } else yield unsupportedText(`${path}.kind`, kind ?? '', ['ServiceAccount', 'User', 'Group']);
 }
 
 /** Changing what a binding grants would grant it to subjects that were chosen for something else. */
 export function validateBindingUpdate(binding: BindingObject, old: BindingObject): FieldError[] {
-  return equal(binding.roleRef, old.roleRef) ? [] : [invalidValue('roleRef', binding.roleRef, 'cannot change roleRef')];
+  return equal(binding.roleRef, old.roleRef)
+    ? []
+    : [invalidValue('roleRef', goStruct(goRoleRef, binding.roleRef), 'cannot change roleRef')];
 }
 
 export function bindingColumns(holder: 'roleBinding' | 'clusterRoleBinding', role: string): Column<BindingObject>[] {

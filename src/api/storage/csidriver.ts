@@ -14,8 +14,13 @@ export default defineResource<CSIDriver>({
   versions: ['v1'],
   kind: 'CSIDriver',
   namespaced: false,
+  deletion: { returnsObject: true },
   storageVersionHash: 'hL6j/rwBV5w=',
   bumpsGeneration: ['spec'],
+  // Counted from the first change, not from the creation.
+  // Of VolumeLimitScaling, a feature that is off by default.
+  dropUnserved: ({ spec }) => void delete spec?.preventPodSchedulingIfMissing,
+  prepareForCreate: ({ metadata }) => void delete metadata.generation,
   allowUnconditionalUpdate: false,
   default: setDefaults,
   validate: ({ spec }) => [...checkSpec(spec)],
@@ -75,8 +80,6 @@ function setDefaults(driver: CSIDriver): void {
   spec.storageCapacity ??= false;
   spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType';
   if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent'];
-  // Of VolumeLimitScaling, a feature that is off by default.
-  delete spec.preventPodSchedulingIfMissing;
   spec.requiresRepublish ??= false;
   spec.seLinuxMount ??= false;
 }

@@ -13,6 +13,7 @@ export default defineResource<CSINode>({
   versions: ['v1'],
   kind: 'CSINode',
   namespaced: false,
+  deletion: { returnsObject: true },
   storageVersionHash: 'Pe62DkZtjuo=',
   allowUnconditionalUpdate: false,
   validate: ({ spec }) => [...checkDrivers('spec.drivers', spec?.drivers)],

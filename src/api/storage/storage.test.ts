@@ -195,7 +195,7 @@ describe('an update', () => {
       { spec: { ...attachment.spec, nodeName: 'node-2' } },
       attachment,
       [
-        'spec: Invalid value: {"attacher":"csi.example.com","nodeName":"node-2","source":{"persistentVolumeName":"pv-1"}}: field is immutable',
+        'spec: Invalid value: {"Attacher":"csi.example.com","Source":{"PersistentVolumeName":"pv-1","InlineVolumeSpec":null},"NodeName":"node-2"}: field is immutable',
       ],
     ],
     [

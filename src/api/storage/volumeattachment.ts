@@ -12,23 +12,26 @@ import { checkInlineVolume } from '../core/persistentvolume/validate.js';
 import { checkDriverName, checkSubdomain, type FieldErrors, int32Max, rangeMessage } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
+import { goStruct } from '../meta/go-fields.js';
 import { defineResource } from '../resource.js';
 import { bytesOf, parametersBytesMax } from './rules.js';
 
 const messageBytesMax = 1024;
+const goSpec = { Attacher: '', Source: { PersistentVolumeName: null, InlineVolumeSpec: null }, NodeName: '' } as const;
 
 export default defineResource<VolumeAttachment>({
   group: 'storage.k8s.io',
   versions: ['v1'],
   kind: 'VolumeAttachment',
   namespaced: false,
+  deletion: { returnsObject: true },
   subresources: { status: true },
   statusKeeps: 'metadata',
   storageVersionHash: 'tJx/ezt6UDU=',
   allowUnconditionalUpdate: false,
-  validate: (attachment) => [...checkSpec(attachment.spec), ...checkStatus(attachment)],
-  validateCreate: ({ spec }) => [...checkNames(spec)],
-  validateUpdate: (attachment, old) => validateImmutable('spec', { value: attachment.spec, old: old.spec }),
+  validate: (attachment) => [...checkSpec(attachment.spec), ...checkStatus(attachment), ...checkVolumeName(attachment)],
+  validateUpdate: (attachment, old) =>
+    validateImmutable('spec', { value: attachment.spec, old: old.spec, show: (spec) => goStruct(goSpec, spec) }),
   validateStatusUpdate: (attachment) => [...checkSpec(attachment.spec), ...checkStatus(attachment)],
   columns: [
     nameColumn,
@@ -62,7 +65,7 @@ export default defineResource<VolumeAttachment>({
 });
 
 function* checkSpec({ attacher, source = {}, nodeName }: VolumeAttachmentSpec): FieldErrors {
-  if (!attacher) yield required('spec.attacher');
+  yield* checkDriverName('spec.attacher', attacher);
   yield* checkSource('spec.source', source);
   yield* checkSubdomain('spec.nodeName', nodeName ?? '');
 }
@@ -77,9 +80,7 @@ function* checkSource(path: string, source: VolumeAttachmentSource): FieldErrors
   else if (persistentVolumeName === undefined) yield required(path, oneOf);
 }
 
-/** Beyond `checkSpec`, of new ones only. */
-function* checkNames({ attacher, source }: VolumeAttachmentSpec): FieldErrors {
-  yield* checkDriverName('spec.attacher', attacher);
+function* checkVolumeName({ spec: { source } }: VolumeAttachment): FieldErrors {
   if (source?.persistentVolumeName !== undefined)
     yield* checkSubdomain('spec.source.persistentVolumeName', source.persistentVolumeName);
 }

@@ -12,6 +12,7 @@ export default defineResource<VolumeAttributesClass>({
   kind: 'VolumeAttributesClass',
   shortNames: ['vac'],
   namespaced: false,
+  deletion: { returnsObject: true },
   storageVersionHash: 'tIjydgKBC5w=',
   validate: ({ driverName, parameters }) => [
     ...checkProvisioner('driverName', driverName),

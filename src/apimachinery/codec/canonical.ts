@@ -7,7 +7,7 @@
  * (`rules: null`); as is an empty one, since upstream's stores do not tell them apart.
  */
 import { NumberText } from '#base/exact-json.js';
-import { UnsetList } from '#base/json.js';
+import { EmptiedList } from '#base/json.js';
 import { ParseError } from '../parse-error.js';
 import { canonicalQuantity, quantityFormatMessage } from '../quantity.js';
 import { writeAbsent, zeroOf, zeroOfSpecial } from './absent.js';
@@ -154,7 +154,7 @@ export function convertField(field: FieldPlan, { given, out, at }: { given: unkn
   } else if (shape === 'list') {
     if (!Array.isArray(given)) throw mismatch(given, at, { goType: goTypeOf(field), kind: 'list' });
     if (given.length > 0 || !field.dropsEmpty) {
-      const list: unknown[] = given.length > 0 ? [] : new UnsetList();
+      const list: unknown[] = given.length > 0 ? [] : new EmptiedList();
       for (const element of given) list.push(convertElement(field, element, at));
       out[field.name] = list;
     }

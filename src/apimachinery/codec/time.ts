@@ -43,8 +43,10 @@ function daysOf(year: number, month: number): number {
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
+type Layout = readonly (readonly [RegExp, string])[];
+
 /** The parts of the layout, each with what stands there, so that the message names the first that does not fit. */
-const layoutParts: readonly (readonly [RegExp, string])[] = [
+const layoutParts: Layout = [
   [/^\d{4}/, '2006'],
   [/^-/, '-'],
   [/^\d\d/, '01'],
@@ -59,10 +61,18 @@ const layoutParts: readonly (readonly [RegExp, string])[] = [
   [/^(?:Z|[+-]\d\d:\d\d)/, 'Z07:00'],
 ];
 
+const microLayout = '2006-01-02T15:04:05.000000Z07:00';
+const microLayoutParts: Layout = [
+  ...layoutParts.slice(0, -2),
+  [/^\d\d/, '05'],
+  [/^[.,]\d{6}(?!\d)/, '.000000'],
+  layoutParts.at(-1)!,
+];
+
 function cannotParse(text: string, layout: string): string {
   const start = `parsing time ${JSON.stringify(text)} as ${JSON.stringify(layout)}`;
   let rest = text;
-  for (const [pattern, part] of layoutParts) {
+  for (const [pattern, part] of layout === microLayout ? microLayoutParts : layoutParts) {
     const match = pattern.exec(rest);
     if (!match) return `${start}: cannot parse ${JSON.stringify(rest)} as ${JSON.stringify(part)}`;
     rest = rest.slice(match[0].length);
@@ -78,20 +88,11 @@ export function canonicalizeTime(text: string): string {
   return canonicalTime.test(text) ? text : formatInstant(instant);
 }
 
-/** Six digits of the second in UTC. */
+/** Six digits of the second in UTC; upstream reads no other number of digits either. */
 export function canonicalizeMicroTime(text: string): string {
-  // Go's layout has six digits, and takes no other number of them.
-  const fraction = /^(.*T\d\d:\d\d:\d\d)(?!\.\d{6}(?:Z|[+-]))(.*)$/.exec(text)?.[2];
-  if (fraction !== undefined) throw new SyntaxError(microProblem(text, fraction));
-  return formatMicroInstant(parseInstant(text, microLayout));
-}
-
-const microLayout = '2006-01-02T15:04:05.000000Z07:00';
-
-function microProblem(text: string, rest: string): string {
-  const start = `parsing time ${JSON.stringify(text)} as ${JSON.stringify(microLayout)}`;
-  const [part, found] = /^\.\d{6}/.test(rest) ? ['Z07:00', rest.slice(7)] : ['.000000', rest];
-  return `${start}: cannot parse ${JSON.stringify(found)} as ${JSON.stringify(part)}`;
+  const instant = parseInstant(text, microLayout);
+  if (!/[.,]\d{6}(?:Z|[+-])/.test(text)) throw new SyntaxError(cannotParse(text, microLayout));
+  return formatMicroInstant(instant);
 }
 
 export function formatInstant({ seconds }: Instant): string {

@@ -1,5 +1,5 @@
 /** Which fields one object has added, changed or removed against another. */
-import { equal, type Json, UnsetList } from '#base/json.js';
+import { EmptiedList, equal, type Json, UnsetList } from '#base/json.js';
 import { atOnce, inTurns, type Steps, type Turns } from '#base/turns.js';
 import { isObject, type JsonObject } from '../patch.js';
 import { FieldSet } from './field-set.js';
@@ -217,7 +217,7 @@ function elementOrNone(list: ListModel, value: Json): PathElement | undefined {
 
 /** A list that was never made is null in JSON. */
 function isUnset(value: Json): boolean {
-  return value === null || (value instanceof UnsetList && value.length === 0);
+  return value === null || (value instanceof UnsetList && !(value instanceof EmptiedList) && value.length === 0);
 }
 
 function isEmpty(map: JsonObject): boolean {

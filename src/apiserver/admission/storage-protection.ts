@@ -1,5 +1,5 @@
 /**
- * Claims and volumes stay while they are in use: a controller takes the finalizer away.
+ * Claims, volumes and attributes classes stay while they are in use: a controller takes the finalizer away.
  * https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#storageobjectinuseprotection
  */
 import type { AdmissionPlugin } from './admission.js';
@@ -7,6 +7,7 @@ import type { AdmissionPlugin } from './admission.js';
 const finalizers: Readonly<Record<string, string>> = {
   persistentvolumeclaims: 'kubernetes.io/pvc-protection',
   persistentvolumes: 'kubernetes.io/pv-protection',
+  'volumeattributesclasses.storage.k8s.io': 'kubernetes.io/vac-protection',
 };
 
 export const storageProtection: AdmissionPlugin = {

@@ -1,6 +1,7 @@
 /** Requests that a hand-written handler serves: decodes and admits what goes in, and answers with what comes out. */
 
 import { internalError, type Status, StatusError } from '#apimachinery/errors.js';
+import { trackUpdate } from '#apimachinery/managed-fields/update.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import { copy } from '#base/json.js';
 import type { AdmissionRequest, Operation } from '../admission/admission.js';
@@ -55,10 +56,20 @@ async function create(context: HandlerContext, handler: SubresourceHandler): Pro
   const { namespace } = info.resource;
   placeInNamespace(body, { namespaced: resource.namespaced, namespace });
   registry.scheme.byKind(bodyKind(context))?.default?.(body);
+  if (handler.answersBody) await trackFields(context, body, write);
   const request = admissionOf(context, write, { operation: 'CREATE', object: body, old: undefined });
   await registry.admission.mutate(request);
   await registry.admission.validate(request);
   return value(context, handler, await handler.create!(callOf(context, write), body), 201);
+}
+
+/** Upstream tells who set what even of what it does not keep. */
+async function trackFields(context: HandlerContext, body: KubeObject, write: Write): Promise<void> {
+  const { schemas: table, clock } = context;
+  const schema = { table, type: table.kind(bodyKind(context)) };
+  const { manager, subresource } = write;
+  const request = { schema, manager, subresource, apiVersion: body.apiVersion, nowMs: clock.now() };
+  body.metadata.managedFields = await trackUpdate({ ...request, old: undefined, object: body });
 }
 
 async function update(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {

@@ -14,6 +14,7 @@ import {
   admissionRequest,
   canonical,
   commit,
+  errorGroup,
   pretend,
   type ResourceContext,
   readCurrent,
@@ -88,7 +89,7 @@ async function finishCreate(
   await resource.load?.(object);
   const errors = validateNew(context, object);
   if (turns?.isOver) await turns.next();
-  if (errors.length > 0) throw invalid({ group: resource.group, kind: given.kind, name }, errors);
+  if (errors.length > 0) throw invalid({ group: errorGroup(resource), kind: given.kind, name }, errors);
   for (const text of resource.warnings?.(object, undefined) ?? []) write.warn(text);
   if (write.admission === 'run') await admission.validate({ ...request, object, name });
   if (turns?.isOver) await turns.next();

@@ -35,7 +35,7 @@ export function fieldWriteOf(
   const { schemas, clock, write, apiVersion } = options;
   const { manager, subresource, turns } = write;
   const { group, kind } = resource;
-  const { subresources, statusKeeps } = resource;
+  const { subresources, statusKeeps, fixedFields } = resource;
   return {
     schema: schemaOf(resource, schemas, parseApiVersion(apiVersion).version),
     manager,
@@ -43,7 +43,9 @@ export function fieldWriteOf(
     subresource,
     nowMs: clock.now(),
     turns,
-    resetFields: resetFieldsOf({ subresource, hasStatus: subresources?.status === true, statusKeeps }),
+    resetFields:
+      fixedFields?.(subresource) ??
+      resetFieldsOf({ subresource, hasStatus: subresources?.status === true, statusKeeps }),
     versions: {
       at(wanted) {
         const gv = parseApiVersion(wanted);

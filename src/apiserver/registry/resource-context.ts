@@ -45,6 +45,11 @@ export function subjectOf({ resource }: ResourceContext, name?: string): Subject
   return { group: resource.group, resource: resource.plural, name };
 }
 
+/** What is wrong with an object is told of the kind that it is stored as: upstream checks that one. */
+export function errorGroup({ group, storedAs }: AnyResource): string {
+  return (storedAs?.resource ?? { group }).group;
+}
+
 /** Of a custom resource, which may say that it is something else. */
 export function validateKind({ group, version, kind, shape }: AnyResource, object: KubeObject): FieldError[] {
   if (!shape) return [];

@@ -25,6 +25,7 @@ import {
   type CommitResult,
   canonical,
   commit,
+  errorGroup,
   pretend,
   type ResourceContext,
   readCurrent,
@@ -119,7 +120,7 @@ async function finishUpdate(
   if (turns?.isOver) await turns.next();
   const errors = validateChange(context, { object, old, write });
   if (turns?.isOver) await turns.next();
-  if (errors.length > 0) throw invalid({ group: resource.group, kind: desired.kind, name }, errors);
+  if (errors.length > 0) throw invalid({ group: errorGroup(resource), kind: desired.kind, name }, errors);
   // Statuses are written by programs, which nobody would read warnings from.
   if (write.subresource !== 'status') for (const text of resource.warnings?.(object, old) ?? []) write.warn(text);
   if (write.admission === 'run') await admission.validate({ ...request, object });

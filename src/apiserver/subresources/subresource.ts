@@ -28,6 +28,8 @@ export interface SubresourceHandler {
   list?(call: SubresourceCall): Promise<KubeObject[]>;
   /** POST. `body` is of the kind that the definition names, is this handler's to change, and has been admitted. */
   create?(call: SubresourceCall, body: KubeObject): Promise<KubeObject | Status>;
+  /** `create` answers with what it was given, which then says who set its fields. Default: no. */
+  answersBody?: boolean;
   /**
    * PUT and every PATCH (which need `get` too). `change` takes the current object of the subresource's kind, and gives
    * the wanted one, decoded, defaulted and admitted; it checks a resourceVersion that the client sent when the object

@@ -23,6 +23,7 @@ export function tokenReviewHandler({
   return {
     resource: tokenReviewResource,
     name: '',
+    answersBody: true,
     async create(_call, body) {
       const review = body as TokenReview;
       const { token, audiences = [] } = review.spec;
@@ -48,9 +49,9 @@ export function selfSubjectReviewHandler({ clock }: { clock: Clock }): Subresour
     name: '',
     async create({ user }, body) {
       const review = body as SelfSubjectReview;
-      review.metadata = { ...review.metadata, creationTimestamp: formatTime(clock.now()) };
-      review.status = { userInfo: describeUser(user) };
-      return review;
+      const metadata = { creationTimestamp: formatTime(clock.now()) };
+      // The answer repeats nothing of what was sent.
+      return { ...review, metadata, status: { userInfo: describeUser(user) } };
     },
   };
 }

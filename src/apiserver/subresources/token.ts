@@ -31,6 +31,7 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
   return {
     resource: serviceAccountResource,
     name: 'token',
+    answersBody: true,
     async create(call, body) {
       const request = body as TokenRequest;
       const { registry, key } = call;
@@ -68,6 +69,7 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
         namespace: key.namespace,
         uid: account.metadata.uid,
         creationTimestamp: formatTime(expiresMs - (isExtended ? extendedSeconds : expirationSeconds) * 1000),
+        managedFields: request.metadata.managedFields,
       };
       request.status = { token, expirationTimestamp: formatTime(expiration) };
       return request;
