@@ -127,7 +127,10 @@ export class WatchCache<V> {
     while (this.#revision < revision) {
       if (this.#closed) throw new StoreError('closed', 'the cache is closed');
       signal?.throwIfAborted();
-      await this.#change(signal);
+      const wait = new Wait();
+      signal?.addEventListener('abort', wait.end);
+      await this.#change(wait);
+      signal?.removeEventListener('abort', wait.end);
     }
   }
 
@@ -146,17 +149,24 @@ export class WatchCache<V> {
     }
     const history = this.#history;
     let position = history.positionAfter(since);
-    // Whoever starts in the kept past is not slow: the backlog counts from its first batch on.
-    for (let started = false; !signal.aborted; started = true) {
-      if (life.aborted) throw new StoreError('closed', 'the feed of the watch cache broke');
-      const behind = history.end - position;
-      if (position < history.start || (started && behind > this.#limits.backlogEventsMax))
-        throw new StoreError('slow', `the watcher is ${behind} events behind`);
-      if (behind > 0) {
-        const events = history.from(position);
-        position = history.end;
-        yield { events, revision: this.#revision };
-      } else if (!(await this.#change(signal, idleMs?.()))) yield { events: [], revision: this.#revision };
+    // One listener for the whole watch: to add and remove it for each wait costs more than the wait.
+    const wait = new Wait();
+    signal.addEventListener('abort', wait.end);
+    try {
+      // Whoever starts in the kept past is not slow: the backlog counts from its first batch on.
+      for (let started = false; !signal.aborted; started = true) {
+        if (life.aborted) throw new StoreError('closed', 'the feed of the watch cache broke');
+        const behind = history.end - position;
+        if (position < history.start || (started && behind > this.#limits.backlogEventsMax))
+          throw new StoreError('slow', `the watcher is ${behind} events behind`);
+        if (behind > 0) {
+          const events = history.from(position);
+          position = history.end;
+          yield { events, revision: this.#revision };
+        } else if (!(await this.#change(wait, idleMs?.()))) yield { events: [], revision: this.#revision };
+      }
+    } finally {
+      signal.removeEventListener('abort', wait.end);
     }
   }
 
@@ -233,28 +243,41 @@ export class WatchCache<V> {
     }
   }
 
-  /** Resolves at the next change, true; or false when `idleMs` have passed before. */
-  #change(signal?: AbortSignal, idleMs?: number): Promise<boolean> {
+  /** Resolves at the next change, or when the wait is ended, true; or false when `idleMs` have passed before. */
+  #change(wait: Wait, idleMs?: number): Promise<boolean> {
     return new Promise((resolve) => {
-      if (signal?.aborted || this.#closed) {
+      if (this.#closed) {
         resolve(true);
         return;
       }
       const finish = (changed: boolean) => {
-        this.#waiters.delete(wake);
-        signal?.removeEventListener('abort', wake);
+        this.#waiters.delete(wait.end);
         timer?.cancel();
         resolve(changed);
       };
-      const wake = () => finish(true);
       const timer = idleMs === undefined ? undefined : this.#options.clock.setTimer(idleMs, () => finish(false));
-      this.#waiters.add(wake);
-      signal?.addEventListener('abort', wake, { once: true });
+      wait.begin(() => finish(true));
+      this.#waiters.add(wait.end);
     });
   }
 
   #wake(): void {
     for (const waiter of [...this.#waiters]) waiter();
+  }
+}
+
+/** One after the other of the waits of one reader, to be ended from outside. */
+class Wait {
+  #ended: (() => void) | undefined;
+
+  readonly end = (): void => {
+    const ended = this.#ended;
+    this.#ended = undefined;
+    ended?.();
+  };
+
+  begin(ended: () => void): void {
+    this.#ended = ended;
   }
 }
 

@@ -23,6 +23,11 @@ export interface Exchange {
   readonly headersSent: boolean;
   /** Sends status and headers, and gives the stream to write the body to. */
   open(status: number, headers: Record<string, string | string[]>): Writable;
+  /**
+   * After `open`: where whole chunks (RFC 9112, 7.1) may be written past the answer's own framing, in one piece that
+   * many exchanges share. Undefined where this answer is not sent in chunks.
+   */
+  chunks?(): Writable | undefined;
   /** Ends the exchange at once, whatever has been sent. */
   destroy(): void;
 }
@@ -77,6 +82,10 @@ export function http1Exchange(request: IncomingMessage, response: ServerResponse
     open(status, headers) {
       response.writeHead(status, headers);
       return response;
+    },
+    chunks() {
+      response.flushHeaders();
+      return (response.chunkedEncoding && response.socket) || undefined;
     },
     destroy: () => request.socket.destroy(),
   };

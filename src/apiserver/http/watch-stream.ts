@@ -52,13 +52,16 @@ export async function streamWatch(
   const contentType = media.format === 'protobuf' ? protobufWatchMediaType : 'application/json';
   const headers = { ...commonHeaders(outcome), 'content-type': contentType };
   const out = exchange.open(200, headers);
-  if ('flushHeaders' in out) (out as Writable & { flushHeaders(): void }).flushHeaders();
+  const chunks = exchange.chunks?.();
+  const write = chunks
+    ? (frames: Uint8Array[]) => chunks.write(chunkOf(frames))
+    : (frames: Uint8Array[]) => out.write(joined(frames));
   const paced = paceOf(answer.resource).begin();
   try {
     for await (const batch of answer.events) {
       for (const frames of framesOf(batch, encode)) {
         if (exchange.gone.aborted) return;
-        if (!out.write(frames) && !(await drained(out, exchange.gone.signal, clock))) {
+        if (!write(frames) && !(await drained(chunks ?? out, exchange.gone.signal, clock))) {
           log.info('watch closed: the client does not read', { target: exchange.target });
           exchange.destroy();
           return;
@@ -91,21 +94,38 @@ const writtenBytesMax = 64 * 1024;
 function* framesOf(
   events: readonly ResourceEvent[],
   encode: (event: ResourceEvent) => Uint8Array,
-): Iterable<Uint8Array> {
+): Iterable<Uint8Array[]> {
   let frames: Uint8Array[] = [];
   let bytes = 0;
   for (const event of events) {
     const frame = encode(event);
     if (frames.length > 0 && bytes + frame.length > writtenBytesMax) {
-      yield Buffer.concat(frames, bytes);
+      yield frames;
       frames = [];
       bytes = 0;
     }
     frames.push(frame);
     bytes += frame.length;
   }
-  if (frames.length === 1) yield frames[0]!;
-  else if (frames.length > 1) yield Buffer.concat(frames, bytes);
+  if (frames.length > 0) yield frames;
+}
+
+function joined(frames: Uint8Array[]): Uint8Array {
+  return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+}
+
+/** Of single frames, which are shared. */
+const framed = new WeakMap<Uint8Array, Uint8Array>();
+const lineEnd = Buffer.from('\r\n');
+
+/** Node would write the length, the frames and the end of each chunk as three pieces, which cost as much as a short frame. */
+function chunkOf(frames: Uint8Array[]): Uint8Array {
+  const known = frames.length === 1 ? framed.get(frames[0]!) : undefined;
+  if (known) return known;
+  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+  const chunk = Buffer.concat([Buffer.from(`${bytes.toString(16)}\r\n`), ...frames, lineEnd]);
+  if (frames.length === 1) framed.set(frames[0]!, chunk);
+  return chunk;
 }
 
 function statusOf(error: unknown): Status {
