@@ -33,12 +33,13 @@ export async function reverseProxy(
   const tail = info.resource.tail + (isFolder && !info.resource.tail.endsWith('/') ? '/' : '');
   if (call.upgrade) return tunnel(call, { backend, target: encodePath(tail || '/') + query, clock });
   // Relative links of a page need the slash.
-  if (tail === '') return void call.respond(301, { location: `${encodePath(info.path)}/${query}` }).end();
+  if (tail === '' && (method === 'GET' || method === 'HEAD'))
+    return void call.respond(301, { location: `${encodePath(info.path)}/${query}` }).end();
   const outgoing = (backend.tls ? https : http).request({
     host: backend.host,
     port: backend.port,
     method,
-    path: encodePath(tail) + query,
+    path: encodePath(tail || '/') + query,
     headers: { ...forwardHeaders(call), host: authority(backend) },
     agent: false,
     // Lines that end without CR, as scripts behind web servers write them, are no offence to Go's clients either.
@@ -147,6 +148,11 @@ export function relocated(
   return path.startsWith(prefix) ? path : prefix + path;
 }
 
-function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/');
+/** As Go writes paths: what has a meaning only before the path, or within a query, stands as it is. */
+export function encodePath(path: string): string {
+  const plain = (code: string) => decodeURIComponent(code);
+  return path
+    .split('/')
+    .map((part) => encodeURIComponent(part).replace(/%(?:24|26|2B|2C|3A|3B|3D|40)/g, plain))
+    .join('/');
 }

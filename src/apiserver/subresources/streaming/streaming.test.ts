@@ -5,7 +5,7 @@ import { addressOf, authority, dialText, splitSchemeNamePort } from './backend.j
 import { containerOf, nodeNameOf } from './pod-container.js';
 import { logQuery } from './pod-log.js';
 import { commandQuery } from './pod-streams.js';
-import { answerHeaders, relocated } from './reverse-proxy.js';
+import { answerHeaders, encodePath, relocated } from './reverse-proxy.js';
 import { handedOn } from './tunnel.js';
 
 const podWith = (...names: string[]) =>
@@ -124,4 +124,10 @@ test.each([
 ])('an address of the backend stays behind the proxy: %s', (address, expected) => {
   const origins = ['http://10.0.0.1:80', '//10.0.0.1:80'];
   expect(relocated(address, { prefix: '/p', origins })).toBe(expected);
+});
+
+test('a path is written as Go writes it', () => {
+  expect(encodePath('/pods/http:web:80/proxy/a b?c#d%é,;=@&+$')).toBe(
+    '/pods/http:web:80/proxy/a%20b%3Fc%23d%25%C3%A9,;=@&+$',
+  );
 });
