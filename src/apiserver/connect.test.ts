@@ -52,6 +52,15 @@ const log: SubresourceHandler = {
   },
 };
 
+/** Says how it was asked. */
+const proxy: SubresourceHandler = {
+  resource: { group: '', plural: 'pods' },
+  name: 'proxy',
+  async connect({ method, respond }) {
+    respond(200, { 'content-type': 'text/plain' }).end(method);
+  },
+};
+
 let admitted: AdmissionRequest[];
 let audited: Event[];
 
@@ -79,7 +88,7 @@ beforeEach(async () => {
     close: async () => {},
   };
   const audit: Auditor = { begin: (received) => new AuditRecord({ received, verdict, sink, clock }) };
-  test = startTestServer({ tls, clock, subresources: [exec, log], admission: [witness], audit });
+  test = startTestServer({ tls, clock, subresources: [exec, log, proxy], admission: [witness], audit });
   ({ port } = await test.server.listen({ host: '127.0.0.1', port: 0 }));
 });
 afterEach(() => test.close());
@@ -143,6 +152,17 @@ it('streams bytes', async () => {
   await vi.waitUntil(() => stages().length === 3);
   expect(stages()).toEqual(['RequestReceived -', 'ResponseStarted 200', 'ResponseComplete 200']);
   expect(new Set([auditId, ...audited.map(({ auditID }) => auditID)]).size).toBe(1);
+  session.close();
+});
+
+it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('passes %s on, whatever its body is', async (method) => {
+  const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: tls.cert, checkServerIdentity: () => undefined });
+  const path = '/api/v1/namespaces/default/pods/a/proxy';
+  const stream = session.request({ ':method': method, ':path': path, authorization: 'Bearer jane' });
+  stream.end();
+  let text = '';
+  for await (const chunk of stream) text += chunk;
+  expect(text).toBe(method);
   session.close();
 });
 

@@ -51,6 +51,8 @@ export interface NodeStart extends NodeShared {
 const dnsPort = 10053;
 /** Upstream's. Another cluster of this machine may have it: then any will do, since the node's status names it. */
 export const kubeletPort = 10250;
+/** Of the machine; the API server shows it to those who may use nodes/proxy. */
+const nodeLogs = '/var/log';
 
 export class MachineNode {
   readonly #shared: NodeShared;
@@ -181,6 +183,7 @@ export class MachineNode {
       pods: podsOf(() => this.#kubelet),
       runtime: this.#runtime!,
       nodeName,
+      logDirectory: nodeLogs,
       tls: { cert: serving.certificate, key: serving.key, clientCa: pki.ca },
     });
     this.#kubeletServer = server;

@@ -21,7 +21,8 @@ const onStatus: Record<string, Handler> = { get: getOne, update, patch };
  */
 export function route(context: HandlerContext): () => Promise<Answer> {
   const handler = handlerOf(context);
-  if (context.info.verb === 'patch') patchTypeOf(context);
+  // What is passed on to another server is no patch of ours.
+  if (context.info.verb === 'patch' && !context.handler?.connect) patchTypeOf(context);
   return handler;
 }
 

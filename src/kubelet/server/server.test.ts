@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { type AddressInfo, createServer, connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -100,6 +100,10 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'kubelet-server-'));
   const path = join(directory, '0.log');
   await writeFile(path, '2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:01Z stderr F two\n');
+  await mkdir(join(directory, 'logs', 'app'), { recursive: true });
+  await writeFile(join(directory, 'logs', 'a & b.log'), 'hello\n');
+  await symlink(path, join(directory, 'logs', 'out.log'));
+  await symlink('a & b.log', join(directory, 'logs', 'within.log'));
   server = new KubeletServer({
     pods: {
       pods: () => [pod],
@@ -114,6 +118,7 @@ beforeAll(async () => {
     nodeName: 'node',
     clock,
     log: silentLog,
+    logDirectory: join(directory, 'logs'),
     tls: { ...serving, clientCa: ca },
   });
   ({ port } = await server.listen({ host: '127.0.0.1', port: 0 }));
@@ -326,4 +331,28 @@ describe('port forwarding', () => {
     expect(messages[0]!.readUInt16LE(1)).toBe(echoPort);
     socket.terminate();
   });
+});
+
+describe('the machine’s logs', () => {
+  it('are files and folders below the log directory', async () => {
+    const { body } = await get('/logs/');
+    expect(body).toContain('<a href="a%20%26%20b.log">a &amp; b.log</a>\n<a href="app/">app/</a>\n');
+    expect(await get('/logs/a%20%26%20b.log')).toEqual({ code: 200, body: 'hello\n' });
+    expect(await get('/logs/within.log')).toEqual({ code: 200, body: 'hello\n' });
+    expect(await get('/logs/app')).toMatchObject({ code: 301 });
+    expect(await get('/logs/a%20%26%20b.log/')).toMatchObject({ code: 301 });
+  });
+
+  it.each(['nothing', '../0.log', '..%2f0.log', 'out.log', 'app/../../0.log', '%00'])(
+    'are not what stands elsewhere: %s',
+    async (path) => {
+      expect(await get(`/logs/${path}`)).toEqual({ code: 404, body: '404 page not found\n' });
+    },
+  );
+});
+
+it('the pods that run are told with what the runtime knows of them', async () => {
+  const { items } = JSON.parse((await get('/runningpods/')).body);
+  const metadata = { name: 'web', namespace: 'default', uid: 'u1', creationTimestamp: null };
+  expect(items).toEqual([{ metadata, spec: { containers: [{ name: 'main', resources: {} }] }, status: {} }]);
 });

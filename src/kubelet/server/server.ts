@@ -7,13 +7,13 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { Pod } from '#api/gen/core-v1.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { textOf } from '../kubelet-error.js';
-import { findContainer } from '../pod-state.js';
+import { containersOf, findContainer } from '../pod-state.js';
 import type { ServedRuntime } from '../runtime/runtime.js';
 import { LogQueryError, serveLogs } from './container-logs.js';
+import { serveNodeLogs } from './node-logs.js';
 import { servePortForward } from './port-forward.js';
 import { serveRemoteCommand, wantedStreams } from './remote-command.js';
 import { findPod, type ServedPods } from './served-pods.js';
@@ -32,6 +32,8 @@ export interface KubeletServerOptions {
     /** Of the clients' certificates. */
     clientCa: string | Buffer;
   };
+  /** What /logs/ shows. Default: nothing. */
+  logDirectory?: string;
   /** The one client that may do everything. Default: the API server's. */
   allowed?: { commonName: string; organization: string };
 }
@@ -104,7 +106,7 @@ export class KubeletServer {
       const target = this.#streamTarget(request);
       return 'code' in target ? target : { code: 400, text: 'Upgrade request required' };
     }
-    if (!isRead) return { code: action === 'containerLogs' ? 405 : 404, text: '404 page not found\n' };
+    if (!isRead) return { ...notFound, code: action === 'containerLogs' ? 405 : 404 };
     if (action === 'containerLogs' && parts.length === 4) {
       const container = rest[0]!;
       const found = findPod(served, { namespace, name: pod });
@@ -119,11 +121,17 @@ export class KubeletServer {
       }
       return undefined;
     }
+    if (action === 'logs' && parts.length > 1) {
+      const directory = this.#options.logDirectory;
+      if (!directory) return { code: 405, text: 'logs endpoint is disabled.\n' };
+      return (await serveNodeLogs(request, response, { directory, parts: parts.slice(1) })) ? undefined : notFound;
+    }
     const path = parts.join('/');
     if (path === 'healthz') return void text(response, 'ok');
     if (path === 'pods') return void json(response, podList(served.pods()));
+    if (path === 'runningpods' || path === 'runningpods/') return void json(response, podList(runningPods(served)));
     if (path === 'stats/summary') return void json(response, await this.#stats.read());
-    return { code: 404, text: '404 page not found\n' };
+    return notFound;
   }
 
   #upgrade(upgrade: Upgrade): void {
@@ -145,8 +153,7 @@ export class KubeletServer {
     const [action = '', namespace = '', name = '', ...rest] = parts;
     const isCommand = action === 'exec' || action === 'attach';
     const lengths = isCommand ? [4, 5] : [3, 4];
-    if ((!isCommand && action !== 'portForward') || !lengths.includes(parts.length))
-      return { code: 404, text: '404 page not found\n' };
+    if ((!isCommand && action !== 'portForward') || !lengths.includes(parts.length)) return notFound;
     if (request.method !== 'GET' && request.method !== 'POST') return { code: 405, text: 'Method Not Allowed' };
     const pod = findPod(served, { namespace, name });
     if (!pod) return { code: 404, text: 'pod does not exist' };
@@ -189,6 +196,8 @@ interface Refusal {
   text: string;
 }
 
+const notFound: Refusal = { code: 404, text: '404 page not found\n' };
+
 function targetOf({ url = '/' }: IncomingMessage): { parts: string[]; query: URLSearchParams } {
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
@@ -200,8 +209,23 @@ function targetOf({ url = '/' }: IncomingMessage): { parts: string[]; query: URL
   }
 }
 
-function podList(pods: readonly Pod[]): object {
+function podList(pods: readonly object[]): object {
   return { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: pods };
+}
+
+/** Those that the runtime has something running of, with no more than the runtime knows. */
+function runningPods(served: ServedPods): object[] {
+  return served.pods().flatMap((pod) => {
+    const { name, namespace, uid } = pod.metadata;
+    const running = [...containersOf(pod)].filter(({ container }) => served.containerId(pod, container.name));
+    const containers = running.map(({ container }) => ({
+      name: container.name,
+      image: container.image,
+      resources: {},
+    }));
+    if (containers.length === 0) return [];
+    return [{ metadata: { name, namespace, uid, creationTimestamp: null }, spec: { containers }, status: {} }];
+  });
 }
 
 function text(response: ServerResponse, body: string): void {
