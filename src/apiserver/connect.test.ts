@@ -56,8 +56,9 @@ const log: SubresourceHandler = {
 const proxy: SubresourceHandler = {
   resource: { group: '', plural: 'pods' },
   name: 'proxy',
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
   async connect({ method, respond }) {
-    respond(200, { 'content-type': 'text/plain' }).end(method);
+    respond(200, { 'content-type': 'text/plain', 'x-method': method }).end(method);
   },
 };
 
@@ -155,16 +156,23 @@ it('streams bytes', async () => {
   session.close();
 });
 
-it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('passes %s on, whatever its body is', async (method) => {
-  const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: tls.cert, checkServerIdentity: () => undefined });
-  const path = '/api/v1/namespaces/default/pods/a/proxy';
-  const stream = session.request({ ':method': method, ':path': path, authorization: 'Bearer jane' });
-  stream.end();
-  let text = '';
-  for await (const chunk of stream) text += chunk;
-  expect(text).toBe(method);
-  session.close();
-});
+it.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
+  'passes %s on, whatever its body is',
+  async (method) => {
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: tls.cert, checkServerIdentity: () => undefined });
+    const path = '/api/v1/namespaces/default/pods/a/proxy';
+    const stream = session.request({ ':method': method, ':path': path, authorization: 'Bearer jane' });
+    stream.end();
+    let asked: unknown;
+    stream.on('response', (headers) => {
+      asked = headers['x-method'];
+    });
+    let text = '';
+    for await (const chunk of stream) text += chunk;
+    expect([asked, text]).toEqual([method, method === 'HEAD' ? '' : method]);
+    session.close();
+  },
+);
 
 it('refuses a connection to a caller in this process', async () => {
   const request = { method: 'GET' as const, path: '/api/v1/namespaces/default/pods/a/log' };

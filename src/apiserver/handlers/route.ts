@@ -50,8 +50,11 @@ function handlerOf(context: HandlerContext): () => Promise<Answer> {
   return call(context, named ? onOne[verb] : onCollection[verb]);
 }
 
+const streamMethods = ['GET', 'POST'];
+
 /** Reads are by GET: upstream's router for kinds with a Go type knows no HEAD. */
-function isServed({ call: { method }, info, schemas, resource }: HandlerContext): boolean {
+function isServed({ call: { method }, info, schemas, resource, handler }: HandlerContext): boolean {
+  if (handler?.connect) return (handler.methods ?? streamMethods).includes(method);
   if (info.verb === 'watch' && method !== 'GET') return false;
   return method !== 'HEAD' || !servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
 }

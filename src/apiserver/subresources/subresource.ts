@@ -43,6 +43,8 @@ export interface SubresourceHandler {
    * authorization stay those of the method (get, create, ...). Resolves when the connection is handed over or ended.
    */
   connect?(call: ConnectCall): Promise<void>;
+  /** What `connect` takes. Default: those that open a stream, GET and POST. */
+  methods?: readonly string[];
 }
 
 export interface SubresourceCall {

@@ -21,6 +21,7 @@ export function proxyHandlers(options: StreamingOptions): SubresourceHandler[] {
   ): SubresourceHandler => ({
     resource,
     name: 'proxy',
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     connect: async (call) => reverseProxy(call, { backend: await locate(call), clock }),
   });
   return [
