@@ -2,7 +2,7 @@
  * The transport for components in this process: the same pipeline with the same checks, but objects instead of bytes.
  * What it gives is shared with everybody else, and therefore frozen.
  */
-import { freeze } from '#base/json.js';
+import { freeze, withoutUndefined } from '#base/json.js';
 import {
   type ApiRequest,
   type ApiResponse,
@@ -89,7 +89,8 @@ export class LoopbackTransport implements Transport {
       credentials: {},
       user: this.#user,
       source: 'loopback',
-      readBody: async () => ({ value: body }),
+      // In a patch a key is a change, and one that JSON text would not hold is none.
+      readBody: async () => ({ value: method === 'PATCH' ? withoutUndefined(body) : body }),
       get signal() {
         return abort.signal;
       },

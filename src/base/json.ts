@@ -41,6 +41,14 @@ export function copy<T>(value: T): T {
   return out as T;
 }
 
+/** A copy without the keys that hold undefined, which JSON text has not either. */
+export function withoutUndefined(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  const kept = Object.entries(value).filter(([, one]) => one !== undefined);
+  return Object.fromEntries(kept.map(([key, one]) => [key, withoutUndefined(one)]));
+}
+
 /** Freezes a JSON value deeply, in place, and gives it back. What is frozen already is taken to be so all the way. */
 export function freeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;

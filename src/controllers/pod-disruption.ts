@@ -42,9 +42,8 @@ export async function endForGood(
   const { generation: observedGeneration } = pod.metadata;
   await unlessGone(async () => {
     if (!isTerminal(pod)) {
-      const status = { phase: 'Failed', observedGeneration };
-      // An absent list in a patch leaves the pod's own; one that is undefined would take it away.
-      await patchStatus(pod, condition ? { ...status, conditions: [condition] } : status, client);
+      const conditions = condition && [condition];
+      await patchStatus(pod, { phase: 'Failed', observedGeneration, conditions }, client);
     }
     await remove(pod, client, 0);
   });
