@@ -9,6 +9,7 @@ import type { ResourceRef } from '#api/resource.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { type LabelSelector, labelSelectorFrom } from '#apimachinery/selectors.js';
+import { type Json, sortKeys } from '#base/json.js';
 import type { Client } from '#client/client.js';
 import type { Informer } from '#client/informer.js';
 import { candidatesOf, claim, controllerReference } from './claim.js';
@@ -47,9 +48,12 @@ function byAge(a: ControllerRevision, b: ControllerRevision): number {
   return (a.revision ?? 0) - (b.revision ?? 0) || aTime.localeCompare(bTime) || aName.localeCompare(bName);
 }
 
-/** The patch that makes the owner's template what it is now; kubectl applies it to undo a rollout. */
-function dataOf(template: PodTemplateSpec | undefined): Record<string, unknown> {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+/**
+ * The patch that makes the owner's template what it is now; kubectl applies it to undo a rollout. Its keys are in order,
+ * since clients in Go find the revision of a template by writing this patch themselves and comparing the bytes.
+ */
+function dataOf(template: PodTemplateSpec | undefined): Record<string, Json> {
+  return { spec: { template: sortKeys({ ...(template as Record<string, Json>), $patch: 'replace' }) } };
 }
 
 /** The template of a revision. */

@@ -6,6 +6,7 @@ import events from '#api/core/event.js';
 import nodes from '#api/core/node.js';
 import pods from '#api/core/pod/index.js';
 import type { DaemonSet, DaemonSetSpec } from '#api/gen/apps-v1.js';
+import { type Json, sortKeys } from '#base/json.js';
 import { TestCluster, type TestClusterOptions } from './test-cluster.js';
 
 let cluster: TestCluster;
@@ -59,6 +60,8 @@ test('a DaemonSet has one pod on every node, and on those that come later', asyn
   const [pod] = await cluster.list(pods);
   expect(pod!.metadata.name).toMatch(/^agent-[a-z0-9]{5}$/);
   const [revision] = await cluster.list(controllerRevisions);
+  // Clients in Go compare the bytes of this patch, and write its keys in order.
+  expect(JSON.stringify(revision!.data)).toBe(JSON.stringify(sortKeys(revision!.data as Json)));
   const hash = revision!.metadata.labels?.['controller-revision-hash'];
   expect(revision!.metadata.name).toBe(`agent-${hash}`);
   expect(pod!.metadata.labels).toMatchObject({ 'controller-revision-hash': hash, 'pod-template-generation': '1' });
