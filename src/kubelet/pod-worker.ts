@@ -71,9 +71,14 @@ export class PodWorker {
     return this.#pod;
   }
 
-  /** It was let in, and takes its share of the node until it has ended. */
+  /**
+   * It was let in, and takes its share of the node until it has ended, or until nobody else counts it any more: the
+   * scheduler gives the room of a pod that is deleted without grace to the next one at once.
+   */
   get isAdmitted(): boolean {
-    return this.#stage !== 'arriving' && this.#stage !== 'ended' && !isTerminalPhase(this.#pod.status?.phase);
+    return (
+      !this.#gone && this.#stage !== 'arriving' && this.#stage !== 'ended' && !isTerminalPhase(this.#pod.status?.phase)
+    );
   }
 
   update(pod: Pod): void {

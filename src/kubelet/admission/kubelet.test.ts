@@ -25,6 +25,23 @@ test('a pod that the node cannot take has failed at once, and leaves room for th
   expect(api.status('late')?.reason).toBe('OutOfcpu');
 });
 
+test('a pod that is gone from the API leaves its room at once, however long it takes to end', async () => {
+  const { api, clock } = await setUp();
+  const preStop = { sleep: { seconds: 79 } };
+  const asking = (cpu: string) => ({ ...main, resources: { requests: { cpu } } });
+  api.put(
+    makePod('slow', { containers: [{ ...asking('32'), lifecycle: { preStop } }], terminationGracePeriodSeconds: 80 }),
+  );
+  await clock.advance(10);
+  expect(api.status('slow')?.phase).toBe('Running');
+  api.markDeleted('slow', 80);
+  await clock.advance(10);
+  await api.request({ method: 'DELETE', path: '/api/v1/namespaces/default/pods/slow' });
+  api.put(makePod('next', { containers: [asking('32')] }));
+  await clock.advance(10);
+  expect(api.status('next')?.phase).toBe('Running');
+});
+
 test('a critical pod takes the room of others, which fail for it', async () => {
   const { api, clock } = await setUp();
   const asking = (cpu: string) => ({ containers: [{ ...main, resources: { requests: { cpu } } }] });
