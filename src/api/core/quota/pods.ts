@@ -30,16 +30,21 @@ export const podEvaluator: Evaluator<Pod> = {
     const options = { useStatus: true };
     return addAmounts(count, computeUsage(podRequests(pod, options), podLimits(pod, options)));
   },
-  handles: ({ operation, subresource }) =>
-    subresource === 'resize' ? operation === 'UPDATE' : subresource === '' && operation === 'CREATE',
+  handles({ operation, subresource, object, old }) {
+    if (subresource === 'resize') return operation === 'UPDATE';
+    if (subresource !== '') return false;
+    if (operation === 'CREATE') return true;
+    // A deadline that is set later moves a pod into other scopes, and the next pod must find it counted there.
+    if (operation !== 'UPDATE' || !object || !old) return false;
+    return isTerminating(old) !== isTerminating(object);
+  },
   matchesScope(scope, pod) {
-    const { activeDeadlineSeconds, priorityClassName, affinity } = pod.spec ?? {};
-    const isTerminating = activeDeadlineSeconds !== undefined && activeDeadlineSeconds >= 0;
+    const { priorityClassName, affinity } = pod.spec ?? {};
     switch (scope.scopeName) {
       case 'Terminating':
-        return isTerminating;
+        return isTerminating(pod);
       case 'NotTerminating':
-        return !isTerminating;
+        return !isTerminating(pod);
       case 'BestEffort':
         return qosClassOf(pod.spec) === 'BestEffort';
       case 'NotBestEffort':
@@ -67,6 +72,10 @@ export const podEvaluator: Evaluator<Pod> = {
     return missing.length > 0 ? `must specify ${missing.join('; ')}` : undefined;
   },
 };
+
+function isTerminating({ spec }: Pod): boolean {
+  return spec?.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds >= 0;
+}
 
 function usageOf({ resources }: Container): Amounts {
   return computeUsage(amountsOf(resources?.requests), amountsOf(resources?.limits));

@@ -127,4 +127,19 @@ describe('ResourceQuota', () => {
     await client.of(podResource).create(ending);
     expect(await usedNow()).toEqual({ pods: '1' });
   });
+
+  it('charges a pod whose new deadline moves it into the scope, before the next one is judged', async () => {
+    const { client, usedNow, messageOf } = await setUp({ pods: '1' }, { pods: '0' }, { scopes: ['Terminating'] });
+    const pods = client.of(podResource);
+    const created = await pods.create(pod('p'));
+    const relabelled = await pods.update({ ...created, metadata: { ...created.metadata, labels: { a: 'b' } } });
+    expect(await usedNow()).toEqual({ pods: '0' });
+    await pods.update({ ...relabelled, spec: { ...relabelled.spec, activeDeadlineSeconds: 3600 } });
+    expect(await usedNow()).toEqual({ pods: '1' });
+    const next = pod('q');
+    next.spec.activeDeadlineSeconds = 5;
+    expect(await messageOf(pods.create(next))).toBe(
+      'pods "q" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1',
+    );
+  });
 });
