@@ -68,14 +68,19 @@ export interface Outcome {
   classification?: Classification;
   /** The request's, where its target could be read. */
   query?: URLSearchParams;
+  /** More of the answer's headers. */
+  headers?: Record<string, string>;
   /** Set when the answer is a failure. */
   error?: StatusError;
 }
 
+/** What keeps browsers from guessing what an answer is. */
+export const noSniff = { 'x-content-type-options': 'nosniff' };
+
 /** As Go's http.Error writes it. */
 export function plainText(code: number, body: string, headers: Record<string, string> = {}): Answer {
   const contentType = 'text/plain; charset=utf-8';
-  return { type: 'bytes', code, contentType, body, headers: { 'x-content-type-options': 'nosniff', ...headers } };
+  return { type: 'bytes', code, contentType, body, headers: { ...noSniff, ...headers } };
 }
 
 /** A failure that is told in plain text, as upstream's filters and its proxy do it: they know of no objects. */

@@ -34,6 +34,7 @@ export async function answerHealth(
   const own = options.checks.filter((check) => !check.endpoints || check.endpoints.includes(endpoint));
   // The names of some checks have slashes.
   const name = rest.join('/');
+  if (rest.length > 0 && name === '') return undefined;
   if (name) {
     const one = own.find((check) => check.name === name);
     return one && answerOne(one);

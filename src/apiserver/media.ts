@@ -29,7 +29,8 @@ const formats: Record<string, Format> = {
   '*/*': 'json',
 };
 
-const accepted = Object.values(contentTypes);
+/** The types that built-in kinds are told in. */
+export const accepted = Object.values(contentTypes);
 const routedStreams = [`${contentTypes.json};stream=watch`, `${contentTypes.protobuf};stream=watch`];
 
 export interface Negotiation {
@@ -50,7 +51,10 @@ export interface Negotiation {
 
 /** The first acceptable clause of the highest quality. Throws StatusError (406) when there is none. */
 export function negotiate(wanted: Negotiation): Media {
-  if (wanted.routed) checkRouted(wanted);
+  if (wanted.routed) {
+    const { accept, lists, streams } = wanted;
+    checkRouted({ accept, offered: lists || streams ? [...accepted, ...routedStreams] : accepted });
+  }
   const media = choose(wanted);
   if (!media) throw notAcceptable(accepted);
   if (!wanted.streams) return media;
@@ -84,10 +88,15 @@ function choose(
 }
 
 /** Throws the 406 of upstream's router, which compares types as they are written and knows no `application/*`. */
-function checkRouted({ accept = '', lists = false, streams = false }: Negotiation): void {
+export function checkRouted({
+  accept = '',
+  offered,
+}: {
+  accept: string | undefined;
+  offered: readonly string[];
+}): void {
   const types = accept.split(',').map((clause) => clause.split(';', 1)[0]!.trim());
-  if (accept.trim() === '' || types.some((type) => type === '*/*' || accepted.includes(type))) return;
-  const offered = lists || streams ? [...accepted, ...routedStreams] : accepted;
+  if (accept.trim() === '' || types.some((type) => type === '*/*' || offered.includes(type))) return;
   const message = `406: Not Acceptable\n\nAvailable representations: ${offered.join(', ')}`;
   throw new StatusError({ reason: 'NotAcceptable', message, details: {} });
 }

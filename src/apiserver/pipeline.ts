@@ -17,17 +17,17 @@ import type { Attributes, Authorizer } from './authorization/authorizer.js';
 import { Impersonation } from './authorization/impersonation.js';
 import { type WantedUser, wantedUserOf } from './authorization/impersonation-request.js';
 import { forbiddenError } from './authorization/union.js';
-import { type Answer, type Call, type Outcome, PlainError, plainText } from './call.js';
+import { type Answer, type Call, noSniff, type Outcome, PlainError, plainText } from './call.js';
 import type { Classification } from './flow-control/classification.js';
 import { FlowControl, Shed } from './flow-control/flow-control.js';
 import type { HandlerContext } from './handlers/context.js';
 import { route, unknownResource } from './handlers/route.js';
-import { methodNotAllowed } from './handlers/subresource.js';
 import { servesProtobuf } from './http/protobuf.js';
 import { shownObject } from './http/respond.js';
 import { checkShown, isPretty, type Media, negotiate, refusalMedia, schemalessType } from './media.js';
 import type { AuthenticationResult } from './metrics/access-metrics.js';
 import type { RequestMetrics } from './metrics/request-metrics.js';
+import { checkRoute, type PathHandler } from './path-handler.js';
 import type { ObjectRegistry } from './registry/store.js';
 import {
   isLongRunning,
@@ -38,9 +38,6 @@ import {
 } from './request-info.js';
 import type { SubresourceHandler } from './subresources/subresource.js';
 import { Warnings } from './warnings.js';
-
-/** Answers a request on a path that is no resource; undefined when the path is not its own. */
-export type PathHandler = (call: Call, info: RequestInfo) => Promise<Answer | undefined> | Answer | undefined;
 
 export interface PipelineOptions {
   registry: ObjectRegistry;
@@ -71,6 +68,8 @@ interface Progress {
   classification?: Classification;
   /** What is asked for is there to be asked for, and so may be counted under its name. */
   isServed?: boolean;
+  /** Nothing was done since the authorizer did not allow it. */
+  isRefused?: boolean;
   /** Absent for a request that is not audited. */
   record?: AuditRecord;
 }
@@ -126,6 +125,7 @@ export class Pipeline {
       const classification = isShed ? thrown.classification : progress.classification;
       const query = progress.info?.query;
       outcome = { auditId, answer, media, warnings: progress.warnings.texts, classification, query, error };
+      if (progress.isRefused) outcome.headers = noSniff;
     }
     if (startMs !== undefined) this.#count(outcome, progress, { call, startMs });
     if (progress.record) outcome.answer = await this.#finishRecord(progress.record, { outcome, progress, bug });
@@ -178,7 +178,7 @@ export class Pipeline {
     const admitted = entered instanceof Promise ? await entered : entered;
     progress.classification = admitted.classification;
     try {
-      await this.#authorize(info, user, progress.record);
+      await this.#authorize(info, user, progress);
       const remote = this.#options.aggregator?.remoteOf(info);
       const { resource } = info;
       const recorded = progress.record && call.connection ? recordedCall(call, progress.record) : call;
@@ -229,7 +229,8 @@ export class Pipeline {
     }
   }
 
-  async #authorize(info: RequestInfo, user: UserInfo, record: AuditRecord | undefined): Promise<void> {
+  async #authorize(info: RequestInfo, user: UserInfo, progress: Progress): Promise<void> {
+    const { record } = progress;
     const attributes = attributesOf(info, user);
     const { clock, metrics, authorizer } = this.#options;
     const startMs = metrics && clock.monotonic();
@@ -243,7 +244,9 @@ export class Pipeline {
     }
     record?.annotate('authorization.k8s.io/decision', decision === 'allow' ? 'allow' : 'forbid');
     record?.annotate('authorization.k8s.io/reason', reason);
-    if (decision !== 'allow') throw forbiddenError(attributes, reason);
+    if (decision === 'allow') return;
+    progress.isRefused = true;
+    throw forbiddenError(attributes, reason);
   }
 
   async #answerPath(call: Call, info: RequestInfo, progress: Progress): Promise<Answer> {
@@ -251,7 +254,8 @@ export class Pipeline {
       const answer = await handler(call, info);
       if (!answer) continue;
       progress.isServed = true;
-      if (call.method !== 'GET' && call.method !== 'HEAD') throw methodNotAllowed();
+      if (handler.route)
+        progress.media = checkRoute(call, { info, answer, route: handler.route(info) }) ?? progress.media;
       return answer;
     }
     return pageNotFound();

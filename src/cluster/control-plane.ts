@@ -15,8 +15,8 @@ import { FlowControl } from '#apiserver/flow-control/flow-control.js';
 import { followFlowControl } from '#apiserver/flow-control/follow.js';
 import { ServerMetrics } from '#apiserver/metrics/server-metrics.js';
 import { OpenApi } from '#apiserver/openapi/openapi.js';
-import { documentPaths, indexPath, versionPath } from '#apiserver/paths.js';
-import type { PathHandler } from '#apiserver/pipeline.js';
+import type { PathHandler } from '#apiserver/path-handler.js';
+import { discoveryPaths, documentPaths, indexPath, routed, versionPath } from '#apiserver/paths.js';
 import { createPolicy, type Policy } from '#apiserver/policy.js';
 import { ObjectRegistry } from '#apiserver/registry/store.js';
 import type { ResourceRequest } from '#apiserver/request-info.js';
@@ -323,12 +323,15 @@ function pathHandlers(options: {
   const documents = new Map(policy.documents(`https://${serverAddress}`).map((document) => [document.path, document]));
   return [
     versionPath(versionInfo),
-    documentPaths((request) => discovery.respond(request)),
+    discoveryPaths(discovery),
     documentPaths((request) => openApi.respond(request)),
-    documentPaths(({ path }) => {
-      const document = documents.get(path);
-      return document && { status: 200, headers: document.headers, body: Buffer.from(document.body) };
-    }),
+    routed(
+      documentPaths(({ path }) => {
+        const document = documents.get(path);
+        return document && { status: 200, headers: document.headers, body: Buffer.from(document.body) };
+      }),
+      ({ path }) => ({ gives: [documents.get(path)!.headers['content-type']!] }),
+    ),
     indexPath({ scheme, remote, others: [...documents.keys(), ...servedPaths] }),
   ];
 }

@@ -70,7 +70,7 @@ conformance(
     const configuration = await http.send('/.well-known/openid-configuration', { token: own });
     expect([configuration.status, configuration.headers['content-type']]).toEqual([200, 'application/json']);
     const { issuer, jwks_uri: keysUrl } = configuration.json;
-    const keys = await http.send(new URL(keysUrl).pathname, { token: own });
+    const keys = await http.send(new URL(keysUrl).pathname, { token: own, headers: { accept: '*/*' } });
     expect([keys.status, keys.headers['content-type']]).toEqual([200, 'application/jwk-set+json']);
     const { payload } = await jwtVerify(token, createLocalJWKSet(keys.json), {
       issuer,

@@ -35,7 +35,7 @@ export function hasProtobuf(table: SchemaTable, typeName: string): boolean {
  * type in the table. Throws a TypeError when the type has no protobuf form.
  */
 export function encodeProtobuf(table: SchemaTable, object: Typed, typeName?: string): Uint8Array {
-  const name = typeName ?? table.kind({ ...parseApiVersion(object.apiVersion), kind: object.kind })?.name;
+  const name = typeName ?? table.kind({ ...parseApiVersion(object.apiVersion ?? ''), kind: object.kind })?.name;
   const plan = name === undefined ? undefined : messagePlanOf(table, name);
   if (!plan) throw new TypeError(`${object.apiVersion} ${object.kind} has no protobuf form`);
   const writer = new BackwardWriter();
@@ -45,7 +45,8 @@ export function encodeProtobuf(table: SchemaTable, object: Typed, typeName?: str
 }
 
 interface Typed {
-  apiVersion: string;
+  /** Absent of what upstream tells no version of: APIVersions. */
+  apiVersion?: string;
   kind: string;
 }
 
@@ -57,7 +58,7 @@ function writeEnvelope(writer: BackwardWriter, object: Typed, plan: MessagePlan)
   writer.close(2, mark);
   mark = writer.length;
   writeText(writer, 2, object.kind);
-  writeText(writer, 1, object.apiVersion);
+  writeText(writer, 1, object.apiVersion ?? '');
   writer.close(1, mark);
 }
 

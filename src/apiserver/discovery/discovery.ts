@@ -1,7 +1,8 @@
 /** Answers `/api`, `/apis` and what lies below them down to the resource lists, from what the scheme serves. */
 import type { Scheme } from '#api/scheme.js';
-import { notAcceptable } from '#apimachinery/errors.js';
+import { freeze } from '#base/json.js';
 import { Document, type DocumentRequest, type DocumentResponse } from '../document.js';
+import { unknownResource } from '../handlers/route.js';
 import { accepts, type MediaType, parseAccept } from '../media-type.js';
 import { type RemoteVersion, type ServedGroup, servedGroups } from './groups.js';
 import { renderAggregated, renderApiVersions, renderGroup, renderGroupList, renderResourceList } from './render.js';
@@ -20,6 +21,7 @@ export class Discovery {
   readonly #serverAddress: string;
   /** By form and path; as many as there are groups and versions. */
   readonly #documents = new Map<string, Document>();
+  readonly #values = new Map<string, object>();
   #groups: ServedGroup[] | undefined;
 
   /** `serverAddress`: `host:port`, as `/api` shows it. */
@@ -30,27 +32,44 @@ export class Discovery {
     const forget = () => {
       this.#groups = undefined;
       this.#documents.clear();
+      this.#values.clear();
     };
     scheme.onChange(forget);
     remote?.onChange(forget);
   }
 
   /** Undefined when the path is none of discovery's. Throws NotAcceptable. */
-  respond(request: DocumentRequest): DocumentResponse | undefined {
+  respond(request: DocumentRequest): DocumentResponse | { value: object } | undefined {
     const path = request.path.length > 1 ? request.path.replace(/\/$/, '') : request.path;
     const top = path === '/api' || path === '/apis';
     if (!top && !/^\/(?:api\/[^/]+|apis\/[^/]+(?:\/[^/]+)?)$/.test(path)) return undefined;
-    const form = negotiate(parseAccept(request.accept), { aggregated: top });
+    const form = top ? negotiate(parseAccept(request.accept)) : 'plain';
+    if (form === 'plain') return this.#plain(path);
     const key = `${form} ${path}`;
     let document = this.#documents.get(key);
-    if (!document) {
-      const value = this.#render(path, form);
-      if (!value) return undefined;
-      this.#documents.set(key, (document = new Document(contentTypeOf(form), encode(value))));
-    }
+    if (!document)
+      this.#documents.set(key, (document = new Document(contentTypeOf(form), encode(this.#render(path, form)))));
     const response = document.respond(request);
+    response.headers['cache-control'] = 'public';
     // The ETag stays: it is of the value, not of its bytes.
     return request.pretty && response.status === 200 ? { ...response, body: indent(document.body) } : response;
+  }
+
+  /** Throws StatusError (404) for a version that is not, of a group that is. */
+  #plain(path: string): { value: object } | undefined {
+    let value = this.#values.get(path);
+    if (!value) {
+      value = this.#render(path, 'plain') as object | undefined;
+      if (!value && this.#hasGroup(path)) throw unknownResource();
+      if (!value) return undefined;
+      this.#values.set(path, freeze(value));
+    }
+    return { value };
+  }
+
+  #hasGroup(path: string): boolean {
+    const [, root, group] = path.split('/');
+    return root === 'api' || (this.#groups ?? []).some(({ name }) => name === group);
   }
 
   #render(path: string, form: Form): unknown {
@@ -74,13 +93,13 @@ export class Discovery {
   }
 }
 
-function negotiate(clauses: readonly MediaType[], { aggregated }: { aggregated: boolean }): Form {
+/** What is plain, the pipeline decides as for any object. */
+function negotiate(clauses: readonly MediaType[]): Form {
   for (const clause of clauses) {
     const { as, g, v } = clause.params;
     if (as === undefined) {
       if (accepts(clause, 'application/json')) return 'plain';
     } else if (
-      aggregated &&
       accepts(clause, 'application/json') &&
       as === 'APIGroupDiscoveryList' &&
       g === 'apidiscovery.k8s.io' &&
@@ -89,7 +108,7 @@ function negotiate(clauses: readonly MediaType[], { aggregated }: { aggregated: 
       return v;
     }
   }
-  throw notAcceptable(['application/json']);
+  return 'plain';
 }
 
 function contentTypeOf(form: Form): string {
@@ -99,7 +118,7 @@ function contentTypeOf(form: Form): string {
 }
 
 function indent(body: Uint8Array): Uint8Array {
-  return Buffer.from(`${JSON.stringify(JSON.parse(Buffer.from(body).toString()), undefined, 2)}\n`);
+  return Buffer.from(JSON.stringify(JSON.parse(Buffer.from(body).toString()), undefined, 2));
 }
 
 function encode(value: unknown): Uint8Array {

@@ -90,7 +90,7 @@ function aggregatedResource({ definition, verbs, subresources }: ServedResource,
   const { group, plural, singular, namespaced, kind, shortNames, categories } = definition;
   return {
     resource: plural,
-    responseKind: kindOf({ group, version, kind }),
+    responseKind: kindOf(definition.shape ? { group, version, kind } : { group: '', version: '', kind }),
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
     verbs,
@@ -98,7 +98,11 @@ function aggregatedResource({ definition, verbs, subresources }: ServedResource,
     categories: categories.length > 0 ? categories : undefined,
     subresources:
       subresources.length > 0
-        ? subresources.map((one) => ({ subresource: one.name, responseKind: kindOf(one.kind), verbs: one.verbs }))
+        ? subresources.map((one) => {
+            const isOwn = one.kind.group === group && one.kind.version === version;
+            const responseKind = isOwn && !definition.shape ? { ...one.kind, group: '', version: '' } : one.kind;
+            return { subresource: one.name, responseKind: kindOf(responseKind), verbs: one.verbs };
+          })
         : undefined,
   };
 }

@@ -57,7 +57,7 @@ function compactFrame({ head, key }: ListDocument): Frame {
 function prettyFrame({ head, key, length }: ListDocument): Frame {
   const start = `${JSON.stringify(head, undefined, 2).slice(0, -2)},\n  "${key}": [`;
   const write = (element: object) => `\n    ${escapeHtml(toJson(element, 2)).replaceAll('\n', '\n    ')}`;
-  return { start, between: ',', end: length > 0 ? '\n  ]\n}\n' : ']\n}\n', write };
+  return { start, between: ',', end: length > 0 ? '\n  ]\n}' : ']\n}', write };
 }
 
 /** YAML has its keys in order, so that some of the others come before the elements and some after. */

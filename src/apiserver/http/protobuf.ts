@@ -15,7 +15,15 @@ import type { Stored } from '../registry/stored.js';
 
 const metaPackage = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 /** Kinds of the machinery, whose apiVersion does not name their package. */
-const metaKinds = new Set(['Status', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
+const metaKinds = new Set([
+  'APIGroup',
+  'APIGroupList',
+  'APIResourceList',
+  'APIVersions',
+  'PartialObjectMetadata',
+  'PartialObjectMetadataList',
+  'Status',
+]);
 
 export function servesProtobuf(schemas: SchemaTable, kind: { group: string; version: string; kind: string }): boolean {
   const type = schemas.kind(kind);
@@ -23,7 +31,7 @@ export function servesProtobuf(schemas: SchemaTable, kind: { group: string; vers
 }
 
 /** A body of its own. Throws a TypeError for a kind without protobuf form. */
-export function encodeBody(schemas: SchemaTable, object: { apiVersion: string; kind: string }): Uint8Array {
+export function encodeBody(schemas: SchemaTable, object: { apiVersion?: string; kind: string }): Uint8Array {
   const typeName = metaKinds.has(object.kind) ? `${metaPackage}.${object.kind}` : undefined;
   return encodeProtobuf(schemas, object, typeName);
 }

@@ -62,10 +62,12 @@ export function commonHeaders({
   auditId,
   warnings,
   classification,
-}: Pick<Outcome, 'auditId' | 'warnings' | 'classification'>): Record<string, string | string[]> {
+  headers: own,
+}: Pick<Outcome, 'auditId' | 'warnings' | 'classification' | 'headers'>): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {
     'audit-id': auditId,
     'cache-control': 'no-cache, private',
+    ...own,
   };
   if (classification) Object.assign(headers, classificationHeaders(classification));
   if (warnings.length > 0) headers['warning'] = warnings.map((text) => `299 - ${quoted(text)}`);
@@ -279,7 +281,8 @@ function shown(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): 
 function encodeValue(value: object, { format, pretty }: Media, { schemas }: RespondOptions): Uint8Array {
   if (format === 'protobuf') return encodeBody(schemas, value as KubeObject);
   if (format === 'yaml') return Buffer.from(formatYaml(value));
-  return Buffer.from(`${escapeHtml(toJson(value, pretty ? 2 : undefined))}\n`);
+  // As Go's encoder, which ends its line; its indented form has no end.
+  return Buffer.from(pretty ? escapeHtml(toJson(value, 2)) : `${escapeHtml(toJson(value))}\n`);
 }
 
 async function send(

@@ -6,7 +6,7 @@ import type { Answer } from '../call.js';
 import type { FlowControl } from '../flow-control/flow-control.js';
 import { FlowMetrics } from '../flow-control/flow-metrics.js';
 import type { HealthEndpoint } from '../health.js';
-import type { PathHandler } from '../pipeline.js';
+import type { PathHandler } from '../path-handler.js';
 import type { ObjectRegistry } from '../registry/store.js';
 import { AdmissionCallMetrics } from './admission-call-metrics.js';
 import { type AdmissionObserver, admissionMetrics } from './admission-metrics.js';
