@@ -5,8 +5,7 @@ import { invalidValue } from '#apimachinery/field-error.js';
 import { validateImmutable, validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { checkSubdomain, each, type FieldErrors } from '../meta/check.js';
-import { nameColumn } from '../meta/columns.js';
-import { fieldText } from '../meta/field-text.js';
+import { createdColumn, nameColumn } from '../meta/columns.js';
 import { deprecatedLabelWarnings } from '../meta/node-labels.js';
 import { defineResource } from '../resource.js';
 
@@ -23,21 +22,8 @@ export default defineResource<CSIStorageCapacity>({
     ...validateImmutable('storageClassName', { value: capacity.storageClassName, old: old.storageClassName }),
   ],
   warnings,
-  columns: [
-    nameColumn,
-    {
-      name: 'StorageClassName',
-      type: 'string',
-      description: fieldText('storage.v1.CSIStorageCapacity.storageClassName'),
-      cell: ({ storageClassName }) => storageClassName ?? '',
-    },
-    {
-      name: 'Capacity',
-      type: 'string',
-      description: fieldText('storage.v1.CSIStorageCapacity.capacity'),
-      cell: ({ capacity }) => capacity ?? '<unset>',
-    },
-  ],
+  // Upstream's server does not use the columns that it has for this kind.
+  columns: [nameColumn, createdColumn],
 });
 
 function* checkCapacity({ nodeTopology, storageClassName, capacity }: CSIStorageCapacity): FieldErrors {

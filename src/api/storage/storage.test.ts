@@ -258,7 +258,7 @@ test('columns', () => {
     false,
     '60m',
   ]);
-  expect(cells(capacities, made(capacities, { storageClassName: 'fast' }))).toEqual(['one', 'fast', '<unset>']);
+  expect(cells(capacities, made(capacities, { storageClassName: 'fast' }))).toEqual(['one', '2026-01-01T00:00:00Z']);
   expect(cells(attributes, made(attributes, { driverName: 'csi.example.com' }))).toEqual([
     'one',
     'csi.example.com',
