@@ -1,9 +1,9 @@
 /** The spec of a claim for devices as upstream's own types show it in messages. */
 import type { ResourceClaimSpec } from '#api/gen/resource-v1.js';
-import { type GoStruct, goStruct } from '../meta/go-fields.js';
+import { type GoStruct, goStruct, goToleration } from '../meta/go-fields.js';
 
 const selectors = [{ CEL: { optional: { Expression: '' } } }] as const;
-const tolerations = [{ Key: '', Operator: '', Value: '', Effect: '', TolerationSeconds: null }] as const;
+const tolerations = [goToleration] as const;
 const capacity = { optional: { Requests: null } } as const;
 const subRequest = {
   Name: '',

@@ -8,6 +8,9 @@ export interface GoStruct {
 /** Zero; a struct that is always there; one that need not be; or a list of them. */
 type GoField = null | '' | 0 | false | GoStruct | { readonly optional: GoStruct } | readonly [GoStruct];
 
+/** Of pods and of devices alike. */
+export const goToleration = { Key: '', Operator: '', Value: '', Effect: '', TolerationSeconds: null } as const;
+
 export function goFields(object: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(object).map(([key, value]) => [key[0]!.toUpperCase() + key.slice(1), value]),

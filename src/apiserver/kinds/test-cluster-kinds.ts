@@ -225,6 +225,15 @@ const others: Cases = {
         overhead: { podFixed: { '!': '1', cpu: '-1' } },
         scheduling: { nodeSelector: { 'a/b/c': '' }, tolerations: [{ operator: 'Near' }] },
       },
+      {
+        scheduling: {
+          tolerations: [
+            { key: 'k', operator: 'Exists' },
+            { key: 'k', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 1 },
+            { key: 'k', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 2 },
+          ],
+        },
+      },
     ],
     changed: [{ handler: 'other' }],
     shown: [{}],
