@@ -9,10 +9,12 @@ import ranges from '#api/core/limitrange.js';
 import namespaces from '#api/core/namespace.js';
 import volumes from '#api/core/persistentvolume/index.js';
 import claims from '#api/core/persistentvolumeclaim.js';
+import podResource from '#api/core/pod/index.js';
 import controllers from '#api/core/replicationcontroller.js';
 import type { AnyResource } from '#api/resource.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { Outcome } from './call.js';
+import { podSpecHandlers } from './subresources/pod-spec.js';
 import { scaleHandler } from './subresources/scale.js';
 import { startTestServer } from './test-server.js';
 
@@ -30,8 +32,9 @@ beforeEach(() => {
       events,
       ranges,
       namespaces,
+      podResource,
     ] as AnyResource[],
-    subresources: [scaleHandler],
+    subresources: [scaleHandler, ...podSpecHandlers],
   });
 });
 afterEach(() => test.close());
@@ -59,7 +62,7 @@ async function send(method: string, target: string, body?: object, type = 'appli
 }
 
 function pathOf(method: string, target: string, body: object | undefined): string {
-  const path = target.split('?')[0]!.replace(/\/(status|scale)$/, '');
+  const path = target.split('?')[0]!.replace(/\/(status|scale|ephemeralcontainers)$/, '');
   return method === 'POST' ? `${path}/${(body as { metadata: { name: string } }).metadata.name}` : path;
 }
 
@@ -98,6 +101,28 @@ it('holds the writer to manage what is dropped since its feature is off, and eac
     'f:namespace': {},
     'f:name': {},
   });
+});
+
+it('changes nothing of a pod but its ephemeral containers by their subresource, and says who applied them', async () => {
+  const path = '/api/v1/namespaces/default/pods';
+  await send('POST', path, { metadata: { name: 'a', labels }, spec: pods().spec });
+  const wanted = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { labels: { b: 'c' } },
+    spec: { ephemeralContainers: [{ name: 'd', image: 'e' }] },
+  };
+  const url = `${path}/a/ephemeralcontainers`;
+  const applied = await send('PATCH', `${url}?fieldManager=me`, wanted, 'application/apply-patch+yaml');
+  expect(applied.message).toBe('');
+  const { body } = await test.transport.request({ method: 'GET', path: `${path}/a` });
+  expect(body).toMatchObject({ metadata: { labels }, spec: { ephemeralContainers: [{ name: 'd' }] } });
+  const { managedFields = [] } = (body as KubeObject).metadata;
+  expect(managedFields.map(({ manager, operation, subresource }) => [manager, operation, subresource])).toContainEqual([
+    'me',
+    'Apply',
+    'ephemeralcontainers',
+  ]);
 });
 
 it('names a LimitRange that has no name, and marks a namespace that goes with no grace period', async () => {

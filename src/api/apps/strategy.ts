@@ -8,13 +8,13 @@ interface Strategy {
 }
 
 export function unknownStrategy(path: string, strategy: Strategy, supported: readonly string[]): FieldError {
-  return notSupported(path, goStrategy(strategy), supported);
+  return notSupported(path, goStrategy(strategy, { maxUnavailable: 0, maxSurge: 0 }), supported);
 }
 
 export function invalidStrategy(path: string, strategy: Strategy, why: string): FieldError {
-  return invalidValue(path, goStrategy(strategy), why);
+  return invalidValue(path, goStrategy(strategy, { partition: 0, maxUnavailable: null }), why);
 }
 
-function goStrategy({ type = '', rollingUpdate }: Strategy) {
-  return { Type: type, RollingUpdate: rollingUpdate ? goFields(rollingUpdate) : null };
+function goStrategy({ type = '', rollingUpdate }: Strategy, zero: object) {
+  return { Type: type, RollingUpdate: rollingUpdate ? goFields({ ...zero, ...rollingUpdate }) : null };
 }

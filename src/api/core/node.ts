@@ -8,6 +8,7 @@ import { checkCidr, checkEnum, checkQualifiedName, each, type FieldErrors, isDua
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
 import { type Column, defineResource } from '../resource.js';
+import { roundUpToMilli } from './pod/defaults.js';
 import { checkQuantity } from './pod/validate-resources.js';
 import { taintEffects } from './pod/validate-scheduling.js';
 
@@ -80,6 +81,7 @@ function setDefaults(node: Node): void {
   const { podCIDR, podCIDRs } = node.spec;
   if (podCIDR && podCIDR !== podCIDRs?.[0]) node.spec.podCIDRs = [podCIDR];
   if (node.spec.podCIDRs?.length) node.spec.podCIDR = node.spec.podCIDRs[0]!;
+  for (const amounts of [node.status?.capacity, node.status?.allocatable]) if (amounts) roundUpToMilli(amounts);
   if (node.status?.capacity && !node.status.allocatable) node.status.allocatable = { ...node.status.capacity };
 }
 

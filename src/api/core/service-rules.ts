@@ -167,7 +167,7 @@ function* checkTrafficPolicies(spec: ServiceSpec): FieldErrors {
   }
   if (internalTrafficPolicy === undefined && type !== 'ExternalName') yield required('spec.internalTrafficPolicy');
   yield* checkOptionalEnum('spec.internalTrafficPolicy', internalTrafficPolicy, policies);
-  const distributions = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
+  const distributions = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
   yield* checkOptionalEnum('spec.trafficDistribution', trafficDistribution, distributions);
 }
 

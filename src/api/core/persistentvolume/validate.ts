@@ -55,10 +55,11 @@ function* checkSpec(path: string, spec: PersistentVolumeSpec, { name }: { name: 
   yield* checkAttributesClass(path, spec);
 }
 
-function* checkCapacity(path: string, capacity: Record<string, string> = {}): FieldErrors {
+function* checkCapacity(path: string, given: Record<string, string> | undefined): FieldErrors {
+  const capacity = given ?? {};
   const names = Object.keys(capacity);
   if (names.length === 0) yield required(path);
-  if (names.length !== 1 || names[0] !== 'storage') yield notSupported(path, capacity, ['storage']);
+  if (names.length !== 1 || names[0] !== 'storage') yield notSupported(path, given, ['storage']);
   for (const [name, amount] of Object.entries(capacity)) {
     const at = `${path}[${name}]`;
     const quantity = Quantity.tryParse(amount);

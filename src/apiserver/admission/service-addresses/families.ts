@@ -1,7 +1,7 @@
 /** The fields of a Service that say which addresses it has, filled in for a cluster of IPv4 alone. */
 import { isExternallyAccessible } from '#api/core/service-rules.js';
 import type { Service } from '#api/gen/core-v1.js';
-import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import { duplicate, type FieldError, invalidValue, notSupported } from '#apimachinery/field-error.js';
 
 type Spec = NonNullable<Service['spec']>;
 
@@ -88,11 +88,14 @@ function sameNodePorts(spec: Spec, old: Spec): boolean {
 /** A headless service without a selector is filled by others, who may have addresses of both families. */
 export function fillFamilies(spec: Spec): FieldError[] {
   const isSelectorless = spec.clusterIPs?.[0] === headless && Object.keys(spec.selector ?? {}).length === 0;
-  const errors = (spec.ipFamilies ?? []).flatMap((family, index) =>
-    family === 'IPv4' || isSelectorless
-      ? []
-      : [invalidValue(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster')],
-  );
+  const families = spec.ipFamilies ?? [];
+  const errors = families.flatMap((family, index): FieldError[] => {
+    const path = `spec.ipFamilies[${index}]`;
+    if (family !== 'IPv4' && family !== 'IPv6') return [notSupported(path, family, ['IPv4', 'IPv6'])];
+    if (families.indexOf(family) < index) return [duplicate(path, family)];
+    if (family === 'IPv4' || isSelectorless) return [];
+    return [invalidValue(path, family, 'not configured on this cluster')];
+  });
   if (spec.ipFamilyPolicy === 'RequireDualStack' && !isSelectorless)
     errors.push(
       invalidValue(

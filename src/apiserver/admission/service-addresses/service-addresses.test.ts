@@ -177,6 +177,17 @@ describe('ServiceAddresses', () => {
     );
   });
 
+  it('refuses families that there are not, or twice, and looks at no port of a type that has none', async () => {
+    const shelf = new Shelf();
+    const asked = (spec: object) => refused(make(shelf), request(serviceResource, service('a', spec)));
+    expect(await asked({ ipFamilies: ['IPv5'] })).toMatch(
+      'Unsupported value: "IPv5": supported values: "IPv4", "IPv6"',
+    );
+    expect(await asked({ ipFamilies: ['IPv4', 'IPv4'] })).toMatch('spec.ipFamilies[1]: Duplicate value: "IPv4"');
+    const spec = await create(make(shelf), shelf, service('b', { ports: [{ port: 80, nodePort: 5 }] }));
+    expect(spec.ports![0]!.nodePort).toBe(5);
+  });
+
   it('refuses families that the cluster does not have', async () => {
     const asked = request(serviceResource, service('a', { ipFamilies: ['IPv6'] }));
     expect(await refused(make(new Shelf()), asked)).toMatch('spec.ipFamilies[0]: Invalid value: "IPv6"');
