@@ -183,7 +183,10 @@ function* checkConditionChanges(
     if (now.length > before.length) yield forbiddenField(path, `updates may not add a condition of type "${type}"`);
     else if (now.length === before.length && !equal(now, before)) {
       const why = `updates may not modify a condition of type "${type}"`;
-      yield forbiddenField(path, `${why}\n${describeChanges(path, before, now)}`);
+      yield forbiddenField(
+        path,
+        `${why}\n${describeChanges('io.k8s.api.certificates.v1.CertificateSigningRequestCondition', before, now)}`,
+      );
     }
   }
 }

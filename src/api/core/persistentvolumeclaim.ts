@@ -111,7 +111,10 @@ function* checkUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim):
   if (!equal(spec, allowed)) {
     const why =
       'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
-    yield forbiddenField('spec', `${why}\n${describeChanges('spec', allowed, spec)}`);
+    yield forbiddenField(
+      'spec',
+      `${why}\n${describeChanges('io.k8s.api.core.v1.PersistentVolumeClaimSpec', allowed, spec)}`,
+    );
   }
   yield* checkShrinking(claim, old);
   yield* validateImmutable('volumeMode', { value: spec.volumeMode, old: before.volumeMode });

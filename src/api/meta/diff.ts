@@ -1,31 +1,95 @@
-/** Tells a reader which fields differ, where a rule can only say that something may not. */
-import { equal } from '#base/json.js';
+/** Tells a reader what differs, where a rule can only say that something may not: a unified diff, as upstream's. */
+import { toJson } from '#base/exact-json.js';
+import { escapeHtml } from '#base/go-text.js';
+import { goDump } from './go-dump.js';
 
-const linesMax = 20;
-const valueLengthMax = 120;
+const contextLines = 3;
+/** Of lines compared with lines; what is larger is shown as gone and come. */
+const comparisonsMax = 4_000_000;
 
-/** One line for each field that differs, like `  spec.nodeName: "a" -> "b"`; at most 20. */
-export function describeChanges(path: string, old: unknown, value: unknown): string {
-  const lines = [...changes(path, old, value)];
-  const more = lines.length > linesMax ? [`  and ${lines.length - linesMax} more`] : [];
-  return [...lines.slice(0, linesMax), ...more].join('\n');
+/** Of values of this type (its OpenAPI name), or lists of them. Every line ends with a newline. */
+export function describeChanges(typeName: string, old: unknown, value: unknown): string {
+  return unifiedDiff(linesOf(goDump(typeName, old)), linesOf(goDump(typeName, value)));
 }
 
-function* changes(path: string, old: unknown, value: unknown): Generator<string, void, undefined> {
-  if (equal(old, value)) return;
-  if (Array.isArray(old) && Array.isArray(value) && old.length === value.length) {
-    for (const [index, one] of old.entries()) yield* changes(`${path}[${index}]`, one, value[index]);
-  } else if (isMap(old) && isMap(value)) {
-    for (const key of new Set([...Object.keys(old), ...Object.keys(value)]))
-      yield* changes(`${path}.${key}`, old[key], value[key]);
-  } else yield `  ${path}: ${shorten(old)} -> ${shorten(value)}`;
+function linesOf(value: unknown): string[] {
+  return escapeHtml(toJson(value, 1)).split('\n');
 }
 
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** A line of both, of the old one only, or of the new one only. */
+interface Line {
+  mark: ' ' | '-' | '+';
+  text: string;
 }
 
-function shorten(value: unknown): string {
-  const text = value === undefined ? 'unset' : JSON.stringify(value);
-  return text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}...` : text;
+export function unifiedDiff(old: readonly string[], now: readonly string[]): string {
+  const lines = compare(old, now);
+  const changed = lines.flatMap(({ mark }, index) => (mark === ' ' ? [] : [index]));
+  const out: string[] = [];
+  for (let at = 0; at < changed.length; ) {
+    let last = at;
+    while (last + 1 < changed.length && changed[last + 1]! - changed[last]! <= 2 * contextLines + 1) last++;
+    const start = Math.max(0, changed[at]! - contextLines);
+    const end = Math.min(lines.length, changed[last]! + contextLines + 1);
+    out.push(`@@ -${rangeOf(lines, { start, end, other: '+' })} +${rangeOf(lines, { start, end, other: '-' })} @@\n`);
+    for (const { mark, text } of lines.slice(start, end)) out.push(`${mark}${text}\n`);
+    at = last + 1;
+  }
+  return out.join('');
+}
+
+/** Where the part begins in one of the two texts, and how long it is there. */
+function rangeOf(
+  lines: readonly Line[],
+  { start, end, other }: { start: number; end: number; other: Line['mark'] },
+): string {
+  const count = (part: readonly Line[]) => part.filter(({ mark }) => mark !== other).length;
+  const before = count(lines.slice(0, start));
+  const length = count(lines.slice(start, end));
+  if (length === 1) return String(before + 1);
+  return `${length === 0 ? before : before + 1},${length}`;
+}
+
+function compare(old: readonly string[], now: readonly string[]): Line[] {
+  const least = Math.min(old.length, now.length);
+  let head = 0;
+  while (head < least && old[head] === now[head]) head++;
+  let tail = 0;
+  while (tail < least && old.at(-1 - tail) === now.at(-1 - tail)) tail++;
+  // Lines that may belong to both belong to the longer one, as to Python's difflib.
+  if (head + tail > least && tail > head) head = least - tail;
+  else tail = Math.min(tail, least - head);
+  const same = (text: string): Line => ({ mark: ' ', text });
+  return [
+    ...old.slice(0, head).map(same),
+    ...compareMiddle(old.slice(head, old.length - tail), now.slice(head, now.length - tail)),
+    ...old.slice(old.length - tail).map(same),
+  ];
+}
+
+/** By the longest common subsequence. */
+function compareMiddle(old: readonly string[], now: readonly string[]): Line[] {
+  const gone = (text: string): Line => ({ mark: '-', text });
+  const come = (text: string): Line => ({ mark: '+', text });
+  const width = now.length + 1;
+  if (old.length * now.length > comparisonsMax) return [...old.map(gone), ...now.map(come)];
+  const lengths = new Uint32Array((old.length + 1) * width);
+  for (let i = old.length - 1; i >= 0; i--)
+    for (let j = now.length - 1; j >= 0; j--)
+      lengths[i * width + j] =
+        old[i] === now[j]
+          ? lengths[(i + 1) * width + j + 1]! + 1
+          : Math.max(lengths[(i + 1) * width + j]!, lengths[i * width + j + 1]!);
+  const out: Line[] = [];
+  let [i, j] = [0, 0];
+  while (i < old.length || j < now.length) {
+    if (i < old.length && j < now.length && old[i] === now[j]) {
+      out.push({ mark: ' ', text: old[i]! });
+      i++;
+      j++;
+    } else if (j === now.length || (i < old.length && lengths[(i + 1) * width + j]! >= lengths[i * width + j + 1]!))
+      out.push(gone(old[i++]!));
+    else out.push(come(now[j++]!));
+  }
+  return out;
 }

@@ -107,7 +107,10 @@ function* checkUpdate(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): Fi
   }
   if (!equal(source, before)) {
     const why = 'spec.persistentvolumesource is immutable after creation';
-    yield forbiddenField('spec.persistentvolumesource', `${why}\n${describeChanges('spec', before, source)}`);
+    yield forbiddenField(
+      'spec.persistentvolumesource',
+      `${why}\n${describeChanges('io.k8s.api.core.v1.PersistentVolumeSource', before, source)}`,
+    );
   }
   yield* validateImmutable('volumeMode', { value: spec.volumeMode, old: old.volumeMode });
   if (old.nodeAffinity && !equal(withoutBetaLabels(spec.nodeAffinity), withoutBetaLabels(old.nodeAffinity))) {

@@ -41,7 +41,10 @@ function* checkEphemeralUpdate(pod: Pod, old: Pod): FieldErrors {
     const subject = `existing ephemeral containers ${JSON.stringify(before.name)} may not be`;
     if (!now) yield forbiddenField(path, `${subject} removed\n`);
     else if (!equal(now, before))
-      yield forbiddenField(path, `${subject} changed\n${describeChanges(path, before, now)}`);
+      yield forbiddenField(
+        path,
+        `${subject} changed\n${describeChanges('io.k8s.api.core.v1.EphemeralContainer', before, now)}`,
+      );
   }
 }
 

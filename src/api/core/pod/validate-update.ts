@@ -49,7 +49,7 @@ function* checkPodUpdate(pod: Pod, old: Pod): FieldErrors {
   }
   if (equal(rest, old.spec)) return;
   const why = `pod updates may not change fields other than ${updatableFields.join(',')}`;
-  yield forbiddenField('spec', `${why}\n${describeChanges('spec', old.spec, rest)}`);
+  yield forbiddenField('spec', `${why}\n${describeChanges('io.k8s.api.core.v1.PodSpec', old.spec, rest)}`);
 }
 
 /** What a kubelet says of a pod of its own, and by which profile a container was started. */
