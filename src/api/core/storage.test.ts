@@ -285,7 +285,7 @@ describe('a PersistentVolume', () => {
       texts(volumes.validateUpdate!(of(spec), of(old)));
     expect(update({ hostPath: { path: '/other' } }, hostPath)).toEqual([
       expect.stringMatching(
-        /^spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n@@ -2,7 \+2,7 @@\n[^]*\n- {2}"Path": "\/data",\n\+ {2}"Path": "\/other",\n/,
+        /^spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n@@ -2,7 \+2,7 @@\n(.|\n)*\n- {2}"Path": "\/data",\n\+ {2}"Path": "\/other",\n/,
       ),
     ]);
     const csi = { driver: 'a', volumeHandle: 'b' };

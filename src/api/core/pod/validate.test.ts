@@ -293,7 +293,7 @@ describe('an update of a pod', () => {
   test('may not change anything else, and says what', () => {
     const [message] = update((pod) => (pod.spec.containers[0]!.command = ['sh']));
     expect(message).toBe(
-      'spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n  spec.containers[0].command: unset -> ["sh"]',
+      'spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n@@ -5,7 +5,9 @@\n   {\n    "Name": "web",\n    "Image": "nginx",\n-   "Command": null,\n+   "Command": [\n+    "sh"\n+   ],\n    "Args": null,\n    "WorkingDir": "",\n    "Ports": null,\n',
     );
   });
 
