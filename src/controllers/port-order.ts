@@ -5,11 +5,24 @@
 import type { EndpointAddress, EndpointPort, EndpointSubset, ObjectReference } from '#api/gen/core-v1.js';
 import type { EndpointPort as SlicePort } from '#api/gen/discovery-v1.js';
 import { fnv1a128 } from '#base/fnv.js';
+import { RecentMap } from '#client/recent-map.js';
+
+/** Thousands of pods have the same ports. */
+const known = new RecentMap<string, string>(1024);
+/** Of longer texts, which are of whole subsets, each is another. */
+const knownLengthMax = 1024;
 
 export function inOrder<T>(items: readonly T[], dump: (item: T) => string): T[] {
   if (items.length < 2) return [...items];
-  const hashed = items.map((item) => ({ item, hash: fnv1a128(dump(item)) }));
+  const hashed = items.map((item) => ({ item, hash: hashOf(dump(item)) }));
   return hashed.sort((a, b) => (a.hash < b.hash ? -1 : a.hash > b.hash ? 1 : 0)).map(({ item }) => item);
+}
+
+function hashOf(text: string): string {
+  if (text.length > knownLengthMax) return fnv1a128(text);
+  let hash = known.get(text);
+  if (!hash) known.set(text, (hash = fnv1a128(text)));
+  return hash;
 }
 
 export function dumpOfPort({ name = '', port, protocol = '', appProtocol }: EndpointPort): string {

@@ -7,6 +7,7 @@ import pods from '#api/core/pod/index.js';
 import type { PersistentVolume, PersistentVolumeClaim } from '#api/gen/core-v1.js';
 import type { StorageClass } from '#api/gen/storage-v1.js';
 import storageClasses from '#api/storage/storageclass.js';
+import attributesClasses from '#api/storage/volumeattributesclass.js';
 import { TestCluster } from './test-cluster.js';
 
 let cluster: TestCluster;
@@ -232,4 +233,29 @@ test('a claim that has the name of an ephemeral volume, and is not of its pod, i
   expect(await told('p')).toEqual([
     'FailedBinding: ephemeral volume v: PVC default/p-v was not created for pod default/p (pod is not owner)',
   ]);
+});
+
+test('a class of attributes that is deleted stays until no claim and no volume has it any more', async () => {
+  const className = { volumeAttributesClassName: 'gold' };
+  await cluster.client.of(attributesClasses).create({
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'VolumeAttributesClass',
+    metadata: { name: 'gold' },
+    driverName: 'd.io',
+    parameters: { iops: '1' },
+  });
+  const csi = { hostPath: undefined, csi: { driver: 'd.io', volumeHandle: 'h' } } as const;
+  await create(volume('v', '1Gi', { ...csi, ...className }), claim('c', '1Gi', className));
+  await cluster.until(claimPhase('c', 'Bound'));
+  expect((await cluster.get(claims, 'c')).status?.currentVolumeAttributesClassName).toBe('gold');
+  await cluster.client.of(attributesClasses).delete('gold');
+  await cluster.advance(2000);
+  expect((await cluster.get(attributesClasses, 'gold')).metadata).toMatchObject({
+    finalizers: ['kubernetes.io/vac-protection'],
+    deletionTimestamp: expect.any(String),
+  });
+  await cluster.client.of(claims).delete('c', { namespace: 'default' });
+  await cluster.until(async () => !(await cluster.exists(claims, 'c')));
+  await cluster.client.of(volumes).delete('v');
+  await cluster.until(async () => !(await cluster.exists(attributesClasses, 'gold')));
 });

@@ -63,9 +63,8 @@ async function setClaimBound(client: Client, claim: PersistentVolumeClaim, volum
     accessModes,
     // A bound claim's capacity is the business of resizing.
     capacity: wasBound && before.capacity ? before.capacity : capacity,
-    ...(volumeAttributesClassName && {
-      currentVolumeAttributesClassName: before.currentVolumeAttributesClassName ?? volumeAttributesClassName,
-    }),
+    // And so is its class of attributes.
+    ...(!wasBound && volumeAttributesClassName && { currentVolumeAttributesClassName: volumeAttributesClassName }),
   };
   if (!equal(status, before)) await client.of(claims).updateStatus({ ...claim, status });
 }
