@@ -7,6 +7,7 @@ import {
   latestContainer,
   type PodState,
 } from './pod-state.js';
+import { restartsAfter } from './restart-policy.js';
 import type { ContainerState } from './runtime/runtime.js';
 
 export interface PodActionsInput {
@@ -163,7 +164,7 @@ function runToCompletion({ pod, state }: PodActionsInput, container: Container, 
   if (last.state === 'running') return false;
   if (last.state === 'unknown') actions.containersToKill.push(unknownState(last, 'Init container'));
   if (last.state === 'exited' && last.exitCode === 0) return true;
-  if (last.state === 'exited' && pod.spec.restartPolicy === 'Never') {
+  if (last.state === 'exited' && !restartsAfter(last.exitCode, container, pod)) {
     actions.killPod = true;
     actions.initContainersToStart = [];
   } else {
@@ -220,7 +221,5 @@ export function shouldRestart(container: Container, pod: Pod, last: ContainerSta
   if (!last) return true;
   if (last.state === 'running') return false;
   if (last.state === 'created' || last.state === 'unknown') return true;
-  const policy = container.restartPolicy ?? pod.spec.restartPolicy;
-  if (policy === 'Never') return false;
-  return !(policy === 'OnFailure' && last.exitCode === 0);
+  return restartsAfter(last.exitCode, container, pod);
 }

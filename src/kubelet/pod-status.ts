@@ -6,6 +6,7 @@ import { formatList } from './go-text.js';
 import { sandboxNeed } from './pod-actions.js';
 import { isRestartableInit, type PodState } from './pod-state.js';
 import { qosClass } from './qos.js';
+import { restartsAfter } from './restart-policy.js';
 
 export interface PodStatusInput {
   pod: Pod;
@@ -56,20 +57,19 @@ function podIPs({ pod, state, hostIPs }: PodStatusInput): readonly string[] {
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase */
 export function podPhase(pod: Pod, statuses: ContainerStatuses, { terminated }: { terminated: boolean }): string {
   const init = initProgress(pod, statuses);
-  const policy = pod.spec.restartPolicy;
-  if (init.failed > 0 && policy === 'Never') return 'Failed';
+  if (init.failed > 0) return 'Failed';
 
-  const count = { running: 0, waiting: 0, stopped: 0, succeeded: 0, unknown: 0 };
-  for (const { name } of pod.spec.containers) {
-    const status = statuses.containerStatuses?.find((one) => one.name === name);
+  const count = { running: 0, waiting: 0, stopped: 0, restarting: 0, succeeded: 0, unknown: 0 };
+  for (const container of pod.spec.containers) {
+    const status = statuses.containerStatuses?.find(({ name }) => name === container.name);
+    const end = status?.state?.terminated ?? (status?.state?.waiting && status.lastState?.terminated);
     if (status?.state?.running) count.running++;
-    else if (status?.state?.terminated) {
+    else if (end) {
       count.stopped++;
-      if (status.state.terminated.exitCode === 0) count.succeeded++;
-    } else if (status?.state?.waiting) {
-      if (status.lastState?.terminated) count.stopped++;
-      else count.waiting++;
-    } else count.unknown++;
+      if (restartsAfter(end.exitCode, container, pod)) count.restarting++;
+      if (status?.state?.terminated && end.exitCode === 0) count.succeeded++;
+    } else if (status?.state?.waiting) count.waiting++;
+    else count.unknown++;
   }
   if (terminated)
     return count.stopped > 0 && count.stopped === count.succeeded && init.pending === 0 ? 'Succeeded' : 'Failed';
@@ -79,9 +79,8 @@ export function podPhase(pod: Pod, statuses: ContainerStatuses, { terminated }: 
   if (count.unknown > 0) return 'Pending';
   if (count.running > 0) return 'Running';
   if (count.stopped === 0) return 'Pending';
-  if (policy === 'Always') return 'Running';
-  if (count.stopped === count.succeeded) return 'Succeeded';
-  return policy === 'Never' ? 'Failed' : 'Running';
+  if (count.restarting > 0) return 'Running';
+  return count.stopped === count.succeeded ? 'Succeeded' : 'Failed';
 }
 
 function initProgress(pod: Pod, { initContainerStatuses = [] }: ContainerStatuses) {
@@ -95,7 +94,7 @@ function initProgress(pod: Pod, { initContainerStatuses = [] }: ContainerStatuse
     const end = status?.state?.terminated ?? (status?.state?.waiting && status.lastState?.terminated);
     if (!end) progress.pending++;
     else if (end.exitCode !== 0) {
-      progress.failed++;
+      if (!restartsAfter(end.exitCode, container, pod)) progress.failed++;
       progress.pending++;
     }
   }

@@ -1,0 +1,17 @@
+/**
+ * Whether a container that ended is started again: by its own rules, by its own policy, or by its pod's. Pure.
+ * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#individual-container-restart-policy
+ */
+import type { Container, ContainerRestartRule, Pod } from '#api/gen/core-v1.js';
+
+export function restartsAfter(exitCode: number, container: Container, pod: Pod): boolean {
+  const { restartPolicy: own, restartPolicyRules = [] } = container;
+  if (own && restartPolicyRules.find((rule) => isFor(exitCode, rule))?.action === 'Restart') return true;
+  const policy = own ?? pod.spec.restartPolicy;
+  return policy === 'OnFailure' ? exitCode !== 0 : policy !== 'Never';
+}
+
+function isFor(exitCode: number, { exitCodes }: ContainerRestartRule): boolean {
+  const isNamed = exitCodes?.values?.includes(exitCode) ?? false;
+  return exitCodes?.operator === 'NotIn' ? !isNamed : exitCodes?.operator === 'In' && isNamed;
+}
