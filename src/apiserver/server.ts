@@ -26,6 +26,7 @@ import { readBody } from './http/body.js';
 import { type Exchange, http1Exchange, http2Exchange, upgradeExchange } from './http/exchange.js';
 import { commonHeaders, respond } from './http/respond.js';
 import { streamWatch } from './http/watch-stream.js';
+import { watchExchange } from './http/websocket-watch.js';
 import { LoopbackTransport } from './loopback.js';
 import { Pipeline, type PipelineOptions } from './pipeline.js';
 
@@ -219,7 +220,8 @@ class Http implements ApiServer {
       return;
     }
     if (answer.type === 'watch') {
-      await streamWatch(exchange, { ...outcome, answer }, { schemas, clock, log, query });
+      const taken = exchange.upgrade ? await watchExchange(exchange, outcome.media.format) : exchange;
+      if (taken) await streamWatch(taken, { ...outcome, answer }, { schemas, clock, log, query });
       return;
     }
     await respond(exchange, { ...outcome, answer }, { schemas, nowMs: clock.now(), query });

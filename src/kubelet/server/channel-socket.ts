@@ -3,37 +3,11 @@
  * the rest encoded. Since v5 a message of 255 and a channel's number ends that channel.
  */
 import { Readable, Writable } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
-import { offeredWebSocketProtocols, refuse, type Upgrade } from './upgrade.js';
+import type { WebSocket } from 'ws';
 
-/** Of one message. Clients send a few kilobytes at a time; some send a whole file. */
-export const messageBytesMax = 8 * 1024 * 1024;
 /** Of a channel that nobody reads, before the socket is not read either. */
 const waitingBytesMax = 256 * 1024;
 const closeSignal = 255;
-
-/** Undefined when the request was refused: it offered protocols of which none is known, or is no WebSocket request. */
-export function acceptWebSocket(
-  { request, socket, head }: Upgrade,
-  protocols: readonly string[],
-): Promise<WebSocket | undefined> {
-  const offered = offeredWebSocketProtocols(request);
-  const chosen = offered.find((one) => protocols.includes(one));
-  if (offered.length > 0 && !chosen) {
-    const text = `requested protocol(s) are not supported: [${offered.join(' ')}]; supports [${protocols.join(' ')}]`;
-    refuse(socket, { code: 403, text });
-    return Promise.resolve(undefined);
-  }
-  const server = new WebSocketServer({
-    noServer: true,
-    maxPayload: messageBytesMax,
-    handleProtocols: () => chosen ?? false,
-  });
-  return new Promise((resolve) => {
-    socket.once('close', () => resolve(undefined));
-    server.handleUpgrade(request, socket, head, (webSocket) => resolve(webSocket));
-  });
-}
 
 export class ChannelSocket {
   /** Aborts when the socket has closed. */

@@ -7,12 +7,19 @@ import { createWebSocketStream } from 'ws';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { SpdyConnection, type SpdyStream } from '#base/spdy/connection.js';
+import {
+  acceptWebSocket,
+  isWebSocket,
+  offeredWebSocketProtocols,
+  refuseUpgrade,
+  type UpgradeRequest,
+} from '#base/websocket.js';
 import { textOf } from '../kubelet-error.js';
 import type { ServedRuntime } from '../runtime/runtime.js';
-import { acceptWebSocket, ChannelSocket } from './channel-socket.js';
+import { ChannelSocket } from './channel-socket.js';
 import { type Forward, forward } from './forward.js';
 import { streamCreationTimeoutMs, watchIdle } from './remote-streams.js';
-import { acceptSpdy, isWebSocket, offeredWebSocketProtocols, refuse, type Upgrade } from './upgrade.js';
+import { acceptSpdy } from './upgrade.js';
 
 const spdyProtocol = 'portforward.k8s.io';
 const tunnelPrefix = 'SPDY/3.1+';
@@ -30,7 +37,7 @@ export interface PortForwardContext {
 }
 
 /** Resolves when the connection is over. */
-export async function servePortForward(upgrade: Upgrade, context: PortForwardContext): Promise<void> {
+export async function servePortForward(upgrade: UpgradeRequest, context: PortForwardContext): Promise<void> {
   const { request, socket, head } = upgrade;
   const { clock } = context;
   if (!isWebSocket(request)) {
@@ -46,7 +53,7 @@ export async function servePortForward(upgrade: Upgrade, context: PortForwardCon
     return;
   }
   const ports = portsOf(new URL(request.url ?? '/', 'https://kubelet').searchParams);
-  if (typeof ports === 'string') return void refuse(socket, { code: 400, text: ports });
+  if (typeof ports === 'string') return void refuseUpgrade(socket, { code: 400, text: ports });
   const webSocket = await acceptWebSocket(upgrade, channelProtocols);
   if (!webSocket) return;
   const channels = new ChannelSocket(webSocket);

@@ -2,11 +2,11 @@
 import { internalError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
+import { isWebSocket, type UpgradeRequest } from '#base/websocket.js';
 import { textOf } from '../kubelet-error.js';
 import { RuntimeError, type ServedRuntime } from '../runtime/runtime.js';
 import type { RemoteStatus, WantedStreams } from './remote-streams.js';
 import { openSpdyStreams } from './spdy-streams.js';
-import { isWebSocket, type Upgrade } from './upgrade.js';
 import { openWebSocketStreams } from './websocket-streams.js';
 
 export interface RemoteCommand {
@@ -40,7 +40,7 @@ export function wantedStreams(query: URLSearchParams): WantedStreams {
 
 /** Resolves when the connection is over. */
 export async function serveRemoteCommand(
-  upgrade: Upgrade,
+  upgrade: UpgradeRequest,
   remote: RemoteCommand,
   { runtime, clock, log }: RemoteCommandContext,
 ): Promise<void> {

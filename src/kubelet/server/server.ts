@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
+import { refuseUpgrade, type UpgradeRequest } from '#base/websocket.js';
 import { textOf } from '../kubelet-error.js';
 import { containersOf, findContainer } from '../pod-state.js';
 import type { ServedRuntime } from '../runtime/runtime.js';
@@ -18,7 +19,6 @@ import { servePortForward } from './port-forward.js';
 import { serveRemoteCommand, wantedStreams } from './remote-command.js';
 import { findPod, type ServedPods } from './served-pods.js';
 import { StatsSummary } from './stats.js';
-import { refuse, type Upgrade } from './upgrade.js';
 
 export interface KubeletServerOptions {
   pods: ServedPods;
@@ -104,7 +104,7 @@ export class KubeletServer {
     const [action = '', namespace = '', pod = '', ...rest] = parts;
     if (['exec', 'attach', 'portForward'].includes(action)) {
       const target = this.#streamTarget(request);
-      return 'code' in target ? target : { code: 400, text: 'Upgrade request required' };
+      return 'code' in target ? target : { code: 400, text: 'UpgradeRequest request required' };
     }
     if (!isRead) return { ...notFound, code: action === 'containerLogs' ? 405 : 404 };
     if (action === 'containerLogs' && parts.length === 4) {
@@ -134,20 +134,20 @@ export class KubeletServer {
     return notFound;
   }
 
-  #upgrade(upgrade: Upgrade): void {
+  #upgrade(upgrade: UpgradeRequest): void {
     const { request, socket } = upgrade;
     socket.on('error', () => socket.destroy());
     const refusal = this.#refusal(request);
-    if (refusal) return void refuse(socket, refusal);
+    if (refusal) return void refuseUpgrade(socket, refusal);
     const target = this.#streamTarget(request);
-    if ('code' in target) return void refuse(socket, target);
+    if ('code' in target) return void refuseUpgrade(socket, target);
     target.serve(upgrade).catch((err) => {
       this.#options.log.error('a stream failed', { url: request.url, err });
       socket.destroy();
     });
   }
 
-  #streamTarget(request: IncomingMessage): Refusal | { serve(upgrade: Upgrade): Promise<void> } {
+  #streamTarget(request: IncomingMessage): Refusal | { serve(upgrade: UpgradeRequest): Promise<void> } {
     const { runtime, clock, log, pods: served } = this.#options;
     const { parts, query } = targetOf(request);
     const [action = '', namespace = '', name = '', ...rest] = parts;

@@ -2,6 +2,7 @@
 
 import type { Clock } from '#base/clock.js';
 import { SpdyConnection, type SpdyStream } from '#base/spdy/connection.js';
+import type { UpgradeRequest } from '#base/websocket.js';
 import {
   ended,
   type RemoteStreams,
@@ -11,13 +12,13 @@ import {
   type WantedStreams,
   watchIdle,
 } from './remote-streams.js';
-import { acceptSpdy, offeredStreamProtocols, type Upgrade } from './upgrade.js';
+import { acceptSpdy, offeredStreamProtocols } from './upgrade.js';
 
 const protocols = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'];
 
 /** Undefined when the request was refused, or the client did not open its streams in time. */
 export async function openSpdyStreams(
-  upgrade: Upgrade,
+  upgrade: UpgradeRequest,
   { wanted, clock }: { wanted: WantedStreams; clock: Clock },
 ): Promise<RemoteStreams | undefined> {
   const { request, socket, head } = upgrade;

@@ -1,6 +1,7 @@
 /** The streams of exec and attach over WebSocket: channels 0 stdin, 1 stdout, 2 stderr, 3 error, 4 resize. */
 import type { Clock } from '#base/clock.js';
-import { acceptWebSocket, ChannelSocket } from './channel-socket.js';
+import { acceptWebSocket, type UpgradeRequest } from '#base/websocket.js';
+import { ChannelSocket } from './channel-socket.js';
 import {
   ended,
   type RemoteStreams,
@@ -9,7 +10,6 @@ import {
   type WantedStreams,
   watchIdle,
 } from './remote-streams.js';
-import type { Upgrade } from './upgrade.js';
 
 const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 };
 const protocols = [
@@ -22,7 +22,7 @@ const protocols = [
 
 /** Undefined when the request was refused. */
 export async function openWebSocketStreams(
-  upgrade: Upgrade,
+  upgrade: UpgradeRequest,
   { wanted, clock }: { wanted: WantedStreams; clock: Clock },
 ): Promise<RemoteStreams | undefined> {
   const webSocket = await acceptWebSocket(upgrade, protocols);

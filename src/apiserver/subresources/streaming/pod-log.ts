@@ -7,6 +7,7 @@ import podResource from '#api/core/pod/index.js';
 import { parseInstant } from '#apimachinery/codec/time.js';
 import { badRequest, internalError, invalid, StatusError } from '#apimachinery/errors.js';
 import { type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
+import { isWebSocket, sendOverWebSocket } from '#base/websocket.js';
 import type { SubresourceHandler } from '../subresource.js';
 import { authority, type Backend, dialText, kubeletOf, tlsOptions } from './backend.js';
 import type { StreamingOptions } from './options.js';
@@ -33,6 +34,7 @@ export function podLogHandler({ kubeletClient }: StreamingOptions): SubresourceH
       const target = `${path('containerLogs', call.key.namespace, call.key.name, container)}?${asked}`;
       const response = await request(backend, { target, signal: call.signal });
       await assertSuccess(response, call.key.name);
+      if (call.upgrade && isWebSocket(call.upgrade.request)) return await sendOverWebSocket(call.upgrade, response);
       await pipeline(response, call.respond(200, contentType)).catch((error) => {
         if (!call.signal.aborted) throw error;
       });
