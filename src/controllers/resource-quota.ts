@@ -4,7 +4,7 @@
  * https://kubernetes.io/docs/concepts/policy/resource-quotas/
  */
 import crds from '#api/apiextensions/customresourcedefinition.js';
-import { countName, countUsage, type Evaluator } from '#api/core/quota/evaluator.js';
+import { countName, countUsage, type Evaluator, inScopes, scopesOf } from '#api/core/quota/evaluator.js';
 import { evaluatorOf } from '#api/core/quota/index.js';
 import resourceQuotas from '#api/core/resourcequota.js';
 import type { ResourceQuota } from '#api/gen/core-v1.js';
@@ -78,11 +78,13 @@ function watchUse(resource: AnyResource, evaluator: Evaluator, context: Controll
     informers
       .of(resourceQuotas)
       .inNamespace(namespace)
-      .filter(({ spec }) => Object.keys(spec?.hard ?? {}).some(evaluator.counts))
-      .map(({ metadata }) => `${namespace}/${metadata.name}`);
+      .filter(({ spec }) => Object.keys(spec?.hard ?? {}).some(evaluator.counts));
   return watch(resource as ResourceRef, (object, { type, old }) => {
-    if (type === 'updated' && !usesOther(evaluator, object, old!, clock.now())) return [];
-    const keys = counting(object.metadata.namespace ?? '');
+    const namespace = object.metadata.namespace ?? '';
+    let quotas = counting(namespace);
+    if (type === 'updated' && quotas.length > 0 && !usesOther(evaluator, object, old!, clock.now()))
+      quotas = quotas.filter((quota) => changesScope(evaluator, quota, object, old!));
+    const keys = quotas.map(({ metadata }) => `${namespace}/${metadata.name}`);
     for (const key of keys) state.stale.add(key);
     if (type !== 'added') return keys;
     for (const key of keys) context.enqueue(key, recountAfterCreateMs);
@@ -105,6 +107,12 @@ function recountKind(name: string, { informers, state, enqueue }: ControllerCont
 function usesOther(evaluator: Evaluator, object: KubeObject, old: KubeObject, nowMs: number): boolean {
   const [after, before] = [evaluator.usage(object, { nowMs }), evaluator.usage(old, { nowMs })];
   return after !== before && !equalAmounts(after, before);
+}
+
+/** What uses as much as before may still have left a quota, or come to one: pods that are given a deadline do. */
+function changesScope(evaluator: Evaluator, quota: ResourceQuota, object: KubeObject, old: KubeObject): boolean {
+  const scopes = scopesOf(quota);
+  return scopes.length > 0 && inScopes(evaluator, object, scopes) !== inScopes(evaluator, old, scopes);
 }
 
 async function recount(key: string, context: ControllerContext<State>): Promise<Requeue | undefined> {

@@ -22,8 +22,8 @@ const pod = (name: string, spec: object = {}) =>
     spec: { nodeName, containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }], ...spec },
   }) as Pod;
 
-async function addQuota(hard: Record<string, string>): Promise<void> {
-  const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: metadata('q'), spec: { hard } };
+async function addQuota(hard: Record<string, string>, scopes?: string[]): Promise<void> {
+  const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: metadata('q'), spec: { hard, scopes } };
   await cluster.client.of(resourceQuotas).create(quota as ResourceQuota);
   await cluster.until(async () => (await used()) !== undefined);
 }
@@ -76,6 +76,18 @@ test('a quota follows a pod that ends, and a limit that changes', async () => {
   await cluster.client.of(resourceQuotas).patch('q', spec, { namespace: 'default', type: 'merge' });
   await cluster.until(async () => (await used())?.['count/deployments.apps'] === '0');
   expect(await cluster.list(deployments)).toEqual([]);
+});
+
+test('a quota lets a pod go that is given a deadline and so leaves its scope', async () => {
+  cluster = await TestCluster.start({ readyAfterMs: () => undefined });
+  await addQuota({ pods: '1' }, ['NotTerminating']);
+  await cluster.client.of(pods).create(pod('a'));
+  await cluster.advance(10_000);
+  expect(await used()).toEqual({ pods: '1' });
+  const spec = { spec: { activeDeadlineSeconds: 3600 } };
+  await cluster.client.of(pods).patch('a', spec, { namespace: 'default', type: 'merge' });
+  await cluster.advance(5_000);
+  expect(await used()).toEqual({ pods: '0' });
 });
 
 test('a claim stays while a pod on a node uses it, and a volume while it is bound', async () => {
