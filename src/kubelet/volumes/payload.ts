@@ -18,7 +18,7 @@ import type { TokenSource } from '../service-account-tokens.js';
 export interface PayloadFile {
   data: Buffer;
   mode: number;
-  /** The user who may read it, when it is not root. */
+  /** The user who may read it, where all of the pod run as one. */
   uid?: number;
 }
 
@@ -140,7 +140,7 @@ function downward(item: DownwardAPIVolumeFile, { fields, mode }: Context): [stri
   return [item.path, { data: Buffer.from(text), mode: item.mode ?? mode }];
 }
 
-/** Only those who run the pod may read its token: by group when there is an fsGroup, else by user when all share one. */
+/** Only those who run the pod may read its token: by user when all share one, and by group when there is an fsGroup. */
 async function tokenFile(
   { path, audience, expirationSeconds = 3600 }: ServiceAccountTokenProjection,
   { pod, tokens, mode }: Context,
@@ -151,7 +151,7 @@ async function tokenFile(
   const file = {
     data: Buffer.from(token),
     mode: grouped || uid !== undefined ? 0o600 : mode,
-    ...(!grouped && { uid }),
+    uid,
   };
   return { files: new Map([[path, file]]), renewInMs };
 }
