@@ -11,6 +11,7 @@ import { openApiServerFiles } from './api-server/files.js';
 import type { Config } from './config.js';
 import { ControlPlane } from './control-plane.js';
 import { electionOf } from './controller-manager/election.js';
+import { flagTexts } from './flag-texts.js';
 import { contextName, type Layout, layoutOf, userKubeconfig } from './layout.js';
 import { machineAddress, machineNodeName } from './machine/address.js';
 import { installMissing } from './machine/system-packages.js';
@@ -112,6 +113,7 @@ export class Cluster {
       prng,
       log,
       kubeletClient,
+      flags: flagTexts(config),
       files,
       schedulerConfiguration,
       election: electionOf(config, config),

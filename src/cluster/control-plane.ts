@@ -28,6 +28,7 @@ import type { SubresourceHandler } from '#apiserver/subresources/subresource.js'
 import { ensureSystemObjects } from '#apiserver/system-objects.js';
 import { WebhookClient } from '#apiserver/webhook/client.js';
 import { clusterAddresses } from '#apiserver/webhook/services.js';
+import { flagzPath, statuszPath } from '#apiserver/zpages.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
@@ -62,6 +63,8 @@ export interface ControlPlaneOptions {
   subresources?: readonly SubresourceHandler[];
   /** With which the API server speaks to kubelets. */
   kubeletClient?: KeyPair;
+  /** All settings as texts, by the names of their flags, for `/flagz`. Default: there is no such page. */
+  flags?: Readonly<Record<string, string>>;
   /** What the API server's settings named in files. */
   files?: ApiServerFiles;
   /** Default: all that there are. */
@@ -305,7 +308,7 @@ export class ControlPlane {
 }
 
 /** What the index at `/` names besides discovery and the issuer's documents. */
-const servedPaths = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+const servedPaths = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/statusz', '/version'];
 
 function pathHandlers(options: {
   scheme: Scheme;
@@ -313,16 +316,22 @@ function pathHandlers(options: {
   aggregation: Aggregation;
   advertiseAddress: string;
   advertisePort?: number;
+  flags?: Readonly<Record<string, string>>;
+  clock: Clock;
+  prng: Prng;
 }): PathHandler[] {
-  const { scheme, policy, aggregation, advertiseAddress, advertisePort = 443 } = options;
+  const { scheme, policy, aggregation, advertiseAddress, advertisePort = 443, flags, clock, prng } = options;
   const { discovery: remote } = aggregation;
   const serverAddress = `${advertiseAddress}:${advertisePort}`;
   const discovery = new Discovery({ scheme, serverAddress, remote });
   const { gitVersion: version } = versionInfo;
   const openApi = new OpenApi({ scheme, table: builtinSchemas, version, remote: aggregation.openApi });
   const documents = new Map(policy.documents(`https://${serverAddress}`).map((document) => [document.path, document]));
+  const others = [...documents.keys(), ...servedPaths, ...(flags ? ['/flagz'] : [])];
   return [
     versionPath(versionInfo),
+    statuszPath({ clock, prng, version: versionInfo, paths: others }),
+    ...(flags ? [flagzPath(flags, prng)] : []),
     discoveryPaths(discovery),
     documentPaths((request) => openApi.respond(request)),
     routed(
@@ -332,7 +341,7 @@ function pathHandlers(options: {
       }),
       ({ path }) => ({ gives: [documents.get(path)!.headers['content-type']!] }),
     ),
-    indexPath({ scheme, remote, others: [...documents.keys(), ...servedPaths] }),
+    indexPath({ scheme, remote, others }),
   ];
 }
 

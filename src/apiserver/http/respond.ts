@@ -279,7 +279,13 @@ function shown(answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>): 
 }
 
 function encodeValue(value: object, { format, pretty }: Media, { schemas }: RespondOptions): Uint8Array {
-  if (format === 'protobuf') return encodeBody(schemas, value as KubeObject);
+  return format === 'protobuf' ? encodeBody(schemas, value as KubeObject) : encodeText(value, { format, pretty });
+}
+
+export function encodeText(
+  value: object,
+  { format, pretty }: { format: 'json' | 'yaml'; pretty: boolean },
+): Uint8Array {
   if (format === 'yaml') return Buffer.from(formatYaml(value));
   // As Go's encoder, which ends its line; its indented form has no end.
   return Buffer.from(pretty ? escapeHtml(toJson(value, 2)) : `${escapeHtml(toJson(value))}\n`);
