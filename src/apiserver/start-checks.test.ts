@@ -17,6 +17,8 @@ const asked = [
   'poststarthook/storage-readiness',
   'poststarthook/scheduling/bootstrap-system-priority-classes',
   'poststarthook/start-cluster-authentication-info-controller',
+  'poststarthook/start-kube-apiserver-identity-lease-controller',
+  'poststarthook/start-kube-apiserver-identity-lease-garbage-collector',
   'poststarthook/start-kube-aggregator-informers',
   'poststarthook/apiservice-registration-controller',
   'poststarthook/apiservice-status-local-available-controller',

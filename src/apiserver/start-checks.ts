@@ -21,6 +21,8 @@ const hooks: readonly [name: string, stage: StartStage][] = [
   ['poststarthook/crd-informer-synced', 'policy'],
   ['poststarthook/start-system-namespaces-controller', 'objects'],
   ['poststarthook/start-cluster-authentication-info-controller', 'objects'],
+  ['poststarthook/start-kube-apiserver-identity-lease-controller', 'policy'],
+  ['poststarthook/start-kube-apiserver-identity-lease-garbage-collector', 'policy'],
   ['poststarthook/storage-readiness', 'policy'],
   ['poststarthook/start-legacy-token-tracking-controller', 'objects'],
   ['poststarthook/start-service-ip-repair-controllers', 'policy'],

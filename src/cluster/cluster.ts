@@ -1,5 +1,6 @@
 /** Builds a whole cluster from its settings, starts its parts in order, each as early as it can, and stops them. */
 import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
@@ -106,6 +107,7 @@ export class Cluster {
       serviceCidr,
       controllerSettings: { ...config, clusterCidr: config.podCidr, nodeCidrs: this.#nodeCidrs(nodeName) },
       clusterDomain,
+      hostname: hostname(),
       advertiseAddress: nodeAddress,
       // Port 0 is chosen by the system, after the documents are made.
       advertisePort: config.port || undefined,

@@ -13,6 +13,7 @@ import { Discovery } from '#apiserver/discovery/discovery.js';
 import { dumpFlowControl } from '#apiserver/flow-control/dump.js';
 import { FlowControl } from '#apiserver/flow-control/flow-control.js';
 import { followFlowControl } from '#apiserver/flow-control/follow.js';
+import { collectIdentityLeases, keepIdentityLease } from '#apiserver/identity-lease.js';
 import { ServerMetrics } from '#apiserver/metrics/server-metrics.js';
 import { OpenApi } from '#apiserver/openapi/openapi.js';
 import type { PathHandler } from '#apiserver/path-handler.js';
@@ -52,6 +53,8 @@ export interface ControlPlaneOptions {
   pki: Pki;
   serviceCidr: string;
   clusterDomain: string;
+  /** Names the Lease of this API server. Default: it has none. */
+  hostname?: string;
   /** Where pods reach the API server. */
   advertiseAddress: string;
   /** The port that discovery and the issuer's documents name. Default: 443. */
@@ -224,13 +227,24 @@ export class ControlPlane {
       this.#followCustomResources(client, informers),
     ]);
     this.#stages = 3;
+    const untilBug = (name: string, work: Promise<void>) =>
+      work.catch((error: unknown) => log.error(`${name} ended by a bug`, { err: error }));
     const ips = keepServiceIps({ client, informers, clock, log, signal });
     this.#running.push(
       informers.stopped(),
       this.flow.run(signal),
       run,
-      ips.catch((error: unknown) => log.error('the keeping of service addresses ended by a bug', { err: error })),
+      untilBug('the keeping of service addresses', ips),
+      ...this.#identityWork(client, advertisePort).map((work) => untilBug('the keeping of identity Leases', work)),
     );
+  }
+
+  #identityWork(client: Client, port: number): Promise<void>[] {
+    const { clock, prng, log, hostname, advertiseAddress } = this.#options;
+    if (!hostname) return [];
+    const options = { client, clock, prng, log, hostname, address: `${advertiseAddress}:${port}` };
+    const { signal } = this.#stop;
+    return [keepIdentityLease(options, signal), collectIdentityLeases(options, signal)];
   }
 
   #followCustomResources(client: Client, informers: InformerFactory): Promise<void> {
