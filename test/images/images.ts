@@ -21,8 +21,11 @@ const accounts: LayerEntry[] = [
   { path: 'tmp', type: 'directory', mode: 0o1777 },
 ];
 
-/** Debian's `busybox-static` with a link for every applet; runs `sh`. */
-export async function busyboxImage(names = [busyboxReference]): Promise<Image> {
+/** Debian's `busybox-static` with a link for every applet; runs `sh` unless told otherwise. */
+export async function busyboxImage(
+  names = [busyboxReference],
+  start: { Entrypoint?: string[]; Cmd?: string[] } = { Cmd: ['sh'] },
+): Promise<Image> {
   const binary = '/bin/busybox';
   await mustBeStatic(binary);
   const { stdout } = await run(binary, ['--list']);
@@ -37,7 +40,7 @@ export async function busyboxImage(names = [busyboxReference]): Promise<Image> {
     names,
     architecture: hostArchitecture(),
     layers: [layer],
-    config: { Cmd: ['sh'], Env: ['PATH=/bin'], WorkingDir: '/' },
+    config: { ...start, Env: ['PATH=/bin'], WorkingDir: '/' },
   });
 }
 

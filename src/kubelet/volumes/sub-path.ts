@@ -3,7 +3,7 @@
  * directory at a time through open descriptors, and what was reached is bind-mounted by its descriptor.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, realpath } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, realpath } from 'node:fs/promises';
 import { dirname, join, posix, relative } from 'node:path';
 import { KubeletError } from '../kubelet-error.js';
 import { mount, mountPoints } from './mount-command.js';
@@ -59,14 +59,18 @@ async function resolveInside(root: string, path: string): Promise<string> {
   }
 }
 
-/** No link is followed on the way: whoever swaps a directory for one meanwhile gets an error. */
+/**
+ * No link is followed on the way: whoever swaps a directory for one meanwhile gets an error. What is made has the mode of
+ * the volume, so whoever may write into the one may write into the other.
+ */
 async function openInside(root: string, path: string, { create }: { create: boolean }): Promise<FileHandle> {
   let handle = await open(root, O_DIRECTORY | O_RDONLY);
+  const mode = create ? (await handle.stat()).mode & 0o7777 : undefined;
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   for (const part of parts) {
     const next = `/proc/self/fd/${handle.fd}/${part}`;
     try {
-      const opened = await openOrMake(next, { create });
+      const opened = await openOrMake(next, mode);
       await handle.close();
       handle = opened;
     } catch (error) {
@@ -77,14 +81,17 @@ async function openInside(root: string, path: string, { create }: { create: bool
   return handle;
 }
 
-async function openOrMake(path: string, { create }: { create: boolean }): Promise<FileHandle> {
+async function openOrMake(path: string, mode: number | undefined): Promise<FileHandle> {
   const flags = O_PATH | O_NOFOLLOW;
   try {
     return await refuseLink(await open(path, flags));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !create) throw error;
-    await mkdir(path, { mode: 0o750 });
-    return await refuseLink(await open(path, flags));
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || mode === undefined) throw error;
+    await mkdir(path, { mode: 0o700 });
+    const made = await refuseLink(await open(path, flags));
+    // By its descriptor, and past the umask, which also keeps mkdir from setting the bits beyond 0777.
+    await chmod(`/proc/self/fd/${made.fd}`, mode);
+    return made;
   }
 }
 
