@@ -60,21 +60,45 @@ export function readPage(): Map<string, Result> {
   const results = new Map<string, Result>();
   if (!existsSync(pagePath)) return results;
   for (const [, result, name] of readFileSync(pagePath, 'utf8').matchAll(/^\| (pass|fail) \| (\[.*?) \| /gm))
-    results.set(name!.replaceAll(/\\([*`\\])/g, '$1'), result as Result);
+    results.set(plainText(name!), result as Result);
   return results;
 }
 
-/** Each official name that a test of the tree carries, and the file it is in. */
+function plainText(escaped: string): string {
+  return escaped.replaceAll(/\\([*`\\])/g, '$1');
+}
+
+/**
+ * Each official name that a test of the tree carries, and the file it is in. Names that a table of cases composes cannot
+ * be read: for those the page is believed, as long as the file that it names composes any.
+ */
 export function labelsInTree(): Map<string, string> {
   const labels = new Map<string, string>();
+  const composing = new Set<string>();
   for (const entry of readdirSync(join(root, 'test/conformance'), { recursive: true, encoding: 'utf8' })) {
     if (!entry.endsWith('.test.ts')) continue;
-    const text = readFileSync(join(root, 'test/conformance', entry), 'utf8');
+    const file = `test/conformance/${entry}`;
+    const text = readFileSync(join(root, file), 'utf8');
+    if (composedLabel.test(text)) composing.add(file);
     for (const [, , name] of text.matchAll(/\bconformance\(\s*(['"`])(\[sig-.*?)\1,/g)) {
+      if (name!.includes('${')) continue;
       const known = labels.get(name!);
-      if (known) throw new Error(`${name} is carried by ${known} and by test/conformance/${entry}`);
-      labels.set(name!, `test/conformance/${entry}`);
+      if (known) throw new Error(`${name} is carried by ${known} and by ${file}`);
+      labels.set(name!, file);
     }
   }
+  for (const [name, file] of filesInPage()) if (composing.has(file) && !labels.has(name)) labels.set(name, file);
   return labels;
+}
+
+/** A call whose first argument is a name, or a template with something in it. */
+const composedLabel = /\bconformance\(\s*([a-z]\w*,|`[^`]*\$\{)/;
+
+/** By name, the file that the page leads to. */
+function filesInPage(): Map<string, string> {
+  if (!existsSync(pagePath)) return new Map();
+  const rows = readFileSync(pagePath, 'utf8').matchAll(
+    /^\| (?:pass|fail) \| (\[.*?) \| \[[^\]]*\]\(\.\.\/(.*?)\) \|$/gm,
+  );
+  return new Map([...rows].map(([, name, file]) => [plainText(name!), file!]));
 }

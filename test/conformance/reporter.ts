@@ -11,10 +11,13 @@ export default class ConformanceReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const labels = labelsInTree();
     const results = readPage();
-    for (const name of [...results.keys()]) if (!labels.has(name)) results.delete(name);
     const ran = resultsOf(modules);
     if (ran.size === 0) return;
-    for (const [name, result] of ran) results.set(name, result);
+    for (const [name, { result, file }] of ran) {
+      results.set(name, result);
+      labels.set(name, file);
+    }
+    for (const name of [...results.keys()]) if (!labels.has(name)) results.delete(name);
     const page = renderPage(results, labels);
     if (process.env['CONFORMANCE_PAGE'] === 'write') writeFileSync(pagePath, page);
     else if (!existsSync(pagePath) || readFileSync(pagePath, 'utf8') !== page) {
@@ -28,13 +31,19 @@ export default class ConformanceReporter implements Reporter {
   }
 }
 
-function resultsOf(modules: readonly TestModule[]): Map<string, Result> {
-  const results = new Map<string, Result>();
+interface Ran {
+  result: Result;
+  /** Below the root of the tree. */
+  file: string;
+}
+
+function resultsOf(modules: readonly TestModule[]): Map<string, Ran> {
+  const results = new Map<string, Ran>();
   for (const module of modules) {
     for (const test of module.children.allTests()) {
       const { state } = test.result();
       if (isOfficial(test.name) && (state === 'passed' || state === 'failed'))
-        results.set(test.name, state === 'passed' ? 'pass' : 'fail');
+        results.set(test.name, { result: state === 'passed' ? 'pass' : 'fail', file: module.relativeModuleId });
     }
   }
   return results;

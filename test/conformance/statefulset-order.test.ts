@@ -79,6 +79,8 @@ conformance(
     // The last first: healthy, it may go at once. The first need not be, since none is before it.
     for (const pod of ['ss-2', 'ss-1']) await setHealth(scene, pod, true);
     await count(scene, 0);
+    // The list may be empty before the watch has told.
+    await scene.until(() => seen('DELETED').length >= all.length);
     expect(seen('DELETED')).toEqual(all.toReversed());
   },
 );
