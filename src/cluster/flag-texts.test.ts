@@ -13,6 +13,7 @@ test('settings are told by the names of their flags, as Go writes their values',
     'service-account-issuer': '[a,b]',
     'service-account-key-file': '[]',
     'oidc-signing-algs': '[RS256]',
+    'api-audiences': '[]',
     'authorization-config': '',
   });
   expect(Object.keys(texts).filter((name) => !/^[a-z][a-z0-9-]*$/.test(name))).toEqual([]);

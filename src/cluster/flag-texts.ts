@@ -15,7 +15,7 @@ function nameOf({ flag }: Setting): string {
 }
 
 function textOf({ flag, many }: Setting, value: unknown): string {
-  if (many || Array.isArray(value)) return `[${((value ?? []) as unknown[]).join(',')}]`;
+  if (many || flag.endsWith('<values>')) return `[${((value ?? []) as unknown[]).join(',')}]`;
   if (typeof value === 'number' && flag.endsWith('<duration>')) return formatDuration(BigInt(value) * 1_000_000n);
   return value === undefined ? '' : String(value);
 }
