@@ -3,6 +3,7 @@ import dgram from 'node:dgram';
 import dns from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import os from 'node:os';
 
 const numbers = (list, otherwise) => (list ?? otherwise).split(',').filter(Boolean).map(Number);
@@ -68,4 +69,12 @@ for (const port of numbers(process.env.UDP_PORTS, '8081')) {
   socket.on('message', (_, from) => socket.send(name, from.port, from.address));
   socket.bind(port, bind);
 }
+/** What is said on ports of their own, over TLS where there is a certificate for it. */
+function say(answers, create) {
+  for (const [port, text] of Object.entries(JSON.parse(answers ?? '{}')))
+    create((_, response) => response.setHeader('content-type', 'text/html').end(text)).listen(Number(port), bind);
+}
+say(process.env.ANSWERS, http.createServer);
+const tls = { cert: process.env.TLS_CERT, key: process.env.TLS_KEY };
+say(process.env.TLS_ANSWERS, (handle) => https.createServer(tls, handle));
 process.on('SIGTERM', () => process.exit(0));

@@ -13,16 +13,22 @@ export interface Serving {
   /** Default 8081. */
   udp?: readonly number[];
   ports?: readonly object[];
+  /** More of the container's environment. */
+  env?: Record<string, string>;
   /** More of the pod's spec. */
   spec?: object;
 }
 
 /** A pod that is ready as soon as it serves its first HTTP port. */
-export function servingPod(name: string, { labels, http = [8080], udp = [8081], ports, spec }: Serving = {}): object {
+export function servingPod(
+  name: string,
+  { labels, http = [8080], udp = [8081], ports, env: more = {}, spec }: Serving = {},
+): object {
   const env = [
     { name: 'SAYS', value: name },
     { name: 'HTTP_PORTS', value: http.join(',') },
     { name: 'UDP_PORTS', value: udp.join(',') },
+    ...Object.entries(more).map(([name, value]) => ({ name, value })),
   ];
   const container = {
     ...{ name: 'main', image: healthAppReference, env, ports },
