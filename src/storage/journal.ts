@@ -66,8 +66,11 @@ export class JournalFile {
     return this.#end;
   }
 
-  /** The records that are in the file, in order; the next ones are appended after them. */
-  read(): LogRecord[] {
+  /**
+   * The records that are in the file, in order; the next ones are appended after them. Those up to this revision are
+   * elsewhere too. Throws StoreError `corrupt` for what is no journal, or is damaged before a record that is needed.
+   */
+  read(after: number): LogRecord[] {
     const header = this.#read(headerBytes);
     const start = header.subarray(0, magic.length);
     const isTorn = header.length < headerBytes || start.includes(0);
@@ -82,7 +85,7 @@ export class JournalFile {
       records.push(...recordsOf(frame));
       at += frameHeaderBytes + frame.length;
     }
-    this.#refuseDamage(bytes, at, salt);
+    this.#refuseDamage(bytes, { at, salt, after });
     // The process before may have been killed between its write and its sync: it is read, so it must stay.
     if (records.length > 0) fdatasyncSync(this.#file);
     this.#salt = salt;
@@ -159,11 +162,15 @@ export class JournalFile {
     await syncOf(this.#file);
   }
 
-  /** One write at a time means that only the last frame can be torn: a whole one after it tells of another fault. */
-  #refuseDamage(bytes: Buffer, at: number, salt: Buffer): void {
+  /**
+   * One write at a time means that only the last frame can be torn: a whole one after it tells of another fault. Unless it
+   * is of the use before, whose header a loss of power left in place of the next one's; then it is not needed.
+   */
+  #refuseDamage(bytes: Buffer, { at, salt, after }: { at: number; salt: Buffer; after: number }): void {
     if (at + frameHeaderBytes > bytes.length) return;
     const next = at + frameHeaderBytes + bytes.readUInt32LE(at);
-    if (!frameAt(bytes, next, salt)) return;
+    const following = frameAt(bytes, next, salt);
+    if (!following || [...recordsOf(following)].every(({ revision }) => revision <= after)) return;
     throw new StoreError('corrupt', `${this.#path} is damaged at byte ${at}: whole records follow`);
   }
 }

@@ -70,6 +70,22 @@ test('a damaged record with whole ones after it is an error, not an end', async 
   expect(() => open(new MemoryBacking())).toThrow(/is not a journal/);
 });
 
+test('what is left of an earlier use is no damage, since the tables have it', async () => {
+  const medium = new MemoryBacking();
+  const store = open(medium);
+  for (const key of ['/a', '/b', '/c']) await store.put(key, Buffer.from('value'), 0);
+  const before = readFileSync(paths[0]);
+  await store.close();
+  // As when a loss of power spares the old header and the end of the first new frame, and takes what is between.
+  const torn = Buffer.from(before);
+  torn[before.indexOf('/a')]! ^= 1;
+  writeFileSync(paths[0], torn);
+  const again = open(medium);
+  expect(Object.keys(await contents(again))).toEqual(['/a', '/b', '/c']);
+  await again.put('/d', Buffer.from('value'), 0);
+  expect(Object.keys(await contents(open(medium)))).toEqual(['/a', '/b', '/c', '/d']);
+});
+
 test('a journal that does not follow on the tables is an error', async () => {
   const medium = new MemoryBacking();
   const store = open(medium, 64);

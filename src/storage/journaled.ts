@@ -170,7 +170,7 @@ class Segment {
   /** With the records after this revision that the file holds. */
   constructor(file: JournalFile, after: number) {
     this.file = file;
-    for (const record of file.read()) if (record.revision > after) this.add(record);
+    for (const record of file.read(after)) if (record.revision > after) this.add(record);
     if (this.isEmpty) file.restart();
   }
 
