@@ -126,7 +126,7 @@ export class PodWorker {
     this.#timer?.cancel();
     this.#pause?.abort();
     this.#view.stop();
-    await this.#starts.stop();
+    await Promise.all([this.#starts.stop(), this.#resizing.stop()]);
     await this.#loop;
   }
 

@@ -5,6 +5,7 @@
  */
 import type { Pod, PodCondition, ResourceRequirements } from '#api/gen/core-v1.js';
 import { formatTime } from '#apimachinery/object.js';
+import type { Timer } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import { containerResources } from '../cgroups.js';
 import { textOf } from '../kubelet-error.js';
@@ -40,6 +41,7 @@ export class Resizing {
   /** The generation for which the pod has room for what it is to have. */
   #enlargedFor?: number;
   #retryAtMs = 0;
+  #retry?: Timer;
 
   constructor(options: ResizingOptions) {
     this.#options = options;
@@ -112,8 +114,9 @@ export class Resizing {
     return [this.#pending, this.#progress].filter((one) => one !== undefined);
   }
 
-  /** The pod has ended. */
+  /** The pod has ended, or the kubelet does. */
   async stop(): Promise<void> {
+    this.#retry?.cancel();
     this.#options.context.resizes.remove(this.#options.pod.metadata.uid!);
     [this.#pending, this.#progress] = [undefined, undefined];
     await this.#updating;
@@ -155,7 +158,8 @@ export class Resizing {
     const { context, wake } = this.#options;
     const message = textOf(error);
     this.#retryAtMs = context.clock.monotonic() + retryMs;
-    context.clock.setTimer(retryMs, wake);
+    this.#retry?.cancel();
+    this.#retry = context.clock.setTimer(retryMs, wake);
     const before = this.#progress;
     this.#progress = this.#condition('PodResizeInProgress', { pod, reason: 'Error', message, before });
     if (before?.message === message) return;
