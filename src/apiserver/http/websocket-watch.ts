@@ -1,5 +1,5 @@
 /** A watch over a WebSocket: one message an event, text where events are JSON. */
-import { acceptWebSocket, isWebSocket, messageWriter } from '#base/websocket.js';
+import { acceptWebSocket, isWebSocket, messageWriter, offeredWebSocketProtocols } from '#base/websocket.js';
 import type { Exchange } from './exchange.js';
 
 /** Before each event in protobuf. */
@@ -9,15 +9,11 @@ const lengthBytes = 4;
 export async function watchExchange(exchange: Exchange, format: string): Promise<Exchange | undefined> {
   const { upgrade } = exchange;
   if (!upgrade || !isWebSocket(upgrade.request)) return exchange;
-  const socket = await acceptWebSocket(upgrade, protocolsOf(exchange));
+  // Upstream asks for none, and takes whatever a client offers.
+  const socket = await acceptWebSocket(upgrade, offeredWebSocketProtocols(upgrade.request));
   if (!socket) return undefined;
   const out = messageWriter(socket, format === 'protobuf' ? framesOf : linesOf);
   return Object.create(exchange, { open: { value: () => out }, chunks: { value: () => undefined } }) as Exchange;
-}
-
-/** Upstream asks for none, and takes whatever a client offers. */
-function protocolsOf({ headers }: Exchange): string[] {
-  return (headers['sec-websocket-protocol'] ?? '').split(',').map((one) => one.trim());
 }
 
 function linesOf(chunk: Buffer): string[] {

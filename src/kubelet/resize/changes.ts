@@ -1,9 +1,8 @@
 /** What of a pod's running containers is not as it was granted. Pure. */
 import { podRequests } from '#api/core/pod/totals.js';
 import type { Container, Pod, ResourceRequirements } from '#api/gen/core-v1.js';
-import { equal } from '#base/json.js';
 import { latestContainer, type PodState } from '../pod-state.js';
-import { type Amounts, amountsOf, resizable, wantsRestart } from './resources.js';
+import { type Amounts, amountsOf, isSame, resizable, wantsRestart } from './resources.js';
 
 export interface Change {
   id: string;
@@ -18,9 +17,8 @@ export function changesOf(pod: Pod, state: PodState, actual: ReadonlyMap<string,
   const changes = resizable(pod).flatMap((container): Change[] => {
     const last = latestContainer(state, container.name);
     const now = last?.state === 'running' ? actual.get(last.id) : undefined;
-    if (!last || !now) return [];
+    if (!last || !now || isSame(now, container.resources ?? {})) return [];
     const [from, to] = [amountsOf(now), amountsOf(container.resources)];
-    if (equal(from, to)) return [];
     return [{ id: last.id, container, from, to, restarts: wantsRestart(container, from, to) }];
   });
   return changes.sort((a, b) => growth(a) - growth(b));

@@ -75,7 +75,7 @@ export function withResources(pod: Pod, granted: ResourcesByName): Pod {
   return isChanged ? { ...pod, spec: { ...pod.spec, containers, ...(initContainers && { initContainers }) } } : pod;
 }
 
-/** By amounts, however they are written. */
-function isSame(a: ResourceRequirements, b: ResourceRequirements): boolean {
-  return a === b || equal(amountsOf(a), amountsOf(b));
+/** By amounts, however they are written; most often they are written alike, and need not be read. */
+export function isSame(a: ResourceRequirements, b: ResourceRequirements): boolean {
+  return equal(a, b) || equal(amountsOf(a), amountsOf(b));
 }
