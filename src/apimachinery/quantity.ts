@@ -246,7 +246,7 @@ function parse(text: string): Quantity {
   return Quantity.make({ nanos: signed(magnitude), format, text: kept });
 }
 
-function readSuffix(suffix: string): { base: 2 | 10; exponent: number; format: QuantityFormat } {
+export function readSuffix(suffix: string): { base: 2 | 10; exponent: number; format: QuantityFormat } {
   const decimal = decimalSuffixes.get(suffix);
   if (decimal !== undefined) return { base: 10, exponent: decimal, format: 'DecimalSI' };
   const binary = binarySuffixes.indexOf(suffix);
@@ -277,17 +277,17 @@ interface Written {
  * Upstream serves a text that looks canonical as it was written, so `1.500` stays but `1.5` becomes `1500m`. Clients
  * compare what they sent with what they get, so the same texts are kept here.
  */
-function keepsDecimalText({ whole, fraction, exponent }: Written): boolean {
+export function keepsDecimalText({ whole, fraction, exponent }: Written): boolean {
   const digits = whole + fraction;
   const scale = exponent - fraction.length;
   return digits.length <= 18 && scale >= -9 && scale % 3 === 0 && !digits.endsWith('000') && !digits.startsWith('0');
 }
 
-function keepsBinaryText({ whole, fraction, exponent }: Written): boolean {
+export function keepsBinaryText({ whole, fraction, exponent }: Written): boolean {
   return fraction === '' && whole.length <= binaryDigitsMax(exponent) && BigInt(whole) % 8n !== 0n;
 }
 
-function binaryDigitsMax(exponent: number): number {
+export function binaryDigitsMax(exponent: number): number {
   return 14 - Math.trunc((exponent * 3) / 10);
 }
 

@@ -1,9 +1,19 @@
 /** A short hash of a text, which is neither secret nor free of collisions. */
 
-/** The 32-bit FNV-1a hash of the UTF-8 text (draft-eastlake-fnv). */
-export function fnv1a32(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+const basis32 = 0x811c9dc5;
+const prime32 = 0x01000193;
+
+/** The 32-bit FNV-1a hash of the UTF-8 text or the bytes (draft-eastlake-fnv). */
+export function fnv1a32(input: string | Uint8Array): number {
+  let hash = basis32;
+  for (const byte of Buffer.from(input)) hash = Math.imul(hash ^ byte, prime32);
+  return hash >>> 0;
+}
+
+/** The 32-bit FNV-1 hash of the UTF-8 text. */
+export function fnv1(text: string): number {
+  let hash = basis32;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash, prime32) ^ byte;
   return hash >>> 0;
 }
 

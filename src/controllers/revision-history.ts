@@ -13,7 +13,7 @@ import { type Json, sortKeys } from '#base/json.js';
 import type { Client } from '#client/client.js';
 import type { Informer } from '#client/informer.js';
 import { candidatesOf, claim, controllerReference } from './claim.js';
-import { sameValue, valueHash } from './template-hash.js';
+import { sameValue } from './template-hash.js';
 
 /** On pods: of which revision they are. A StatefulSet's have its name, a DaemonSet's its hash. */
 export const revisionLabel = 'controller-revision-hash';
@@ -31,6 +31,8 @@ export interface HistoryContext<O extends Versioned> {
   revisions: Informer<ControllerRevision>;
   /** The label by which a revision says its hash: every kind has its own. */
   hashLabel: string;
+  /** Names a revision: by its template, or by its data. */
+  hash(revision: { template: PodTemplateSpec; data: Json; collisions: number | undefined }): string;
 }
 
 /** The owner's revisions, oldest first; orphans that its selector matches are adopted. */
@@ -69,7 +71,8 @@ export function isOfTemplate(revision: ControllerRevision, template: PodTemplate
 
 export interface NewestRevision {
   newest: ControllerRevision;
-  collisionCount: number;
+  /** Undefined until two templates have had one name. */
+  collisionCount: number | undefined;
 }
 
 /**
@@ -81,7 +84,7 @@ export async function newestRevision<O extends Versioned>(
   revisions: readonly ControllerRevision[],
 ): Promise<NewestRevision> {
   const { client, owner } = context;
-  const collisionCount = owner.status?.collisionCount ?? 0;
+  const collisionCount = owner.status?.collisionCount;
   const last = revisions.at(-1);
   const equal = revisions.findLast((one) => isOfTemplate(one, owner.spec.template));
   const next = (last?.revision ?? 0) + 1;
@@ -92,13 +95,14 @@ export async function newestRevision<O extends Versioned>(
 }
 
 async function createRevision<O extends Versioned>(
-  { client, owner, ownerResource, hashLabel }: HistoryContext<O>,
+  { client, owner, ownerResource, hashLabel, hash: hashOf }: HistoryContext<O>,
   { revision, collisionCount }: NewestRevisionNumber,
 ): Promise<NewestRevision> {
   const { name: ownerName = '', namespace, annotations } = owner.metadata;
   const data = dataOf(owner.spec.template);
-  for (let collisions = collisionCount; ; collisions++) {
-    const hash = valueHash(data, collisions);
+  const template = owner.spec.template ?? {};
+  for (let collisions = collisionCount; ; collisions = (collisions ?? 0) + 1) {
+    const hash = hashOf({ template, data, collisions });
     const name = `${ownerName.slice(0, namePrefixMax)}-${hash}`;
     const labels = { ...owner.spec.template?.metadata?.labels, [hashLabel]: hash };
     const ownerReferences = [controllerReference(owner, ownerResource)];
@@ -116,7 +120,7 @@ async function createRevision<O extends Versioned>(
 
 interface NewestRevisionNumber {
   revision: number;
-  collisionCount: number;
+  collisionCount: number | undefined;
 }
 
 /** The hash and a dash must fit behind it. */

@@ -1,6 +1,8 @@
 /** Telling pod templates apart, and naming what is made of each. */
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
-import { fnv1a32 } from '#base/fnv.js';
+import { goFormat } from '#api/meta/go-format.js';
+import { fnv1, fnv1a32 } from '#base/fnv.js';
+import { goJson, type Json } from '#base/json.js';
 
 export const hashLabel = 'pod-template-hash';
 
@@ -10,16 +12,20 @@ export function sameTemplate(a: PodTemplateSpec | undefined, b: PodTemplateSpec 
 }
 
 /**
- * Names a template. Upstream hashes a dump of Go memory, which only Go can repeat; nothing depends on the value, only
- * on it being the same for the same template. `collisions` makes another name when one is taken.
+ * Names a template, as upstream does (kubernetes/kubernetes pkg/controller: ComputeHash), so that a cluster that comes
+ * from there finds its names taken by the same templates. `collisions` makes another name when one is taken.
  */
-export function templateHash(template: PodTemplateSpec, collisions: number): string {
-  return nameOf(JSON.stringify(canonical(withoutHash(template))), collisions);
+export function templateHash(template: PodTemplateSpec, collisions: number | undefined): string {
+  const text = Buffer.from(goFormat('io.k8s.api.core.v1.PodTemplateSpec', template));
+  if (collisions === undefined) return safeEncode(fnv1a32(text));
+  const count = Buffer.alloc(8);
+  count.writeUInt32LE(collisions);
+  return safeEncode(fnv1a32(Buffer.concat([text, count])));
 }
 
-/** The same for any JSON value. */
-export function valueHash(value: unknown, collisions: number): string {
-  return nameOf(JSON.stringify(canonical(value)) ?? '', collisions);
+/** The same for what a StatefulSet's revision holds (pkg/controller/history: HashControllerRevision). */
+export function dataHash(data: Json, collisions: number): string {
+  return safeEncode(fnv1(goJson(data) + collisions));
 }
 
 /** Whether two JSON values say the same, whatever the order of their keys. */
@@ -27,15 +33,11 @@ export function sameValue(a: unknown, b: unknown): boolean {
   return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
 }
 
-function nameOf(value: string, collisions: number): string {
-  return safeEncode(String(fnv1a32(value + (collisions > 0 ? `#${collisions}` : ''))));
-}
-
 /** Letters and digits without vowels and look-alikes, so that no name spells a word (k8s.io/apimachinery's rand). */
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
 
-function safeEncode(text: string): string {
-  return [...text].map((char) => alphabet[char.charCodeAt(0) % alphabet.length]).join('');
+function safeEncode(hash: number): string {
+  return [...String(hash)].map((char) => alphabet[char.charCodeAt(0) % alphabet.length]).join('');
 }
 
 function withoutHash(template: PodTemplateSpec | undefined): unknown {

@@ -25,7 +25,7 @@ function dump(plan: TypePlan, value: unknown): unknown {
     // Metadata of a template stands among its other fields.
     if (plan.goName === 'PersistentVolumeClaimTemplate' && field.name === 'metadata')
       Object.assign(out, given[field.name]);
-    else out[goNameOf(plan, field.name)] = dumpField(field, given[field.name]);
+    else out[goFieldName(plan.goName, field.name)] = dumpField(field, given[field.name]);
   }
   return plan.goName === 'PodSecurityContext' ? { ...contextOf(given), ...out } : out;
 }
@@ -90,11 +90,14 @@ const orders: Readonly<Record<string, string>> = {
     'gcePersistentDisk awsElasticBlockStore hostPath glusterfs nfs rbd quobyte iscsi flexVolume cinder cephfs fc flocker azureFile vsphereVolume azureDisk photonPersistentDisk portworxVolume scaleIO local storageos csi',
 };
 
-function goNameOf({ goName }: TypePlan, name: string): string {
-  return names[`${goName}.${name}`] ?? names[name] ?? name[0]!.toUpperCase() + name.slice(1);
+/** `typeName` is Go's. */
+export function goFieldName(typeName: string, name: string): string {
+  return names[`${typeName}.${name}`] ?? names[name] ?? name[0]!.toUpperCase() + name.slice(1);
 }
 
 const names: Readonly<Record<string, string>> = {
+  metadata: 'ObjectMeta',
+  'PodSpec.serviceAccount': 'DeprecatedServiceAccount',
   tty: 'TTY',
   seLinuxOptions: 'SELinuxOptions',
   seLinuxChangePolicy: 'SELinuxChangePolicy',

@@ -13,9 +13,16 @@ import { keyOf } from '#client/informer.js';
 import { askControlledBy, candidatesOf, claim } from '../claim.js';
 import { nextAvailableInMs } from '../pod-state.js';
 import { createPod, deletePod } from '../pod-writes.js';
-import { newestRevision, revisionLabel, revisionsOf, truncateHistory } from '../revision-history.js';
+import {
+  type HistoryContext,
+  newestRevision,
+  revisionLabel,
+  revisionsOf,
+  truncateHistory,
+} from '../revision-history.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
 import { slowStart } from '../slow-start.js';
+import { templateHash } from '../template-hash.js';
 import { UnseenWrites } from '../unseen-writes.js';
 import { manage, type Need, rollOut, type Situation } from './decide.js';
 import { EndedPods } from './ended-pods.js';
@@ -71,12 +78,13 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
   await state.pods.settle(uid, () => askControlledBy(client, { owner: set, selector, resource: pods }));
   const pendingMs = state.pods.pendingMs(uid) ?? state.revisions.pendingMs(uid);
 
-  const history = {
+  const history: HistoryContext<DaemonSet> = {
     client,
     owner: set,
     ownerResource: daemonSets,
     revisions: informers.of(controllerRevisions),
     hashLabel: revisionLabel,
+    hash: ({ template, collisions }) => templateHash(template, collisions),
   };
   const revisions = await revisionsOf(history);
   const { newest, collisionCount } = await newestRevision(history, revisions);
@@ -90,11 +98,10 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
   let failure: unknown;
   let retryMs: number | undefined = pendingMs;
   if (pendingMs === undefined) ({ failure, retryMs } = await act(situation, context));
-  const counted = set.status?.collisionCount === undefined && collisionCount === 0 ? undefined : collisionCount;
   // A template that nothing was done about yet is not observed.
   const { generation } = set.metadata;
   const observedGeneration = pendingMs === undefined ? generation : set.status?.observedGeneration;
-  await writeStatus(situation, { collisionCount: counted, observedGeneration }, context);
+  await writeStatus(situation, { collisionCount, observedGeneration }, context);
   const live = new Set(revisions.filter(({ metadata }) => isInUse(metadata.labels, mine)).map(nameOf));
   live.add(nameOf(newest));
   await truncateHistory(client, revisions, { live, limit: set.spec.revisionHistoryLimit ?? 10 });

@@ -119,7 +119,7 @@ async function createNewest(
 
 function plan(deployment: Deployment, { old, revision }: { old: ReplicaSet[]; revision: bigint }): ReplicaSet {
   const { metadata, spec, status } = deployment;
-  const hash = templateHash(spec.template, status?.collisionCount ?? 0);
+  const hash = templateHash(spec.template, status?.collisionCount);
   const labels = { ...spec.template.metadata?.labels, [hashLabel]: hash };
   const planned: ReplicaSet = {
     apiVersion: 'apps/v1',

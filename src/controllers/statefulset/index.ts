@@ -13,6 +13,7 @@ import { askControlledBy, candidatesOf, claim } from '../claim.js';
 import { nextAvailableInMs } from '../pod-state.js';
 import { type HistoryContext, newestRevision, revisionsOf, templateOf, truncateHistory } from '../revision-history.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
+import { dataHash } from '../template-hash.js';
 import { UnseenWrites } from '../unseen-writes.js';
 import { decide, type Situation, type Step } from './decide.js';
 import { ordinalOf, revisionOfPod } from './identity.js';
@@ -73,12 +74,13 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
 
   const candidates = candidatesOf(informers.of(pods), set).filter((pod) => ordinalOf(set, pod) !== undefined);
   const mine = await claim({ client, owner: set, ownerResource: statefulSets, selector, resource: pods, candidates });
-  const history = {
+  const history: HistoryContext<StatefulSet> = {
     client,
     owner: set,
     ownerResource: statefulSets,
     revisions: informers.of(controllerRevisions),
     hashLabel: 'controller.kubernetes.io/hash',
+    hash: ({ data, collisions = 0 }) => dataHash(data, collisions),
   };
   const revisions = await revisionsOf(history);
   const { newest, current, collisionCount } = await currentAndNewest(history, revisions, state.revisions);
@@ -101,7 +103,7 @@ async function currentAndNewest(
   unseen: UnseenWrites<ControllerRevision>,
 ): Promise<{ newest: ControllerRevision; current: ControllerRevision; collisionCount: number }> {
   const { owner } = history;
-  const { newest, collisionCount } = await newestRevision(history, revisions);
+  const { newest, collisionCount = 0 } = await newestRevision(history, revisions);
   if (!revisions.includes(newest)) unseen.wrote(owner.metadata.uid ?? '', newest);
   const current = revisions.find(({ metadata }) => metadata.name === owner.status?.currentRevision);
   return { newest, current: current ?? newest, collisionCount };
