@@ -107,7 +107,9 @@ describe('properties', () => {
         const first = Quantity.parse(input);
         const second = Quantity.parse(first.toString());
         expect(second.nanos).toBe(first.nanos);
-        expect(second.toString()).toBe(first.toString());
+        // A binary amount that no binary suffix fits is written without one, and is a decimal from then on.
+        const settled = second.format === first.format ? first : second;
+        expect(Quantity.parse(second.toString()).toString()).toBe(settled.toString());
       }),
     );
   });
