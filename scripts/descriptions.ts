@@ -17,16 +17,70 @@ export function readDescriptions(packages: readonly SchemaPackage[]): Descriptio
   const client = packageFolder('@kubernetes/client-node', 'dist/gen/models');
   const folders = modelFolders();
   const out: Descriptions = {};
+  const ofOptions = readOptions(packageFolder('@kubernetes/client-node', 'dist/gen/apis'));
   for (const type of packages.flatMap(({ types }) => types)) {
     const ofClient = clientNames(type.name).map((name) => join(client, name));
     const found = ofClient.find((path) => existsSync(`${path}.d.ts`));
-    const described = { ...(found && readClientModel(found)), ...readModel(modelPath(folders, type.name)) };
+    const described = {
+      ...ofOptions[type.name],
+      ...(found && readClientModel(found)),
+      ...readModel(modelPath(folders, type.name)),
+    };
     if (Object.keys(described).length > 0) out[type.name] = described;
   }
   return out;
 }
 
 type Texts = Record<string, string>;
+
+/** Options are no models: their fields are the parameters of operations, of which these stand for all. */
+const operationsByOptions: Record<string, string> = {
+  'io.k8s.api.core.v1.NodeProxyOptions': 'connectGetNodeProxy',
+  'io.k8s.api.core.v1.PodAttachOptions': 'connectGetNamespacedPodAttach',
+  'io.k8s.api.core.v1.PodExecOptions': 'connectGetNamespacedPodExec',
+  'io.k8s.api.core.v1.PodLogOptions': 'readNamespacedPodLog',
+  'io.k8s.api.core.v1.PodPortForwardOptions': 'connectGetNamespacedPodPortforward',
+  'io.k8s.api.core.v1.PodProxyOptions': 'connectGetNamespacedPodProxy',
+  'io.k8s.api.core.v1.ServiceProxyOptions': 'connectGetNamespacedServiceProxy',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.CreateOptions': 'createNamespace',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.GetOptions': 'listNamespace',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.ListOptions': 'listNamespace',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.PatchOptions': 'patchNamespace',
+  'io.k8s.apimachinery.pkg.apis.meta.v1.UpdateOptions': 'replaceNamespace',
+};
+
+function readOptions(folder: string): Record<string, Texts> {
+  const declarations = readFileSync(join(folder, 'CoreV1Api.d.ts'), 'utf8');
+  return Object.fromEntries(
+    Object.entries(operationsByOptions).map(([type, operation]) => {
+      const end = declarations.indexOf(` ${operation}(`);
+      const comment = declarations.slice(declarations.lastIndexOf('/**', end), end);
+      const texts = [...comment.matchAll(/@param _?(\w+) (.*)/g)].map(([, name, text]) => [
+        name!,
+        textOfParameter(text!, type),
+      ]);
+      if (texts.length === 0) throw new Error(`${operation} has no parameters that are described`);
+      return [type, Object.fromEntries(texts)];
+    }),
+  );
+}
+
+/** The client's generator escapes as for HTML, and has spaces for line ends: of these, those of options of `meta` tell. */
+function textOfParameter(text: string, type: string): string {
+  const plain = text
+    .replace(/\\?&#(x?)([0-9A-Fa-f]+);/g, (_, hex, code) => String.fromCodePoint(Number.parseInt(code, hex ? 16 : 10)))
+    .replace(/\\?&quot;/g, '"')
+    .replace(/\\?&(lt|gt);/g, (_, name) => (name === 'lt' ? '<' : '>'))
+    .replace(/\\?&amp;/g, '&');
+  if (!type.includes('.meta.')) return plain;
+  return plain
+    .replace(/(?<=[.:)]) {2}(?=[A-Z`])/g, '\n\n')
+    .replace(/(?<=\.) (?=- `)/g, '\n')
+    .replace(/(?<=\S) {2}(?=hex)/g, '\n\n')
+    .replace(/(?<=\S) {3,5}(?=\S)/g, ({ length }) =>
+      length % 2 === 1 ? `\n${' '.repeat(length - 1)}` : `\n\n${' '.repeat(length - 2)}`,
+    );
+}
 
 function packageFolder(name: string, inside: string): string {
   const { resolve } = createRequire(import.meta.url);
@@ -59,7 +113,7 @@ function readClientModel(path: string): Texts {
   for (const [, name, baseName] of javascript.matchAll(/"name": "([^"]+)",\s+"baseName": "([^"]+)"/g)) {
     baseNames.set(name!, baseName!);
   }
-  const described = readModel(`${path}.d.ts`);
+  const described = readModel(`${path}.d.ts`, /\\(['"\\/*])/g);
   return Object.fromEntries(Object.entries(described).map(([field, text]) => [baseNames.get(field) ?? field, text]));
 }
 
@@ -70,7 +124,9 @@ function modelFolders(): ReadonlyMap<string, string> {
   return new Map([
     ...groups.map(({ name }) => [name.split('.')[0]!, join(root, name)] as const),
     ['core', root],
-    ['meta', packageFolder('@kubernetes-models/apimachinery', 'apis/meta')],
+    ...Object.entries({ api: 'api', meta: 'apis/meta', pkg: '.', util: 'util' }).map(
+      ([group, folder]) => [group, packageFolder('@kubernetes-models/apimachinery', folder)] as const,
+    ),
   ]);
 }
 
@@ -80,20 +136,23 @@ function modelPath(folders: ReadonlyMap<string, string>, typeName: string): stri
 }
 
 const comments =
-  /\/\*\*\n((?:\s*\*(?!\/).*\n)+)\s*\*\/\n\s*(?:export (?:declare class|interface) \w+|["']([^"']+)["']\??:)/g;
+  /\/\*\*\n((?:\s*\*(?!\/).*\n)+)\s*\*\/\n\s*(?:export (?:declare class|interface|type) \w+|["']([^"']+)["']\??:)/g;
 
-function readModel(path: string): Texts {
+/** `escaped` is what the declarations have a backslash before. */
+function readModel(path: string, escaped = /\\([/*])/g): Texts {
   const out: Texts = {};
   if (!existsSync(path)) return out;
-  for (const [, comment, field = ''] of readFileSync(path, 'utf8').matchAll(comments)) out[field] ??= textOf(comment!);
+  for (const [, comment, field = ''] of readFileSync(path, 'utf8').matchAll(comments))
+    out[field] ??= textOf(comment!, escaped);
   return out;
 }
 
-function textOf(comment: string): string {
+function textOf(comment: string, escaped: RegExp): string {
   return comment
     .split('\n')
     .map((line) => line.replace(/^\s*\* ?/, ''))
+    .filter((line) => line !== '@deprecated')
     .join('\n')
     .trim()
-    .replace(/\\(['"\\/*])/g, '$1');
+    .replace(escaped, '$1');
 }

@@ -119,7 +119,7 @@ function setWord(
   else if (word === 'format') field.format = value;
   else if (word === 'patch') field.patchStrategy = value;
   else if (word === 'key') field.patchMergeKey = value;
-  else if (word === 'map') field.mapType = 'atomic';
+  else if (word === 'map') field.mapType = (value || 'atomic') as FieldSchema['mapType'];
   else if (word === 'struct') field.structType = value as FieldSchema['structType'];
   else if (word === 'gate') field.gates = value.split(',');
   else if (word === 'check') field.checks = JSON.parse(value);

@@ -77,7 +77,7 @@ export interface FieldSchema {
   /** Server-side apply. A list without it is atomic. */
   listType?: 'map' | 'set' | 'atomic';
   listMapKeys?: string[];
-  mapType?: 'atomic';
+  mapType?: 'atomic' | 'granular';
   /** Granular: the fields of a type that is one unit elsewhere have owners each. */
   structType?: 'atomic' | 'granular';
   /** Names the feature gates that govern the field. */

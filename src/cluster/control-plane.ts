@@ -338,7 +338,7 @@ function pathHandlers(options: {
   const { discovery: remote } = aggregation;
   const serverAddress = `${advertiseAddress}:${advertisePort}`;
   const discovery = new Discovery({ scheme, serverAddress, remote });
-  const { gitVersion: version } = versionInfo;
+  const version = `${versionInfo.major}.${versionInfo.minor}`;
   const openApi = new OpenApi({ scheme, table: builtinSchemas, version, remote: aggregation.openApi });
   const documents = new Map(policy.documents(`https://${serverAddress}`).map((document) => [document.path, document]));
   const others = [...documents.keys(), ...servedPaths, ...(flags ? ['/flagz'] : [])];

@@ -113,9 +113,10 @@ export class RemoteOpenApi {
     const { clock } = this.#options;
     const reply = await askRemoteApi(remote, { path: '/openapi/v2', user: asker, timeoutMs, signal, clock });
     if (reply.status !== 200) return undefined;
-    const { paths = {}, definitions = {} } = JSON.parse(reply.text) as Partial<RemoteSpec>;
+    const { paths = {}, definitions = {}, parameters = {} } = JSON.parse(reply.text) as Partial<RemoteSpec>;
     const { group, version } = remote;
-    return { group, version, etag: String(reply.headers['etag'] ?? reply.text.length), paths, definitions };
+    const etag = String(reply.headers['etag'] ?? reply.text.length);
+    return { group, version, etag, paths, definitions, parameters };
   }
 
   #tell(): void {

@@ -9,16 +9,6 @@ import type { Schema } from '#apimachinery/structural/schema.js';
 import type { Dialect, JsonSchema } from './json-schema.js';
 import type { Models } from './models.js';
 
-// The first words are upstream's, by which its end-to-end tests know the field.
-const typeMeta: Record<string, JsonSchema> = {
-  apiVersion: {
-    type: 'string',
-    description: 'APIVersion defines the version of the schema that this object is written in.',
-  },
-  kind: { type: 'string', description: 'The kind of this object, in CamelCase.' },
-};
-const metadataDescription = "The object's standard metadata.";
-
 /** Undefined for a version that any object fits. */
 export function customSchema(
   definition: AnyResource,
@@ -62,17 +52,18 @@ class Writer {
     const isObject = isRoot || given['x-kubernetes-embedded-resource'] === true;
     const isFree = this.#dialect === 'v2' && given['x-kubernetes-preserve-unknown-fields'] === true;
     if (!isObject || isFree) return out;
-    out['properties'] = { ...(out['properties'] as object), ...typeMeta, metadata: this.#metadata() };
+    out['properties'] = { ...(out['properties'] as object), ...this.#ofEveryObject() };
     if (!isRoot) out['required'] = [...new Set([...((out['required'] as string[]) ?? []), 'kind', 'apiVersion'])];
     return out;
   }
 
-  #metadata(): JsonSchema {
-    const ref = this.#models.refToType(objectMetaName);
-    // OpenAPI 3.0 ignores what stands beside a $ref.
-    return this.#dialect === 'v2'
-      ? { ...ref, description: metadataDescription }
-      : { allOf: [ref], description: metadataDescription };
+  #ofEveryObject(): Record<string, JsonSchema> {
+    const models = this.#models;
+    return {
+      apiVersion: { type: 'string', description: models.textOf('apiVersion') },
+      kind: { type: 'string', description: models.textOf('kind') },
+      metadata: models.describedRef(objectMetaName, models.textOf('metadata')),
+    };
   }
 }
 
@@ -93,7 +84,7 @@ function unfolded(schema: Schema): Schema {
 
 /** Without logic, and without what makes kubectl refuse values that are allowed. */
 function forV2(schema: Schema): Schema {
-  const { allOf, anyOf, oneOf, not, nullable, ...rest } = schema;
+  const { allOf, anyOf, oneOf, not, nullable, default: _, ...rest } = schema;
   const out: Schema = rest;
   const keeps = schema['x-kubernetes-preserve-unknown-fields'] === true;
   if (nullable) delete out.type;

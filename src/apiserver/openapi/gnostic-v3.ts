@@ -126,6 +126,8 @@ const pathSpec: Spec = [
   [5, 'put', operation],
   [6, 'post', operation],
   [7, 'delete', operation],
+  [8, 'options', operation],
+  [9, 'head', operation],
   [10, 'patch', operation],
   [13, 'parameters', list(parameter)],
 ];

@@ -169,7 +169,7 @@ const pathParameterSpec: Spec = [
   [19, 'uniqueItems', flag],
 ];
 
-/** ParametersItem around Parameter around one of its kinds. */
+/** Parameter around one of its kinds. */
 const parameter: Write = (writer, number, value) => {
   const place = (value as Fields)['in'];
   const one =
@@ -193,6 +193,18 @@ const parameter: Write = (writer, number, value) => {
   one(writer, number, value);
 };
 
+/** A parameter or a reference to one. */
+const parameterItem: Write = (writer, number, value) => {
+  const isReference = typeof (value as Fields)['$ref'] === 'string';
+  const one = isReference
+    ? inside(
+        2,
+        message(() => [[1, '$ref', text]]),
+      )
+    : inside(1, parameter);
+  one(writer, number, value);
+};
+
 const responseSpec: Spec = [
   [1, 'description', text],
   [2, 'schema', inside(1, schema)],
@@ -204,7 +216,7 @@ const operationSpec: Spec = [
   [5, 'operationId', text],
   [6, 'produces', list(text)],
   [7, 'consumes', list(text)],
-  [8, 'parameters', list(inside(1, parameter))],
+  [8, 'parameters', list(parameterItem)],
   [
     9,
     'responses',
@@ -229,8 +241,10 @@ const pathSpec: Spec = [
   [3, 'put', operation],
   [4, 'post', operation],
   [5, 'delete', operation],
+  [6, 'options', operation],
+  [7, 'head', operation],
   [8, 'patch', operation],
-  [9, 'parameters', list(inside(1, parameter))],
+  [9, 'parameters', list(parameterItem)],
 ];
 
 const infoSpec: Spec = [
@@ -250,6 +264,7 @@ const documentSpec: Spec = [
   [2, 'info', message(() => infoSpec)],
   [8, 'paths', inside(2, named(message(() => pathSpec)))],
   [9, 'definitions', inside(1, named(schema))],
+  [10, 'parameters', inside(1, named(parameter))],
   [12, 'security', list(inside(1, named(inside(1, list(text)))))],
   [
     13,

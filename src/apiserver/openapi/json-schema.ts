@@ -3,7 +3,9 @@
  * (https://kubernetes.io/docs/reference/using-api/api-concepts/, kube-openapi).
  */
 import { type FieldPlan, planOf, type TypePlan } from '#apimachinery/codec/plan.js';
-import type { SchemaTable } from '#apimachinery/schema.js';
+import type { Scalar, SchemaTable } from '#apimachinery/schema.js';
+
+export const metaV1 = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
 export type Dialect = 'v2' | 'v3';
 export type JsonSchema = Record<string, unknown>;
@@ -71,10 +73,9 @@ export class SchemaWriter {
     const { schema } = field;
     const out: JsonSchema = { ...described(description), ...this.#shape(field) };
     if (schema.enum && schema.shape === 'single') out['enum'] = schema.enum;
-    if (schema.default !== undefined) out['default'] = schema.default;
-    else if (this.#dialect === 'v3' && schema.shape === 'single' && !schema.pointer && isStruct(field)) {
-      out['default'] = {};
-    }
+    // Version 2 tells no defaults, version 3 those of Go's zero values too.
+    const value = this.#dialect === 'v3' ? (schema.default ?? zeroOf(field)) : undefined;
+    if (value !== undefined) out['default'] = value;
     if (schema.nullable) out[this.#dialect === 'v3' ? 'nullable' : 'x-nullable'] = true;
     if (schema.listType) out['x-kubernetes-list-type'] = schema.listType;
     if (schema.listMapKeys) out['x-kubernetes-list-map-keys'] = schema.listMapKeys;
@@ -90,22 +91,19 @@ export class SchemaWriter {
   }
 
   #shape(field: FieldPlan): JsonSchema {
-    const one = field.scalar ? scalarSchema(field) : this.refTo(field.schema.type);
-    switch (field.schema.shape) {
+    const { shape, type, enum: values } = field.schema;
+    const one = field.scalar ? scalarSchema(field) : this.refTo(type);
+    const element = values ? { ...one, enum: values } : one;
+    switch (shape) {
       case 'single':
         return one;
       case 'list':
-        return { type: 'array', items: this.#element(field, one) };
+        return { type: 'array', items: element };
       case 'map':
-        return { type: 'object', additionalProperties: this.#element(field, one) };
+        return { type: 'object', additionalProperties: element };
       default:
         return { type: 'object', additionalProperties: { type: 'array', items: one } };
     }
-  }
-
-  #element(field: FieldPlan, one: JsonSchema): JsonSchema {
-    if (this.#dialect === 'v2' || field.scalar || !isStruct(field)) return one;
-    return { allOf: [one], default: {} };
   }
 
   #special({ schema }: TypePlan): JsonSchema {
@@ -142,9 +140,16 @@ function described(description: string | undefined): JsonSchema {
   return description ? { description } : {};
 }
 
-function isStruct(field: FieldPlan): boolean {
-  return !field.scalar && !field.type.codec;
+/** What Go has where nothing is set, of fields that are written even so; undefined of what JSON would show as null. */
+function zeroOf(field: FieldPlan): unknown {
+  const { shape, pointer, omitEmpty } = field.schema;
+  if (shape !== 'single' || pointer) return undefined;
+  if (!field.scalar) return field.type.codec ? undefined : {};
+  if (omitEmpty) return undefined;
+  return zeros[field.scalar];
 }
+
+const zeros: Partial<Record<Scalar, unknown>> = { string: '', bool: false, int32: 0, int64: 0, double: 0 };
 
 function scalarSchema({ scalar, schema }: FieldPlan): JsonSchema {
   switch (scalar) {

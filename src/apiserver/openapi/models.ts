@@ -4,20 +4,25 @@
  */
 import type { GroupVersionKind } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
-import { type Descriptions, type Dialect, type JsonSchema, kindOf, SchemaWriter } from './json-schema.js';
+import { type Descriptions, type Dialect, type JsonSchema, kindOf, metaV1, SchemaWriter } from './json-schema.js';
 import { deleteOptions, status } from './operations.js';
 
 /** The schema of a kind that the table does not have; undefined when any object will do. */
 export type CustomSchemaOf = (kind: GroupVersionKind, models: Models) => JsonSchema | undefined;
 
-const metaV1 = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+export interface GroupVersion {
+  group: string;
+  version: string;
+}
 
 export class Models {
   readonly #table: SchemaTable;
+  readonly #dialect: Dialect;
   readonly #writer: SchemaWriter;
   readonly #builtin = new Set<string>();
   readonly #custom = new Map<string, JsonSchema>();
   readonly #customOf: CustomSchemaOf;
+  readonly #descriptions: Descriptions;
 
   constructor(options: {
     table: SchemaTable;
@@ -26,8 +31,15 @@ export class Models {
     customOf: CustomSchemaOf;
   }) {
     this.#table = options.table;
+    this.#dialect = options.dialect;
     this.#writer = new SchemaWriter(options);
     this.#customOf = options.customOf;
+    this.#descriptions = options.descriptions;
+  }
+
+  /** What every object's field of this name is told to be; of a list with `ofList`. */
+  textOf(field: 'apiVersion' | 'kind' | 'metadata', { ofList = false } = {}): string | undefined {
+    return this.#descriptions[`io.k8s.api.core.v1.Pod${ofList ? 'List' : ''}`]?.[field];
   }
 
   /** A reference to the schema of a kind, which is then part of the document. */
@@ -40,6 +52,12 @@ export class Models {
   refToType(name: string): JsonSchema {
     this.#builtin.add(name);
     return this.#writer.refTo(name);
+  }
+
+  /** A reference with a description, beside which OpenAPI 3.0 ignores what stands. */
+  describedRef(name: string, description: string | undefined): JsonSchema {
+    const ref = this.refToType(name);
+    return this.#dialect === 'v2' ? { description, ...ref } : { description, allOf: [ref] };
   }
 
   #builtinName(kind: GroupVersionKind | 'Patch'): string | undefined {
@@ -58,7 +76,7 @@ export class Models {
   }
 
   /** Every schema that was referred to, and what those refer to. */
-  all(served: readonly { group: string; version: string }[]): Record<string, JsonSchema> {
+  all(served: readonly GroupVersion[]): Record<string, JsonSchema> {
     const schemas = this.#writer.closure(this.#builtin);
     // These stand in every group.
     for (const name of ['DeleteOptions', 'WatchEvent']) {
@@ -66,23 +84,33 @@ export class Models {
       if (!schema) continue;
       schema['x-kubernetes-group-version-kind'] = served.map((gv) => kindOf({ ...gv, kind: name }));
     }
-    const statusSchema = schemas[`${metaV1}.Status`];
-    if (statusSchema) statusSchema['x-kubernetes-group-version-kind'] = [kindOf(status)];
+    for (const kind of ['APIGroup', 'APIGroupList', 'APIResourceList', 'APIVersions', 'Status']) {
+      const schema = schemas[`${metaV1}.${kind}`];
+      if (schema) schema['x-kubernetes-group-version-kind'] = [kindOf({ ...status, kind })];
+    }
     const all = [...Object.entries(schemas), ...this.#custom];
     return Object.fromEntries(all.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 }
 
 /** The schema of a list of objects of a kind. */
-export function listSchema(item: GroupVersionKind, models: Models): JsonSchema {
+export function listSchema(
+  { item, list, plural }: { item: GroupVersionKind; list: string; plural: string },
+  models: Models,
+): JsonSchema {
   return {
+    description: `${list} is a list of ${item.kind}`,
     type: 'object',
     required: ['items'],
     properties: {
-      apiVersion: { type: 'string' },
-      items: { type: 'array', items: models.ref(item) },
-      kind: { type: 'string' },
-      metadata: models.refToType(`${metaV1}.ListMeta`),
+      apiVersion: { description: models.textOf('apiVersion'), type: 'string' },
+      items: {
+        description: `List of ${plural}. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md`,
+        type: 'array',
+        items: models.ref(item),
+      },
+      kind: { description: models.textOf('kind'), type: 'string' },
+      metadata: models.describedRef(`${metaV1}.ListMeta`, models.textOf('metadata', { ofList: true })),
     },
   };
 }

@@ -15,7 +15,7 @@ const gnostic = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
 
 function setUp() {
   const scheme = new Scheme(resources as AnyResource[]);
-  const openApi = new OpenApi({ scheme, table, version: 'v1.36.0' });
+  const openApi = new OpenApi({ scheme, table, version: '1.36' });
   const respond = async (path: string, more: Partial<DocumentRequest> = {}) =>
     (await openApi.respond({ path, ...more }))!;
   // biome-ignore lint/suspicious/noExplicitAny: documents of several shapes
@@ -32,7 +32,7 @@ const { respond, get } = setUp();
 function refsIn(value: unknown, found = new Set<string>()): Set<string> {
   if (typeof value !== 'object' || value === null) return found;
   for (const [key, one] of Object.entries(value)) {
-    if (key === '$ref' && typeof one === 'string') found.add(one.slice(one.lastIndexOf('/') + 1));
+    if (key === '$ref' && typeof one === 'string') found.add(one);
     else refsIn(one, found);
   }
   return found;
@@ -45,7 +45,7 @@ describe('version 3', () => {
     for (const { serverRelativeURL } of Object.values(paths) as { serverRelativeURL: string }[]) {
       const document = await get(serverRelativeURL);
       expect(document.openapi).toBe('3.0.0');
-      for (const name of refsIn(document)) expect(document.components.schemas).toHaveProperty([name]);
+      for (const ref of refsIn(document)) expect(document).toHaveProperty(ref.split('/').slice(1));
     }
   });
 
@@ -97,11 +97,71 @@ describe('version 3', () => {
   });
 });
 
+describe('what operations say, as upstream says it', () => {
+  const pathOf = async (path: string) => (await get('/openapi/v2')).paths[path];
+  const pods = '/api/v1/namespaces/{namespace}/pods';
+
+  test.each([
+    ['/api/v1/namespaces/{namespace}/configmaps', 'get', 'list or watch objects of kind ConfigMap'],
+    ['/api/v1/namespaces/{namespace}/events', 'post', 'create an Event'],
+    ['/api/v1/namespaces/{namespace}/endpoints', 'post', 'create Endpoints'],
+    [`${pods}/{name}/status`, 'patch', 'partially update status of the specified Pod'],
+    [`${pods}/{name}/exec`, 'post', 'connect POST requests to exec of Pod'],
+    [pods, 'delete', 'delete collection of Pod'],
+    ['/api/v1/', 'get', 'get available resources'],
+    ['/apis/apps/', 'get', 'get information of a group'],
+  ])('%s %s: %s', async (path, method, description) => {
+    expect((await pathOf(path))[method].description).toBe(description);
+  });
+
+  test.each([
+    ['/api/v1/watch/pods', 'get', 'watchCoreV1PodListForAllNamespaces'],
+    ['/api/v1/watch/namespaces/{namespace}/pods/{name}', 'get', 'watchCoreV1NamespacedPod'],
+    [`${pods}/{name}/proxy/{path}`, 'head', 'connectCoreV1HeadNamespacedPodProxyWithPath'],
+    ['/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas', 'delete', 'deleteFlowcontrolApiserverV1CollectionFlowSchema'],
+    ['/apis/rbac.authorization.k8s.io/', 'get', 'getRbacAuthorizationAPIGroup'],
+    ['/version/', 'get', 'getCodeVersion'],
+  ])('%s %s is %s', async (path, method, id) => {
+    expect((await pathOf(path))[method].operationId).toBe(id);
+  });
+
+  test('what all operations of a path take stands with the path, and once in the document unless it is told of a kind', async () => {
+    const document = await get('/openapi/v2');
+    const shown = (list: { $ref?: string; name?: string }[]) => list.map(({ $ref, name }) => $ref ?? name);
+    const { get: read, delete: remove, parameters } = document.paths[`${pods}/{name}`];
+    expect(shown(parameters)).toEqual(['name', '#/parameters/namespace-vgWSWtn3', '#/parameters/pretty-tJGM1-ng']);
+    expect(parameters[0].description).toBe('name of the Pod');
+    expect(read.parameters).toBeUndefined();
+    expect(shown(remove.parameters).slice(0, 3)).toEqual([
+      '#/parameters/body-2Y1dVQaQ',
+      'dryRun',
+      '#/parameters/gracePeriodSeconds--K5HaBOS',
+    ]);
+    expect(Object.keys(document.parameters)).toHaveLength(47);
+  });
+
+  test('a deleted pod is answered, of others a status', async () => {
+    const answer = async (path: string) => (await pathOf(path)).delete.responses[200].schema.$ref.split('.').at(-1);
+    expect(await answer(`${pods}/{name}`)).toBe('Pod');
+    expect(await answer('/api/v1/namespaces/{namespace}/configmaps/{name}')).toBe('Status');
+  });
+
+  test('version 3 tells defaults, those of empty values too; version 2 none', async () => {
+    const properties = async (path: string) => {
+      const { definitions, components } = await get(path);
+      return (definitions ?? components.schemas)['io.k8s.api.core.v1.ContainerPort'].properties;
+    };
+    const v3 = await properties('/openapi/v3/api/v1');
+    expect([v3.containerPort.default, v3.hostPort.default, v3.protocol.default]).toEqual([0, undefined, 'TCP']);
+    expect((await properties('/openapi/v2')).protocol).not.toHaveProperty('default');
+  });
+});
+
 describe('version 2', () => {
   test('references resolve, and paths are those of version 3', async () => {
     const document = await get('/openapi/v2');
     expect(document.swagger).toBe('2.0');
-    for (const name of refsIn(document)) expect(document.definitions).toHaveProperty([name]);
+    for (const ref of refsIn(document)) expect(document).toHaveProperty(ref.split('/').slice(1));
     const v3 = await get('/openapi/v3/api/v1');
     expect(Object.keys(document.paths).filter((path) => path.startsWith('/api/v1/'))).toEqual(Object.keys(v3.paths));
   });
@@ -184,7 +244,7 @@ test('custom resources are described as their definitions say, and go when they 
       },
     },
   };
-  const openApi = new OpenApi({ scheme, table, version: 'v1.36.0' });
+  const openApi = new OpenApi({ scheme, table, version: '1.36' });
   const shape = shapeFor(schema, { table, keepsUnknown: false });
   const widget = defineResource({ group: 'example.com', versions: ['v1'], kind: 'Widget', namespaced: true, shape });
   expect(await openApi.respond({ path: '/openapi/v3/apis/example.com/v1' })).toBeUndefined();

@@ -3,21 +3,24 @@ import type { Scheme } from '#api/scheme.js';
 import { notAcceptable } from '#apimachinery/errors.js';
 import { formatApiVersion, type GroupVersionKind } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
-import { type ServedGroup, type ServedVersion, servedGroups } from '../discovery/groups.js';
+import { type ServedGroup, servedGroups } from '../discovery/groups.js';
 import { Document, type DocumentRequest, type DocumentResponse, hashOf } from '../document.js';
 import { accepts, parseAccept } from '../media-type.js';
+import { groupAddress, serverAddresses } from './addresses.js';
 import { customSchema } from './custom-schema.js';
 import { encodeGnostic } from './gnostic.js';
 import { encodeGnosticV3 } from './gnostic-v3.js';
 import type { Descriptions, Dialect, JsonSchema } from './json-schema.js';
 import { mergeSpec, type RemoteSpec } from './merge.js';
 import { listSchema, Models } from './models.js';
-import { renderV2, renderV3 } from './render.js';
+import type { Path } from './operations.js';
+import { OperationParameters } from './parameters.js';
+import { hasAddress, renderV2, renderV3, versionPaths } from './render.js';
 
 export interface OpenApiOptions {
   scheme: Scheme;
   table: SchemaTable;
-  /** As in `/version`: `v1.36.0`. */
+  /** Of Kubernetes: `1.36`. */
   version: string;
   /** Of other servers. */
   remote?: RemoteDocuments;
@@ -32,6 +35,12 @@ export interface RemoteDocuments {
   onChange(listener: () => void): void;
 }
 
+/** What a document of version 3 is made from. */
+interface Source {
+  paths: (parameters: OperationParameters) => Path[];
+  served?: { group: string; version: string };
+}
+
 const json = 'application/json';
 const asJson = { contentType: json, encode: (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value)) };
 /** Clients ask with an `@`, which is no character of a media type; upstream answers with a dot. */
@@ -42,12 +51,14 @@ export class OpenApi {
   readonly #documents = new Map<string, Document>();
   readonly #hashes = new Map<string, string>();
   #groups: ServedGroup[] | undefined;
+  #known: ReadonlyMap<string, Source> | undefined;
   #descriptions: Promise<Descriptions> | undefined;
 
   constructor(options: OpenApiOptions) {
     this.#options = options;
     const forget = () => {
       this.#groups = undefined;
+      this.#known = undefined;
       this.#documents.clear();
       this.#hashes.clear();
     };
@@ -63,27 +74,28 @@ export class OpenApi {
       expectJson(request);
       return (await this.#document('v3', () => this.#index())).respond(request);
     }
-    const match = /^\/openapi\/v3\/(?:api\/(?<core>[^/]+)|apis\/(?<group>[^/]+)\/(?<version>[^/]+))$/.exec(path);
-    if (!match) return undefined;
-    const { core, group = '', version = core! } = match.groups as Record<string, string | undefined>;
-    return this.#respondV3({ group, version }, request);
+    return path.startsWith('/openapi/v3/') ? this.#respondV3(path.slice('/openapi/v3/'.length), request) : undefined;
   }
 
-  async #respondV3(gv: { group: string; version: string }, request: DocumentRequest) {
-    const elsewhere = await this.#options.remote?.respond(`${gv.group}/${gv.version}`, request);
-    if (elsewhere) return elsewhere;
-    const group = this.#served().find(({ name }) => name === gv.group);
-    const version = group?.versions.find((one) => one.version === gv.version);
-    if (!group || !version) return undefined;
+  async #respondV3(name: string, request: DocumentRequest): Promise<DocumentResponse | undefined> {
+    if (name.startsWith('apis/')) {
+      const elsewhere = await this.#options.remote?.respond(name.slice('apis/'.length), request);
+      if (elsewhere) return elsewhere;
+    }
+    const source = this.#sources().get(name);
+    if (!source) return undefined;
     const contentType = negotiate('v3', request);
-    const hash = this.#hashOf(group, version);
+    const hash = this.#hashOf(name, source);
     const asked = request.query?.get('hash');
     if (asked && asked !== hash) {
       return { status: 301, headers: { location: `${request.path}?hash=${hash}` }, body: new Uint8Array() };
     }
     const document = await this.#document(
       `${request.path} ${contentType}`,
-      async () => renderV3(group, version, { ...(await this.#renderOptions('v3')), served: [gv] }),
+      async () => {
+        const options = await this.#renderOptions('v3');
+        return renderV3(source.paths(options.parameters), options, source.served);
+      },
       { contentType, encode: encodeGnosticV3 },
     );
     const response = document.respond(request);
@@ -102,9 +114,7 @@ export class OpenApi {
   }
 
   async #renderV2(): Promise<unknown> {
-    const groups = this.#served();
-    const served = groups.flatMap(({ name, versions }) => versions.map(({ version }) => ({ group: name, version })));
-    const document = renderV2(groups, { ...(await this.#renderOptions('v2')), served });
+    const document = renderV2(this.#served(), await this.#renderOptions('v2'));
     for (const spec of this.#options.remote?.specs() ?? [])
       mergeSpec(document as Parameters<typeof mergeSpec>[0], spec);
     return document;
@@ -127,27 +137,39 @@ export class OpenApi {
   }
 
   #index(): unknown {
-    const paths: Record<string, unknown> = {};
+    const urls = [...this.#sources()].map(
+      ([name, source]) => [name, `/openapi/v3/${name}?hash=${this.#hashOf(name, source)}`] as const,
+    );
+    const all = [...urls, ...(this.#options.remote?.urls() ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+    return { paths: Object.fromEntries(all.map(([name, serverRelativeURL]) => [name, { serverRelativeURL }])) };
+  }
+
+  /** What the documents are made from, by their names. */
+  #sources(): ReadonlyMap<string, Source> {
+    if (this.#known) return this.#known;
+    const known = new Map<string, Source>();
+    for (const [name, path] of Object.entries(serverAddresses)) known.set(name, { paths: () => [path] });
     for (const group of this.#served()) {
+      if (hasAddress(group)) known.set(`apis/${group.name}`, { paths: () => [groupAddress(group.name)] });
       for (const version of group.versions) {
-        const root = `${group.name ? 'apis' : 'api'}/${formatApiVersion({ group: group.name, version: version.version })}`;
-        paths[root] = { serverRelativeURL: `/openapi/v3/${root}?hash=${this.#hashOf(group, version)}` };
+        const served = { group: group.name, version: version.version };
+        const name = `${group.name ? 'apis' : 'api'}/${formatApiVersion(served)}`;
+        known.set(name, { served, paths: (parameters) => versionPaths(group, version, parameters) });
       }
     }
-    for (const [path, serverRelativeURL] of this.#options.remote?.urls() ?? []) paths[path] = { serverRelativeURL };
-    return { paths };
+    return (this.#known = known);
   }
 
   /** Of what the document is made from, so that the index need not make every document. */
-  #hashOf(group: ServedGroup, version: ServedVersion): string {
-    const key = formatApiVersion({ group: group.name, version: version.version });
-    let hash = this.#hashes.get(key);
+  #hashOf(name: string, { paths, served }: Source): string {
+    let hash = this.#hashes.get(name);
     if (!hash) {
-      const { table, version: server } = this.#options;
+      const { table, version } = this.#options;
       const models = new Models({ table, dialect: 'v3', descriptions: {}, customOf: this.#customOf('v3') });
-      const value = renderV3(group, version, { models, version: server, served: [] });
+      const parameters = new OperationParameters({ table, descriptions: {} });
+      const value = renderV3(paths(parameters), { models, parameters, version }, served);
       hash = hashOf(Buffer.from(JSON.stringify(value)));
-      this.#hashes.set(key, hash);
+      this.#hashes.set(name, hash);
     }
     return hash;
   }
@@ -155,7 +177,8 @@ export class OpenApi {
   async #renderOptions(dialect: Dialect) {
     const { table, version } = this.#options;
     const descriptions = await (this.#descriptions ??= (this.#options.loadDescriptions ?? loadGenerated)());
-    return { models: new Models({ table, dialect, descriptions, customOf: this.#customOf(dialect) }), version };
+    const models = new Models({ table, dialect, descriptions, customOf: this.#customOf(dialect) });
+    return { models, parameters: new OperationParameters({ table, descriptions }), version };
   }
 
   readonly #customOf =
@@ -164,7 +187,10 @@ export class OpenApi {
       for (const definition of this.#options.scheme.resources()) {
         if (definition.group !== kind.group || !definition.versions.includes(kind.version)) continue;
         if (definition.kind === kind.kind) return customSchema(definition, kind.version, { dialect, models });
-        if (definition.listKind === kind.kind) return listSchema({ ...kind, kind: definition.kind }, models);
+        if (definition.listKind === kind.kind) {
+          const { listKind: list, plural } = definition;
+          return listSchema({ item: { ...kind, kind: definition.kind }, list, plural }, models);
+        }
       }
       return undefined;
     };

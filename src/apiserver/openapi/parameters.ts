@@ -1,7 +1,12 @@
-/** The parameters of API operations. kubectl looks for `fieldValidation` and `dryRun` among those of PATCH. */
+/**
+ * The parameters of operations: those of options are the scalar fields of the options' types, as the schema table and
+ * the descriptions have them. kubectl looks for `fieldValidation` and `dryRun` among those of PATCH.
+ */
+import { planOf } from '#apimachinery/codec/plan.js';
+import type { Scalar, SchemaTable } from '#apimachinery/schema.js';
+import { type Descriptions, metaV1 } from './json-schema.js';
 
-export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete';
-export type Action = 'list' | 'deletecollection' | 'connect' | Method;
+export type Method = 'get' | 'put' | 'post' | 'delete' | 'options' | 'head' | 'patch';
 
 export interface Parameter {
   name: string;
@@ -10,71 +15,63 @@ export interface Parameter {
   description: string;
 }
 
-const query = (name: string, type: Parameter['type'], description: string): Parameter => ({
-  name,
-  in: 'query',
-  type,
-  description,
-});
-
-const pretty = query('pretty', 'string', "If 'true', then the output is indented.");
-const dryRun = query('dryRun', 'string', "'All': the request is processed in full but nothing is stored.");
-const fieldManager = query('fieldManager', 'string', 'Who makes the changes, for managedFields; up to 128 characters.');
-const fieldValidation = query(
-  'fieldValidation',
-  'string',
-  "What becomes of unknown and duplicate fields: 'Ignore', 'Warn' (the default) or 'Strict'.",
-);
-const force = query('force', 'boolean', 'Apply only: take over fields that other managers own.');
-
-const writing = [dryRun, fieldManager, fieldValidation];
-
-const listing = [
-  query('allowWatchBookmarks', 'boolean', 'The watch may send BOOKMARK events.'),
-  query('continue', 'string', 'The token of an earlier answer, for the next part of the list.'),
-  query('fieldSelector', 'string', 'Restricts the objects by their fields.'),
-  query('labelSelector', 'string', 'Restricts the objects by their labels.'),
-  query('limit', 'integer', 'The most objects that one answer holds.'),
-  query('resourceVersion', 'string', 'Which revisions may be served.'),
-  query('resourceVersionMatch', 'string', 'How resourceVersion is applied to a list.'),
-  query('sendInitialEvents', 'boolean', 'The watch begins with the objects that exist.'),
-  query('timeoutSeconds', 'integer', 'Ends the list or watch, whatever its activity.'),
-];
-
-const deleting = [
-  query('gracePeriodSeconds', 'integer', 'Seconds before the object is deleted; 0 is at once.'),
-  query(
-    'ignoreStoreReadErrorWithClusterBreakingPotential',
-    'boolean',
-    'Deletes an object that can no longer be read from the store.',
-  ),
-  query('orphanDependents', 'boolean', 'Deprecated: use propagationPolicy.'),
-  query('propagationPolicy', 'string', "What becomes of dependents: 'Orphan', 'Background' or 'Foreground'."),
-];
-
-const byAction: Record<Action, Parameter[]> = {
-  list: [...listing, query('watch', 'boolean', 'Watches for changes instead of listing.')],
-  deletecollection: [...listing, dryRun, ...deleting],
-  post: writing,
-  put: writing,
-  patch: [...writing, force],
-  delete: [dryRun, ...deleting],
-  get: [],
-  connect: [],
+const types: Partial<Record<Scalar, Parameter['type']>> = {
+  string: 'string',
+  bool: 'boolean',
+  int32: 'integer',
+  int64: 'integer',
 };
 
-export function parametersOf(action: Action): Parameter[] {
-  return byAction[action];
+export class OperationParameters {
+  readonly #table: SchemaTable;
+  readonly #descriptions: Descriptions;
+  readonly #known = new Map<string, readonly Parameter[]>();
+  readonly pretty: Parameter;
+
+  constructor({ table, descriptions }: { table: SchemaTable; descriptions: Descriptions }) {
+    this.#table = table;
+    this.#descriptions = descriptions;
+    const description = descriptions[`${metaV1}.ListOptions`]?.['pretty'] ?? '';
+    this.pretty = { name: 'pretty', in: 'query', type: 'string', description };
+  }
+
+  /** Those of an options type by its OpenAPI name. Of a list each element is given alone. */
+  ofOptions(typeName: string, without: readonly string[] = []): readonly Parameter[] {
+    const key = [typeName, ...without].join(' ');
+    let known = this.#known.get(key);
+    if (!known) {
+      const texts = this.#descriptions[typeName] ?? {};
+      const plan = planOf(this.#table, typeName);
+      if (!plan) throw new TypeError(`the schema table lacks ${typeName}`);
+      known = plan.fields.flatMap(({ name, scalar, schema }): Parameter[] => {
+        const type = scalar && types[scalar];
+        if (!type || schema.shape === 'map' || without.includes(name)) return [];
+        return [{ name, in: 'query', type, description: texts[name] ?? '' }];
+      });
+      this.#known.set(key, known);
+    }
+    return known;
+  }
 }
 
-/** `pretty` stands with the path, as it applies to all its operations. */
-export function pathParameters(names: readonly string[]): Parameter[] {
+/** The variables of a path; `kind` is the kind that the path's operations take. */
+export function pathParameters(path: string, kind: string): Parameter[] {
   const descriptions: Record<string, string> = {
     namespace: 'object name and auth scope, such as for teams and projects',
-    name: 'name of the object',
+    name: `name of the ${kind}`,
+    path: 'path to the resource',
   };
-  return [
-    ...names.map((name): Parameter => ({ name, in: 'path', type: 'string', description: descriptions[name]! })),
-    pretty,
-  ];
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name: name!,
+    in: 'path',
+    type: 'string',
+    description: descriptions[name!]!,
+  }));
+}
+
+/** In the order of documents: by name, those in the path before those in the query. */
+export function sortedParameters(parameters: Iterable<Parameter>): Parameter[] {
+  const keyOf = (one: Parameter) => `${one.name} ${one.in}`;
+  const byKey = new Map([...parameters].map((one) => [keyOf(one), one]));
+  return [...byKey.keys()].sort().map((key) => byKey.get(key)!);
 }

@@ -1,79 +1,82 @@
 /** OpenAPI documents as values: version 3 for one group and version, version 2 for everything that is served. */
 import type { ServedGroup, ServedVersion } from '../discovery/groups.js';
+import { groupAddress, serverAddresses, versionAddress } from './addresses.js';
 import { type JsonSchema, kindOf } from './json-schema.js';
-import type { Models } from './models.js';
+import type { GroupVersion, Models } from './models.js';
 import { type Operation, type Path, pathsOf } from './operations.js';
-import type { Method, Parameter } from './parameters.js';
+import { type OperationParameters, type Parameter, sortedParameters } from './parameters.js';
+import { registeredVersions } from './registered-versions.js';
+import { SharedParameters } from './shared-parameters.js';
 
 export interface RenderOptions {
   models: Models;
-  /** As in `/version`: `v1.36.0`. */
+  parameters: OperationParameters;
+  /** `1.36`. */
   version: string;
-  served: readonly { group: string; version: string }[];
 }
 
-const textMediaTypes = ['application/json', 'application/yaml'];
-const mediaTypes = [...textMediaTypes, 'application/vnd.kubernetes.protobuf'];
-const watchMediaTypes = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
-const strategicType = 'application/strategic-merge-patch+json';
-const patchMediaTypes = [
-  'application/apply-patch+yaml',
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  strategicType,
-];
+const title = 'Kubernetes';
+const descriptions: Record<number, string> = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
 
-export function renderV3(group: ServedGroup, version: ServedVersion, options: RenderOptions): unknown {
-  const { models } = options;
-  const paths: Record<string, unknown> = {};
-  for (const one of pathsOf(group, version)) paths[one.path] = pathV3(one, models);
+/** The paths of one group and version; a version that no group of ours has is told without an address of its own. */
+export function versionPaths(group: ServedGroup, version: ServedVersion, parameters: OperationParameters): Path[] {
+  const isCustom = version.resources.every(({ definition }) => definition.shape);
+  const paths = pathsOf(group, version, parameters);
+  return isCustom ? paths : [versionAddress(group.name, version.version), ...paths];
+}
+
+/** `served` is what DeleteOptions and WatchEvent are kinds of, besides core/v1. */
+export function renderV3(paths: readonly Path[], options: RenderOptions, served?: GroupVersion): unknown {
+  const { models, version } = options;
+  const out: Record<string, unknown> = {};
+  for (const one of paths) out[one.path] = pathV3(one, models);
+  const schemas = models.all(served?.group ? [{ group: '', version: 'v1' }, served] : [{ group: '', version: 'v1' }]);
   return {
     openapi: '3.0.0',
-    info: { title: 'Kubernetes', version: options.version },
-    paths,
+    info: { title, version },
+    paths: out,
     components: {
-      schemas: models.all(options.served),
+      ...(Object.keys(schemas).length > 0 ? { schemas } : {}),
       securitySchemes: {
         BearerToken: {
-          description: 'Bearer Token authentication',
-          in: 'header',
-          name: 'authorization',
           type: 'apiKey',
+          description: 'Bearer Token authentication',
+          name: 'authorization',
+          in: 'header',
         },
       },
     },
   };
 }
 
-function pathV3({ parameters, operations }: Path, models: Models): unknown {
+function pathV3({ operations }: Path, models: Models): unknown {
+  const { common, own } = splitParameters(Object.values(operations));
   const out: Record<string, unknown> = {};
-  for (const [method, one] of Object.entries(operations)) out[method] = operationV3(one, { method, models });
-  out['parameters'] = parameters.map(parameterV3);
+  for (const [method, one] of Object.entries(operations)) out[method] = operationV3(one, own.get(one)!, models);
+  if (common.length > 0) out['parameters'] = common.map(parameterV3);
   return out;
 }
 
-function operationV3(operation: Operation, { method, models }: { method: string; models: Models }): unknown {
-  const { takes, gives } = operation;
-  const types = producedTypes(operation);
-  const schema = gives ? models.ref(gives) : { type: 'string' };
-  const answer = { description: 'OK', content: contentOf(types, schema) };
+function operationV3(operation: Operation, parameters: readonly Parameter[], models: Models): unknown {
+  const { takes } = operation;
+  const answer = { content: contentOf(operation.produces, schemaOf(operation, models)) };
   const body = takes && {
-    required: takes === 'Patch' || operation.action === 'post' || operation.action === 'put' ? true : undefined,
-    content: contentOf(consumedTypes(operation), models.ref(takes)),
+    content: contentOf(operation.consumes ?? [], models.ref(takes)),
+    ...(operation.isBodyRequired ? { required: true } : {}),
   };
   return {
     tags: [operation.tag],
     description: operation.description,
     operationId: operation.id,
-    parameters: operation.query.length > 0 ? operation.query.map(parameterV3) : undefined,
+    parameters: parameters.length > 0 ? parameters.map(parameterV3) : undefined,
     requestBody: body,
-    responses: responsesOf(method as Method, { operation, answer }),
+    responses: responsesOf(operation, answer),
     ...extensionsOf(operation),
   };
 }
 
 function contentOf(types: readonly string[], schema: JsonSchema): Record<string, unknown> {
-  return Object.fromEntries(types.map((type) => [type, { schema }]));
+  return Object.fromEntries([...types].sort().map((type) => [type, { schema }]));
 }
 
 function parameterV3({ name, in: place, type, description }: Parameter): unknown {
@@ -87,18 +90,21 @@ function parameterV3({ name, in: place, type, description }: Parameter): unknown
 }
 
 export function renderV2(groups: readonly ServedGroup[], options: RenderOptions): unknown {
-  const { models } = options;
-  const paths: Record<string, unknown> = {};
+  const { models, parameters, version } = options;
+  const shared = new SharedParameters();
+  const paths = [...Object.values(serverAddresses)];
   for (const group of groups) {
-    for (const version of group.versions) {
-      for (const one of pathsOf(group, version)) paths[one.path] = pathV2(one, models);
-    }
+    if (hasAddress(group)) paths.push(groupAddress(group.name));
+    for (const one of group.versions) paths.push(...versionPaths(group, one, parameters));
   }
+  paths.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const out = Object.fromEntries(paths.map((one) => [one.path, pathV2(one, { models, shared })]));
   return {
     swagger: '2.0',
-    info: { title: 'Kubernetes', version: options.version },
-    paths,
-    definitions: models.all(options.served),
+    info: { title, version },
+    paths: out,
+    definitions: models.all(registeredVersions),
+    parameters: shared.all(),
     securityDefinitions: {
       BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' },
     },
@@ -106,60 +112,79 @@ export function renderV2(groups: readonly ServedGroup[], options: RenderOptions)
   };
 }
 
-function pathV2({ parameters, operations }: Path, models: Models): unknown {
+/** The core group has none, and of groups that only custom resources are in, documents tell none. */
+export function hasAddress({ name, versions }: ServedGroup): boolean {
+  return name !== '' && versions.some(({ resources }) => resources.some(({ definition }) => !definition.shape));
+}
+
+interface V2 {
+  models: Models;
+  shared: SharedParameters;
+}
+
+function pathV2({ operations }: Path, { models, shared }: V2): unknown {
+  const { common, own } = splitParameters(Object.values(operations));
   const out: Record<string, unknown> = {};
-  for (const [method, one] of Object.entries(operations)) out[method] = operationV2(one, { method, models });
-  out['parameters'] = parameters.map(parameterV2);
+  for (const [method, one] of Object.entries(operations)) {
+    out[method] = operationV2(one, own.get(one)!, { models, shared });
+  }
+  if (common.length > 0) out['parameters'] = common.map((one) => shared.share(parameterV2(one)));
   return out;
 }
 
-function operationV2(operation: Operation, { method, models }: { method: string; models: Models }): unknown {
-  const { takes, gives } = operation;
-  const required = operation.action !== 'delete' && operation.action !== 'deletecollection';
-  const body = takes && { name: 'body', in: 'body', required: required || undefined, schema: models.ref(takes) };
-  const parameters = [...(body ? [body] : []), ...operation.query.map(parameterV2)];
+function operationV2(operation: Operation, parameters: readonly Parameter[], { models, shared }: V2): unknown {
+  const { takes, isBodyRequired } = operation;
+  const told: Record<string, unknown>[] = parameters.map(parameterV2);
+  if (takes) {
+    const required = isBodyRequired ? { required: true } : {};
+    const body = { name: 'body', in: 'body', ...required, schema: models.ref(takes) };
+    const place = told.findIndex(({ name }) => (name as string) > 'body');
+    told.splice(place < 0 ? told.length : place, 0, body);
+  }
   return {
     description: operation.description,
-    consumes: consumedTypes(operation),
-    produces: producedTypes(operation),
+    consumes: operation.consumes,
+    produces: operation.produces,
     schemes: ['https'],
     tags: [operation.tag],
     operationId: operation.id,
-    parameters: parameters.length > 0 ? parameters : undefined,
-    responses: responsesOf(method as Method, {
-      operation,
-      answer: { description: 'OK', schema: gives ? models.ref(gives) : { type: 'string' } },
-    }),
+    parameters: told.length > 0 ? told.map((one) => shared.share(one)) : undefined,
+    responses: responsesOf(operation, { schema: schemaOf(operation, models) }),
     ...extensionsOf(operation),
   };
 }
 
-function parameterV2({ name, in: place, type, description }: Parameter): unknown {
-  return { uniqueItems: true, type, description, name, in: place, required: place === 'path' ? true : undefined };
+function parameterV2({ name, in: place, type, description }: Parameter): Record<string, unknown> {
+  const required = place === 'path' ? { required: true } : {};
+  return { uniqueItems: true, type, description, name, in: place, ...required };
 }
 
-/** kubectl looks here for how a kind can be patched. */
-function consumedTypes({ takes, isCustom }: Operation): string[] {
-  if (takes === 'Patch') return isCustom ? patchMediaTypes.filter((type) => type !== strategicType) : patchMediaTypes;
-  return isCustom && takes ? textMediaTypes : ['*/*'];
+/** What all operations of a path take stands with the path. */
+function splitParameters(operations: readonly Operation[]) {
+  const sorted = operations.map((one) => [one, sortedParameters(one.parameters)] as const);
+  const [first, ...others] = sorted.map(([, parameters]) => parameters);
+  const common = first!.filter((one) => others.every((other) => other.some((its) => isSame(one, its))));
+  const own = new Map(
+    sorted.map(([one, parameters]) => [one, parameters.filter((its) => !common.some((other) => isSame(its, other)))]),
+  );
+  return { common, own };
 }
 
-function producedTypes({ action, gives, isCustom }: Operation): string[] {
-  if (isCustom) return textMediaTypes;
-  if (!gives) return action === 'connect' ? ['*/*'] : ['text/plain', ...mediaTypes];
-  return action === 'list' ? [...mediaTypes, ...watchMediaTypes] : mediaTypes;
+function isSame(a: Parameter, b: Parameter): boolean {
+  return a === b || (a.name === b.name && a.in === b.in && a.description === b.description);
 }
 
-function responsesOf(method: Method, { operation, answer }: { operation: Operation; answer: object }): unknown {
-  const out: Record<string, unknown> = { 200: answer };
-  if (operation.action !== 'connect') {
-    if (method === 'post' || method === 'put' || method === 'patch') out[201] = { ...answer, description: 'Created' };
-    if (method === 'post' || operation.action === 'delete') out[202] = { ...answer, description: 'Accepted' };
-  }
-  out[401] = { description: 'Unauthorized' };
-  return out;
+function schemaOf({ gives }: Operation, models: Models): JsonSchema {
+  if (gives === undefined) return { type: 'string' };
+  return typeof gives === 'string' ? models.refToType(gives) : models.ref(gives);
 }
 
-function extensionsOf({ action, kind }: Operation): Record<string, unknown> {
-  return { 'x-kubernetes-action': action, 'x-kubernetes-group-version-kind': kindOf(kind) };
+function responsesOf({ codes }: Operation, answer: object): unknown {
+  const told = codes.map((code) => [code, { description: descriptions[code], ...answer }] as const);
+  return { ...Object.fromEntries(told), 401: { description: 'Unauthorized' } };
+}
+
+function extensionsOf({ subject }: Operation): Record<string, unknown> {
+  if (!subject) return {};
+  return { 'x-kubernetes-action': subject.action, 'x-kubernetes-group-version-kind': kindOf(subject.kind) };
 }
