@@ -46,12 +46,14 @@ export interface NodeStatusOptions {
 
 export class NodeReporter {
   readonly #options: NodeStatusOptions;
+  readonly #amounts: ReturnType<typeof nodeAmounts>;
   #node?: Node;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
   #announced: readonly NodeCondition[] = [];
 
   constructor(options: NodeStatusOptions) {
     this.#options = options;
+    this.#amounts = nodeAmounts(options.facts);
   }
 
   /** As the API last showed it, whether in a watch or in the answer to a write. */
@@ -162,7 +164,7 @@ export class NodeReporter {
     ]);
     const { conditions: before = [], capacity = {} } = this.node?.status ?? {};
     return {
-      ...withExtended(nodeAmounts(facts), capacity),
+      ...withExtended(this.#amounts, capacity),
       conditions: nodeConditions({ pressure, runtime, before, nowMs: clock.now() }),
       addresses: [
         ...addresses.map((address) => ({ type: 'InternalIP', address })),

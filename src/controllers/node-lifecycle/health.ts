@@ -50,7 +50,8 @@ export function listen(
 export function verdict(
   node: Node,
   { seenMs }: Heartbeat,
-  { nowMs, monotonicMs, nodeMonitorGracePeriod, nodeStartupGracePeriod }: Grace & Moment,
+  { nodeMonitorGracePeriod, nodeStartupGracePeriod }: Grace,
+  { nowMs, monotonicMs }: Moment,
 ): NodeCondition[] | undefined {
   const limitMs = readyOf(node) ? nodeMonitorGracePeriod : nodeStartupGracePeriod;
   if (monotonicMs <= seenMs + limitMs) return undefined;

@@ -15,7 +15,7 @@ import { type ControllerContext, defineController, type Requeue, watch } from '.
 import { type Heartbeat, listen, readyOf, verdict } from './health.js';
 import { missingOldLabels } from './node-labels.js';
 import { executingTaintFor, hasExecutingTaint, wantedTaints } from './node-taints.js';
-import { disruptionOf, zoneOf } from './zones.js';
+import { disruptionOf, isCounted, zoneOf } from './zones.js';
 
 const totalCheckMs = 1_000;
 const leaseNamespace = 'kube-node-lease';
@@ -60,13 +60,13 @@ async function reconcile(name: string, context: Context): Promise<Requeue | unde
   const node = informers.of(nodes).get(name);
   noteComing(name, node, context);
   if (!node) return;
-  resetAfterTotalDisruption(context);
+  resetAfterTotalDisruption(node, context);
   const moment = { nowMs: clock.now(), monotonicMs: clock.monotonic() };
   const lease = informers.of(leases).get(`${leaseNamespace}/${name}`);
   const heartbeat = listen(state.heartbeats.get(name), { node, lease, ...moment });
   state.heartbeats.set(name, heartbeat);
 
-  const conditions = verdict(node, heartbeat, { ...settings, ...moment });
+  const conditions = verdict(node, heartbeat, settings, moment);
   let current = node;
   if (conditions) {
     current = await client.of(nodes).updateStatus({ ...node, status: { ...node.status, conditions } });
@@ -114,7 +114,9 @@ function noteNode(
 }
 
 /** After we were cut off from all nodes, each gets its full time again to be heard. */
-function resetAfterTotalDisruption({ informers, clock, state, settings }: Context): void {
+function resetAfterTotalDisruption(node: Node, { informers, clock, state, settings }: Context): void {
+  // One node that is ready says that we are cut off from none.
+  if (!state.wasTotal && isCounted(node) && readyOf(node)?.status === 'True') return;
   // Looking at all nodes for each of thousands would take all the time there is.
   if (clock.monotonic() - state.totalCheckedMs < totalCheckMs) return;
   state.totalCheckedMs = clock.monotonic();

@@ -10,8 +10,7 @@ import { disruptionOf as disruptionBy } from './zones.js';
 const { nodeMonitorGracePeriod: graceMs, nodeStartupGracePeriod: startupGraceMs } = defaultSettings;
 /** By both clocks: as long after the start of the tests. */
 const at = (ms: number) => ({ nowMs: startMs + ms, monotonicMs: ms });
-const verdict = (node: Node, heartbeat: Heartbeat, ms: number) =>
-  verdictBy(node, heartbeat, { ...defaultSettings, ...at(ms) });
+const verdict = (node: Node, heartbeat: Heartbeat, ms: number) => verdictBy(node, heartbeat, defaultSettings, at(ms));
 const disruptionOf = (nodes: readonly Node[]) => disruptionBy(nodes, defaultSettings);
 
 const startMs = Date.parse('2026-01-01T00:00:00Z');
@@ -76,7 +75,7 @@ test('a clock that is set makes no node silent', () => {
   const one = node('a', { ready: 'True' });
   const heard = listen(undefined, { node: one, lease: lease('1'), ...at(0) });
   const jumped = { nowMs: startMs + 3_600_000, monotonicMs: 1000 };
-  expect(verdictBy(one, heard, { ...defaultSettings, ...jumped })).toBeUndefined();
+  expect(verdictBy(one, heard, defaultSettings, jumped)).toBeUndefined();
 });
 
 test('taints follow conditions; those of others, and times of those that stay, are kept', () => {

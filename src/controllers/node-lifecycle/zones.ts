@@ -18,6 +18,11 @@ export function zoneOf({ metadata }: Node): string {
   return `${labels['topology.kubernetes.io/region'] ?? ''}:${labels['topology.kubernetes.io/zone'] ?? ''}`;
 }
 
+/** Nodes may ask to be left out of account. */
+export function isCounted({ metadata }: Node): boolean {
+  return metadata.labels?.[excludeLabel] === undefined;
+}
+
 export interface Disruption {
   /** No zone has a ready node: we are cut off ourselves, and no pod is to be moved. */
   isTotal: boolean;
@@ -28,7 +33,7 @@ export interface Disruption {
 export function disruptionOf(nodes: readonly Node[], rates: Rates): Disruption {
   const zones = new Map<string, { ready: number; notReady: number }>();
   for (const node of nodes) {
-    if (node.metadata.labels?.[excludeLabel] !== undefined) continue;
+    if (!isCounted(node)) continue;
     const zone = zones.get(zoneOf(node)) ?? { ready: 0, notReady: 0 };
     zones.set(zoneOf(node), zone);
     if (readyOf(node)?.status === 'True') zone.ready++;
