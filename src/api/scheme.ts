@@ -10,17 +10,20 @@ export interface GroupVersionResource {
 export class Scheme {
   readonly #resources = new Map<string, AnyResource>();
   readonly #kinds = new Map<string, AnyResource>();
+  /** Ids of resources that are served, but not told of yet. */
+  readonly #quiet = new Set<string>();
   readonly #listeners = new Set<() => void>();
 
   constructor(definitions: Iterable<AnyResource> = []) {
     for (const definition of definitions) this.add(definition);
   }
 
-  /** Throws a TypeError when the group holds the plural already. */
-  add(definition: AnyResource): void {
+  /** Throws a TypeError when the group holds the plural already. One that is quiet is not among those announced. */
+  add(definition: AnyResource, { quiet = false } = {}): void {
     const id = resourceId(definition.group, definition.plural);
     if (this.#resources.has(id)) throw new TypeError(`${id} is defined twice`);
     this.#resources.set(id, definition);
+    if (quiet) this.#quiet.add(id);
     for (const version of definition.versions)
       this.#kinds.set(`${definition.group}/${version}/${definition.kind}`, definition);
     for (const listener of this.#listeners) listener();
@@ -34,12 +37,21 @@ export class Scheme {
 
   /** The same resource as a changed definition has it. */
   replace(old: AnyResource, definition: AnyResource): void {
+    const quiet = this.#quiet.has(resourceId(old.group, old.plural));
     this.#forget(old);
-    this.add(definition);
+    this.add(definition, { quiet });
+  }
+
+  /** Of one that was added quietly: from now on everybody is told of it. */
+  announce({ group, plural }: AnyResource): void {
+    if (!this.#quiet.delete(resourceId(group, plural))) return;
+    for (const listener of this.#listeners) listener();
   }
 
   #forget({ group, plural, versions, kind }: AnyResource): void {
-    this.#resources.delete(resourceId(group, plural));
+    const id = resourceId(group, plural);
+    this.#resources.delete(id);
+    this.#quiet.delete(id);
     for (const version of versions) this.#kinds.delete(`${group}/${version}/${kind}`);
   }
 
@@ -68,6 +80,11 @@ export class Scheme {
   /** In the order they were added. */
   resources(): Iterable<AnyResource> {
     return this.#resources.values();
+  }
+
+  /** What discovery and OpenAPI tell of: all but the quiet ones. */
+  *announced(): Iterable<AnyResource> {
+    for (const [id, resource] of this.#resources) if (!this.#quiet.has(id)) yield resource;
   }
 
   /** Calls back after each change of what is served (discovery and OpenAPI drop what they remember). */

@@ -54,6 +54,19 @@ describe('a definition', () => {
     });
   });
 
+  it('answers when its status says so, and is told of in discovery after that', async () => {
+    const seen: unknown[] = [];
+    const announced = () => [...server.registry.scheme.announced()].some(({ plural }) => plural === 'widgets');
+    const validate = async () => {
+      seen.push((await server.send('GET', widgets)).kind, announced());
+    };
+    const handles = ({ subresource }: { subresource: string }) => subresource === 'status';
+    server = await startCustomResources({ admission: [{ name: 'Looking', handles, validate }] });
+    await server.define(widgetCrd({}));
+    expect(seen).toEqual(['WidgetList', false]);
+    await expect.poll(announced).toBe(true);
+  });
+
   it('does not get a name that another has, until that is gone', async () => {
     const { send, define } = await start();
     const other = widgetCrd({});

@@ -108,14 +108,17 @@ export class CustomResources {
     const others = this.#othersOf(group, name);
     const status = wantedStatus(crd, { others, nowMs: this.#options.clock.now() });
     const wanted = { ...crd, status };
-    // What is established is served before it says so, for those who wait for that.
-    await this.#serve(wanted);
+    // What is established is served before it says so, for those who wait for that; and told of only when it has said
+    // so, since those who wait for discovery write the definition next, and would meet our own write of its status.
+    await this.#serve(wanted, { quiet: !isTrue(crd, 'Established') });
     if (crd.metadata.deletionTimestamp && crd.metadata.finalizers?.includes(cleanupFinalizer))
       await this.#finalize(crd);
     else if (!equal(status, crd.status)) {
       await this.#options.client.of(crdResource).updateStatus(copy(wanted));
       if (!equal(status.acceptedNames, crd.status?.acceptedNames)) this.#enqueueOthers(group, name);
     }
+    const served = this.#served.get(name);
+    if (served?.inScheme) this.#options.registry.scheme.announce(served.definition);
   }
 
   #othersOf(group: string, name: string): CustomResourceDefinition[] {
@@ -128,7 +131,7 @@ export class CustomResources {
       if (!equal(spec.names, status?.acceptedNames)) this.#enqueue(metadata.name!);
   }
 
-  async #serve(crd: CustomResourceDefinition): Promise<void> {
+  async #serve(crd: CustomResourceDefinition, { quiet }: { quiet: boolean }): Promise<void> {
     const name = crd.metadata.name!;
     const known = this.#served.get(name);
     if (known && isSame(known.crd, crd)) return;
@@ -143,7 +146,7 @@ export class CustomResources {
     if (known) this.#retire(known.definition, { isGone: known.crd.metadata.uid !== crd.metadata.uid });
     if (known?.inScheme && inScheme) scheme.replace(known.definition, definition);
     else if (known?.inScheme) scheme.remove(known.definition);
-    else if (inScheme) scheme.add(definition);
+    else if (inScheme) scheme.add(definition, { quiet });
     this.#served.set(name, { crd, definition, inScheme });
   }
 

@@ -73,7 +73,7 @@ export class Discovery {
   }
 
   #render(path: string, form: Form): unknown {
-    const groups = (this.#groups ??= servedGroups(this.#scheme.resources(), this.#remote?.versions));
+    const groups = (this.#groups ??= servedGroups(this.#scheme.announced(), this.#remote?.versions));
     const named = groups.filter(({ name }) => name !== '');
     const [, root, ...rest] = path.split('/') as [string, string, ...string[]];
     if (rest.length === 0) {

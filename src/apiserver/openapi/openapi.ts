@@ -196,7 +196,7 @@ export class OpenApi {
     };
 
   #served(): ServedGroup[] {
-    return (this.#groups ??= servedGroups(this.#options.scheme.resources()));
+    return (this.#groups ??= servedGroups(this.#options.scheme.announced()));
   }
 }
 
