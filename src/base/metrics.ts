@@ -15,7 +15,14 @@ export interface MetricOptions {
 /** A gauge whose values are asked for when somebody reads it. */
 export interface CollectedOptions extends MetricOptions {
   type: 'counter' | 'gauge';
-  collect: () => Iterable<{ labels?: readonly (string | number)[]; value: number }>;
+  collect: () => Iterable<Sample>;
+}
+
+export interface Sample {
+  labels?: readonly (string | number)[];
+  value: number;
+  /** When it was so, where that is not the time of reading. */
+  timeMs?: number;
 }
 
 /** The series of one metric beyond this number are not told apart any more: one that is unbounded must not fill memory. */
@@ -170,8 +177,10 @@ class Collected implements Metric {
 
   *lines(): Iterable<string> {
     const { labels: names = [], collect } = this.#options;
-    for (const { labels = [], value } of collect())
-      yield `${this.name}${textOf(names, labels.map(String))} ${format(value)}`;
+    for (const { labels = [], value, timeMs } of collect()) {
+      const time = timeMs === undefined ? '' : ` ${Math.round(timeMs)}`;
+      yield `${this.name}${textOf(names, labels.map(String))} ${format(value)}${time}`;
+    }
   }
 }
 

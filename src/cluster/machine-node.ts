@@ -13,7 +13,8 @@ import { writeNetworkConfig } from '#kubelet/runtime/cni.js';
 import { ContainerdRuntime } from '#kubelet/runtime/containerd/containerd.js';
 import { startContainerd } from '#kubelet/runtime/containerd/daemon.js';
 import { pauseImage, pauseReference } from '#kubelet/runtime/images/pause.js';
-import { podsOf } from '#kubelet/server/served-pods.js';
+import { reviewsBy } from '#kubelet/server/access.js';
+import { metricsOf, podsOf, type ServedNode } from '#kubelet/server/served-node.js';
 import { KubeletServer } from '#kubelet/server/server.js';
 import { subnetOf } from '#network/cidr.js';
 import { setUpNodeNetwork } from '#network/node-network.js';
@@ -180,14 +181,18 @@ export class MachineNode {
     const serving = await pki.kubeletServingCertificate(nodeName, [nodeName, nodeAddress]);
     const server = new KubeletServer({
       ...shared,
-      pods: podsOf(() => this.#kubelet),
-      runtime: this.#runtime!,
-      nodeName,
-      logDirectory: nodeLogs,
+      reviews: reviewsBy(client),
       tls: { cert: serving.certificate, key: serving.key, clientCa: pki.ca },
     });
     this.#kubeletServer = server;
-    const port = await listenNear(server, { host: '0.0.0.0', port: kubeletPort });
+    const served: ServedNode = {
+      name: nodeName,
+      pods: podsOf(() => this.#kubelet),
+      runtime: this.#runtime!,
+      metrics: metricsOf(() => this.#kubelet),
+      logDirectory: nodeLogs,
+    };
+    const port = await listenNear(server, served, { host: '0.0.0.0', port: kubeletPort });
     this.#kubelet = new Kubelet({
       ...shared,
       port,
@@ -227,12 +232,15 @@ export class MachineNode {
   }
 }
 
-export async function listenNear(server: KubeletServer, wanted: { host: string; port: number }): Promise<number> {
-  const { host, port } = wanted;
+export async function listenNear(
+  server: KubeletServer,
+  node: ServedNode,
+  { host, port }: { host: string; port: number },
+): Promise<number> {
   try {
-    return (await server.listen({ host, port })).port;
+    return (await server.listen(node, { host, port })).port;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    return (await server.listen({ host, port: 0 })).port;
+    return (await server.listen(node, { host, port: 0 })).port;
   }
 }

@@ -16,10 +16,11 @@ import { Kubelet } from '#kubelet/kubelet.js';
 import { simulatedFacts } from '#kubelet/node-facts.js';
 import { SharedPods } from '#kubelet/pod-source.js';
 import { podNameLabel, podNamespaceLabel } from '#kubelet/pod-state.js';
-import { type ContainerConfig, RuntimeError, type ServedRuntime } from '#kubelet/runtime/runtime.js';
+import { type ContainerConfig, RuntimeError } from '#kubelet/runtime/runtime.js';
 import { SimulatedRuntime, type SimulatedRuntimeOptions } from '#kubelet/runtime/simulated.js';
-import { type SimulatedLife, simulatedLife, simulatedLog } from '#kubelet/runtime/simulated-life.js';
-import { podsOf, type ServedPods } from '#kubelet/server/served-pods.js';
+import { type SimulatedLife, simulatedLife, simulatedLog, simulatedUsage } from '#kubelet/runtime/simulated-life.js';
+import { reviewsBy } from '#kubelet/server/access.js';
+import { type LogTarget, metricsOf, podsOf, type ServedLog, type ServedNode } from '#kubelet/server/served-node.js';
 import { KubeletServer } from '#kubelet/server/server.js';
 import type { ControlPlane } from './control-plane.js';
 import { askDns } from './dns-check.js';
@@ -50,7 +51,7 @@ export interface SimulatedNodesOptions {
    * annotation. Default: until they are stopped.
    */
   lifetimeMs?: number;
-  /** Serve logs and exec of all nodes there, or at a free port when that one is taken. Default: no. */
+  /** Serve logs, exec and metrics: the first node there, all others, or when that port is taken, at free ports. Default: no. */
   server?: { pki: Pki; name: string; host: string; port: number };
 }
 
@@ -89,8 +90,9 @@ export class SimulatedNodes {
   readonly #waiting: (() => void)[] = [];
   #starting = 0;
   #shared: Watches | undefined;
-  #server: KubeletServer | undefined;
-  #port: Promise<number | undefined> | undefined;
+  #server: Promise<KubeletServer> | undefined;
+  /** By node: one that comes again has the port it had. */
+  readonly #ports = new Map<string, Promise<number>>();
   #dns: DnsServer | undefined;
 
   constructor(options: SimulatedNodesOptions) {
@@ -126,12 +128,13 @@ export class SimulatedNodes {
     const runtime = new SimulatedRuntime({
       ...node.runtime,
       lifetime: (config) => node.runtime?.lifetime?.(config) ?? this.#lifeOf(config),
+      usage: (config) => simulatedUsage({ pod: this.#podOf(config), container: config.name }),
       clock,
       prng,
       allocateAddress: () => this.#addresses.take(nodeName),
       releaseAddress: (address) => this.#addresses.give(address),
     });
-    const port = await (this.#port ??= this.#startServer());
+    const port = await this.#serve(nodeName);
     const kubelet = new Kubelet({
       ...shared,
       ...this.#watches(),
@@ -188,31 +191,65 @@ export class SimulatedNodes {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#server?.close();
+    await (await this.#server)?.close();
     await Promise.all([...this.#running.keys()].map((name) => this.cut(name)));
     await this.#dns?.close();
     await Promise.all(this.#informers);
   }
 
-  #lifeOf({ name: container, attempt, labels }: ContainerConfig): SimulatedLife | undefined {
-    const pod = this.#watches().podSource.get({ namespace: labels[podNamespaceLabel]!, name: labels[podNameLabel]! });
+  #lifeOf(config: ContainerConfig): SimulatedLife | undefined {
+    const { name: container, attempt } = config;
+    const pod = this.#podOf(config);
     return pod && simulatedLife({ pod, container, attempt, defaultMs: this.#options.lifetimeMs });
   }
 
-  /** One server for all: thousands of nodes must not mean thousands of ports. */
-  async #startServer(): Promise<number | undefined> {
-    const { server, nodeAddress, clock, log } = this.#options;
+  #podOf({ labels }: ContainerConfig): Pod | undefined {
+    return this.#watches().podSource.get({ namespace: labels[podNamespaceLabel]!, name: labels[podNameLabel]! });
+  }
+
+  /** One server for all, and a port for each: so it is known which node is asked. */
+  async #serve(name: string): Promise<number | undefined> {
+    const { server } = this.#options;
     if (!server) return undefined;
-    const { certificate, key } = await server.pki.kubeletServingCertificate(server.name, [nodeAddress]);
-    this.#server = new KubeletServer({
-      pods: podsOfAll(() => [...this.#running.values()].map(({ kubelet }) => kubelet)),
-      runtime: runtimeOfAll(() => [...this.#running.values()].map(({ runtime }) => runtime)),
-      nodeName: server.name,
+    this.#server ??= this.#makeServer(server);
+    const started = this.#server;
+    const known = this.#ports.get(name);
+    if (known) return known;
+    const wanted = { host: server.host, port: this.#ports.size === 0 ? server.port : 0 };
+    const port = started.then((one) => listenNear(one, this.#served(name), wanted));
+    this.#ports.set(name, port);
+    return port;
+  }
+
+  async #makeServer({ pki, name }: NonNullable<SimulatedNodesOptions['server']>): Promise<KubeletServer> {
+    const { nodeAddress, clock, log, controlPlane } = this.#options;
+    const { certificate, key } = await pki.kubeletServingCertificate(name, [nodeAddress]);
+    return new KubeletServer({
+      reviews: reviewsBy(controlPlane.client(componentUsers.apiServer)),
       clock,
       log: log.child({ component: 'kubelet-server' }),
-      tls: { cert: certificate, key, clientCa: server.pki.ca },
+      tls: { cert: certificate, key, clientCa: pki.ca },
     });
-    return listenNear(this.#server, server);
+  }
+
+  #served(name: string): ServedNode {
+    const kubelet = () => this.#running.get(name)?.kubelet;
+    const pods = podsOf(kubelet);
+    const runtime = () => {
+      const running = this.#running.get(name);
+      if (!running) throw new RuntimeError('not found', `no simulated node ${name} runs`);
+      return running.runtime;
+    };
+    return {
+      name,
+      pods: { ...pods, logFile: (target) => simulatedLogFile(kubelet()!, target) },
+      metrics: metricsOf(kubelet),
+      runtime: {
+        execStream: (id, options) => runtime().execStream(id, options),
+        attachStream: (id) => runtime().attachStream(id),
+        portForward: (id, port) => runtime().portForward(id, port),
+      },
+    };
   }
 
   #watches(): Watches {
@@ -230,35 +267,10 @@ export class SimulatedNodes {
   }
 }
 
-function podsOfAll(all: () => readonly Kubelet[]): ServedPods {
-  const ownerOf = (pod: Pod) =>
-    podsOf(() => all().find((kubelet) => kubelet.pods().some(({ metadata }) => metadata.uid === pod.metadata.uid)));
-  return {
-    pods: () => all().flatMap((kubelet) => podsOf(() => kubelet).pods()),
-    sandboxId: (pod) => ownerOf(pod).sandboxId(pod),
-    containerId: (pod, name) => ownerOf(pod).containerId(pod, name),
-    logFile: (target) => {
-      const kubelets = all();
-      const isTarget = ({ metadata }: Pod) => metadata.namespace === target.namespace && metadata.name === target.pod;
-      const owner = kubelets.find((kubelet) => kubelet.pods().some(isTarget)) ?? kubelets[0]!;
-      const { startedAtMs, ...file } = owner.logFile(target);
-      const { container } = target;
-      const time = formatMicroTime(startedAtMs);
-      return { ...file, text: simulatedLog({ pod: owner.pods().find(isTarget)!, container, time }) };
-    },
-  };
-}
-
-/** Streams by the runtime that has the container or sandbox. */
-function runtimeOfAll(all: () => readonly SimulatedRuntime[]): ServedRuntime {
-  const having = async (id: string) => {
-    for (const runtime of all()) if ((await runtime.container(id)) ?? (await runtime.sandbox(id))) return runtime;
-    throw new RuntimeError('not found', `no simulated node has ${id}`);
-  };
-  return {
-    execStream: async (id, options) => (await having(id)).execStream(id, options),
-    attachStream: async (id) => (await having(id)).attachStream(id),
-    portForward: async (id, port) => (await having(id)).portForward(id, port),
-    stats: async () => (await Promise.all(all().map((runtime) => runtime.stats()))).flat(),
-  };
+function simulatedLogFile(kubelet: Kubelet, target: LogTarget): ServedLog {
+  const isTarget = ({ metadata }: Pod) => metadata.namespace === target.namespace && metadata.name === target.pod;
+  const { startedAtMs, ...file } = kubelet.logFile(target);
+  const { container } = target;
+  const time = formatMicroTime(startedAtMs);
+  return { ...file, text: simulatedLog({ pod: kubelet.pods().find(isTarget)!, container, time }) };
 }

@@ -5,6 +5,8 @@ import type { Pod } from '#api/gen/core-v1.js';
 import type { Log } from '#base/log.js';
 import { cpuShares, cpuWeight, podCgroup, podResources, qosCgroup } from './cgroups.js';
 import type { LinuxResources } from './runtime/runtime.js';
+import { readCgroupUsage } from './stats/cgroup-usage.js';
+import type { CgroupUsage } from './stats/usage.js';
 
 type Limits = Omit<LinuxResources, 'oomScoreAdj'>;
 
@@ -15,6 +17,10 @@ export interface PodCgroups {
   ensure(pod: Pod, limits?: Limits): Promise<void>;
   /** Bytes; undefined where nobody counts. */
   memoryUsed(cgroup: string): Promise<number | undefined>;
+  /** What was counted there; undefined where nobody counts. */
+  usage(cgroup: string, nowMs: number): Promise<CgroupUsage | undefined>;
+  /** The processes in it alone, and not below it. */
+  processes(cgroup: string): Promise<number[]>;
   remove(cgroup: string): Promise<void>;
   /** The uids of pods that have one. */
   podUids(): Promise<{ uid: string; cgroup: string }[]>;
@@ -28,6 +34,12 @@ export const noCgroups: PodCgroups = {
   async ensure() {},
   async memoryUsed() {
     return undefined;
+  },
+  async usage() {
+    return undefined;
+  },
+  async processes() {
+    return [];
   },
   async remove() {},
   async podUids() {
@@ -76,16 +88,19 @@ export class CgroupTree implements PodCgroups {
   }
 
   async memoryUsed(cgroup: string): Promise<number | undefined> {
-    const { version, all, byController } = this.#hierarchies;
-    const hierarchy = version === 2 ? all[0] : byController.get('memory');
-    const file = version === 2 ? 'memory.current' : 'memory.usage_in_bytes';
-    if (!hierarchy) return undefined;
-    try {
-      return Number(await readFile(join(hierarchy, cgroup, file), 'utf8'));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    const file = this.#hierarchies.version === 2 ? 'memory.current' : 'memory.usage_in_bytes';
+    const text = await this.#read({ controller: 'memory', cgroup, file });
+    return text === undefined ? undefined : Number(text);
+  }
+
+  async usage(cgroup: string, nowMs: number): Promise<CgroupUsage | undefined> {
+    const directory = (controller: string) => this.#directory(controller, cgroup);
+    return readCgroupUsage({ version: this.#hierarchies.version, directory }, { cgroup, nowMs });
+  }
+
+  async processes(cgroup: string): Promise<number[]> {
+    const text = (await this.#read({ controller: 'memory', cgroup, file: 'cgroup.procs' })) ?? '';
+    return text.split('\n').filter(Boolean).map(Number);
   }
 
   async remove(cgroup: string): Promise<void> {
@@ -107,6 +122,22 @@ export class CgroupTree implements PodCgroups {
 
   async purge(): Promise<void> {
     await this.remove(this.#root);
+  }
+
+  #directory(controller: string, cgroup: string): string | undefined {
+    const { version, all, byController } = this.#hierarchies;
+    const hierarchy = version === 2 ? all[0] : byController.get(controller);
+    return hierarchy && join(hierarchy, cgroup);
+  }
+
+  async #read(place: { controller: string; cgroup: string; file: string }): Promise<string | undefined> {
+    const directory = this.#directory(place.controller, place.cgroup);
+    try {
+      return directory && (await readFile(join(directory, place.file), 'utf8'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   async #make(cgroup: string, limits: Limits): Promise<void> {

@@ -35,6 +35,8 @@ import { PendingResizes } from './resize/pending-resizes.js';
 import type { Runtime } from './runtime/runtime.js';
 import { RuntimeWatch } from './runtime-watch.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
+import { KubeletUsage } from './stats/kubelet-usage.js';
+import type { UsageSource } from './stats/usage.js';
 import { StatusManager } from './status-manager.js';
 import { LocalVolumes } from './volumes/local-volumes.js';
 import { CheckedVolumes, type Volumes } from './volumes/volumes.js';
@@ -83,6 +85,7 @@ export class Kubelet {
   readonly #workers = new Map<string, PodWorker>();
   readonly #tasks = new Set<Promise<unknown>>();
   #context!: NodeContext;
+  #usage: KubeletUsage | undefined;
   #startedAtMs = 0;
 
   constructor(options: KubeletOptions) {
@@ -103,6 +106,8 @@ export class Kubelet {
     events.event(node, { type: 'Normal', reason: 'Starting', message: 'Starting kubelet.' });
     const registered = new Promise<void>((resolve) => this.#run('node status', reporter.run(signal, resolve)));
     this.#context = await this.#makeContext(facts, paths, () => reporter.node);
+    const { context } = this;
+    this.#usage = new KubeletUsage({ nodeName, startedAtMs: this.#startedAtMs, context, pods: () => this.pods() });
     const watch = new RuntimeWatch({
       runtime,
       clock,
@@ -160,6 +165,11 @@ export class Kubelet {
   /** What the parts of the kubelet's server need: states by pod uid, paths, the runtime. Only after `start`. */
   get context(): Readonly<NodeContext> {
     return this.#context;
+  }
+
+  /** undefined before the node is registered. */
+  get usage(): UsageSource | undefined {
+    return this.#usage;
   }
 
   #changed(pod: Pod): void {

@@ -41,8 +41,10 @@ export interface Runtime {
   images(): Promise<ImageInfo[]>;
   removeImage(reference: string): Promise<void>;
 
-  /** CPU and memory in use, by container, for the node's stats. */
+  /** What containers that run have used. */
   stats(): Promise<ContainerStats[]>;
+  /** Where images are kept; undefined where nobody knows. */
+  imageFilesystem(): Promise<ImageFilesystem | undefined>;
 
   /**
    * A sandbox or container changed (started, exited, was killed for memory, was deleted). Events may be missed: the
@@ -54,7 +56,7 @@ export interface Runtime {
 }
 
 /** What the kubelet's server asks of a runtime. */
-export type ServedRuntime = Pick<Runtime, 'execStream' | 'attachStream' | 'portForward' | 'stats'>;
+export type ServedRuntime = Pick<Runtime, 'execStream' | 'attachStream' | 'portForward'>;
 
 export interface RuntimeStatus {
   name: string;
@@ -230,6 +232,18 @@ export interface ContainerStats {
   atMs: number;
   cpuUsageNanos: bigint;
   memoryWorkingSetBytes: number;
+  /** What it wrote beside its image and its volumes. */
+  layer?: LayerUsage;
+}
+
+export interface LayerUsage {
+  atMs: number;
+  usedBytes: number;
+  inodesUsed: number;
+}
+
+export interface ImageFilesystem extends LayerUsage {
+  mountpoint: string;
 }
 
 export interface RuntimeEvent {

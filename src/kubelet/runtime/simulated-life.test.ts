@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '#api/gen/core-v1.js';
 import { RuntimeError } from './runtime.js';
-import { simulatedLife, simulatedLog } from './simulated-life.js';
+import { simulatedLife, simulatedLog, simulatedUsage } from './simulated-life.js';
 
 function podOf(annotations: Record<string, string> = {}, restartPolicy = 'Never'): Pod {
   const initContainers = [{ name: 'first' }, { name: 'side', restartPolicy: 'Always' }];
@@ -71,4 +71,16 @@ it('the log of a simulated container is what its pod says', () => {
   const two = `${time} stdout F one\n${time} stdout F \n${time} stdout F two\n`;
   expect(log({ 'simulated.t8s.local/log': 'one\n\ntwo' })).toBe(two);
   expect(log({ 'app.simulated.t8s.local/log': 'one\n\ntwo\n', 'simulated.t8s.local/log': 'x' })).toBe(two);
+});
+
+it('a simulated container uses what its annotations say, and otherwise next to nothing', () => {
+  const pod = podOf({
+    'simulated.t8s.local/cpu': '250m',
+    'simulated.t8s.local/memory': 'much',
+    'other.simulated.t8s.local/cpu': '2',
+  });
+  expect(simulatedUsage({ pod, container: 'app' })).toEqual({ milliCpu: 250, memoryBytes: 8 * 2 ** 20 });
+  expect(simulatedUsage({ pod, container: 'other' }).milliCpu).toBe(2000);
+  expect(simulatedUsage({ pod, container: 'first' }).milliCpu).toBe(1);
+  expect(simulatedUsage({ pod: undefined, container: 'app' }).milliCpu).toBe(1);
 });

@@ -1,6 +1,7 @@
 /** What a pod says of its containers' lives where nothing runs: how long, with which exit code, and what they log. Pure. */
 import type { Container, Pod } from '#api/gen/core-v1.js';
 import { parseDuration } from '#apimachinery/codec/time.js';
+import { Quantity } from '#apimachinery/quantity.js';
 import { findContainer, isRestartableInit } from '../pod-state.js';
 import { RuntimeError } from './runtime.js';
 
@@ -12,6 +13,17 @@ export const annotationDomain = 'simulated.t8s.local';
 const lifetimeAnnotation = `${annotationDomain}/lifetime`;
 const exitCodeAnnotation = `${annotationDomain}/exit-code`;
 const logAnnotation = `${annotationDomain}/log`;
+const cpuAnnotation = `${annotationDomain}/cpu`;
+const memoryAnnotation = `${annotationDomain}/memory`;
+
+/** What a container uses while it runs. */
+export interface SimulatedUsage {
+  milliCpu: number;
+  memoryBytes: number;
+}
+
+/** Of a container that idles. */
+const idle: SimulatedUsage = { milliCpu: 1, memoryBytes: 8 * 2 ** 20 };
 
 export interface SimulatedLife {
   ms: number;
@@ -37,6 +49,15 @@ export function simulatedLife({ pod, container, attempt, defaultMs }: SimulatedS
   const lifetime = annotation(pod, container, lifetimeAnnotation);
   const ms = lifetime === undefined ? usualMs(pod, container, defaultMs) : readLifetime(lifetime);
   return ms === undefined ? undefined : { ms, exitCode };
+}
+
+/** Asked for at every look: a pod may be told to use more while it runs. What cannot be read is as if it were not there. */
+export function simulatedUsage({ pod, container }: { pod: Pod | undefined; container: string }): SimulatedUsage {
+  const read = (name: string) => Quantity.tryParse(pod && annotation(pod, container, name));
+  return {
+    milliCpu: read(cpuAnnotation)?.milliNumber() ?? idle.milliCpu,
+    memoryBytes: read(memoryAnnotation)?.unitsNumber() ?? idle.memoryBytes,
+  };
 }
 
 /** As if the container had said it all at its start, in the form of container runtimes' log files. */

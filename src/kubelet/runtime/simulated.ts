@@ -22,7 +22,7 @@ import {
   type SandboxConfig,
   type SandboxState,
 } from './runtime.js';
-import type { SimulatedLife } from './simulated-life.js';
+import type { SimulatedLife, SimulatedUsage } from './simulated-life.js';
 
 export interface SimulatedRuntimeOptions {
   clock: Clock;
@@ -38,6 +38,8 @@ export interface SimulatedRuntimeOptions {
   /** What commands of probes and hooks end with. Default: 0, as all else goes well too. */
   exitCodeOf?(command: readonly string[], config: ContainerConfig): number;
   faults?: SimulatedFaults;
+  /** What a running container uses just now. Default: nothing. */
+  usage?(config: ContainerConfig): SimulatedUsage;
 }
 
 /** Each is asked before the action, which fails with the given reason and message. */
@@ -66,6 +68,7 @@ interface Container {
   config: ContainerConfig;
   resources: LinuxResources;
   timer: Timer | undefined;
+  cpu?: { atMs: number; nanos: bigint };
 }
 
 export class SimulatedRuntime implements Runtime {
@@ -268,14 +271,22 @@ export class SimulatedRuntime implements Runtime {
     this.#images?.delete(reference);
   }
 
-  /** Running containers, using nothing. */
+  /** Processor time adds up from look to look, at the pace that holds at each. */
   async stats(): Promise<ContainerStats[]> {
     const atMs = this.#options.clock.now();
-    return [...this.#containers.values()]
-      .filter(({ state }) => state.state === 'running')
-      .map(({ state: { id, sandboxId, name } }) => {
-        return { containerId: id, sandboxId, name, atMs, cpuUsageNanos: 0n, memoryWorkingSetBytes: 0 };
-      });
+    const running = [...this.#containers.values()].filter(({ state }) => state.state === 'running');
+    return running.map((container) => {
+      const { id, sandboxId, name, startedAtMs } = container.state;
+      const { milliCpu, memoryBytes } = this.#options.usage?.(container.config) ?? { milliCpu: 0, memoryBytes: 0 };
+      const { atMs: before, nanos } = container.cpu ?? { atMs: startedAtMs, nanos: 0n };
+      container.cpu = { atMs, nanos: nanos + BigInt(Math.round((atMs - before) * milliCpu * 1000)) };
+      const { nanos: cpuUsageNanos } = container.cpu;
+      return { containerId: id, sandboxId, name, atMs, cpuUsageNanos, memoryWorkingSetBytes: memoryBytes };
+    });
+  }
+
+  async imageFilesystem(): Promise<undefined> {
+    return undefined;
   }
 
   async *events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {

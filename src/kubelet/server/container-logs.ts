@@ -6,7 +6,7 @@ import { StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
 import { KubeletError, textOf } from '../kubelet-error.js';
 import { type LogOptions, readLogs, readLogText } from '../logs.js';
-import type { ServedPods } from './served-pods.js';
+import type { ServedPods } from './served-node.js';
 
 export interface LogRequest {
   namespace: string;

@@ -15,6 +15,8 @@ import { silentLog } from '#base/log.js';
 import { SpdyConnection } from '#base/spdy/connection.js';
 import { encodeName, issueCertificate, toPem } from '#base/x509.js';
 import type { ExecStreamOptions, Runtime } from '../runtime/runtime.js';
+import type { Reviews } from './access.js';
+import type { ServedNode } from './served-node.js';
 import { KubeletServer } from './server.js';
 
 const year = 365 * 86_400_000;
@@ -81,8 +83,15 @@ const runtime = {
     if (port === 1) throw new Error('connection refused');
     return tcpConnect({ port, host: '127.0.0.1', allowHalfOpen: true });
   },
-  stats: async () => [],
 } as unknown as Runtime;
+
+/** Whom the API server knows, and to whom it allows everything. */
+const reviews: Reviews = {
+  user: async (token) => (token === 'good' ? { username: 'scraper', groups: ['scrapers'] } : undefined),
+  isAllowed: async ({ groups, user, resourceAttributes }) =>
+    groups?.includes('system:masters') === true ||
+    (user === 'scraper' && resourceAttributes?.subresource === 'healthz' && resourceAttributes.name === 'node'),
+};
 
 let aborted = () => {};
 let server: KubeletServer;
@@ -104,7 +113,9 @@ beforeAll(async () => {
   await writeFile(join(directory, 'logs', 'a & b.log'), 'hello\n');
   await symlink(path, join(directory, 'logs', 'out.log'));
   await symlink('a & b.log', join(directory, 'logs', 'within.log'));
-  server = new KubeletServer({
+  server = new KubeletServer({ reviews, clock, log: silentLog, tls: { ...serving, clientCa: ca } });
+  const node: ServedNode = {
+    name: 'node',
     pods: {
       pods: () => [pod],
       sandboxId: () => 'sandbox',
@@ -115,13 +126,10 @@ beforeAll(async () => {
       },
     },
     runtime,
-    nodeName: 'node',
-    clock,
-    log: silentLog,
+    metrics: () => undefined,
     logDirectory: join(directory, 'logs'),
-    tls: { ...serving, clientCa: ca },
-  });
-  ({ port } = await server.listen({ host: '127.0.0.1', port: 0 }));
+  };
+  ({ port } = await server.listen(node, { host: '127.0.0.1', port: 0 }));
   await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
   echoPort = (echo.address() as AddressInfo).port;
 });
@@ -131,7 +139,9 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function get(path: string, identity: { cert?: string; key?: string } = apiServer) {
+type Identity = { cert?: string; key?: string; headers?: Record<string, string> };
+
+async function get(path: string, identity: Identity = apiServer) {
   const options = { host: '127.0.0.1', port, path, ca, agent: false as const, ...identity };
   return new Promise<{ code: number; body: string }>((resolve, reject) => {
     const answered = (response: Readable & { statusCode?: number }) =>
@@ -141,13 +151,21 @@ async function get(path: string, identity: { cert?: string; key?: string } = api
 }
 
 describe('who may ask', () => {
-  it('is the API server alone', async () => {
+  it('is for the API server to say', async () => {
     expect(await get('/healthz')).toEqual({ code: 200, body: 'ok' });
-    expect((await get('/healthz', {})).code).toBe(401);
-    expect((await get('/healthz', issue('jane', ['system:masters']))).code).toBe(403);
-    expect((await get('/healthz', issue('kube-apiserver-kubelet-client', ['guests']))).code).toBe(403);
+    expect(await get('/healthz', {})).toEqual({ code: 401, body: 'Unauthorized' });
+    const forbidden = 'Forbidden (user=jane, verb=get, resource=nodes, subresource(s)=[pods proxy])\n';
+    expect(await get('/pods', issue('jane', ['guests']))).toEqual({ code: 403, body: forbidden });
     const forged = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
     expect((await get('/pods', issue('kube-apiserver-kubelet-client', ['system:masters'], forged))).code).toBe(401);
+  });
+
+  it('may be told by a bearer token', async () => {
+    const bearing = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+    expect(await get('/healthz', bearing('good'))).toEqual({ code: 200, body: 'ok' });
+    expect((await get('/healthz', bearing('bad'))).code).toBe(401);
+    const forbidden = 'Forbidden (user=scraper, verb=get, resource=nodes, subresource(s)=[metrics])\n';
+    expect(await get('/metrics/resource', bearing('good'))).toEqual({ code: 403, body: forbidden });
   });
 
   it('holds for upgrades too', async () => {

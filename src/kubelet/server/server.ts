@@ -1,29 +1,25 @@
 /**
- * The kubelet's HTTPS server: logs, exec, attach and port forwarding for the API server, and nobody else. Paths and
- * answers are those of upstream's kubelet.
+ * The kubelet's HTTPS server: logs, exec, attach, port forwarding and metrics, for whom the API server allows it. Paths
+ * and answers are those of upstream's kubelet.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createListener, type Server as Listener } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { refuseUpgrade, type UpgradeRequest } from '#base/websocket.js';
 import { textOf } from '../kubelet-error.js';
 import { containersOf, findContainer } from '../pod-state.js';
-import type { ServedRuntime } from '../runtime/runtime.js';
+import { KubeletAccess, type Refusal, type Reviews } from './access.js';
 import { LogQueryError, serveLogs } from './container-logs.js';
 import { serveNodeLogs } from './node-logs.js';
 import { servePortForward } from './port-forward.js';
 import { serveRemoteCommand, wantedStreams } from './remote-command.js';
-import { findPod, type ServedPods } from './served-pods.js';
-import { StatsSummary } from './stats.js';
+import { findPod, type ServedNode, type ServedPods } from './served-node.js';
 
 export interface KubeletServerOptions {
-  pods: ServedPods;
-  runtime: ServedRuntime;
-  nodeName: string;
+  reviews: Reviews;
   clock: Clock;
   log: Log;
   tls: {
@@ -32,59 +28,72 @@ export interface KubeletServerOptions {
     /** Of the clients' certificates. */
     clientCa: string | Buffer;
   };
-  /** What /logs/ shows. Default: nothing. */
-  logDirectory?: string;
-  /** The one client that may do everything. Default: the API server's. */
-  allowed?: { commonName: string; organization: string };
 }
 
-const apiServer = { commonName: 'kube-apiserver-kubelet-client', organization: 'system:masters' };
 const connectionsMax = 2000;
 
 export class KubeletServer {
   readonly #options: KubeletServerOptions;
+  readonly #access: KubeletAccess;
+  /** Listens nowhere itself: the connections come from the ports of the nodes. */
   readonly #server: Server;
-  readonly #stats: StatsSummary;
+  readonly #listeners: Listener[] = [];
+  /** By port. */
+  readonly #nodes = new Map<number, ServedNode>();
   readonly #sockets = new Set<Duplex>();
 
   constructor(options: KubeletServerOptions) {
     this.#options = options;
-    const { pods: served, runtime, nodeName, clock, tls } = options;
-    this.#stats = new StatsSummary({ served, runtime, nodeName, startedAtMs: clock.now() });
-    const { cert, key, clientCa: ca } = tls;
+    const { cert, key, clientCa: ca } = options.tls;
+    this.#access = new KubeletAccess(options);
     this.#server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' });
-    this.#server.maxConnections = connectionsMax;
     this.#server.on('request', (request, response) => this.#answer(request, response));
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade({ request, socket, head }));
-    this.#server.on('secureConnection', (socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    this.#server.on('secureConnection', (socket) => this.#keep(socket));
   }
 
-  /** Throws the system's error for the address. */
-  async listen({ host, port }: { host: string; port: number }): Promise<AddressInfo> {
+  /** Serves the node at an address of its own. Throws the system's error for the address. */
+  async listen(node: ServedNode, { host, port }: { host: string; port: number }): Promise<AddressInfo> {
+    const listener = createListener((socket) => {
+      this.#keep(socket);
+      this.#server.emit('connection', socket);
+    });
+    listener.maxConnections = connectionsMax;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
+      listener.once('error', reject);
+      listener.listen(port, host, () => {
+        listener.off('error', reject);
         resolve();
       });
     });
-    this.#server.on('error', (err) => this.#options.log.error('the kubelet server failed', { err }));
-    return this.#server.address() as AddressInfo;
+    listener.on('error', (err) => this.#options.log.error('the kubelet server failed', { err }));
+    const address = listener.address() as AddressInfo;
+    this.#listeners.push(listener);
+    this.#nodes.set(address.port, node);
+    return address;
   }
 
   /** Breaks what is open off. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const closed = this.#listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve())));
     for (const socket of this.#sockets) socket.destroy();
-    await closed;
+    await Promise.all(closed);
+  }
+
+  #keep(socket: Duplex): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  #nodeOf({ socket }: IncomingMessage): ServedNode {
+    return this.#nodes.get(socket.localPort!)!;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const refusal = this.#refusal(request) ?? (await this.#route(request, response));
+      const node = this.#nodeOf(request);
+      const refused = await this.#access.refusal(request, node.name);
+      const refusal = refused ?? (await this.#route(node, { request, response }));
       if (!refusal) return;
       response.writeHead(refusal.code, { 'content-type': 'text/plain; charset=utf-8' });
       response.end(refusal.text);
@@ -97,13 +106,14 @@ export class KubeletServer {
   }
 
   /** Answers, or gives the refusal to answer with. */
-  async #route(request: IncomingMessage, response: ServerResponse): Promise<Refusal | undefined> {
-    const { clock, pods: served } = this.#options;
+  async #route(node: ServedNode, { request, response }: Exchange): Promise<Refusal | undefined> {
+    const { clock } = this.#options;
+    const { pods: served, logDirectory: directory } = node;
     const { parts, query } = targetOf(request);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const [action = '', namespace = '', pod = '', ...rest] = parts;
     if (['exec', 'attach', 'portForward'].includes(action)) {
-      const target = this.#streamTarget(request);
+      const target = this.#streamTarget(node, request);
       return 'code' in target ? target : { code: 400, text: 'UpgradeRequest request required' };
     }
     if (!isRead) return { ...notFound, code: action === 'containerLogs' ? 405 : 404 };
@@ -122,7 +132,6 @@ export class KubeletServer {
       return undefined;
     }
     if (action === 'logs' && parts.length > 1) {
-      const directory = this.#options.logDirectory;
       if (!directory) return { code: 405, text: 'logs endpoint is disabled.\n' };
       return (await serveNodeLogs(request, response, { directory, parts: parts.slice(1) })) ? undefined : notFound;
     }
@@ -130,25 +139,35 @@ export class KubeletServer {
     if (path === 'healthz') return void text(response, 'ok');
     if (path === 'pods') return void json(response, podList(served.pods()));
     if (path === 'runningpods' || path === 'runningpods/') return void json(response, podList(runningPods(served)));
-    if (path === 'stats/summary') return void json(response, await this.#stats.read());
-    return notFound;
+    const metrics = node.metrics();
+    if (!metrics) return { code: 503, text: 'the kubelet has not started yet' };
+    if (path === 'stats/summary') {
+      const onlyCpuAndMemory = query.get('only_cpu_and_memory') === 'true';
+      return void json(response, await metrics.summary({ onlyCpuAndMemory }));
+    }
+    const told = await metrics.text(path);
+    return told === undefined ? notFound : void text(response, told, metricsMediaType);
   }
 
-  #upgrade(upgrade: UpgradeRequest): void {
+  async #upgrade(upgrade: UpgradeRequest): Promise<void> {
     const { request, socket } = upgrade;
     socket.on('error', () => socket.destroy());
-    const refusal = this.#refusal(request);
-    if (refusal) return void refuseUpgrade(socket, refusal);
-    const target = this.#streamTarget(request);
-    if ('code' in target) return void refuseUpgrade(socket, target);
-    target.serve(upgrade).catch((err) => {
+    try {
+      const node = this.#nodeOf(request);
+      const refusal = await this.#access.refusal(request, node.name);
+      if (refusal) return void refuseUpgrade(socket, refusal);
+      const target = this.#streamTarget(node, request);
+      if ('code' in target) return void refuseUpgrade(socket, target);
+      await target.serve(upgrade);
+    } catch (err) {
       this.#options.log.error('a stream failed', { url: request.url, err });
       socket.destroy();
-    });
+    }
   }
 
-  #streamTarget(request: IncomingMessage): Refusal | { serve(upgrade: UpgradeRequest): Promise<void> } {
-    const { runtime, clock, log, pods: served } = this.#options;
+  #streamTarget(node: ServedNode, request: IncomingMessage): Refusal | StreamTarget {
+    const { clock, log } = this.#options;
+    const { runtime, pods: served } = node;
     const { parts, query } = targetOf(request);
     const [action = '', namespace = '', name = '', ...rest] = parts;
     const isCommand = action === 'exec' || action === 'attach';
@@ -176,24 +195,15 @@ export class KubeletServer {
     const remote = { action, containerId, command: query.getAll('command'), wanted } as const;
     return { serve: (upgrade) => serveRemoteCommand(upgrade, remote, { runtime, clock, log }) };
   }
-
-  #refusal(request: IncomingMessage): Refusal | undefined {
-    const socket = request.socket as TLSSocket;
-    if (!socket.authorized) return { code: 401, text: 'Unauthorized' };
-    const { commonName, organization } = this.#options.allowed ?? apiServer;
-    const subject = socket.getPeerCertificate().subject as
-      | { CN?: string | string[]; O?: string | string[] }
-      | undefined;
-    const names = [subject?.CN ?? []].flat();
-    if (names.includes(commonName) && [subject?.O ?? []].flat().includes(organization)) return undefined;
-    const verb = request.method === 'GET' ? 'get' : 'create';
-    return { code: 403, text: `Forbidden (user=${names.join()}, verb=${verb}, resource=nodes, subresource=proxy)` };
-  }
 }
 
-interface Refusal {
-  code: number;
-  text: string;
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+interface StreamTarget {
+  serve(upgrade: UpgradeRequest): Promise<void>;
 }
 
 const notFound: Refusal = { code: 404, text: '404 page not found\n' };
@@ -228,8 +238,11 @@ function runningPods(served: ServedPods): object[] {
   });
 }
 
-function text(response: ServerResponse, body: string): void {
-  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' });
+const plainMediaType = 'text/plain; charset=utf-8';
+const metricsMediaType = 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores';
+
+function text(response: ServerResponse, body: string, mediaType = plainMediaType): void {
+  response.writeHead(200, { 'content-type': mediaType, 'x-content-type-options': 'nosniff' });
   response.end(body);
 }
 

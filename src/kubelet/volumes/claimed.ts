@@ -20,10 +20,14 @@ export function isClaimed(volume: Volume): boolean {
   return volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined;
 }
 
+export function claimNameOf({ metadata }: Pod, volume: Volume): string {
+  return volume.persistentVolumeClaim?.claimName ?? `${metadata.name}-${volume.name}`;
+}
+
 /** Throws KubeletError 'volume' for a claim that has no volume yet, or one that this node cannot give; StatusError. */
 export async function claimedVolume(client: Client, pod: Pod, volume: Volume): Promise<ClaimedVolume> {
   const { namespace, name: podName, uid } = pod.metadata;
-  const name = volume.persistentVolumeClaim?.claimName ?? `${podName}-${volume.name}`;
+  const name = claimNameOf(pod, volume);
   const claim = await client.of(claims).get(name, { namespace });
   if (volume.ephemeral && controllerOf(claim)?.uid !== uid)
     throw refuse(`PVC ${namespace}/${name} was not created for pod ${namespace}/${podName} (pod is not owner)`);

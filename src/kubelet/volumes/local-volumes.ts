@@ -16,14 +16,14 @@ import { podAmount } from '../qos.js';
 import type { Mount } from '../runtime/runtime.js';
 import type { TokenSource } from '../service-account-tokens.js';
 import { writeAtomically } from './atomic-writer.js';
-import { type ClaimedVolume, claimedVolume, isClaimed } from './claimed.js';
+import { type ClaimedVolume, claimedVolume, claimNameOf, isClaimed } from './claimed.js';
 import { setUpEmptyDir } from './empty-dir.js';
 import { setUpHostPath } from './host-path.js';
 import { mount, mountPoints, unmount } from './mount-command.js';
 import { giveToGroup } from './ownership.js';
 import { hasPayload, isConfidential, volumePayload } from './payload.js';
 import { bindSubPath } from './sub-path.js';
-import { VolumeFailure, type Volumes } from './volumes.js';
+import { VolumeFailure, type VolumePlace, type Volumes } from './volumes.js';
 
 export interface LocalVolumesOptions {
   paths: KubeletPaths;
@@ -86,6 +86,20 @@ export class LocalVolumes implements Volumes {
   async mounts(pod: Pod, container: AnyContainer, env: ReadonlyMap<string, string>): Promise<Mount[]> {
     const list = [...(container.volumeMounts ?? []).entries()];
     return await Promise.all(list.map(([index, one]) => this.#mount(pod, container, { index, one, env })));
+  }
+
+  places(pod: Pod): VolumePlace[] {
+    return (pod.spec.volumes ?? []).flatMap((volume): VolumePlace[] => {
+      const { name } = volume;
+      if (isClaimed(volume)) {
+        const claimed = this.#claimed.get(pod.metadata.uid!)?.get(name);
+        const claim = { name: claimNameOf(pod, volume), namespace: pod.metadata.namespace! };
+        return claimed?.isOwn ? [{ name, path: claimed.path.path, claim, isEphemeral: false }] : [];
+      }
+      if (!Object.keys(plugins).some((kind) => kind in volume)) return [];
+      const isEphemeral = volume.emptyDir !== undefined && volume.emptyDir.medium !== 'Memory';
+      return [{ name, path: this.#directory(pod, volume), isEphemeral }];
+    });
   }
 
   async tearDown(podUid: string): Promise<void> {

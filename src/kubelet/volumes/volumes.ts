@@ -14,12 +14,23 @@ export interface Volumes {
   setUp(pod: Pod, fields: FieldContext): Promise<void>;
   /** The container's mounts, in the order of the spec. Throws KubeletError 'volume' or 'config'. */
   mounts(pod: Pod, container: AnyContainer, env: ReadonlyMap<string, string>): Promise<Mount[]>;
+  /** Where those are that have a size of their own. */
+  places(pod: Pod): VolumePlace[];
   /** Gives up all that was made for the pod. Safe to call for a pod that was never seen. */
   tearDown(podUid: string): Promise<void>;
   /** Of pods that have something on this machine. */
   podUids(): Promise<string[]>;
   /** Gives up all that was made for any pod, and by `start`. */
   purge(): Promise<void>;
+}
+
+export interface VolumePlace {
+  name: string;
+  path: string;
+  /** Of a volume that outlives the pod: its size is that of its file system. */
+  claim?: { name: string; namespace: string };
+  /** Its bytes are the node's disk's. */
+  isEphemeral: boolean;
 }
 
 /** `volume` names it; the cause says why. */
@@ -48,6 +59,10 @@ export class CheckedVolumes implements Volumes {
   }
 
   async mounts(): Promise<Mount[]> {
+    return [];
+  }
+
+  places(): VolumePlace[] {
     return [];
   }
 

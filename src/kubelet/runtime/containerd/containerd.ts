@@ -12,6 +12,7 @@ import {
   type ExecResult,
   type ExecStreamOptions,
   execOutputBytesMax,
+  type ImageFilesystem,
   type ImageInfo,
   type LinuxResources,
   type PullRequest,
@@ -28,6 +29,7 @@ import {
   containerFromCri,
   containerToCri,
   imageFromCri,
+  layerFromCri,
   milliseconds,
   resourcesToCri,
   sandboxFromCri,
@@ -254,7 +256,7 @@ export class ContainerdRuntime implements Runtime {
       this.#call(runtimeService.listContainers, {}),
     ]);
     const sandboxOf = new Map(containers.map(({ id, podSandboxId }) => [id, podSandboxId]));
-    return stats.flatMap(({ attributes, cpu, memory }) => {
+    return stats.flatMap(({ attributes, cpu, memory, writableLayer }) => {
       if (!attributes || !cpu) return [];
       return {
         containerId: attributes.id,
@@ -263,8 +265,14 @@ export class ContainerdRuntime implements Runtime {
         atMs: milliseconds(cpu.timestamp),
         cpuUsageNanos: cpu.usageCoreNanoSeconds?.value ?? 0n,
         memoryWorkingSetBytes: Number(memory?.workingSetBytes?.value ?? 0n),
+        ...(writableLayer && { layer: layerFromCri(writableLayer) }),
       };
     });
+  }
+
+  async imageFilesystem(): Promise<ImageFilesystem | undefined> {
+    const [first] = (await this.#call(imageService.imageFsInfo, {})).imageFilesystems;
+    return first?.fsId && { mountpoint: first.fsId.mountpoint, ...layerFromCri(first) };
   }
 
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {

@@ -5,6 +5,7 @@ import type {
   ContainerSecurity,
   ContainerState,
   ImageInfo,
+  LayerUsage,
   LinuxResources,
   SandboxConfig,
   SandboxSecurity,
@@ -14,6 +15,7 @@ import {
   type containerConfigMessage,
   containerStates,
   type containerStatusMessage,
+  type filesystemUsageMessage,
   type imageMessage,
   mountPropagation,
   namespaceMode,
@@ -203,6 +205,12 @@ export function imageFromCri(image: Decoded<typeof imageMessage>): ImageInfo {
     ...(image.uid ? { uid: Number(image.uid.value) } : {}),
     ...(image.username ? { username: image.username } : {}),
   };
+}
+
+export function layerFromCri(usage: Decoded<typeof filesystemUsageMessage>): LayerUsage {
+  const { timestamp, usedBytes, inodesUsed } = usage;
+  const count = (value: { value: bigint } | undefined) => Number(value?.value ?? 0n);
+  return { atMs: milliseconds(timestamp), usedBytes: count(usedBytes), inodesUsed: count(inodesUsed) };
 }
 
 /** CRI counts nanoseconds; 0, or less, stands for a time that has not come. */

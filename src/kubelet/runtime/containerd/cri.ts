@@ -177,17 +177,18 @@ export const imageMessage = message({
 const cpuUsage = message({ timestamp: int64(1), usageCoreNanoSeconds: nested(2, uint64Value) });
 const memoryUsage = message({ timestamp: int64(1), workingSetBytes: nested(2, uint64Value) });
 
-export const containerStatsMessage = message({
-  attributes: nested(1, message({ id: string(1), metadata: nested(2, containerMetadata), labels: map(3) })),
-  cpu: nested(2, cpuUsage),
-  memory: nested(3, memoryUsage),
-});
-
 export const filesystemUsageMessage = message({
   timestamp: int64(1),
   fsId: nested(2, message({ mountpoint: string(1) })),
   usedBytes: nested(3, uint64Value),
   inodesUsed: nested(4, uint64Value),
+});
+
+export const containerStatsMessage = message({
+  attributes: nested(1, message({ id: string(1), metadata: nested(2, containerMetadata), labels: map(3) })),
+  cpu: nested(2, cpuUsage),
+  memory: nested(3, memoryUsage),
+  writableLayer: nested(4, filesystemUsageMessage),
 });
 
 const service =

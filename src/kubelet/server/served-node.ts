@@ -1,6 +1,18 @@
-/** What the kubelet's server asks of the kubelet: its pods, where their containers run, where their logs are. */
+/** What the kubelet's server asks of the kubelet: its pods, where their containers run, where their logs are, its metrics. */
 import type { Pod } from '#api/gen/core-v1.js';
 import type { Kubelet } from '../kubelet.js';
+import type { ServedRuntime } from '../runtime/runtime.js';
+import { NodeMetrics } from './node-metrics.js';
+
+export interface ServedNode {
+  name: string;
+  pods: ServedPods;
+  runtime: ServedRuntime;
+  /** undefined before the kubelet is there. */
+  metrics(): NodeMetrics | undefined;
+  /** What /logs/ shows. Default: nothing. */
+  logDirectory?: string;
+}
 
 export interface ServedPods {
   /** With their freshest status. */
@@ -29,6 +41,17 @@ export interface ServedLog {
 
 export function findPod(served: ServedPods, { namespace, name }: { namespace: string; name: string }): Pod | undefined {
   return served.pods().find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+}
+
+/** The metrics of a kubelet, made when they are first asked for. */
+export function metricsOf(kubelet: () => Kubelet | undefined): () => NodeMetrics | undefined {
+  let metrics: NodeMetrics | undefined;
+  return () => {
+    const usage = kubelet()?.usage;
+    if (!usage) return undefined;
+    metrics ??= new NodeMetrics({ usage, log: kubelet()!.context.log });
+    return metrics;
+  };
 }
 
 /** The pods of a kubelet; none before it is there, since its server is up first so that the node can name the port. */
