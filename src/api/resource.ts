@@ -109,6 +109,8 @@ export interface ResourceSpec<T extends KubeObject> {
   /** `validate` runs on updates as well, before this. `warn` is for what is wrong, but was before. */
   validateUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
   validateStatusUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
+  /** Of a change of the finalizers that are its own, by its `finalize` subresource. */
+  validateFinalize?: (object: T) => FieldError[];
   /** Said in the Warning header of every answer about this resource. */
   deprecation?: string;
   /** Texts for the Warning header. */
@@ -185,6 +187,8 @@ export interface OtherSubresource {
   kind?: string;
   group?: string;
   version?: string;
+  /** Versions that are not served, but whose objects are taken. */
+  takesAlso?: readonly string[];
   verbs: readonly ('create' | 'get' | 'patch' | 'update' | 'delete')[];
 }
 

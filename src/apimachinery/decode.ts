@@ -41,6 +41,8 @@ export interface DecodeTarget {
   typeName?: string;
   /** Default: 'Ignore'. */
   fieldValidation?: FieldValidation;
+  /** Versions that are not served, but whose objects are taken: they have the same form. */
+  takesAlso?: readonly string[] | undefined;
   /** Of a custom resource, in place of a schema in the table. */
   shape?: Shape | undefined;
   /** How a value that does not fit is refused. Default: a BadRequest that names the kind. */
@@ -116,7 +118,7 @@ export function* decodeProtobuf<T = KubeObject>(body: Uint8Array, target: Decode
   } catch (error) {
     throw unrecognized(error, { target, body, prefix: '' });
   }
-  const actual = withDefaults({ ...envelope }, target.kind);
+  const actual = withDefaults({ ...envelope }, target);
   const refuse = refusal(actual, target);
   const plan = planFor(actual, target, refuse);
   if (!plan) throw refuse(`object of kind ${actual.kind} does not implement the protobuf marshalling interface`);
@@ -165,7 +167,7 @@ function* decode<T>(
   const { kind: expected, fieldValidation = 'Ignore', words } = target;
   if (target.shape)
     return yield* decodeShaped<T>(given as JsonObject, { ...target, shape: target.shape }, { text, origin });
-  const actual = withDefaults(given, expected);
+  const actual = withDefaults(given, target);
   const refuse = refusal(actual, target);
   const plan = planFor(actual, target, refuse);
   try {
@@ -226,8 +228,9 @@ function* decodeShaped<T>(
 }
 
 /** What says that it is of another kind or group is left as it is, and of another version has no schema. */
-function takeShape(object: JsonObject, { kind: expected, shape, words }: DecodeTarget & { shape: Shape }): string[] {
-  const actual = withDefaults(object, expected);
+function takeShape(object: JsonObject, target: DecodeTarget & { shape: Shape }): string[] {
+  const { kind: expected, shape, words } = target;
+  const actual = withDefaults(object, target);
   if (actual.kind !== expected.kind || actual.group !== expected.group) return [];
   if (actual.version === expected.version) return shape.take(object, { keepsNulls: words === 'converter' });
   const unknown = Object.keys(object).filter((name) => name !== 'apiVersion' && name !== 'kind' && name !== 'metadata');
@@ -243,9 +246,10 @@ function kindless(body: string, target: DecodeTarget): Error {
 }
 
 /** What the body leaves out of apiVersion and kind is as the endpoint expects. */
-function withDefaults(given: Record<string, unknown>, expected: GroupVersionKind): GroupVersionKind {
+function withDefaults(given: Record<string, unknown>, { kind: expected, takesAlso }: DecodeTarget): GroupVersionKind {
   const { apiVersion, kind } = given as { apiVersion?: string | null; kind?: string | null };
   const { group, version } = apiVersion ? parseApiVersion(apiVersion) : expected;
+  if (takesAlso?.includes(version) && group === expected.group && kind === expected.kind) return expected;
   return { group, version, kind: kind || expected.kind };
 }
 

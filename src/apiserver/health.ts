@@ -76,7 +76,8 @@ async function runAll(
 /** The path of one check is not public, and tells why. */
 async function answerOne(check: HealthCheck): Promise<Answer> {
   const reason = await failureOf(check);
-  if (reason === undefined) return plainText(200, 'ok');
+  // Upstream's http.Error is what says `nosniff`, and it is for failures.
+  if (reason === undefined) return { type: 'bytes', code: 200, contentType: 'text/plain; charset=utf-8', body: 'ok' };
   return plainText(500, `internal server error: ${reason instanceof Error ? reason.message : String(reason)}\n`);
 }
 

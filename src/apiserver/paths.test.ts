@@ -24,7 +24,7 @@ beforeAll(() => {
     allow: ({ path }) => (path === '/secret' ? { decision: 'deny', reason: '' } : { decision: 'allow', reason: '' }),
     paths: [
       versionPath(version),
-      discoveryPaths(new Discovery({ scheme, serverAddress: '10.0.0.1:6443' })),
+      discoveryPaths(new Discovery({ scheme, schemas: builtinSchemas, serverAddress: '10.0.0.1:6443' })),
       routed(keys, () => ({ gives: ['application/jwk-set+json'] })),
       indexPath({ scheme, others: [], remote: { versions: [] } }),
     ],

@@ -196,7 +196,9 @@ export class Pipeline {
     wanted: WantedUser,
     { info, requester, progress }: { info: RequestInfo; requester: UserInfo; progress: Progress },
   ): Promise<UserInfo> {
+    progress.isRefused = true;
     const { user, constraint } = await this.#impersonation.impersonate(wanted, attributesOf(info, requester));
+    progress.isRefused = false;
     progress.record?.impersonated(user, constraint);
     return user;
   }

@@ -337,7 +337,7 @@ function pathHandlers(options: {
   const { scheme, policy, aggregation, advertiseAddress, advertisePort = 443, flags, clock, prng } = options;
   const { discovery: remote } = aggregation;
   const serverAddress = `${advertiseAddress}:${advertisePort}`;
-  const discovery = new Discovery({ scheme, serverAddress, remote });
+  const discovery = new Discovery({ scheme, schemas: builtinSchemas, serverAddress, remote });
   const version = `${versionInfo.major}.${versionInfo.minor}`;
   const openApi = new OpenApi({ scheme, table: builtinSchemas, version, remote: aggregation.openApi });
   const documents = new Map(policy.documents(`https://${serverAddress}`).map((document) => [document.path, document]));

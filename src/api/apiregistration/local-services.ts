@@ -35,7 +35,7 @@ export const builtInPriorities: Readonly<Record<string, Priority>> = {
   'coordination.k8s.io': { group: 16_500 },
   'node.k8s.io': { group: 16_300 },
   'discovery.k8s.io': { group: 16_200 },
-  'resource.k8s.io': { group: 16_200, versions: { v1: 20 } },
+  'resource.k8s.io': { group: 16_200, versions: { v1: 21 } },
   'flowcontrol.apiserver.k8s.io': { group: 16_100, versions: { v1: 21 } },
 };
 

@@ -24,7 +24,8 @@ export default defineResource<Namespace>({
   prepareForUpdate(namespace, old) {
     namespace.spec = { ...namespace.spec, finalizers: old.spec?.finalizers };
   },
-  validate: (namespace) => [...checkFinalizers(namespace)],
+  validate: (namespace) => [...checkFinalizers(namespace, () => 'spec.finalizers')],
+  validateFinalize: (namespace) => [...checkFinalizers(namespace, (index) => `spec.finalizers[${index}]`)],
   validateStatusUpdate: validatePhase,
   deletion: {
     isHeld: (namespace) => (namespace.spec?.finalizers ?? []).length > 0,
@@ -61,12 +62,14 @@ function prepareForCreate(namespace: Namespace): void {
   if (metadata.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
 }
 
-function* checkFinalizers({ spec }: Namespace): FieldErrors {
-  for (const finalizer of spec?.finalizers ?? []) {
-    yield* check('spec.finalizers', finalizer, qualifiedNameProblems);
+/** Upstream tells the place of one only to whoever changes nothing else. */
+function* checkFinalizers({ spec }: Namespace, pathOf: (index: number) => string): FieldErrors {
+  for (const [index, finalizer] of (spec?.finalizers ?? []).entries()) {
+    const path = pathOf(index);
+    yield* check(path, finalizer, qualifiedNameProblems);
     if (!finalizer.includes('/') && !['kubernetes', 'orphan', 'foregroundDeletion'].includes(finalizer)) {
       const why = 'name is neither a standard finalizer name nor is it fully qualified';
-      yield invalidValue('spec.finalizers', finalizer, why);
+      yield invalidValue(path, finalizer, why);
     }
   }
 }

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { APIGroupDiscovery, APIGroupDiscoveryList } from '#api/gen/apidiscovery-v2.js';
 import resources from '#api/index.gen.js';
 import { type AnyResource, defineResource } from '#api/resource.js';
+import { builtinSchemas } from '#api/schema-table.js';
 import { Scheme } from '#api/scheme.js';
+import { decodeProtobuf } from '#apimachinery/decode.js';
+import { atOnce } from '#base/turns.js';
 import type { DocumentRequest, DocumentResponse } from '../document.js';
 import { Discovery } from './discovery.js';
 import { storageVersionHash } from './groups.js';
@@ -24,7 +28,7 @@ const widget = defineResource({
 
 function setUp() {
   const scheme = new Scheme(resources as AnyResource[]);
-  const discovery = new Discovery({ scheme, serverAddress: '10.0.0.1:6443' });
+  const discovery = new Discovery({ scheme, schemas: builtinSchemas, serverAddress: '10.0.0.1:6443' });
   // biome-ignore lint/suspicious/noExplicitAny: documents of several shapes
   const get = (path: string, accept?: string): any => {
     const response = discovery.respond({ path, accept });
@@ -34,6 +38,19 @@ function setUp() {
     discovery.respond({ path: '/apis', accept: kubectlAccept, ...given }) as DocumentResponse;
   return { scheme, discovery, get, document };
 }
+
+test('all at once in protobuf for whoever asks for that', () => {
+  const { document } = setUp();
+  const type = 'application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+  const { headers, body } = document({ accept: `${type},application/json` });
+  expect(headers['content-type']).toBe(type);
+  const kind = { group: 'apidiscovery.k8s.io', version: 'v2', kind: 'APIGroupDiscoveryList' };
+  const decoded = atOnce(decodeProtobuf<APIGroupDiscoveryList>(body, { table: builtinSchemas, kind })).object;
+  const { body: text } = document({});
+  expect(decoded.items?.map(({ metadata }) => metadata?.name)).toEqual(
+    JSON.parse(Buffer.from(text).toString()).items.map((one: APIGroupDiscovery) => one.metadata?.name),
+  );
+});
 
 describe('documents', () => {
   test("/api and /apis name versions and groups in upstream's order", () => {

@@ -1,13 +1,20 @@
 /** Answers `/api`, `/apis` and what lies below them down to the resource lists, from what the scheme serves. */
 import type { Scheme } from '#api/scheme.js';
+import type { SchemaTable } from '#apimachinery/schema.js';
 import { freeze } from '#base/json.js';
 import { Document, type DocumentRequest, type DocumentResponse } from '../document.js';
 import { unknownResource } from '../handlers/route.js';
+import { encodeBody } from '../http/protobuf.js';
+import { contentTypes } from '../media.js';
 import { accepts, type MediaType, parseAccept } from '../media-type.js';
 import { type RemoteVersion, type ServedGroup, servedGroups } from './groups.js';
 import { renderAggregated, renderApiVersions, renderGroup, renderGroupList, renderResourceList } from './render.js';
 
-type Form = 'plain' | 'v2' | 'v2beta1';
+type Form = 'plain' | { version: 'v2' | 'v2beta1'; type: string };
+
+const discoveryGroup = 'apidiscovery.k8s.io';
+const discoveryKind = 'APIGroupDiscoveryList';
+const discoveryTypes = [contentTypes.json, contentTypes.protobuf];
 
 /** What other servers serve. */
 export interface RemoteVersions {
@@ -19,14 +26,22 @@ export class Discovery {
   readonly #remote: RemoteVersions | undefined;
   readonly #scheme: Scheme;
   readonly #serverAddress: string;
+  readonly #schemas: SchemaTable;
   /** By form and path; as many as there are groups and versions. */
   readonly #documents = new Map<string, Document>();
   readonly #values = new Map<string, object>();
   #groups: ServedGroup[] | undefined;
 
   /** `serverAddress`: `host:port`, as `/api` shows it. */
-  constructor({ scheme, serverAddress, remote }: { scheme: Scheme; serverAddress: string; remote?: RemoteVersions }) {
+  constructor(options: {
+    scheme: Scheme;
+    schemas: SchemaTable;
+    serverAddress: string;
+    remote?: RemoteVersions;
+  }) {
+    const { scheme, schemas, serverAddress, remote } = options;
     this.#scheme = scheme;
+    this.#schemas = schemas;
     this.#serverAddress = serverAddress;
     this.#remote = remote;
     const forget = () => {
@@ -45,14 +60,21 @@ export class Discovery {
     if (!top && !/^\/(?:api\/[^/]+|apis\/[^/]+(?:\/[^/]+)?)$/.test(path)) return undefined;
     const form = top ? negotiate(parseAccept(request.accept)) : 'plain';
     if (form === 'plain') return this.#plain(path);
-    const key = `${form} ${path}`;
+    const contentType = `${form.type};g=${discoveryGroup};v=${form.version};as=${discoveryKind}`;
+    const key = `${contentType} ${path}`;
     let document = this.#documents.get(key);
-    if (!document)
-      this.#documents.set(key, (document = new Document(contentTypeOf(form), encode(this.#render(path, form)))));
+    if (!document) {
+      const value = this.#render(path, form) as { apiVersion: string; kind: string };
+      const body = form.type === contentTypes.json ? encode(value) : encodeBody(this.#schemas, value);
+      this.#documents.set(key, (document = new Document(contentType, body)));
+    }
     const response = document.respond(request);
     response.headers['cache-control'] = 'public';
     // The ETag stays: it is of the value, not of its bytes.
-    return request.pretty && response.status === 200 ? { ...response, body: indent(document.body) } : response;
+    const isText = form.type === contentTypes.json;
+    return request.pretty && isText && response.status === 200
+      ? { ...response, body: indent(document.body) }
+      : response;
   }
 
   /** Throws StatusError (404) for a version that is not, of a group that is. */
@@ -78,7 +100,7 @@ export class Discovery {
     const [, root, ...rest] = path.split('/') as [string, string, ...string[]];
     if (rest.length === 0) {
       const shown = root === 'api' ? groups.filter(({ name }) => name === '') : named;
-      if (form !== 'plain') return renderAggregated(shown, form);
+      if (form !== 'plain') return renderAggregated(shown, form.version);
       return root === 'api'
         ? renderApiVersions(shown[0] ?? { name: '', versions: [] }, this.#serverAddress)
         : renderGroupList(named);
@@ -97,24 +119,12 @@ export class Discovery {
 function negotiate(clauses: readonly MediaType[]): Form {
   for (const clause of clauses) {
     const { as, g, v } = clause.params;
-    if (as === undefined) {
-      if (accepts(clause, 'application/json')) return 'plain';
-    } else if (
-      accepts(clause, 'application/json') &&
-      as === 'APIGroupDiscoveryList' &&
-      g === 'apidiscovery.k8s.io' &&
-      (v === 'v2' || v === 'v2beta1')
-    ) {
-      return v;
-    }
+    const type = discoveryTypes.find((one) => accepts(clause, one));
+    if (!type) continue;
+    if (as === undefined) return 'plain';
+    if (as === discoveryKind && g === discoveryGroup && (v === 'v2' || v === 'v2beta1')) return { version: v, type };
   }
   return 'plain';
-}
-
-function contentTypeOf(form: Form): string {
-  return form === 'plain'
-    ? 'application/json'
-    : `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`;
 }
 
 function indent(body: Uint8Array): Uint8Array {

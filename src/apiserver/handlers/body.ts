@@ -25,6 +25,7 @@ export interface BodyTarget {
   kind: GroupVersionKind;
   typeName?: string;
   shape?: Shape | undefined;
+  takesAlso?: readonly string[] | undefined;
   /** Default: what the request asks for. */
   fieldValidation?: FieldValidation;
   refuse?: DecodeTarget['refuse'];

@@ -31,13 +31,14 @@ function handlerOf(context: HandlerContext): () => Promise<Answer> {
   const { subresource, named, namespace } = info.resource;
   const { verb } = info;
   if (verb === 'proxy') throw unknownResource();
+  if (!isKnown(context)) {
+    if (!resource.shape) throw unknownResource();
+    throw notFound({ group: resource.group, resource: resource.plural, name: info.resource.name });
+  }
   if (!isServed(context)) throw refused(context);
   if (handler) return serveSubresource(context, handler) ?? refuse(context);
   if (subresource === 'status' && resource.subresources?.status) return call(context, onStatus[verb]);
   if (subresource === 'finalize' && resource.kind === 'Namespace') return call(context, onFinalize[verb]);
-  if (subresource && resource.shape)
-    throw notFound({ group: resource.group, resource: resource.plural, name: info.resource.name });
-  if (subresource) throw unknownResource();
   // A review, which only a handler can answer: it must never be stored.
   if (!resource.storageVersionHash && !(resource.verbs as readonly string[]).includes('watch')) throw refused(context);
   if (named && resource.namespaced && namespace === '') throw unknownResource();
@@ -48,6 +49,16 @@ function handlerOf(context: HandlerContext): () => Promise<Answer> {
   if (!named && (verb === 'update' || verb === 'patch') && resource.shape) return call(context, nameless);
   if (named && verb === 'create' && resource.shape) return call(context, create);
   return call(context, named ? onOne[verb] : onCollection[verb]);
+}
+
+/** Whether anything answers at the path, by whatever method. Only proxies have paths below their own; custom resources look at none. */
+function isKnown({ info, resource, handler }: HandlerContext): boolean {
+  const { subresource, tail } = info.resource;
+  if (subresource === '') return true;
+  if (tail && !resource.shape && !handler?.methods) return false;
+  if (handler) return true;
+  const { status, others = [] } = resource.subresources ?? {};
+  return subresource === 'status' ? status === true : others.some(({ name }) => name === subresource);
 }
 
 const streamMethods = ['GET', 'POST'];

@@ -1,5 +1,6 @@
 /** Requests that a hand-written handler serves: decodes and admits what goes in, and answers with what comes out. */
 
+import type { OtherSubresource } from '#api/resource.js';
 import { internalError, type Status, StatusError } from '#apimachinery/errors.js';
 import { trackUpdate } from '#apimachinery/managed-fields/update.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
@@ -37,11 +38,15 @@ export function methodNotAllowed(): StatusError {
   return new StatusError({ reason: 'MethodNotAllowed', message, details: {} });
 }
 
+function declaredOf({ resource, info }: Pick<HandlerContext, 'resource' | 'info'>): OtherSubresource | undefined {
+  return resource.subresources?.others?.find(({ name }) => name === info.resource.subresource);
+}
+
 /** The kind of a subresource's body: its own where the definition names one. */
 function bodyKind({ resource, info }: HandlerContext): GroupVersionKind {
   const { group, version, subresource } = info.resource;
   if (subresource === 'scale') return { group: 'autoscaling', version: 'v1', kind: 'Scale' };
-  const declared = resource.subresources?.others?.find(({ name }) => name === subresource);
+  const declared = declaredOf({ resource, info });
   return {
     group: declared?.group ?? group,
     version: declared?.version ?? version,
@@ -52,7 +57,7 @@ function bodyKind({ resource, info }: HandlerContext): GroupVersionKind {
 async function create(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
   const { info, resource, registry } = context;
   const write = readWrite(context, 'CreateOptions');
-  const body = await readObject(context, { kind: bodyKind(context) });
+  const body = await readObject(context, { kind: bodyKind(context), takesAlso: declaredOf(context)?.takesAlso });
   const { namespace } = info.resource;
   placeInNamespace(body, { namespaced: resource.namespaced, namespace });
   registry.scheme.byKind(bodyKind(context))?.default?.(body);

@@ -244,7 +244,7 @@ function validateChange(
   const warn = (text: string) => write.warn(text);
   if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];
   if (write.subresource === 'status') return [...errors, ...(resource.validateStatusUpdate?.(object, old, warn) ?? [])];
-  if (write.subresource === 'finalize') return errors;
+  if (write.subresource === 'finalize') return [...errors, ...(resource.validateFinalize?.(object) ?? [])];
   if (mistaken.length > 0) return [...errors, ...mistaken];
   return [...errors, ...(resource.validate?.(object) ?? []), ...(resource.validateUpdate?.(object, old, warn) ?? [])];
 }
