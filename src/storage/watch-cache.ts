@@ -27,8 +27,15 @@ export interface CacheBatch<V> {
 export interface CacheWatchOptions {
   since: number;
   signal: AbortSignal;
-  /** Asked anew before each wait. */
-  idleMs?: () => number;
+  nudge?: Nudge;
+}
+
+/** Ends a wait though nothing has happened. */
+export interface Nudge {
+  /** The watcher wants an empty batch. Its own to make untrue, once it has one. */
+  readonly isDue: boolean;
+  /** To be called when `isDue` becomes true; set by the cache. */
+  wake: (() => void) | undefined;
 }
 
 export interface WatchCacheOptions<V> {
@@ -135,13 +142,13 @@ export class WatchCache<V> {
   }
 
   /**
-   * Batches of events after `since` until the signal aborts (the iterable then ends); an empty batch whenever nothing
-   * happened for `idleMs`. Throws StoreError `compacted` when
+   * Batches of events after `since` until the signal aborts (the iterable then ends); an empty one when nothing has
+   * happened and a nudge is due. Throws StoreError `compacted` when
    * the past is in neither the history nor the store, `slow` for a reader too far behind, `closed` when the feed broke.
    */
   async *watch(options: CacheWatchOptions): AsyncIterable<CacheBatch<V>> {
     await this.ready();
-    const { since, signal, idleMs } = options;
+    const { since, signal, nudge } = options;
     const life = this.#life.signal;
     if (since < this.#history.since) {
       yield* this.#watchStore(options);
@@ -152,6 +159,7 @@ export class WatchCache<V> {
     // One listener for the whole watch: to add and remove it for each wait costs more than the wait.
     const wait = new Wait();
     signal.addEventListener('abort', wait.end);
+    if (nudge) nudge.wake = wait.end;
     try {
       // Whoever starts in the kept past is not slow: the backlog counts from its first batch on.
       for (let started = false; !signal.aborted; started = true) {
@@ -163,7 +171,8 @@ export class WatchCache<V> {
           const events = history.from(position);
           position = history.end;
           yield { events, revision: this.#revision };
-        } else if (!(await this.#change(wait, idleMs?.()))) yield { events: [], revision: this.#revision };
+        } else if (nudge?.isDue) yield { events: [], revision: this.#revision };
+        else await this.#change(wait);
       }
     } finally {
       signal.removeEventListener('abort', wait.end);
@@ -243,20 +252,17 @@ export class WatchCache<V> {
     }
   }
 
-  /** Resolves at the next change, or when the wait is ended, true; or false when `idleMs` have passed before. */
-  #change(wait: Wait, idleMs?: number): Promise<boolean> {
+  /** Resolves at the next change, or when the wait is ended. */
+  #change(wait: Wait): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closed) {
-        resolve(true);
+        resolve();
         return;
       }
-      const finish = (changed: boolean) => {
+      wait.begin(() => {
         this.#waiters.delete(wait.end);
-        timer?.cancel();
-        resolve(changed);
-      };
-      const timer = idleMs === undefined ? undefined : this.#options.clock.setTimer(idleMs, () => finish(false));
-      wait.begin(() => finish(true));
+        resolve();
+      });
       this.#waiters.add(wait.end);
     });
   }

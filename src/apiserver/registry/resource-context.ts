@@ -14,6 +14,7 @@ import { type Entry, type Store, StoreError } from '#storage/store.js';
 import type { WatchCache } from '#storage/watch-cache.js';
 import type { AdmissionRequest, Operation } from '../admission/admission.js';
 import type { AdmissionChain } from './admit.js';
+import type { BookmarkTimes } from './bookmark-times.js';
 import type { FieldTracker } from './field-tracker.js';
 import type { ObjectKey, Write } from './registry.js';
 import { encodeStored, type Form, openStored, type Stored } from './stored.js';
@@ -33,6 +34,7 @@ export interface ResourceContext {
   readonly schemas: SchemaTable;
   readonly admission: AdmissionChain;
   readonly fields: FieldTracker;
+  readonly bookmarks: BookmarkTimes;
   readonly clock: Clock;
   readonly prng: Prng;
 }

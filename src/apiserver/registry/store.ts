@@ -17,6 +17,7 @@ import { WatchCache, type WatchCacheLimits } from '#storage/watch-cache.js';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import type { AdmissionObserver } from '../metrics/admission-metrics.js';
 import { AdmissionChain } from './admit.js';
+import { BookmarkTimes } from './bookmark-times.js';
 import { compactPeriodically } from './compaction.js';
 import { type CreateRequest, createObject } from './create.js';
 import { type Deleted, deleteObject } from './delete.js';
@@ -53,6 +54,7 @@ export class ObjectRegistry implements Registry {
   readonly admission: AdmissionChain;
   readonly #options: RegistryOptions;
   readonly #fields: FieldTracker;
+  readonly #bookmarks: BookmarkTimes;
   readonly #stores = new Map<AnyResource, ObjectStore>();
   /** One for all versions of a resource, which share its stored objects. */
   readonly #caches = new Map<string, WatchCache<Stored>>();
@@ -65,6 +67,7 @@ export class ObjectRegistry implements Registry {
     const { admission, admissionObserver: observer, clock } = options;
     this.admission = new AdmissionChain(admission, observer && { observer, clock });
     this.#fields = managedFieldsTracker(options);
+    this.#bookmarks = new BookmarkTimes(clock);
     this.#options = options;
   }
 
@@ -158,11 +161,12 @@ export class ObjectRegistry implements Registry {
       if (this.#closed) cache.close();
     }
     const fields = this.#fields;
+    const bookmarks = this.#bookmarks;
     let written = this.#written.get(prefix);
     if (!written) this.#written.set(prefix, (written = { revision: 0 }));
     const view = VersionView.of(resource);
     const { admission } = this;
-    return { resource, schemas, store, cache, prefix, form, view, written, admission, fields, clock, prng };
+    return { resource, schemas, store, cache, prefix, form, view, written, admission, fields, bookmarks, clock, prng };
   }
 }
 

@@ -28,8 +28,6 @@ export type ResourceEvent =
   | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; stored: Stored }
   | { type: 'BOOKMARK'; revision: number; initialEventsEnd: boolean };
 
-const bookmarkPeriodMs = 60_000;
-const lastBookmarkBeforeEndMs = 2_000;
 /** Initial events given at once. */
 const initialEventsBatch = 256;
 
@@ -58,30 +56,26 @@ export async function* watchObjects(context: ResourceContext, request: WatchRequ
 }
 
 async function* follow(context: ResourceContext, request: WatchRequest, since: number): AsyncIterable<ResourceEvent[]> {
-  const { cache, clock } = context;
-  const { selection, signal, bookmarks, deadlineMs } = request;
+  const { cache } = context;
+  const { selection, signal, deadlineMs } = request;
   const prefix = rangePrefix(context, request.namespace);
   const isAll = prefix === context.prefix;
-  const nextBookmark = () => {
-    const lastMs = deadlineMs - lastBookmarkBeforeEndMs;
-    const nowMs = clock.monotonic();
-    return nowMs < lastMs ? Math.min(nowMs + bookmarkPeriodMs, lastMs) : Number.POSITIVE_INFINITY;
-  };
-  let bookmarkMs = nextBookmark();
-  const idleMs = bookmarks ? () => Math.max(bookmarkMs - clock.monotonic(), 0) : undefined;
-  for await (const { events, revision } of cache.watch({ since, signal, idleMs })) {
-    const out: ResourceEvent[] = [];
-    for (const event of context.view ? await context.view.events(events) : events) {
-      // A version from the future is waited for in silence.
-      if (event.revision <= since) continue;
-      const selected = isAll || event.key.startsWith(prefix) ? select(event, selection) : undefined;
-      if (selected) out.push(selected);
+  const bookmarks = request.bookmarks ? context.bookmarks.of(deadlineMs) : undefined;
+  try {
+    for await (const { events, revision } of cache.watch({ since, signal, nudge: bookmarks })) {
+      const out: ResourceEvent[] = [];
+      for (const event of context.view ? await context.view.events(events) : events) {
+        // A version from the future is waited for in silence.
+        if (event.revision <= since) continue;
+        const selected = isAll || event.key.startsWith(prefix) ? select(event, selection) : undefined;
+        if (selected) out.push(selected);
+      }
+      if (bookmarks?.take())
+        out.push({ type: 'BOOKMARK', revision: Math.max(revision, since), initialEventsEnd: false });
+      if (out.length > 0) yield out;
     }
-    if (bookmarks && clock.monotonic() >= bookmarkMs) {
-      out.push({ type: 'BOOKMARK', revision: Math.max(revision, since), initialEventsEnd: false });
-      bookmarkMs = nextBookmark();
-    }
-    if (out.length > 0) yield out;
+  } finally {
+    bookmarks?.close();
   }
 }
 
