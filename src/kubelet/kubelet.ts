@@ -17,6 +17,7 @@ import { parseResolvConf } from './dns.js';
 import { collectGarbage } from './garbage-collection.js';
 import { ImagePuller } from './image-puller.js';
 import { KubeletError } from './kubelet-error.js';
+import { KubeletMetrics, type NodeCounts } from './kubelet-metrics.js';
 import { LifecycleHooks } from './lifecycle-hooks.js';
 import { type LogFile, logFile } from './log-file.js';
 import { rotateIfLarge } from './log-rotation.js';
@@ -84,12 +85,15 @@ export class Kubelet {
   /** By pod uid. */
   readonly #workers = new Map<string, PodWorker>();
   readonly #tasks = new Set<Promise<unknown>>();
+  readonly #metrics: KubeletMetrics;
   #context!: NodeContext;
-  #usage: KubeletUsage | undefined;
+  #measured: Measured | undefined;
   #startedAtMs = 0;
 
   constructor(options: KubeletOptions) {
-    this.#options = options;
+    const { clock, nodeName, runtime } = options;
+    this.#metrics = new KubeletMetrics({ clock, nodeName, counts: () => this.#counts() });
+    this.#options = { ...options, runtime: this.#metrics.counted(runtime) };
   }
 
   /** Resolves when the node is registered and its pods are taken over; Ready follows as soon as the runtime is. */
@@ -107,7 +111,8 @@ export class Kubelet {
     const registered = new Promise<void>((resolve) => this.#run('node status', reporter.run(signal, resolve)));
     this.#context = await this.#makeContext(facts, paths, () => reporter.node);
     const { context } = this;
-    this.#usage = new KubeletUsage({ nodeName, startedAtMs: this.#startedAtMs, context, pods: () => this.pods() });
+    const usage = new KubeletUsage({ nodeName, startedAtMs: this.#startedAtMs, context, pods: () => this.pods() });
+    this.#measured = { usage, facts, metrics: this.#metrics };
     const watch = new RuntimeWatch({
       runtime,
       clock,
@@ -168,8 +173,8 @@ export class Kubelet {
   }
 
   /** undefined before the node is registered. */
-  get usage(): UsageSource | undefined {
-    return this.#usage;
+  get measured(): Measured | undefined {
+    return this.#measured;
   }
 
   #changed(pod: Pod): void {
@@ -303,6 +308,7 @@ export class Kubelet {
       config,
       hooks: new LifecycleHooks({ runtime, clock, hasNetwork: isMachine }),
       prober,
+      metrics: this.#metrics,
       cluster,
       hostDns: parseResolvConf(resolvConf),
       nodeHosts,
@@ -312,6 +318,16 @@ export class Kubelet {
       services: () => [],
       isMachine,
     };
+  }
+
+  #counts(): NodeCounts {
+    const pods = this.pods();
+    const states = pods.map(({ metadata }) => this.#context.states.of(metadata.uid!));
+    const containers = new Map<string, number>();
+    for (const { state } of states.flatMap((one) => one.containers))
+      containers.set(state, (containers.get(state) ?? 0) + 1);
+    const runningPods = states.filter(({ sandboxes }) => sandboxes.some(({ ready }) => ready)).length;
+    return { desiredPods: pods.length, runningPods, containers };
   }
 
   #makeVolumes(config: ConfigObjects, paths: KubeletPaths): Volumes {
@@ -328,6 +344,13 @@ export class Kubelet {
       .finally(() => this.#tasks.delete(watched));
     this.#tasks.add(watched);
   }
+}
+
+/** What the metrics of the node are made of. */
+export interface Measured {
+  usage: UsageSource;
+  facts: NodeFacts;
+  metrics: KubeletMetrics;
 }
 
 function missingFacts(): never {

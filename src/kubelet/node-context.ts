@@ -9,6 +9,7 @@ import type { PodCgroups } from './cgroup-tree.js';
 import type { ConfigObjects } from './config-objects.js';
 import type { ClusterDns, DnsConfig } from './dns.js';
 import type { ImagePuller } from './image-puller.js';
+import type { KubeletMetrics } from './kubelet-metrics.js';
 import type { LifecycleHooks } from './lifecycle-hooks.js';
 import type { KubeletPaths } from './paths.js';
 import type { EventSink } from './pod-events.js';
@@ -39,6 +40,7 @@ export interface NodeContext {
   config: ConfigObjects;
   hooks: LifecycleHooks;
   prober: Prober;
+  metrics: KubeletMetrics;
   cluster: ClusterDns;
   /** Of the node; read once when the kubelet starts. */
   hostDns: DnsConfig;

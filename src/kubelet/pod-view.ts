@@ -39,13 +39,14 @@ export class PodView {
   constructor({ context, takenOverBeforeMs, wake }: PodViewOptions) {
     this.#context = context;
     this.#takenOverBeforeMs = takenOverBeforeMs;
-    const { clock, prng, prober, events } = context;
+    const { clock, prng, prober, events, metrics } = context;
     this.#probes = new PodProbes({
       clock,
       prng,
       prober,
       events: (name) => containerEvents(events, this.#pod!, name),
       changed: wake,
+      counts: metrics,
     });
   }
 

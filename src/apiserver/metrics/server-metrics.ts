@@ -1,6 +1,7 @@
 /** `/metrics` and `/metrics/slis`: everything that the API server counts of itself, in one place. */
 import type { Clock } from '#base/clock.js';
 import { MetricRegistry } from '#base/metrics.js';
+import { addProcessMetrics } from '#base/process-metrics.js';
 import type { RemoteApi } from '../aggregation/remote-api.js';
 import type { Answer } from '../call.js';
 import type { FlowControl } from '../flow-control/flow-control.js';
@@ -10,7 +11,6 @@ import type { PathHandler } from '../path-handler.js';
 import type { ObjectRegistry } from '../registry/store.js';
 import { AdmissionCallMetrics } from './admission-call-metrics.js';
 import { type AdmissionObserver, admissionMetrics } from './admission-metrics.js';
-import { addProcessMetrics } from './process-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
 
 export interface ServerMetricsOptions {

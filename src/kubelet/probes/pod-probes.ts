@@ -4,17 +4,16 @@ import type { Clock, Timer } from '#base/clock.js';
 import { fraction, type Prng } from '#base/prng.js';
 import type { ContainerEvents } from '../pod-events.js';
 import type { ContainerState } from '../runtime/runtime.js';
-import type { Prober } from './probe.js';
+import type { Prober, ProbeTarget } from './probe.js';
 import type { ProbeResult } from './probe-result.js';
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness';
 
-const kinds: readonly { kind: ProbeKind; field: 'startupProbe' | 'livenessProbe' | 'readinessProbe'; title: string }[] =
-  [
-    { kind: 'startup', field: 'startupProbe', title: 'Startup' },
-    { kind: 'liveness', field: 'livenessProbe', title: 'Liveness' },
-    { kind: 'readiness', field: 'readinessProbe', title: 'Readiness' },
-  ];
+const kinds = [
+  { kind: 'startup', field: 'startupProbe', title: 'Startup' },
+  { kind: 'liveness', field: 'livenessProbe', title: 'Liveness' },
+  { kind: 'readiness', field: 'readinessProbe', title: 'Readiness' },
+] as const;
 
 export interface PodProbesOptions {
   clock: Clock;
@@ -23,6 +22,13 @@ export interface PodProbesOptions {
   events: (container: string) => ContainerEvents;
   /** A verdict changed. */
   changed: () => void;
+  counts: ProbeCounts;
+}
+
+/** Who counts what was probed. */
+export interface ProbeCounts {
+  countProbe(target: ProbeTarget, result: ProbeResult, tookMs: number): void;
+  forgetProbe(target: Pick<ProbeTarget, 'type' | 'pod' | 'container'>): void;
 }
 
 export interface Subject {
@@ -43,7 +49,7 @@ interface Watch {
   subject: Subject;
   probe: Probe;
   kind: ProbeKind;
-  title: string;
+  title: ProbeTarget['type'];
   verdict: Verdict;
   timer?: Timer;
   lastResult?: 'success' | 'failure';
@@ -88,7 +94,11 @@ export class PodProbes {
 
   /** A pod that is going is no longer judged, only no longer ready when it says so itself. */
   stop(): void {
-    for (const watch of this.#watches.values()) stop(watch);
+    for (const watch of this.#watches.values()) {
+      stop(watch);
+      const { pod, container } = watch.subject;
+      this.#options.counts.forgetProbe({ type: watch.title, pod, container: container.name });
+    }
     this.#watches.clear();
   }
 
@@ -137,8 +147,12 @@ export class PodProbes {
   async #probe(watch: Watch): Promise<void> {
     const { subject, probe } = watch;
     const { pod, podIP, container, state } = subject;
-    const answer = await this.#options.prober({ pod, podIP, container: container.name, containerId: state.id, probe });
+    const { prober, clock, counts } = this.#options;
+    const target = { type: watch.title, pod, podIP, container: container.name, containerId: state.id, probe };
+    const beganMs = clock.monotonic();
+    const answer = await prober(target);
     if (watch.stopped) return;
+    counts.countProbe(target, answer, clock.monotonic() - beganMs);
     this.#report(watch, answer);
     if (answer.result === 'unknown') return;
     watch.run = watch.lastResult === answer.result ? watch.run + 1 : 1;

@@ -27,7 +27,7 @@ function probe(spec: Probe, runtime: Partial<Runtime> = {}, port = 1) {
     spec: { containers: [{ name: 'main', ports: [{ name: 'web', containerPort: port }] }] },
   };
   const prober = machineProber({ runtime: runtime as Runtime, clock: new SystemClock() });
-  return prober({ pod, container: 'main', containerId: 'c', podIP: '127.0.0.1', probe: spec });
+  return prober({ type: 'Liveness', pod, container: 'main', containerId: 'c', podIP: '127.0.0.1', probe: spec });
 }
 
 describe('HTTP', () => {

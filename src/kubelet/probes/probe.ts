@@ -10,6 +10,7 @@ import { bracketed, connectText, httpGet, httpTarget, resolvePort } from './http
 import type { ProbeResult } from './probe-result.js';
 
 export interface ProbeTarget {
+  type: 'Startup' | 'Liveness' | 'Readiness';
   pod: Pod;
   container: string;
   containerId: string;

@@ -47,9 +47,9 @@ export function findPod(served: ServedPods, { namespace, name }: { namespace: st
 export function metricsOf(kubelet: () => Kubelet | undefined): () => NodeMetrics | undefined {
   let metrics: NodeMetrics | undefined;
   return () => {
-    const usage = kubelet()?.usage;
-    if (!usage) return undefined;
-    metrics ??= new NodeMetrics({ usage, log: kubelet()!.context.log });
+    const measured = kubelet()?.measured;
+    if (!measured) return undefined;
+    metrics ??= new NodeMetrics({ ...measured, log: kubelet()!.context.log });
     return metrics;
   };
 }

@@ -10,6 +10,7 @@ import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { refuseUpgrade, type UpgradeRequest } from '#base/websocket.js';
 import { textOf } from '../kubelet-error.js';
+import { requestKind } from '../kubelet-metrics.js';
 import { containersOf, findContainer } from '../pod-state.js';
 import { KubeletAccess, type Refusal, type Reviews } from './access.js';
 import { LogQueryError, serveLogs } from './container-logs.js';
@@ -89,7 +90,17 @@ export class KubeletServer {
     return this.#nodes.get(socket.localPort!)!;
   }
 
+  #count(request: IncomingMessage, response: ServerResponse | Duplex): void {
+    const { clock } = this.#options;
+    const beganMs = clock.monotonic();
+    const { metrics } = this.#nodeOf(request).metrics() ?? {};
+    response.once('close', () =>
+      metrics?.countRequest({ ...requestKind(request), tookMs: clock.monotonic() - beganMs }),
+    );
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#count(request, response);
     try {
       const node = this.#nodeOf(request);
       const refused = await this.#access.refusal(request, node.name);
@@ -152,6 +163,7 @@ export class KubeletServer {
   async #upgrade(upgrade: UpgradeRequest): Promise<void> {
     const { request, socket } = upgrade;
     socket.on('error', () => socket.destroy());
+    this.#count(request, socket);
     try {
       const node = this.#nodeOf(request);
       const refusal = await this.#access.refusal(request, node.name);

@@ -1,6 +1,7 @@
 /** What the kernel has counted for one cgroup: its files, of either version, read into one form. */
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { devicesOfVersion1, devicesOfVersion2 } from './device-usage.js';
+import { optional } from './kernel-file.js';
 import type { CgroupUsage, Pressure } from './usage.js';
 
 /** Where a cgroup lies, by controller: in version 2 always the same. undefined: the controller is not there. */
@@ -90,6 +91,7 @@ async function readVersion1(place: CgroupPlace): Promise<Counted> {
       oomKills: oom.get('oom_kill') ?? 0,
     },
     ...(await readTasks(place.directory('pids'))),
+    ...(await devicesOfVersion1(place.directory('blkio'))),
   };
 }
 
@@ -153,6 +155,7 @@ async function readVersion2(directory: string): Promise<Counted> {
     },
     ...(ioPressure && { io: { pressure: ioPressure } }),
     ...(await readTasks(directory)),
+    ...(await devicesOfVersion2(directory)),
   };
 }
 
@@ -178,18 +181,6 @@ async function readTasks(directory: string | undefined): Promise<Pick<Counted, '
   const list = (processes ?? '').split('\n').filter(Boolean);
   const threadsMax = !most || most.trim() === 'max' ? 0 : Number(most);
   return { tasks: { processes: list.length, threads: Number(current), threadsMax } };
-}
-
-async function optional(directory: string | undefined, file: string): Promise<string | undefined> {
-  if (!directory) return undefined;
-  try {
-    return await readFile(join(directory, file), 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // Kernels differ in what they count; a file may be there and still have nothing to say.
-    if (code === 'ENOENT' || code === 'EOPNOTSUPP' || code === 'ENODEV') return undefined;
-    throw error;
-  }
 }
 
 /** `name number` lines. */

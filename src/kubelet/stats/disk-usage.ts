@@ -1,17 +1,19 @@
 /** What files take on disk: a whole file system, or what lies below a directory. */
 import { lstat, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { deviceName } from './device-usage.js';
 import type { FilesystemUsage } from './usage.js';
 
 type Room = Required<Pick<FilesystemUsage, 'availableBytes' | 'capacityBytes' | 'inodes' | 'inodesFree'>>;
 
 /** The file system that has the path; used is what all have of it. undefined: there is no such path (any more). */
 export async function filesystemUsage(path: string, nowMs: number): Promise<(FilesystemUsage & Room) | undefined> {
-  const found = await statfs(path).catch(missing);
-  if (!found) return undefined;
+  const [found, entry] = await Promise.all([statfs(path).catch(missing), lstat(path).catch(missing)]);
+  if (!found || !entry) return undefined;
   const { bsize, blocks, bfree, bavail, files, ffree } = found;
   return {
     atMs: nowMs,
+    device: await deviceName(deviceNumber(entry.dev)),
     usedBytes: (blocks - bfree) * bsize,
     inodesUsed: files - ffree,
     availableBytes: bavail * bsize,
@@ -46,6 +48,11 @@ async function below(root: string): Promise<{ usedBytes: number; inodesUsed: num
     }
   }
   return { usedBytes, inodesUsed: seen.size };
+}
+
+/** makedev(3): major and minor stand in each other's gaps. */
+function deviceNumber(device: number): string {
+  return `${(device >> 8) & 0xfff}:${(device & 0xff) | ((device >> 12) & 0xfff00)}`;
 }
 
 function missing(error: NodeJS.ErrnoException): undefined {

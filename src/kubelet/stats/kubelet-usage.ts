@@ -4,6 +4,7 @@ import type { Pod } from '#api/gen/core-v1.js';
 import { podCgroup } from '../cgroups.js';
 import type { NodeContext } from '../node-context.js';
 import { podLogDirectory } from '../paths.js';
+import { pauseReference } from '../runtime/images/pause.js';
 import type { ContainerState, ContainerStats, SandboxState } from '../runtime/runtime.js';
 import { directoryUsage, filesystemUsage } from './disk-usage.js';
 import { bootedAtMs, interfacesOf, machineUsage, processCount } from './machine-usage.js';
@@ -102,7 +103,7 @@ export class KubeletUsage implements UsageSource {
           first,
           counted.map((one) => one.own),
         ),
-      ...(ownOfSandbox && { sandbox: { id: sandbox.id, image: '', own: ownOfSandbox } }),
+      ...(ownOfSandbox && { sandbox: { id: sandbox.id, image: pauseReference, own: ownOfSandbox } }),
       interfaces,
       containers: counted,
       volumes,

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '#api/gen/core-v1.js';
+import { simulatedFacts } from '../node-facts.js';
+import { cadvisorMetrics } from './cadvisor-metrics.js';
 import { resourceMetrics } from './resource-metrics.js';
 import { StatsSummary } from './summary.js';
 import { SimulatedMachine } from './told-usage.js';
@@ -140,5 +142,44 @@ describe('a simulated machine', () => {
     const without = machine.add([], nowMs + 10_000);
     expect(without.cpu.usage).toBe(5_000_000_000n + 2n * idle);
     expect(without.memory).toMatchObject({ workingSet: 256 * 2 ** 20, limit: 2 ** 30 });
+  });
+});
+
+describe('metrics of cAdvisor', () => {
+  const facts = simulatedFacts('n1', { cpus: 4 });
+  const linesOf = async (from: UsageSource) => {
+    const text = await cadvisorMetrics(from, { facts, failed: () => {} });
+    return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  };
+
+  it('tell node, pods and containers apart by their labels', async () => {
+    cores = 0.5;
+    nowMs = startMs + 1000;
+    const lines = await linesOf(source);
+    const of = (name: string) => lines.filter((line) => line.startsWith(`${name}{`));
+    expect(of('container_memory_working_set_bytes')).toEqual([
+      `container_memory_working_set_bytes{container="",id="/",image="",name="",namespace="",pod=""} 2000 ${nowMs}`,
+      `container_memory_working_set_bytes{container="",id="/pod",image="",name="",namespace="shop",pod="web"} 100 ${nowMs}`,
+      `container_memory_working_set_bytes{container="app",id="/pod/c1",image="app:1",name="c1",namespace="shop",pod="web"} 50 ${nowMs}`,
+    ]);
+    const labels = 'container="app",cpu="total",id="/pod/c1",image="app:1",name="c1",namespace="shop",pod="web"';
+    expect(of('container_cpu_usage_seconds_total')).toContain(
+      `container_cpu_usage_seconds_total{${labels}} 0.5 ${nowMs}`,
+    );
+    expect(of('container_spec_memory_limit_bytes')[0]).toMatch(/} 0$/);
+    expect(of('container_cpu_cfs_periods_total')).toEqual([]);
+    expect(of('machine_cpu_cores')).toEqual(['machine_cpu_cores{boot_id="n1",machine_id="n1",system_uuid="n1"} 4']);
+    expect(lines).toContain('container_scrape_error 0');
+  });
+
+  it('are those of the machine alone when nothing else can be had', async () => {
+    const lines = await linesOf({ ...source, pods: () => Promise.reject(new Error('gone')) });
+    expect(lines.map((line) => line.split(/[{ ]/, 1)[0])).toEqual([
+      'cadvisor_version_info',
+      'container_scrape_error',
+      'machine_cpu_cores',
+      'machine_memory_bytes',
+    ]);
+    expect(lines).toContain('container_scrape_error 1');
   });
 });

@@ -74,7 +74,15 @@ export interface CgroupUsage {
     pressure?: Pressure;
   };
   io?: { pressure: Pressure };
+  devices?: DeviceUsage[];
   tasks?: { processes: number; threads: number; threadsMax: number };
+}
+
+/** Of a block device, `/dev/sda`. */
+export interface DeviceUsage {
+  device: string;
+  reads: { bytes: number; count: number };
+  writes: { bytes: number; count: number };
 }
 
 /** https://docs.kernel.org/accounting/psi.html; `total` in microseconds. */
@@ -105,6 +113,8 @@ export interface PacketCounts {
 
 export interface FilesystemUsage {
   atMs: number;
+  /** What it lies on, where anybody asked. */
+  device?: string;
   usedBytes: number;
   inodesUsed: number;
   availableBytes?: number;

@@ -1,7 +1,7 @@
 /** What the process takes of its machine, under the names that Prometheus' client libraries share. */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Clock } from '#base/clock.js';
-import type { MetricRegistry } from '#base/metrics.js';
+import type { Clock } from './clock.js';
+import type { MetricRegistry } from './metrics.js';
 
 export function addProcessMetrics(registry: MetricRegistry, clock: Clock): void {
   const startedSeconds = Math.round((clock.now() - process.uptime() * 1000) / 10) / 100;
