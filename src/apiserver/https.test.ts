@@ -11,6 +11,7 @@ import { decodeProtobuf } from '#apimachinery/decode.js';
 import type { KubeList } from '#apimachinery/object.js';
 import { encodeProtobuf } from '#apimachinery/protobuf/envelope.js';
 import { SystemClock, VirtualClock } from '#base/clock.js';
+import { requestHeaderBytesMax } from '#base/request-headers.js';
 import { atOnce } from '#base/turns.js';
 import { encodeName, issueCertificate, toPem } from '#base/x509.js';
 import { bodyBytesMax } from './http/body.js';
@@ -110,7 +111,7 @@ const configMap = (name: string, data = {}) => JSON.stringify({ metadata: { name
 describe.each([
   ['HTTP/2', http2],
   ['HTTP/1.1', http1],
-] as const)('%s', (_, send) => {
+] as const)('%s', (protocol, send) => {
   it('creates, gets, lists and deletes', async () => {
     const made = await send(configMaps, { method: 'POST', headers: json, body: configMap('a', { x: '1' }) });
     expect(made.status).toBe(201);
@@ -218,6 +219,12 @@ describe.each([
     expect([answer.status, JSON.parse(answer.body).reason]).toEqual([status, reason]);
   });
 
+  it.each([30_000, ...(protocol === 'HTTP/1.1' ? [500_000] : [])])('takes a selector of %i bytes', async (bytes) => {
+    await send(configMaps, { method: 'POST', headers: json, body: configMap('a') });
+    const long = `${configMaps}?labelSelector=a+notin+(${'x,'.repeat(bytes / 2)}x)`;
+    expect(JSON.parse((await send(long)).body).items).toHaveLength(1);
+  });
+
   it('says what it accepts', async () => {
     expect((await send(configMaps, { headers: { accept: 'text/html' } })).status).toBe(406);
     const unsupported = await send(configMaps, {
@@ -304,6 +311,13 @@ it('lists without the kind of each item what lies in the form of another kind', 
   const [item] = JSON.parse((await http2(path)).body).items;
   expect(item).toMatchObject(event);
   expect([item.kind, item.apiVersion]).toEqual([undefined, undefined]);
+});
+
+it('says how long headers may be, and of those that are longer that they are', async () => {
+  await http2(configMaps);
+  expect(session.remoteSettings.maxHeaderListSize).toBe(65_536);
+  const reply = await http1(configMaps, { headers: { 'x-long': 'x'.repeat(requestHeaderBytesMax) } });
+  expect(reply.status).toBe(431);
 });
 
 describe('a watch', () => {

@@ -17,6 +17,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Log } from '#base/log.js';
 import { uuid } from '#base/prng.js';
+import { requestHeaderBytesMax } from '#base/request-headers.js';
 import type { Transport } from '#client/transport.js';
 import type { UserInfo } from './authentication/authenticator.js';
 import type { Call, Connection, Outcome } from './call.js';
@@ -56,6 +57,11 @@ const requestTimeoutMs = 60_000;
 /** Connections without a request. */
 const idleTimeoutMs = 90_000;
 const connectionsMax = 10_000;
+/**
+ * Of a request over HTTP/2. Node's decompressor takes no longer header than this and breaks the connection off, for all
+ * who share it; clients that are told send no such request.
+ */
+const http2HeaderBytesMax = 1 << 16;
 /** How long `close` waits for requests in work. */
 const drainTimeoutMs = 5_000;
 
@@ -130,6 +136,7 @@ class Http implements ApiServer {
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2', 'http/1.1'],
+      maxHeaderSize: requestHeaderBytesMax,
       handshakeTimeout: handshakeTimeoutMs,
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
@@ -151,12 +158,14 @@ class Http implements ApiServer {
     server.on('tlsClientError', (_, socket) => socket.destroy());
     server.on('request', (request, response) => this.#serve(http1Exchange(request, response)));
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
-    server.on('clientError', (_, socket) => refuse(socket));
+    server.on('clientError', (error, socket) => refuse(socket, error));
     return server;
   }
 
   #createHttp2(): Http2Server {
-    const server = createHttp2Server({ settings: { maxConcurrentStreams: streamsMax } });
+    const server = createHttp2Server({
+      settings: { maxConcurrentStreams: streamsMax, maxHeaderListSize: http2HeaderBytesMax },
+    });
     server.on('session', (session) => {
       this.#sessions.add(session);
       let streams = 0;
@@ -286,7 +295,8 @@ function bearerTokenOf(headers: Readonly<Record<string, string | undefined>>): s
   return encoded && Buffer.from(encoded.slice(protocolTokenPrefix.length), 'base64url').toString();
 }
 
-function refuse(socket: Duplex): void {
-  if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+function refuse(socket: Duplex, { code }: NodeJS.ErrnoException): void {
+  const status = code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
   else socket.destroy();
 }

@@ -71,6 +71,24 @@ describe('a SPDY connection', () => {
     expect(await textOf(stream)).toBe(`x ${createHash('sha256').update(body).digest('hex')}`);
   });
 
+  it('with nothing to say writes once, when it opens, and data with its head at once', async () => {
+    const { client, near } = connected((stream) => void stream.resume().once('end', () => stream.end('bye')));
+    let writes = 0;
+    const count = near._write.bind(near);
+    near._write = (...of) => {
+      writes++;
+      count(...of);
+    };
+    near._writev = (chunks, done) => near._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as never, done);
+    expect(await textOf(client.open({ name: 'mute' }, { fin: true }))).toBe('bye');
+    expect(writes).toBe(1);
+    const loud = client.open({ name: 'loud' });
+    loud.write('hello');
+    expect(writes).toBe(3);
+    loud.end();
+    expect(await textOf(loud)).toBe('bye');
+  });
+
   it('gives a slow reader all that came before the connection ended', async () => {
     const { client, far } = connected((stream) => {
       stream.on('finish', () => far.end());

@@ -61,14 +61,19 @@ export class SpdyConnection {
     if (options.head && options.head.length > 0) this.#receive(options.head);
   }
 
-  /** Opens a stream; the peer's refusal ends it with SpdyError. */
-  open(headers: StreamHeaders): SpdyStream {
+  /**
+   * Opens a stream; the peer's refusal ends it with SpdyError. One with nothing to say (`fin`) ends its half in the same
+   * frame: a peer that answers and hangs up at once must not have more to read, or its answer is lost.
+   */
+  open(headers: StreamHeaders, { fin = false }: { fin?: boolean } = {}): SpdyStream {
     const id = this.#nextId;
     this.#nextId += 2;
     const stream = this.#add(id, headers);
     const start = Buffer.alloc(10);
     start.writeUInt32BE(id, 0);
-    this.#sendControl(frameType.synStream, 0, Buffer.concat([start, this.#compressor.compress(headers)]));
+    const body = Buffer.concat([start, this.#compressor.compress(headers)]);
+    this.#sendControl(frameType.synStream, fin ? flagFin : 0, body);
+    if (fin) stream.endUnsaid();
     return stream;
   }
 
@@ -91,6 +96,8 @@ export class SpdyConnection {
       return;
     }
     let at = 0;
+    // In one write: the first into a socket that its peer has closed does no harm, and what came before is still read.
+    this.#socket.cork();
     do {
       const piece = data.subarray(at, at + dataBytesMax);
       at += piece.length;
@@ -103,6 +110,7 @@ export class SpdyConnection {
       if (last) this.#socket.write(piece, done);
       else this.#socket.write(piece);
     } while (at < data.length);
+    this.#socket.uncork();
   }
 
   /** @internal */
@@ -233,6 +241,7 @@ export class SpdyStream extends Duplex {
   readonly headers: StreamHeaders;
   readonly #connection: SpdyConnection;
   #finished = false;
+  #isEndSaid = false;
 
   constructor(connection: SpdyConnection, id: number, headers: StreamHeaders) {
     super({ allowHalfOpen: true });
@@ -265,6 +274,12 @@ export class SpdyStream extends Duplex {
     return more;
   }
 
+  /** @internal Ends the half whose end the peer knows of. */
+  endUnsaid(): void {
+    this.#isEndSaid = true;
+    this.end();
+  }
+
   override _read(): void {
     this.#connection.drained(this);
   }
@@ -274,7 +289,8 @@ export class SpdyStream extends Duplex {
   }
 
   override _final(done: (failure?: Error | null) => void): void {
-    this.#connection.sendData(this.id, Buffer.alloc(0), { fin: true }, done);
+    if (this.#isEndSaid) done();
+    else this.#connection.sendData(this.id, Buffer.alloc(0), { fin: true }, done);
   }
 
   override _destroy(failure: Error | null, done: (failure?: Error | null) => void): void {

@@ -8,6 +8,7 @@ import { type AddressInfo, createServer as createListener, type Server as Listen
 import type { Duplex } from 'node:stream';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
+import { requestHeaderBytesMax } from '#base/request-headers.js';
 import { refuseUpgrade, type UpgradeRequest } from '#base/websocket.js';
 import { textOf } from '../kubelet-error.js';
 import { requestKind } from '../kubelet-metrics.js';
@@ -47,7 +48,15 @@ export class KubeletServer {
     this.#options = options;
     const { cert, key, clientCa: ca } = options.tls;
     this.#access = new KubeletAccess(options);
-    this.#server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' });
+    this.#server = createServer({
+      cert,
+      key,
+      ca,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      maxHeaderSize: requestHeaderBytesMax,
+    });
     this.#server.on('request', (request, response) => this.#answer(request, response));
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade({ request, socket, head }));
     this.#server.on('secureConnection', (socket) => this.#keep(socket));

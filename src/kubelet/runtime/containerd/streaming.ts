@@ -33,15 +33,13 @@ export async function runStreams(url: string, options: StreamOptions): Promise<n
 
 async function exchange(connection: SpdyConnection, options: StreamOptions): Promise<number> {
   const open = (streamtype: string) => connection.open({ streamtype });
+  const hear = (streamtype: string) => connection.open({ streamtype }, { fin: true });
   // The order is the one in which clients open them; the server waits until all it expects are there.
-  const errors = open('error');
+  const errors = hear('error');
   const stdin = options.stdin && open('stdin');
-  const stdout = options.stdout && open('stdout');
-  const stderr = options.stderr && !options.tty ? open('stderr') : undefined;
+  const stdout = options.stdout && hear('stdout');
+  const stderr = options.stderr && !options.tty ? hear('stderr') : undefined;
   const resize = options.tty && options.resize ? open('resize') : undefined;
-  errors.end();
-  stdout?.end();
-  stderr?.end();
   const over = new AbortController();
   // Both end with the process, so neither is waited for; what they break on, the error stream tells.
   if (stdin && options.stdin) feed(options.stdin, stdin, over.signal);
@@ -116,9 +114,8 @@ interface ExitCause {
 export async function openPort(url: string, port: number): Promise<Duplex> {
   const connection = await connect(url, portForwardProtocol);
   const headers = { port: String(port), requestid: '0' };
-  const errors = connection.open({ ...headers, streamtype: 'error' });
+  const errors = connection.open({ ...headers, streamtype: 'error' }, { fin: true });
   const data = connection.open({ ...headers, streamtype: 'data' });
-  errors.end();
   readAll(errors).then(
     (text) => {
       if (text !== '') data.destroy(new RuntimeError('failed', text));
