@@ -6,6 +6,7 @@ import type { Call, Outcome } from '#apiserver/call.js';
 import { VirtualClock } from '#base/clock.js';
 import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
+import type { ApiServerSettings } from './api-server/settings.js';
 import { EphemeralCluster } from './ephemeral-cluster.js';
 
 const methods: Record<string, string> = {
@@ -68,7 +69,7 @@ paths.push('/.well-known/openid-configuration', '/openid/v1/jwks', '/no/such/pat
 
 let cluster: EphemeralCluster;
 
-async function start(apiServer: { anonymousAuth: boolean }): Promise<void> {
+async function start(apiServer: Partial<ApiServerSettings>): Promise<void> {
   const shared = { clock: new VirtualClock(), prng: new SeededPrng(1), log: silentLog, store: 'memory' as const };
   cluster = await EphemeralCluster.prepare({ ...shared, controllers: [], scheduler: false, apiServer });
   await cluster.start();
@@ -160,15 +161,18 @@ describe('somebody who may nothing', () => {
   });
 });
 
-describe('nobody, where nobody is let in', () => {
-  beforeAll(() => start({ anonymousAuth: false }));
-  afterAll(() => cluster.stop());
+describe.each<Partial<ApiServerSettings>>([{ anonymousAuth: false }, { authorizationMode: ['RBAC', 'AlwaysAllow'] }])(
+  'nobody, where nobody is let in because of %j',
+  (settings) => {
+    beforeAll(() => start(settings));
+    afterAll(() => cluster.stop());
 
-  it('is unauthorized everywhere', async () => {
-    const asked = [...cluster.controlPlane.scheme.resources()].flatMap((resource) => [...questionsOn(resource)]);
-    for (const question of [...asked, ...paths.map((target) => ({ method: 'GET', target }))]) {
-      const { error } = await send(question);
-      expect([error?.code, error?.message], `${question.method} ${question.target}`).toEqual([401, 'Unauthorized']);
-    }
-  });
-});
+    it('is unauthorized everywhere', async () => {
+      const asked = [...cluster.controlPlane.scheme.resources()].flatMap((resource) => [...questionsOn(resource)]);
+      for (const question of [...asked, ...paths.map((target) => ({ method: 'GET', target }))]) {
+        const { error } = await send(question);
+        expect([error?.code, error?.message], `${question.method} ${question.target}`).toEqual([401, 'Unauthorized']);
+      }
+    });
+  },
+);

@@ -79,7 +79,8 @@ describe('a SPDY connection', () => {
       writes++;
       count(...of);
     };
-    near._writev = (chunks, done) => near._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as never, done);
+    near._writev = (chunks, done) =>
+      near._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as never, done);
     expect(await textOf(client.open({ name: 'mute' }, { fin: true }))).toBe('bye');
     expect(writes).toBe(1);
     const loud = client.open({ name: 'loud' });

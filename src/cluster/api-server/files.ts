@@ -26,8 +26,15 @@ export async function openApiServerFiles(
   return {
     admission: await openAdmissionOf(settings, environment),
     audit: await openAudit(settings, environment),
-    authentication: await openAuthentication(settings, environment),
+    authentication: await openAuthentication(withoutUnknown(settings, environment), environment),
     authorizers: await openAuthorization(settings, environment),
     encryption: await openEncryptionOf(settings, environment),
   };
+}
+
+/** Where everything is allowed, nobody is let in without saying who it is, even if that was asked for: as upstream. */
+function withoutUnknown<T extends ApiServerSettings>(settings: T, { log }: AuthenticationEnvironment): T {
+  if (!settings.anonymousAuth || !settings.authorizationMode.includes('AlwaysAllow')) return settings;
+  log.warn('callers without credentials are not let in, because --authorization-mode has AlwaysAllow');
+  return { ...settings, anonymousAuth: false };
 }
