@@ -280,16 +280,21 @@ describe('list', () => {
     expect(second.metadata).toEqual({ resourceVersion: first.metadata.resourceVersion });
   });
 
-  it('gives a new token when the revision of the old one is forgotten', async () => {
+  it.each([
+    ['and there are fewer', async () => void (await test.client.of<ConfigMap>(configmaps).delete('c', here)), ['b']],
+    ['though it is still the newest of its kind', async () => {}, ['b', 'c']],
+  ])('gives a new token when the revision of the old one is forgotten, %s', async (_, meanwhile, names) => {
     const client = test.client.of<ConfigMap>(configmaps);
     for (const name of ['a', 'b', 'c']) await client.create(configMap(name));
     const first = await client.list({ ...here, limit: 1 });
-    await client.delete('c', here);
+    await meanwhile();
+    await test.client.of<Pod>(pods).create(pod('other'));
     await test.store.compact(await test.store.revision());
     const error = await failure(client.list({ ...here, limit: 1, continue: first.metadata.continue }));
     expect(error.reason).toBe('Expired');
     const rest = await client.list({ ...here, continue: error.status.metadata.continue });
-    expect(rest.items.map(({ metadata }) => metadata.name)).toEqual(['b']);
+    expect(rest.items.map(({ metadata }) => metadata.name)).toEqual(names);
+    expect(rest.metadata.resourceVersion).not.toBe(first.metadata.resourceVersion);
   });
 
   it('selects by labels and fields, and refuses unknown fields', async () => {

@@ -39,7 +39,10 @@ export async function listObjects(context: ResourceContext, request: ListRequest
     const start = decodeToken(request.continue, version);
     await context.cache.ready();
     const isUnchanged = selection.isEverything && context.cache.revision === start.revision;
-    return isUnchanged ? cachedPage(context, request, start.after) : listPage(context, request, start);
+    // Upstream's tokens end with the revision in the store, also where nothing has changed since.
+    return isUnchanged && (await isKept(context))
+      ? cachedPage(context, request, start.after)
+      : listPage(context, request, start);
   }
   const exact = request.match === 'Exact' || (limit > 0 && version !== '' && version !== '0' && !request.match);
   if (exact) return listPage(context, request, { revision: Number(version), after: undefined });
