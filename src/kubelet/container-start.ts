@@ -131,6 +131,7 @@ async function configure(
     allocatable,
     services,
     source: config,
+    file: (volume, path) => context.volumes.file(pod, { volume, path }),
   });
   const terminationFile = terminationMessageFile(paths, { uid, name: container.name, attempt });
   const [volumeMounts] = await Promise.all([

@@ -39,6 +39,8 @@ async function envOf(container: Partial<Container>, services = new Map<string, s
       configMap: async (_namespace, name) => find('configmap', name),
       secret: async (_namespace, name) => find('secret', name),
     },
+    file: async (volume, path) =>
+      volume === 'none' ? undefined : { path: `/${volume}/${path}`, text: "A='from file'" },
   };
   return Object.fromEntries(await environment(input));
 }
@@ -83,6 +85,26 @@ describe('environment', () => {
     await expect(envOf({ envFrom: [{ configMapRef: { name: 'nope' } }] })).rejects.toThrow(
       'configmap "nope" not found',
     );
+  });
+});
+
+describe('a variable from a file', () => {
+  const env = (ref: object, volumeName = 'config') => {
+    const fileKeyRef = { volumeName, path: 'app.env', key: 'A', optional: false, ...ref };
+    return envOf({ env: [{ name: 'V', valueFrom: { fileKeyRef } }] });
+  };
+
+  test('has what the file says', async () => {
+    expect(await env({})).toEqual({ V: 'from file' });
+  });
+
+  test('that says nothing is left out where it is optional', async () => {
+    expect(await env({ key: 'B', optional: true })).toEqual({});
+    await expect(env({ key: 'B' })).rejects.toThrow('environment variable key "B" not found in file "/config/app.env"');
+  });
+
+  test('is left out where volumes have no files', async () => {
+    expect(await env({}, 'none')).toEqual({});
   });
 });
 

@@ -1,6 +1,7 @@
 /** A container's environment from its spec, the objects it names, and the services around it. */
 import type { ConfigMap, Container, EnvVar, Secret } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
+import { valueInEnvFile } from './env-file.js';
 import { expand } from './expansion.js';
 import { type FieldContext, fieldValue, resourceValue } from './field-ref.js';
 import { KubeletError } from './kubelet-error.js';
@@ -11,10 +12,18 @@ export interface ConfigSource {
   secret(namespace: string, name: string): Promise<Secret>;
 }
 
+/** A file in a volume of the pod. */
+export interface VolumeFile {
+  path: string;
+  text: string;
+}
+
 export interface EnvironmentInput extends FieldContext {
   container: Container;
   services: ReadonlyMap<string, string>;
   source: ConfigSource;
+  /** Undefined where volumes have no files (simulated nodes). Throws KubeletError 'config'. */
+  file(volume: string, path: string): Promise<VolumeFile | undefined>;
 }
 
 /** Throws KubeletError 'config', with upstream's texts, for what is missing and not optional; StatusError for the rest. */
@@ -51,7 +60,7 @@ async function valueFrom(input: EnvironmentInput, { valueFrom }: EnvVar): Promis
   if (!valueFrom) return '';
   const { pod, source } = input;
   const namespace = pod.metadata.namespace!;
-  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = valueFrom;
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = valueFrom;
   if (fieldRef) return fieldValue(fieldRef, input);
   if (resourceFieldRef) return resourceValue(resourceFieldRef, input);
   if (configMapKeyRef) {
@@ -67,6 +76,14 @@ async function valueFrom(input: EnvironmentInput, { valueFrom }: EnvVar): Promis
     const value = object?.data?.[key];
     if (value === undefined && !optional) throw missingKey(key, `Secret ${namespace}/${name}`);
     return value === undefined ? undefined : decode(value);
+  }
+  if (fileKeyRef) {
+    const { volumeName, path, key, optional } = fileKeyRef;
+    const file = await input.file(volumeName, path);
+    const value = file && valueInEnvFile(file.text, key);
+    if (value || !file || optional) return value || undefined;
+    const where = `${JSON.stringify(key)} not found in file ${JSON.stringify(file.path)}`;
+    throw new KubeletError('config', `environment variable key ${where}`);
   }
   throw new KubeletError(
     'config',

@@ -6,7 +6,8 @@ import type { Clock, Timer } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { type Prng, uuid } from '#base/prng.js';
 import type { Client } from '#client/client.js';
-import type { ConfigSource } from '../environment.js';
+import { envFileBytesMax, unreadableEnvFile } from '../env-file.js';
+import type { ConfigSource, VolumeFile } from '../environment.js';
 import { expand } from '../expansion.js';
 import type { FieldContext } from '../field-ref.js';
 import { KubeletError, textOf } from '../kubelet-error.js';
@@ -22,7 +23,7 @@ import { setUpHostPath } from './host-path.js';
 import { mount, mountPoints, unmount } from './mount-command.js';
 import { giveToGroup } from './ownership.js';
 import { hasPayload, isConfidential, volumePayload } from './payload.js';
-import { bindSubPath } from './sub-path.js';
+import { bindSubPath, readInside } from './sub-path.js';
 import { VolumeFailure, type VolumePlace, type Volumes } from './volumes.js';
 
 export interface LocalVolumesOptions {
@@ -86,6 +87,17 @@ export class LocalVolumes implements Volumes {
   async mounts(pod: Pod, container: AnyContainer, env: ReadonlyMap<string, string>): Promise<Mount[]> {
     const list = [...(container.volumeMounts ?? []).entries()];
     return await Promise.all(list.map(([index, one]) => this.#mount(pod, container, { index, one, env })));
+  }
+
+  async file(pod: Pod, { volume: name, path }: { volume: string; path: string }): Promise<VolumeFile> {
+    const volume = pod.spec.volumes?.find((one) => one.name === name && one.emptyDir);
+    if (!volume) throw new KubeletError('config', `cannot find the volume "${name}" referenced by FileKeyRef`);
+    const directory = this.#directory(pod, volume);
+    try {
+      return { path: join(directory, path), text: await readInside(directory, path, { bytesMax: envFileBytesMax }) };
+    } catch (error) {
+      throw unreadableEnvFile(error);
+    }
   }
 
   places(pod: Pod): VolumePlace[] {

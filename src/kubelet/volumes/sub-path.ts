@@ -41,6 +41,28 @@ export async function bindSubPath({ volume, subPath, target, readOnly }: SubPath
   }
 }
 
+/** A file that a container has written. Throws for what is no file, is longer, or leaves the volume. */
+export async function readInside(volume: string, path: string, { bytesMax }: { bytesMax: number }): Promise<string> {
+  const root = await realpath(volume);
+  const place = await openInside(root, await resolveInside(root, posix.normalize(path)), { create: false });
+  try {
+    const stat = await place.stat();
+    // A pipe would be read for ever.
+    if (!stat.isFile()) throw new KubeletError('volume', `"${path}" is not a file`);
+    if (stat.size > bytesMax) throw new KubeletError('volume', `"${path}" has more than ${bytesMax} bytes`);
+    const file = await open(`/proc/self/fd/${place.fd}`, O_RDONLY);
+    try {
+      // No further than it reached, however fast it grows.
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(stat.size), 0, stat.size, 0);
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await place.close();
+  }
+}
+
 /** The path with links resolved, as far as it exists. */
 async function resolveInside(root: string, path: string): Promise<string> {
   const missing: string[] = [];

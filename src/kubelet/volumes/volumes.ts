@@ -1,5 +1,6 @@
 /** What pod workers ask of volumes; on a machine they are directories and mounts, on a simulated node only checked. */
 import type { Pod } from '#api/gen/core-v1.js';
+import type { VolumeFile } from '../environment.js';
 import type { FieldContext } from '../field-ref.js';
 import type { AnyContainer } from '../pod-state.js';
 import type { Mount } from '../runtime/runtime.js';
@@ -14,6 +15,11 @@ export interface Volumes {
   setUp(pod: Pod, fields: FieldContext): Promise<void>;
   /** The container's mounts, in the order of the spec. Throws KubeletError 'volume' or 'config'. */
   mounts(pod: Pod, container: AnyContainer, env: ReadonlyMap<string, string>): Promise<Mount[]>;
+  /**
+   * What a container has written into an emptyDir for the environment of another. Undefined where volumes have no files.
+   * Throws KubeletError 'config'.
+   */
+  file(pod: Pod, where: { volume: string; path: string }): Promise<VolumeFile | undefined>;
   /** Where those are that have a size of their own. */
   places(pod: Pod): VolumePlace[];
   /** Gives up all that was made for the pod. Safe to call for a pod that was never seen. */
@@ -61,6 +67,8 @@ export class CheckedVolumes implements Volumes {
   async mounts(): Promise<Mount[]> {
     return [];
   }
+
+  async file(): Promise<undefined> {}
 
   places(): VolumePlace[] {
     return [];
