@@ -19,6 +19,8 @@ const subdomainPattern = whole(subdomainForm);
 const dns1035Pattern = whole(dns1035Form);
 const wildcardPattern = whole(`\\*\\.${subdomainForm}`);
 const qualifiedPattern = whole(qualifiedForm);
+/** Of most names: nothing is left to be said of them. */
+const goodQualifiedPattern = whole(`(${subdomainForm}/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?`);
 const labelValuePattern = whole(labelValueForm);
 const configMapKeyPattern = whole(configMapKeyForm);
 
@@ -67,6 +69,7 @@ export function wildcardSubdomainProblems(value: string): string[] {
 
 /** `[example.com/]My.name`: keys of labels and annotations, finalizers, resource names. */
 export function qualifiedNameProblems(value: string): string[] {
+  if (value.length <= subdomainLengthMax && goodQualifiedPattern.test(value)) return [];
   const rule = `must consist of alphanumeric characters, '-', '_' or '.', ${alphanumericEnds}`;
   const form = formProblem(rule, qualifiedForm, 'MyName', 'my.name', '123-abc');
   const parts = value.split('/');

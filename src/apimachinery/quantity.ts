@@ -53,18 +53,16 @@ export class Quantity {
 
   /** Throws a ParseError with upstream's texts. What is finer than a billionth is rounded away from zero. */
   static parse(input: string | number): Quantity {
-    return parse(typeof input === 'number' ? String(input) : input.trim());
+    const quantity = read(input);
+    if (typeof quantity === 'string') throw new ParseError('Quantity', quantity);
+    return quantity;
   }
 
   /** The quantity, or undefined where the text is not one. */
   static tryParse(input: unknown): Quantity | undefined {
     if (typeof input !== 'string' && typeof input !== 'number') return undefined;
-    try {
-      return Quantity.parse(input);
-    } catch (error) {
-      if (error instanceof ParseError) return undefined;
-      throw error;
-    }
+    const quantity = read(input);
+    return typeof quantity === 'string' ? undefined : quantity;
   }
 
   static of(units: bigint | number, format: QuantityFormat = 'DecimalSI'): Quantity {
@@ -216,7 +214,9 @@ const plainSuffixes = new Map<string, PlainSuffix>([
   }),
 ]);
 
-function parse(text: string): Quantity {
+/** What is wrong with the text where it is no quantity: of the many in a large object, an error for each would be slow. */
+function read(input: string | number): Quantity | string {
+  const text = typeof input === 'number' ? String(input) : input.trim();
   if (text === '0') return Quantity.zero;
   const plain = readPlain(text);
   if (plain) {
@@ -228,10 +228,12 @@ function parse(text: string): Quantity {
     });
   }
   const match = text.length === 0 || text.length > textLengthMax ? null : pattern.exec(text);
-  if (!match) throw new ParseError('Quantity', quantityFormatMessage);
+  if (!match) return quantityFormatMessage;
   const [, sign, leading = '', fraction = '', suffix = ''] = match;
   const whole = leading.replace(/^0+/, '') || '0';
-  const { base, exponent, format } = readSuffix(suffix);
+  const scale = readSuffix(suffix);
+  if (!scale) return "unable to parse quantity's suffix";
+  const { base, exponent, format } = scale;
   const digits = BigInt(whole + fraction);
   const scaled = base === 2 ? digits << BigInt(exponent) : digits;
   const magnitude = toNanos(scaled, (base === 10 ? exponent : 0) - fraction.length);
@@ -246,13 +248,13 @@ function parse(text: string): Quantity {
   return Quantity.make({ nanos: signed(magnitude), format, text: kept });
 }
 
-export function readSuffix(suffix: string): { base: 2 | 10; exponent: number; format: QuantityFormat } {
+export function readSuffix(suffix: string): { base: 2 | 10; exponent: number; format: QuantityFormat } | undefined {
   const decimal = decimalSuffixes.get(suffix);
   if (decimal !== undefined) return { base: 10, exponent: decimal, format: 'DecimalSI' };
   const binary = binarySuffixes.indexOf(suffix);
   if (binary > 0) return { base: 2, exponent: binary * 10, format: 'BinarySI' };
   const exponent = /^[eE][-+]?\d+$/.test(suffix) ? Number(suffix.slice(1)) : Number.NaN;
-  if (!(Math.abs(exponent) <= exponentMax)) throw new ParseError('Quantity', "unable to parse quantity's suffix");
+  if (!(Math.abs(exponent) <= exponentMax)) return undefined;
   return { base: 10, exponent, format: 'DecimalExponent' };
 }
 

@@ -21,11 +21,11 @@ function dump(plan: TypePlan, value: unknown): unknown {
   if (plan.codec || plan.schema.name.startsWith('io.k8s.apimachinery.')) return value ?? null;
   const given = (plan.goName === 'PodSpec' ? withInnerContext(value as PodSpec) : (value ?? {})) as Fields;
   const out: Fields = {};
-  for (const field of fieldsOf(plan)) {
+  for (const [name, field] of fieldsOf(plan)) {
     // Metadata of a template stands among its other fields.
     if (plan.goName === 'PersistentVolumeClaimTemplate' && field.name === 'metadata')
       Object.assign(out, given[field.name]);
-    else out[goFieldName(plan.goName, field.name)] = dumpField(field, given[field.name]);
+    else out[name] = dumpField(field, given[field.name]);
   }
   return plan.goName === 'PodSecurityContext' ? { ...contextOf(given), ...out } : out;
 }
@@ -38,9 +38,12 @@ function dumpField(field: FieldPlan, value: unknown): unknown {
     return field.scalar ? zeros[field.scalar] : one({});
   }
   if (shape === 'list') return (value as unknown[]).map(one);
-  if (shape === 'map')
-    return Object.fromEntries(Object.entries(value as Fields).map(([key, element]) => [key, one(element)]));
+  if (shape === 'map') return field.scalar ? value : mapValues(value as Fields, one);
   return one(value);
+}
+
+function mapValues(map: Fields, each: (value: unknown) => unknown): Fields {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, each(value)]));
 }
 
 const zeros: Readonly<Record<Scalar, unknown>> = {
@@ -71,10 +74,19 @@ function contextOf({ hostNetwork, hostPID, hostIPC, shareProcessNamespace, hostU
   };
 }
 
+type NamedField = readonly [goName: string, field: FieldPlan];
+
+const fieldsByPlan = new WeakMap<TypePlan, readonly NamedField[]>();
+
 /** In the order of the internal type, where it is not that of the served one. */
-function fieldsOf(plan: TypePlan): readonly FieldPlan[] {
-  const order = orders[plan.goName]?.split(' ');
-  return order ? order.flatMap((name) => plan.byName.get(name) ?? []) : plan.fields;
+function fieldsOf(plan: TypePlan): readonly NamedField[] {
+  let fields = fieldsByPlan.get(plan);
+  if (!fields) {
+    const order = orders[plan.goName]?.split(' ');
+    const ordered = order ? order.flatMap((name) => plan.byName.get(name) ?? []) : plan.fields;
+    fieldsByPlan.set(plan, (fields = ordered.map((field) => [goFieldName(plan.goName, field.name), field])));
+  }
+  return fields;
 }
 
 const sources =

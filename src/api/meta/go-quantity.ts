@@ -37,7 +37,7 @@ const large: Parsed = { value: 0n, scale: 0, kept: '', isSmall: false };
 
 function readWritten(text: string, nanos: bigint): Parsed {
   const [, whole = '', fraction = '', suffix = ''] = /^-?(\d+)(?:\.(\d+))?(.*)$/.exec(text) ?? [];
-  const { base, exponent } = readSuffix(suffix);
+  const { base, exponent } = readSuffix(suffix)!;
   const written = { whole, fraction, exponent };
   if (base === 2) {
     if (whole.length > binaryDigitsMax(exponent)) return large;

@@ -39,6 +39,7 @@ export async function applyPatch(apply: Apply): Promise<{ object: KubeObject }> 
   const { live, applied, schema } = apply;
   const model = modelOf(schema);
   const { turns } = apply;
+  if (turns?.isOver) await turns.next();
   checkRequest(apply, model);
   if (turns?.isOver) await turns.next();
   const managers = await liveManagers(apply, model);
@@ -104,6 +105,7 @@ async function attempt(apply: Apply, { model, managers, before }: Setting): Prom
   next.set(id, { ...self, time: last?.time, fields: applied });
 
   const { turns } = apply;
+  if (turns?.isOver) await turns.next();
   const merged = mergeApplied(before ?? {}, apply.applied, model);
   if (turns?.isOver) await turns.next();
   const object = last ? await prune(merged, { last, managers: next, apply, model }) : merged;

@@ -13,7 +13,7 @@ const problemsMax = 100;
 /** `.spec.replicas: expected numeric (int or float), got string`; none when it fits. */
 export function checkApplied(applied: JsonObject, model: Model): string[] {
   const problems: string[] = [];
-  check(applied, model, { prefix: '', problems });
+  check(applied, model, { path: undefined, problems });
   return problems;
 }
 
@@ -23,8 +23,14 @@ export function listProblems(problems: readonly string[]): string {
 }
 
 interface Place {
-  prefix: string;
+  /** Written out for what is wrong there alone. */
+  path: Step | undefined;
   problems: string[];
+}
+
+interface Step {
+  before: Step | undefined;
+  element: PathElement;
 }
 
 function check(value: Json, model: Model, place: Place): void {
@@ -91,12 +97,14 @@ function elementOf(
   }
 }
 
-function within({ prefix, problems }: Place, element: PathElement): Place {
-  return { prefix: prefix + formatElement(element), problems };
+function within({ path, problems }: Place, element: PathElement): Place {
+  return { path: { before: path, element }, problems };
 }
 
-function report({ prefix, problems }: Place, message: string): void {
-  problems.push(prefix === '' ? message : `${prefix}: ${message}`);
+function report({ path, problems }: Place, message: string): void {
+  let text = '';
+  for (let step = path; step; step = step.before) text = formatElement(step.element) + text;
+  problems.push(text === '' ? message : `${text}: ${message}`);
 }
 
 function brief(value: Json, print: (value: Json) => string): string {

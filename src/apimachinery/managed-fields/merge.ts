@@ -1,7 +1,6 @@
 /** Merges what a client applies onto the live object: fields of maps one by one, elements of lists by their keys. */
 import type { Json } from '#base/json.js';
 import { isObject, type JsonObject, setKey } from '../patch.js';
-import { indexElements } from './compare.js';
 import { listElement } from './list-element.js';
 import { childModel, type ListModel, type MapModel, type Model, shapeOf } from './model.js';
 import type { PathElement } from './path-element.js';
@@ -51,10 +50,10 @@ function mergeLists(live: Json | undefined, applied: Json | undefined, list: Lis
  * live ones before it, as far as the applied order allows.
  */
 function mergeElements(left: Json[], right: Json[], list: ListModel): Json[] {
-  const lives = indexElements(list, left);
-  const applieds = indexElements(list, right);
   const leftElements = left.map((value) => listElement(list, value));
   const rightElements = right.map((value) => listElement(list, value));
+  const lives = onlyOnes(leftElements, left);
+  const applieds = new Map(rightElements.map((element, index) => [element, right[index]!]));
   const shared = rightElements.filter((element) => lives.has(element));
   const merged: Json[] = [];
   const done = new Set<PathElement>();
@@ -64,9 +63,7 @@ function mergeElements(left: Json[], right: Json[], list: ListModel): Json[] {
   };
   const take = (element: PathElement) => {
     done.add(element);
-    const same = lives.get(element);
-    // What stood twice has no one value to merge with.
-    push(merge(same?.length === 1 ? same[0] : undefined, applieds.get(element)?.[0], list.element));
+    push(merge(lives.get(element), applieds.get(element), list.element));
     if (shared[nextShared] === element) nextShared++;
   };
   let [l, r] = [0, 0];
@@ -94,4 +91,11 @@ function mergeElements(left: Json[], right: Json[], list: ListModel): Json[] {
     r++;
   }
   return merged;
+}
+
+/** By their elements. What stands twice has no one value to merge with. */
+function onlyOnes(elements: readonly PathElement[], values: readonly Json[]): Map<PathElement, Json | undefined> {
+  const ones = new Map<PathElement, Json | undefined>();
+  for (const [index, element] of elements.entries()) ones.set(element, ones.has(element) ? undefined : values[index]!);
+  return ones;
 }

@@ -25,8 +25,11 @@ export function valueElement(value: Json): PathElement {
 }
 
 function goJson(value: Json): string {
-  return escapeHtml(toJson(value));
+  return typeof value === 'string' && plainText.test(value) ? `"${value}"` : escapeHtml(toJson(value));
 }
+
+/** What most keys are made of: JSON writes it as it is. */
+const plainText = /^[\w./:-]*$/;
 
 /**
  * The element in the one spelling that is compared; undefined for kinds that a later version may have added, which

@@ -12,6 +12,7 @@ import type { SchemaTable } from '#apimachinery/schema.js';
 import { partialObjectMetadata, tableOf, tableRow } from '#apimachinery/table.js';
 import { toJson } from '#base/exact-json.js';
 import { escapeHtml } from '#base/go-text.js';
+import { Turns } from '#base/turns.js';
 import { formatYaml } from '#base/yaml.js';
 import type { Answer, Outcome } from '../call.js';
 import { classificationHeaders } from '../flow-control/classification.js';
@@ -102,16 +103,19 @@ async function bodyOf(
 function slicedBody(parts: readonly Uint8Array[]): Body {
   let bytes = 0;
   for (const part of parts) bytes += part.length;
-  return { bytes, slices: parts.length === 1 ? parts : slicesOf(parts) };
+  return { bytes, slices: bytes <= sliceBytes && parts.length === 1 ? parts : slicesOf(parts) };
 }
 
-/** Small parts are written together. */
+/** Small parts are written together, a large one bit by bit. */
 function* slicesOf(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
   let slice: Uint8Array[] = [];
   let bytes = 0;
   for (const part of parts) {
-    slice.push(part);
-    bytes += part.length;
+    let rest = part;
+    for (; slice.length === 0 && rest.length > sliceBytes; rest = rest.subarray(sliceBytes))
+      yield rest.subarray(0, sliceBytes);
+    slice.push(rest);
+    bytes += rest.length;
     if (bytes < sliceBytes) continue;
     yield Buffer.concat(slice, bytes);
     slice = [];
@@ -132,7 +136,27 @@ async function encode(
   }
   if (media.format === 'protobuf' && answer.type === 'stored')
     return [encodeStoredBody(options.schemas, answer.stored)];
-  return [encodeValue(plainOf(answer, options), media, options)];
+  const value = plainOf(answer, options);
+  return [isLong(value) ? await encodeLong(value, media, options) : encodeValue(value, media, options)];
+}
+
+/** Of all that is wrong with a large object. */
+const longMessageMin = 64 * 1024;
+
+function isLong(value: { message?: string }): boolean {
+  return value.message !== undefined && value.message.length >= longMessageMin;
+}
+
+/** Others have their turn between what is done with the whole text. */
+async function encodeLong(value: object, media: Media, options: RespondOptions): Promise<Uint8Array> {
+  const turns = new Turns();
+  await turns.next();
+  if (media.format !== 'json' || media.pretty) return encodeValue(value, media, options);
+  const json = toJson(value);
+  await turns.next();
+  const text = escapeHtml(json);
+  await turns.next();
+  return Buffer.from(`${text}\n`);
 }
 
 /** Stored bytes where they are what is wanted; else one element after the other, so that others have their turn. */

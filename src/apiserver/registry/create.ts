@@ -7,6 +7,7 @@ import { generateName, subdomainProblems } from '#apimachinery/names.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
 import { copy } from '#base/json.js';
 import { uuid } from '#base/prng.js';
+import { inTurns, type Steps } from '#base/turns.js';
 import type { AdmissionRequest } from '../admission/admission.js';
 import { dropRepeatedOwners } from './owner-references.js';
 import type { Write } from './registry.js';
@@ -87,7 +88,7 @@ async function finishCreate(
   if (turns?.isOver) await turns.next();
   const name = metadata.name ?? '';
   await resource.load?.(object);
-  const errors = validateNew(context, object);
+  const errors = await inTurns(validateNew(context, object), turns);
   if (turns?.isOver) await turns.next();
   if (errors.length > 0) throw invalid({ group: errorGroup(resource), kind: given.kind, name }, errors);
   for (const text of resource.warnings?.(object, undefined) ?? []) write.warn(text);
@@ -124,7 +125,7 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
   resource.prepareForCreate?.(object);
 }
 
-function validateNew({ resource }: ResourceContext, object: KubeObject): FieldError[] {
+function* validateNew({ resource }: ResourceContext, object: KubeObject): Steps<FieldError[]> {
   const { namespaced, validateName = subdomainProblems, freeFinalizers, metadataLast } = resource;
   const mistaken = validateKind(resource, object);
   if (mistaken.length > 0) return mistaken;
@@ -132,12 +133,14 @@ function validateNew({ resource }: ResourceContext, object: KubeObject): FieldEr
   if (metadataLast) {
     const errors = own();
     if (errors.length > 0) return errors;
+    yield;
   }
   const metadata = validateObjectMeta(object.metadata, {
     namespaced,
     validateName,
     standardFinalizers: !freeFinalizers,
   });
+  yield;
   return metadataLast ? metadata : [...metadata, ...own()];
 }
 

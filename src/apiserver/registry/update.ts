@@ -15,6 +15,7 @@ import { pathSegmentProblems } from '#apimachinery/names.js';
 import type { KubeObject, ObjectMeta } from '#apimachinery/object.js';
 import { isVersion, versionProblem } from '#apimachinery/resource-version.js';
 import { copy, equal } from '#base/json.js';
+import { inTurns, type Steps } from '#base/turns.js';
 import type { AdmissionRequest } from '../admission/admission.js';
 import { isFinished, removeObject } from './delete.js';
 import { dropRepeatedOwners } from './owner-references.js';
@@ -118,7 +119,7 @@ async function finishUpdate(
   if (write.subresource !== 'status' && !write.rules?.keepsGeneration) raiseGeneration(context, object, old);
   await resource.load?.(object);
   if (turns?.isOver) await turns.next();
-  const errors = validateChange(context, { object, old, write });
+  const errors = await inTurns(validateChange(context, { object, old, write }), turns);
   if (turns?.isOver) await turns.next();
   if (errors.length > 0) throw invalid({ group: errorGroup(resource), kind: desired.kind, name }, errors);
   // Statuses are written by programs, which nobody would read warnings from.
@@ -234,17 +235,20 @@ function validateMetadata(
     : errors;
 }
 
-function validateChange(
+function* validateChange(
   { resource }: ResourceContext,
   { object, old, write }: { object: KubeObject; old: KubeObject; write: UpdateRequest },
-): FieldError[] {
+): Steps<FieldError[]> {
   const mistaken = write.subresource ? [] : validateKind(resource, object);
   const metadata = { metadata: object.metadata, old: old.metadata };
   const errors = validateMetadata(resource, { ...metadata, isOfKind: mistaken.length === 0 });
+  yield;
   const warn = (text: string) => write.warn(text);
   if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];
   if (write.subresource === 'status') return [...errors, ...(resource.validateStatusUpdate?.(object, old, warn) ?? [])];
   if (write.subresource === 'finalize') return [...errors, ...(resource.validateFinalize?.(object) ?? [])];
   if (mistaken.length > 0) return [...errors, ...mistaken];
-  return [...errors, ...(resource.validate?.(object) ?? []), ...(resource.validateUpdate?.(object, old, warn) ?? [])];
+  const own = resource.validate?.(object) ?? [];
+  yield;
+  return [...errors, ...own, ...(resource.validateUpdate?.(object, old, warn) ?? [])];
 }

@@ -14,7 +14,7 @@ import type {
 } from '#api/gen/core-v1.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { defaultPullPolicy } from './image.js';
-import { aggregateRequest, isHugePages, isPodLevelResource } from './resources.js';
+import { aggregateRequests, isHugePages, isPodLevelResource } from './resources.js';
 import { defaultVolume } from './volume-defaults.js';
 
 export function defaultPod(pod: Pod): void {
@@ -109,31 +109,26 @@ function defaultRequests({ resources }: Container): void {
 
 /** Huge pages are given out whole: where a pod has amounts of its own, those of its containers are its limit. */
 function defaultHugePageLimits({ resources, containers, initContainers }: PodSpec): void {
-  if (Object.keys({ ...resources?.limits, ...resources?.requests }).length === 0) return;
-  const limited = [...(containers ?? []), ...(initContainers ?? [])].flatMap(({ resources: own }) =>
-    Object.keys(own?.limits ?? {}),
-  );
-  for (const name of new Set(limited.filter(isHugePages))) {
-    if (resources!.requests?.[name] !== undefined || resources!.limits?.[name] !== undefined) continue;
-    const limit = aggregateRequest(name, { containers, initContainers }, 'limits');
-    if (limit !== undefined) resources!.limits = { ...resources!.limits, [name]: limit };
-  }
+  const { limits, requests } = resources ?? {};
+  if (Object.keys({ ...limits, ...requests }).length === 0) return;
+  const isWanted = (name: string) =>
+    isHugePages(name) && requests?.[name] === undefined && limits?.[name] === undefined;
+  const sums = aggregateRequests({ containers, initContainers }, { list: 'limits', isWanted });
+  if (sums.size > 0) resources!.limits = { ...limits, ...texts(sums) };
 }
 
 /** Where a pod has limits of its own, it asks for what its containers ask for together, else for as much as it limits. */
 function defaultPodRequests({ resources, containers, initContainers }: PodSpec): void {
   if (!resources?.limits || Object.keys(resources.limits).length === 0) return;
-  const requests = { ...resources.requests };
-  const asked = [...(containers ?? []), ...(initContainers ?? [])].flatMap(({ resources: own }) =>
-    Object.keys(own?.requests ?? {}),
-  );
-  for (const name of new Set([...asked, ...Object.keys(resources.limits)])) {
-    if (!isPodLevelResource(name) || requests[name] !== undefined) continue;
-    const together = isHugePages(name) ? undefined : aggregateRequest(name, { containers, initContainers });
-    const request = together ?? resources.limits[name];
-    if (request !== undefined) requests[name] = request;
-  }
-  resources.requests = requests;
+  const { limits, requests } = resources;
+  const isWanted = (name: string) => isPodLevelResource(name) && !isHugePages(name);
+  const asked = texts(aggregateRequests({ containers, initContainers }, { list: 'requests', isWanted }));
+  const limited = Object.entries(limits).filter(([name]) => isPodLevelResource(name));
+  resources.requests = { ...Object.fromEntries(limited), ...asked, ...requests };
+}
+
+function texts(amounts: ReadonlyMap<string, Quantity>): Record<string, string> {
+  return Object.fromEntries([...amounts].map(([name, amount]) => [name, amount.toString()]));
 }
 
 export function roundResources({ limits, requests }: ResourceRequirements): void {

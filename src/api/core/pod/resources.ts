@@ -38,35 +38,35 @@ export function isSidecar({ restartPolicy }: Pick<Container, 'restartPolicy'>): 
 }
 
 /**
- * The containers' requests (or limits) of one resource, together: containers run side by side, init containers one by
- * one before them, sidecars beside whatever comes after. Undefined when none asks.
+ * The containers' requests (or limits) of each resource, together: containers run side by side, init containers one by
+ * one before them, sidecars beside whatever comes after. A resource that none asks for is not there.
  */
-export function aggregateRequest(
-  name: string,
+export function aggregateRequests(
   spec: Pick<PodSpec, 'containers' | 'initContainers'>,
-  list: 'requests' | 'limits' = 'requests',
-): string | undefined {
-  const requestOf = (container: Container) => {
-    const request = container.resources?.[list]?.[name];
-    return request === undefined ? undefined : Quantity.parse(request);
-  };
-  let running: Quantity | undefined;
-  let peak: Quantity | undefined;
-  const run = (request: Quantity) => {
-    running = running ? running.add(request) : request;
-  };
+  { list, isWanted }: { list: 'requests' | 'limits'; isWanted: (name: string) => boolean },
+): Map<string, Quantity> {
+  const running = new Map<string, Quantity>();
+  const peaks = new Map<string, Quantity>();
+  const requestsOf = ({ resources }: Container) =>
+    Object.entries(resources?.[list] ?? {})
+      .filter(([name]) => isWanted(name))
+      .map(([name, amount]) => [name, Quantity.parse(amount)] as const);
+  const withRunning = (name: string, request: Quantity) => running.get(name)?.add(request) ?? request;
   for (const container of spec.initContainers ?? []) {
-    const request = requestOf(container);
-    if (!request) continue;
-    const during = running ? running.add(request) : request;
-    if (isSidecar(container)) run(request);
-    if (!peak || during.compare(peak) > 0) peak = during;
+    for (const [name, request] of requestsOf(container)) {
+      const during = withRunning(name, request);
+      if (isSidecar(container)) running.set(name, during);
+      const peak = peaks.get(name);
+      if (!peak || during.compare(peak) > 0) peaks.set(name, during);
+    }
   }
-  for (const container of spec.containers ?? []) {
-    const request = requestOf(container);
-    if (request) run(request);
+  for (const container of spec.containers ?? [])
+    for (const [name, request] of requestsOf(container)) running.set(name, withRunning(name, request));
+  for (const [name, peak] of peaks) {
+    const together = running.get(name);
+    if (!together || peak.compare(together) > 0) running.set(name, peak);
   }
-  return (peak && (!running || peak.compare(running) > 0) ? peak : running)?.toString();
+  return running;
 }
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';

@@ -101,7 +101,8 @@ function* forbidRestartOnResize(path: string, { resizePolicy }: Container): Fiel
 }
 
 export function* checkEphemeralContainers(path: string, spec: PodSpec, context: ContainerContext): FieldErrors {
-  const others = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name }) => name);
+  if (!spec.ephemeralContainers?.length) return;
+  const others = new Set([...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name }) => name));
   const names = new Set(others);
   for (const { path: at, value: container } of each(path, spec.ephemeralContainers)) {
     yield* checkContainer(at, container, context);
@@ -109,7 +110,7 @@ export function* checkEphemeralContainers(path: string, spec: PodSpec, context: 
     if (names.has(container.name)) yield duplicate(`${at}.name`, container.name);
     names.add(container.name);
     const target = container.targetContainerName;
-    if (target && !others.includes(target)) yield valueNotFound(`${at}.targetContainerName`, target);
+    if (target && !others.has(target)) yield valueNotFound(`${at}.targetContainerName`, target);
     yield* checkDebuggerOnly(at, container);
   }
 }

@@ -8,7 +8,7 @@ import type { VolumesByName } from './validate-volume.js';
 type AnyContainer = Container | EphemeralContainer;
 
 export function* checkMounts(path: string, container: AnyContainer, volumes: VolumesByName): FieldErrors {
-  const devices = container.volumeDevices ?? [];
+  const devices = taken(container.volumeDevices, ({ devicePath }) => devicePath);
   const mountPaths = new Set<string>();
   for (const { path: at, value: mount } of each(path, container.volumeMounts)) {
     const { name, mountPath } = mount;
@@ -17,9 +17,8 @@ export function* checkMounts(path: string, container: AnyContainer, volumes: Vol
     if (!mountPath) yield required(`${at}.mountPath`);
     if (mountPaths.has(mountPath)) yield invalidValue(`${at}.mountPath`, mountPath, 'must be unique');
     mountPaths.add(mountPath);
-    if (devices.some((device) => device.name === name))
-      yield invalidValue(`${at}.name`, name, 'must not already exist in volumeDevices');
-    if (devices.some((device) => device.devicePath === mountPath))
+    if (devices?.names.has(name)) yield invalidValue(`${at}.name`, name, 'must not already exist in volumeDevices');
+    if (devices?.paths.has(mountPath))
       yield invalidValue(`${at}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices');
     // Upstream names the list, not the element, for all that follows.
     yield* checkSubPaths(at, mount, { listPath: path });
@@ -60,8 +59,13 @@ function* checkRecursiveReadOnly(at: string, mount: VolumeMount): FieldErrors {
     yield forbiddenField(at, 'may only be specified when mountPropagation is None or not specified');
 }
 
+/** What the other list has taken; undefined where there is none. */
+function taken<T extends { name: string }>(list: readonly T[] | undefined, pathOf: (one: T) => string) {
+  return list && { names: new Set(list.map(({ name }) => name)), paths: new Set(list.map(pathOf)) };
+}
+
 export function* checkDevices(path: string, container: AnyContainer, volumes: VolumesByName): FieldErrors {
-  const mounts = container.volumeMounts ?? [];
+  const mounts = container.volumeDevices && taken(container.volumeMounts, ({ mountPath }) => mountPath);
   const names = new Set<string>();
   const paths = new Set<string>();
   for (const { path: at, value } of each(path, container.volumeDevices)) {
@@ -79,9 +83,8 @@ export function* checkDevices(path: string, container: AnyContainer, volumes: Vo
     if (devicePath && hasBackstep(devicePath))
       yield invalidValue(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')");
     else paths.add(devicePath);
-    if (mounts.some((mount) => mount.name === name))
-      yield invalidValue(`${at}.name`, name, 'must not already exist in volumeMounts');
-    if (mounts.some((mount) => mount.mountPath === devicePath))
+    if (mounts?.names.has(name)) yield invalidValue(`${at}.name`, name, 'must not already exist in volumeMounts');
+    if (mounts?.paths.has(devicePath))
       yield invalidValue(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts');
     if (name) names.add(name);
   }

@@ -12,7 +12,7 @@ import { qualifiedNameProblems } from '#apimachinery/names.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { checkLabel, each, type FieldErrors } from '../../meta/check.js';
 import {
-  aggregateRequest,
+  aggregateRequests,
   hugePageSize,
   isExtendedResource,
   isHugePages,
@@ -160,7 +160,12 @@ function* checkAgainstLimit(
 
 /** Each claim of a container is one of the pod's, named once (or once for each of its requests). */
 function* checkClaims(path: string, claims: ResourceRequirements['claims'], known: readonly string[]): FieldErrors {
+  if (!claims?.length) return;
   const seen = new Set<string>();
+  const named = new Set<string>();
+  const names = new Set(known);
+  const listed = known.length === 0 ? ' which is empty' : `: ${known.toSorted().join(', ')}`;
+  let listedCharacters = 0;
   for (const { path: at, value } of each(path, claims)) {
     const { name, request } = value;
     if (!name) {
@@ -168,18 +173,23 @@ function* checkClaims(path: string, claims: ResourceRequirements['claims'], know
       continue;
     }
     const key = request ? `${name}/${request}` : name;
-    const isRepeated =
-      seen.has(name) || seen.has(key) || (!request && [...seen].some((one) => one.startsWith(`${name}/`)));
+    const isRepeated = seen.has(name) || seen.has(key) || (!request && named.has(name));
     if (request && !seen.has(name)) yield* checkLabel(`${at}.request`, request);
     if (isRepeated) yield duplicate(at, seen.has(name) ? name : key);
     seen.add(key);
-    if (!known.includes(name)) yield unknownClaim(at, name, known);
+    if (request) named.add(name);
+    if (names.has(name)) continue;
+    const isListed = listedCharacters < listedCharactersMax;
+    if (isListed) listedCharacters += listed.length;
+    yield unknownClaim(at, name, isListed ? listed : '');
   }
 }
 
-function unknownClaim(path: string, name: string, known: readonly string[]): FieldError {
-  const names = known.length === 0 ? ' which is empty' : `: ${known.toSorted().join(', ')}`;
-  const body = `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${names}`;
+/** Of the names of claims, which each claim that is none of them would tell again. */
+const listedCharactersMax = 1024 * 1024;
+
+function unknownClaim(path: string, name: string, listed: string): FieldError {
+  const body = `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${listed}`;
   return new FieldError({ type: 'FieldValueNotFound', path, body });
 }
 
@@ -200,11 +210,11 @@ export function* checkPodResources(path: string, spec: PodSpec, claims: Claims):
 
 /** Limits of containers need not add up to the pod's, but for huge pages, which are given out whole. */
 function* checkAggregate(path: string, spec: PodSpec, list: 'requests' | 'limits'): FieldErrors {
-  for (const [name, amount] of Object.entries(spec.resources?.[list] ?? {})) {
-    if (list === 'limits' && !isHugePages(name)) continue;
-    const own = Quantity.tryParse(amount);
-    const sum = Quantity.tryParse(aggregateRequest(name, spec, list));
-    if (own && sum && sum.compare(own) > 0) {
+  const amounts = spec.resources?.[list] ?? {};
+  const isWanted = (name: string) => Object.hasOwn(amounts, name) && (list === 'requests' || isHugePages(name));
+  for (const [name, sum] of aggregateRequests(spec, { list, isWanted })) {
+    const own = Quantity.tryParse(amounts[name]);
+    if (own && sum.compare(own) > 0) {
       const why = `must be greater than or equal to aggregate container ${list} of ${sum}`;
       yield invalidValue(`${path}.${list}[${name}]`, own.toString(), why);
     }

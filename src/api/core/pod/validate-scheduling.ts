@@ -110,9 +110,9 @@ function* checkPodTerm(path: string, term: PodAffinityTerm): FieldErrors {
   yield* checkLabelKeys(`${path}.matchLabelKeys`, term.matchLabelKeys, term.labelSelector);
   yield* checkLabelKeys(`${path}.mismatchLabelKeys`, term.mismatchLabelKeys, term.labelSelector);
   yield* checkMergedKeys(path, term);
+  const mismatched = new Set(term.mismatchLabelKeys);
   for (const { path: at, value: key } of each(`${path}.matchLabelKeys`, term.matchLabelKeys))
-    if (term.mismatchLabelKeys?.includes(key))
-      yield invalidValue(at, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
+    if (mismatched.has(key)) yield invalidValue(at, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
   if (!term.topologyKey) yield required(`${path}.topologyKey`, 'can not be empty');
   yield* checkQualifiedName(`${path}.topologyKey`, term.topologyKey ?? '');
 }
@@ -132,10 +132,12 @@ function* checkMergedKeys(
   path: string,
   { matchLabelKeys = [], labelSelector }: Pick<PodAffinityTerm, 'matchLabelKeys' | 'labelSelector'>,
 ): FieldErrors {
+  if (matchLabelKeys.length === 0) return;
   const seen = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
+  const indexes = new Map(matchLabelKeys.map((key, index) => [key, index]));
   for (const { key } of labelSelector?.matchExpressions ?? []) {
-    const index = matchLabelKeys.indexOf(key);
-    if (index >= 0 && seen.has(key))
+    const index = indexes.get(key);
+    if (index !== undefined && seen.has(key))
       yield invalidValue(`${path}[${index}]`, key, 'exists in both matchLabelKeys and labelSelector');
     seen.add(key);
   }
@@ -170,16 +172,17 @@ const spreadActions = ['DoNotSchedule', 'ScheduleAnyway'];
 const inclusionPolicies = ['Honor', 'Ignore'];
 
 export function* checkSpread(path: string, constraints: readonly TopologySpreadConstraint[] = []): FieldErrors {
+  const keyOf = ({ topologyKey, whenUnsatisfiable }: TopologySpreadConstraint) =>
+    JSON.stringify([topologyKey, whenUnsatisfiable]);
+  const lasts = new Map(constraints.map((one, index) => [keyOf(one), index]));
   for (const [index, constraint] of constraints.entries()) {
     const at = `${path}[${index}]`;
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, labelSelector } = constraint;
     yield* checkAboveZero(`${at}.maxSkew`, maxSkew ?? 0);
     if (!topologyKey) yield required(`${at}.topologyKey`, 'can not be empty');
     yield* checkOptionalEnum(`${at}.whenUnsatisfiable`, whenUnsatisfiable ?? '', spreadActions);
-    const isRepeated = constraints
-      .slice(index + 1)
-      .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable);
-    if (isRepeated) yield duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`);
+    if (lasts.get(keyOf(constraint)) !== index)
+      yield duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`);
     yield* checkAboveZero(`${at}.minDomains`, minDomains);
     if (minDomains !== undefined && whenUnsatisfiable !== 'DoNotSchedule') {
       const why = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`;

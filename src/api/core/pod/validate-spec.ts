@@ -1,5 +1,5 @@
 /** Rules of a pod's spec, in a pod or in the template of one (kubernetes/kubernetes pkg/apis/core/validation). */
-import type { PodDNSConfig, PodResourceClaim, PodSpec } from '#api/gen/core-v1.js';
+import type { PodDNSConfig, PodResourceClaim, PodSpec, Volume } from '#api/gen/core-v1.js';
 import {
   duplicate,
   forbiddenField,
@@ -103,12 +103,14 @@ function* checkHostnameOverride(path: string, spec: PodSpec): FieldErrors {
 
 /** A file with variables is written by a container of the pod, into a volume that goes with it. */
 function* checkEnvFiles(path: string, spec: PodSpec): FieldErrors {
+  let volumes: ReadonlyMap<string, Volume> | undefined;
   for (const { path: containerAt, value: container } of allContainers(path, spec)) {
     for (const { path: at, value } of each(`${containerAt}.env`, container.env)) {
       const name = value.valueFrom?.fileKeyRef?.volumeName;
       if (!value.valueFrom?.fileKeyRef) continue;
       const nameAt = `${at}.valueFrom.fileKeyRef.volumeName`;
-      const volume = spec.volumes?.findLast((one) => one.name === name);
+      volumes ??= new Map(spec.volumes?.map((one) => [one.name, one]));
+      const volume = name === undefined ? undefined : volumes.get(name);
       if (!volume) yield valueNotFound(nameAt, name ?? '');
       else if (!volume.emptyDir) yield invalidValue(nameAt, name, 'referenced volume must be of type emptyDir');
     }
