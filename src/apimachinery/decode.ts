@@ -164,7 +164,7 @@ function* decode<T>(
   { text, origin = {} }: { text?: string; origin?: Origin } = {},
 ): Steps<Decoded<T>> {
   const given = (value ?? {}) as Record<string, unknown>;
-  const { kind: expected, fieldValidation = 'Ignore', words } = target;
+  const { fieldValidation = 'Ignore', words } = target;
   if (target.shape)
     return yield* decodeShaped<T>(given as JsonObject, { ...target, shape: target.shape }, { text, origin });
   const actual = withDefaults(given, target);

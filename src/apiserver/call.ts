@@ -4,6 +4,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import type { AnyResource } from '#api/resource.js';
 import { type Status, StatusError } from '#apimachinery/errors.js';
 import type { KubeObject, ListMeta } from '#apimachinery/object.js';
+import type { Distribution } from '#base/metrics.js';
 import type { WatchEvent } from '#client/transport.js';
 import type { Credentials, UserInfo } from './authentication/authenticator.js';
 import type { Classification } from './flow-control/classification.js';
@@ -28,6 +29,8 @@ export interface Call {
   source: string;
   /** Throws StatusError when the body is too large or does not come in time. */
   readBody(): Promise<CallBody>;
+  /** How long the body was, once it is read. */
+  bodyBytes?: number;
   /** Aborts when the client has gone or the server closes. */
   signal: AbortSignal;
   /** Absent for callers in this process, which cannot be given a connection. */
@@ -72,6 +75,8 @@ export interface Outcome {
   headers?: Record<string, string>;
   /** Set when the answer is a failure. */
   error?: StatusError;
+  /** Where to count the bytes of the answer, or of each event of a watch. */
+  sizes?: Distribution | undefined;
 }
 
 /** What keeps browsers from guessing what an answer is. */

@@ -23,6 +23,8 @@ export interface LoopbackOptions {
   /** What a user agent would say: the manager of the fields that it writes. Default: the user's name. */
   program?: string;
   signals: CallSignals;
+  /** Told of every request and how it was answered. */
+  answered?: ((method: string, code: number) => void) | undefined;
 }
 
 export class LoopbackTransport implements Transport {
@@ -30,11 +32,13 @@ export class LoopbackTransport implements Transport {
   readonly #user: UserInfo;
   readonly #signals: CallSignals;
   readonly #program: string;
+  readonly #answered: LoopbackOptions['answered'];
 
-  constructor({ pipeline, user, signals, program }: LoopbackOptions) {
+  constructor({ pipeline, user, signals, program, answered }: LoopbackOptions) {
     this.#pipeline = pipeline;
     this.#user = user;
     this.#program = program ?? user.name;
+    this.#answered = answered;
     this.#signals = signals;
   }
 
@@ -74,6 +78,7 @@ export class LoopbackTransport implements Transport {
     if (this.#signals.closed) throw new TransportError('the server is closed');
     request.signal?.throwIfAborted();
     const { answer, error } = await this.#pipeline.handle(this.#call(request, abort));
+    this.#answered?.(request.method, error?.code ?? ('code' in answer ? answer.code : 200));
     if (error) throw error;
     return answer;
   }

@@ -132,15 +132,19 @@ export class Pipeline {
     return outcome;
   }
 
-  #count({ answer, error }: Outcome, progress: Progress, { call, startMs }: { call: Call; startMs: number }): void {
+  #count(outcome: Outcome, progress: Progress, { call, startMs }: { call: Call; startMs: number }): void {
     const { info, isServed } = progress;
+    const { answer, error } = outcome;
     const { metrics, clock } = this.#options;
     if (!info || !metrics) return;
     if (error instanceof Shed) metrics.terminated(info, error.code);
     if (!isServed) return;
     const code = answer.type === 'list' || answer.type === 'watch' ? 200 : answer.type === 'taken' ? 101 : answer.code;
     const isApply = info.verb === 'patch' && (call.headers['content-type']?.startsWith(applyMediaType) ?? false);
-    metrics.answered(info, { code, seconds: (clock.monotonic() - startMs) / 1000, isApply });
+    outcome.sizes = metrics.answered(info, { code, seconds: (clock.monotonic() - startMs) / 1000, isApply });
+    if (answer.type === 'watch' && info.resource && call.connection)
+      outcome.sizes = metrics.sizes.ofEvents(info.resource);
+    if (call.bodyBytes !== undefined) metrics.sizes.took(info, call.bodyBytes);
     if (isLongRunning(info) && !error) {
       const ended = metrics.began(info);
       if (call.signal.aborted) ended();

@@ -21,6 +21,7 @@ import type { Prng } from '#base/prng.js';
 import type { InformerFactory } from '#client/informer.js';
 import type { AdmissionPlugin } from './admission/admission.js';
 import { type AdmissionDependencies, admissionPlugins } from './admission/order.js';
+import type { PodSecurityObservation } from './admission/pod-security/observation.js';
 import { admissionPolicies } from './admission/policy/index.js';
 import type { PolicyObservation } from './admission/policy/observation.js';
 import type { CallObservation } from './admission/webhook/call.js';
@@ -74,6 +75,10 @@ export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange
   authorizers?: RowSource;
   /** Default: callers without credentials are let in as system:anonymous. */
   anonymous?: Anonymous;
+  /** Told of every request with a certificate how long that is good. */
+  observeCertificate?: (secondsLeft: number) => void;
+  /** Told of every decision about the security of pods. */
+  observePodSecurity?: (observation: PodSecurityObservation) => void;
   /** Told of every call of an admission webhook. */
   observeWebhook?: (observation: CallObservation) => void;
   /** Told of every expression of an admission policy. */
@@ -115,7 +120,7 @@ export function createPolicy(options: PolicyOptions): Policy {
   const authenticator = new UnionAuthenticator({
     authenticators: [
       ...(options.frontProxy ? [frontProxy(options.frontProxy, clock)] : []),
-      new X509Authenticator({ authorities: clientAuthorities, clock }),
+      new X509Authenticator({ authorities: clientAuthorities, clock, observe: options.observeCertificate }),
       tokens,
       ...storedTokens(options, { tokens, objects }),
       ...(options.tokenAuthenticators ?? []),

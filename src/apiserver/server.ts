@@ -96,7 +96,8 @@ class Http implements ApiServer {
   }
 
   transport(user: UserInfo, { program }: { program?: string } = {}): Transport {
-    return new LoopbackTransport({ pipeline: this.pipeline, user, program, signals: this.#signals });
+    const answered = this.#options.metrics?.ofClients;
+    return new LoopbackTransport({ pipeline: this.pipeline, user, program, signals: this.#signals, answered });
   }
 
   listen({ host, port }: { host: string; port: number }): Promise<AddressInfo> {
@@ -155,7 +156,10 @@ class Http implements ApiServer {
       if (socket.alpnProtocol === 'h2') http2.emit('connection', socket);
       else for (const serve of serveHttp1) serve.call(server, socket);
     });
-    server.on('tlsClientError', (_, socket) => socket.destroy());
+    server.on('tlsClientError', (_, socket) => {
+      this.#options.metrics?.handshakeFailed();
+      socket.destroy();
+    });
     server.on('request', (request, response) => this.#serve(http1Exchange(request, response)));
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     server.on('clientError', (error, socket) => refuse(socket, error));
@@ -245,7 +249,7 @@ class Http implements ApiServer {
       upgrade,
       respond: (status, more) => exchange.open(status, { ...commonHeaders({ auditId, warnings: [] }), ...more }),
     };
-    return {
+    const call: Call = {
       auditId,
       method,
       target,
@@ -259,12 +263,17 @@ class Http implements ApiServer {
         target,
       },
       source: socket?.remoteAddress ?? '',
-      readBody: async () => ({ bytes: await readBody(exchange, this.#options.clock) }),
+      readBody: async () => {
+        const bytes = await readBody(exchange, this.#options.clock);
+        call.bodyBytes = bytes.length;
+        return { bytes };
+      },
       get signal() {
         return abort.signal;
       },
       connection,
     };
+    return call;
   }
 }
 

@@ -199,6 +199,14 @@ export class MetricRegistry {
     return this.#add(new Histogram(options));
   }
 
+  /** The same series under another name as well, as long as some still ask for it by that. */
+  renamed(metric: Counter | Gauge | Histogram, { name, help }: { name: string; help: string }): void {
+    const lines = function* () {
+      for (const line of metric.lines()) yield name + line.slice(metric.name.length);
+    };
+    this.#add({ name, help, type: metric.type, lines });
+  }
+
   collected(options: CollectedOptions): void {
     this.#add(new Collected(options));
   }

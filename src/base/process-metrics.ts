@@ -32,6 +32,18 @@ export function addProcessMetrics(registry: MetricRegistry, clock: Clock): void 
       return undefined; // There is no /proc on this system.
     }
   });
+  add('virtual_memory_max_bytes', 'gauge', 'The most virtual memory that there may be, in bytes.', () => {
+    const limit = /^Max address space +(\S+)/m.exec(readProc('limits'))?.[1];
+    return limit === undefined ? undefined : limit === 'unlimited' ? 2 ** 64 : Number(limit);
+  });
+  const network = (column: number) => () => {
+    const rows = readProc('net/dev')
+      .split('\n')
+      .flatMap((line) => /^\s*(?!lo:)\S+:(.*)$/.exec(line)?.[1] ?? []);
+    return rows.length === 0 ? undefined : rows.reduce((sum, row) => sum + Number(row.trim().split(/\s+/)[column]), 0);
+  };
+  add('network_receive_bytes_total', 'counter', "Bytes received over the process's network.", network(0));
+  add('network_transmit_bytes_total', 'counter', "Bytes sent over the process's network.", network(8));
   add('max_fds', 'gauge', 'The most file descriptors that may be open.', () => {
     const limit = /^Max open files +(\d+)/m.exec(readProc('limits'))?.[1];
     return limit === undefined ? undefined : Number(limit);

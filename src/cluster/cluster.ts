@@ -13,7 +13,7 @@ import type { Config } from './config.js';
 import { ControlPlane } from './control-plane.js';
 import { electionOf } from './controller-manager/election.js';
 import { flagTexts } from './flag-texts.js';
-import { contextName, type Layout, layoutOf, userKubeconfig } from './layout.js';
+import { bytesOnDisk, contextName, type Layout, layoutOf, userKubeconfig } from './layout.js';
 import { machineAddress, machineNodeName } from './machine/address.js';
 import { installMissing } from './machine/system-packages.js';
 import { kubeletPort, MachineNode, type NodeStart } from './machine-node.js';
@@ -116,6 +116,7 @@ export class Cluster {
       log,
       kubeletClient,
       flags: flagTexts(config),
+      storeBytes: () => bytesOnDisk(this.layout.store),
       files,
       schedulerConfiguration,
       election: electionOf(config, config),

@@ -15,10 +15,11 @@ import { FlowControl } from '#apiserver/flow-control/flow-control.js';
 import { followFlowControl } from '#apiserver/flow-control/follow.js';
 import { collectIdentityLeases, keepIdentityLease } from '#apiserver/identity-lease.js';
 import { ServerMetrics } from '#apiserver/metrics/server-metrics.js';
+import { addStoreSize } from '#apiserver/metrics/store-metrics.js';
 import { OpenApi } from '#apiserver/openapi/openapi.js';
 import type { PathHandler } from '#apiserver/path-handler.js';
 import { discoveryPaths, documentPaths, indexPath, routed, versionPath } from '#apiserver/paths.js';
-import { createPolicy, type Policy } from '#apiserver/policy.js';
+import { createPolicy, type Policy, type PolicyOptions } from '#apiserver/policy.js';
 import { ObjectRegistry } from '#apiserver/registry/store.js';
 import type { ResourceRequest } from '#apiserver/request-info.js';
 import { type ApiServer, createApiServer } from '#apiserver/server.js';
@@ -66,6 +67,8 @@ export interface ControlPlaneOptions {
   subresources?: readonly SubresourceHandler[];
   /** With which the API server speaks to kubelets. */
   kubeletClient?: KeyPair;
+  /** What the files of the store take. Default: it is in memory. */
+  storeBytes?: () => number | undefined;
   /** All settings as texts, by the names of their flags, for `/flagz`. Default: there is no such page. */
   flags?: Readonly<Record<string, string>>;
   /** What the API server's settings named in files. */
@@ -107,8 +110,7 @@ export class ControlPlane {
       schemas: builtinSchemas,
       clientAuthorities: pki.ca,
       serviceAccountKey: pki.serviceAccountKey,
-      observeWebhook: (call) => this.metrics.admissionCalls.webhook(call),
-      observePolicy: (evaluation) => this.metrics.admissionCalls.policy(evaluation),
+      ...this.#observers(),
       serviceRange: serviceCidr,
       issuer: `https://kubernetes.default.svc.${clusterDomain}`,
       frontProxy: this.#frontProxy,
@@ -142,7 +144,7 @@ export class ControlPlane {
         return { cert, key };
       },
     });
-    this.metrics.watchAggregation(() => this.aggregation.aggregator.remotes.values());
+    this.#addMetrics(scheme);
     this.server = createApiServer({
       ...shared,
       aggregator: this.aggregation.aggregator,
@@ -175,6 +177,24 @@ export class ControlPlane {
         isStopping: () => this.#stop.signal.aborted,
       }),
     });
+  }
+
+  #observers(): Pick<PolicyOptions, 'observeCertificate' | 'observeWebhook' | 'observePolicy' | 'observePodSecurity'> {
+    return {
+      observeCertificate: (secondsLeft) => this.metrics.requests.access.certificate(secondsLeft),
+      observeWebhook: (call) => this.metrics.admissionCalls.webhook(call),
+      observePolicy: (evaluation) => this.metrics.admissionCalls.policy(evaluation),
+      observePodSecurity: (evaluation) => this.metrics.podSecurity.evaluated(evaluation),
+    };
+  }
+
+  #addMetrics(scheme: Scheme): void {
+    const { storeBytes } = this.#options;
+    if (storeBytes) addStoreSize(this.metrics.registry, storeBytes);
+    this.metrics.watchAggregation(
+      () => this.aggregation.aggregator.remotes.values(),
+      () => new Set([...scheme.resources()].flatMap(({ group, versions }) => versions.map((one) => `${one}.${group}`))),
+    );
   }
 
   /** A client in this process, as this user. */

@@ -1,5 +1,6 @@
 /** Where a cluster keeps what, and what it calls its own on the machine. */
 import { createHash } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -43,4 +44,15 @@ export function layoutOf(dataDir: string): Layout {
 
 export function userKubeconfig(): string {
   return process.env.KUBECONFIG?.split(':')[0] || join(homedir(), '.kube', 'config');
+}
+
+/** What the files of a folder take of the disk, which for a file with holes is less than its length. Undefined: it is gone. */
+export function bytesOnDisk(folder: string): number | undefined {
+  const blockBytes = 512;
+  try {
+    return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).blocks * blockBytes, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }

@@ -114,9 +114,14 @@ export class WatchCache<V> {
     return out;
   }
 
-  /** How many values there are, and how many watchers wait for a change. */
-  get load(): { values: number; watchers: number } {
-    return { values: this.#values.size, watchers: this.#waiters.size };
+  /** How many values there are as of which revision, how many watchers wait for a change, and what it may keep of those. */
+  get load(): { values: number; watchers: number; revision: number; eventsMax: number } {
+    return {
+      values: this.#values.size,
+      watchers: this.#waiters.size,
+      revision: this.#revision,
+      eventsMax: this.#limits.historyEventsMax,
+    };
   }
 
   /** Some of the values, in no order. */

@@ -24,6 +24,7 @@ import { nodeRestriction } from './node-restriction.js';
 import { type AdmissionChoice, inOrder } from './plugins.js';
 import { podResize } from './pod-resize.js';
 import { podSecurity } from './pod-security/index.js';
+import type { PodSecurityObservation } from './pod-security/observation.js';
 import { podTopologyLabels } from './pod-topology-labels.js';
 import type { AdmissionPolicies } from './policy/index.js';
 import { policyParams } from './policy-params.js';
@@ -49,6 +50,7 @@ export interface AdmissionDependencies extends Pick<ServiceAddressOptions, 'serv
   admissionChoice?: AdmissionChoice;
   webhooks: Pick<AdmissionWebhooks, 'mutating' | 'validating'>;
   policies: Pick<AdmissionPolicies, 'mutating' | 'validating'>;
+  observePodSecurity?: ((observation: PodSecurityObservation) => void) | undefined;
 }
 
 export function admissionPlugins(given: AdmissionDependencies): AdmissionPlugin[] {

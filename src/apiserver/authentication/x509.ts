@@ -28,8 +28,12 @@ export class X509Authenticator implements Authenticator {
   readonly #clock: Clock;
   readonly #known = new RecentMap<string, Known>(certificatesMax);
 
+  readonly #observe: ((secondsLeft: number) => void) | undefined;
+
   /** `authorities` is PEM, of one certificate or several. Intermediate certificates of clients are not followed. */
-  constructor({ authorities, clock }: { authorities: string; clock: Clock }) {
+  constructor(options: { authorities: string; clock: Clock; observe?: ((secondsLeft: number) => void) | undefined }) {
+    const { authorities, clock } = options;
+    this.#observe = options.observe;
     this.#authorities = splitPem(authorities).map((pem) => new X509Certificate(pem));
     this.#clock = clock;
   }
@@ -46,6 +50,7 @@ export class X509Authenticator implements Authenticator {
     const nowMs = this.#clock.now();
     if (nowMs < known.notBeforeMs || nowMs > known.notAfterMs)
       throw rejected('x509: certificate has expired or is not yet valid');
+    this.#observe?.((known.notAfterMs - nowMs) / 1000);
     return known.authenticated;
   }
 

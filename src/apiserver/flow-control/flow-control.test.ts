@@ -318,7 +318,7 @@ test('what is admitted, refused and lent is counted under upstream names', () =>
   const flow: FlowControl = new FlowControl({
     clock,
     limits: { readsMax: 2, writesMax: 0 },
-    metrics: new FlowMetrics(registry, () => flow.levels.all.values()),
+    metrics: new FlowMetrics(registry, () => flow.levels),
   });
   const { levels, schemas } = oneLevel({ limitResponse: { type: 'Reject' } });
   flow.configure(levels, schemas);

@@ -48,6 +48,7 @@ export async function respond(
     const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
     // A 304 that names a type would give the client's cached document that type.
     if (answer.code !== 304) headers['content-type'] = answer.contentType;
+    outcome.sizes?.observe(body.length);
     await send(exchange, answer.code, Object.assign(headers, answer.headers), slicedBody([body]));
     return;
   }
@@ -56,6 +57,7 @@ export async function respond(
   if (retryAfter) headers['retry-after'] = String(retryAfter);
   const encoded = await bodyOf(answer, media, options);
   headers['content-type'] = contentTypes[media.format];
+  outcome.sizes?.observe(encoded.bytes);
   await send(exchange, code, headers, encoded);
 }
 

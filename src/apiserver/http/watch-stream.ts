@@ -42,7 +42,7 @@ export async function streamWatch(
   outcome: Outcome & { answer: Watched },
   { schemas, clock, log, query }: WatchStreamOptions,
 ): Promise<void> {
-  const { media, answer } = outcome;
+  const { media, answer, sizes } = outcome;
   const frame = media.format === 'protobuf' ? protobufFrame(schemas) : jsonFrame;
   const encode = frameEncoder(answer, media, {
     frame,
@@ -61,6 +61,7 @@ export async function streamWatch(
     for await (const batch of answer.events) {
       for (const frames of framesOf(batch, encode)) {
         if (exchange.gone.aborted) return;
+        if (sizes) for (const { length } of frames) sizes.observe(length);
         if (!write(frames) && !(await drained(chunks ?? out, exchange.gone.signal, clock))) {
           log.info('watch closed: the client does not read', { target: exchange.target });
           exchange.destroy();

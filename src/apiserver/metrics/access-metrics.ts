@@ -1,9 +1,16 @@
 /** Who was let in and what was allowed, under upstream's names: counts and times by result. */
-import type { Counter, Histogram, MetricRegistry } from '#base/metrics.js';
+import type { Counter, Distribution, Histogram, MetricRegistry } from '#base/metrics.js';
 import type { Decision } from '../authorization/authorizer.js';
 
 /** From a millisecond on, each twice the one before. */
 const bounds = Array.from({ length: 15 }, (_, step) => 0.001 * 2 ** step);
+const hour = 3600;
+const day = 24 * hour;
+/** Alerts look at those of a day and of a week. */
+const lifetimeBounds = [
+  ...[0, hour / 2, hour, 2 * hour, 6 * hour, 12 * hour],
+  ...[1, 2, 4, 7, 30, 90, 180, 360].map((days) => days * day),
+];
 const labels = ['result'];
 
 const results: Record<Decision['decision'], string> = { allow: 'allowed', deny: 'denied', 'no opinion': 'no-opinion' };
@@ -17,6 +24,7 @@ export class AccessMetrics {
   readonly #users: Counter;
   readonly #authentications: { count: Counter; seconds: Histogram };
   readonly #authorizations: { count: Counter; seconds: Histogram };
+  readonly #certificates: Distribution;
 
   constructor(registry: MetricRegistry) {
     const counter = (name: string, help: string, names = labels) => registry.counter({ name, help, labels: names });
@@ -26,10 +34,22 @@ export class AccessMetrics {
       count: counter('authentication_attempts', '[ALPHA] Requests by whether it was found out who made them.'),
       seconds: histogram('authentication_duration_seconds', '[ALPHA] Time to find out who makes a request.'),
     };
+    this.#certificates = registry
+      .histogram({
+        name: 'apiserver_client_certificate_expiration_seconds',
+        help: '[ALPHA] Seconds that the certificates of requests have left.',
+        bounds: lifetimeBounds,
+      })
+      .with();
     this.#authorizations = {
       count: counter('authorization_attempts_total', '[ALPHA] Requests by what was decided of them.'),
       seconds: histogram('authorization_duration_seconds', '[ALPHA] Time to decide whether a request is allowed.'),
     };
+  }
+
+  /** `seconds` that the certificate of a request has left. */
+  certificate(seconds: number): void {
+    this.#certificates.observe(seconds);
   }
 
   authenticated(result: AuthenticationResult, { seconds, user }: { seconds: number; user?: string }): void {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import endpoints from '#api/core/endpoints.js';
 import { MetricRegistry } from '#base/metrics.js';
+import { parseRequestInfo } from '../request-info.js';
 import { startTestServer } from '../test-server.js';
 import { RequestMetrics } from './request-metrics.js';
 
@@ -43,6 +44,46 @@ test('requests are counted by what they ask for; what is not served gets no seri
     ].sort(),
   );
   await close();
+});
+
+test('sizes are counted of bodies, of answers to GET and LIST, and of events', () => {
+  const registry = new MetricRegistry();
+  const metrics = new RequestMetrics(registry);
+  const ask = (method: string, path: string) => {
+    const info = parseRequestInfo(method, path);
+    return { info, sizes: metrics.answered(info, { code: 200, seconds: 0.02, isApply: false }) };
+  };
+  const maps = '/api/v1/namespaces/one/configmaps';
+  ask('GET', `${maps}/a`).sizes!.observe(300);
+  ask('GET', maps).sizes!.observe(30_000);
+  const made = ask('POST', maps);
+  expect(made.sizes).toBeUndefined();
+  metrics.sizes.took(made.info, 70_000);
+  const events = metrics.sizes.ofEvents(made.info.resource!);
+  for (const bytes of [200, 2000]) events.observe(bytes);
+  metrics.handshakeFailed();
+  metrics.ofClients('GET', 404);
+  metrics.ofClients('GET', 404);
+  metrics.access.certificate(3 * 24 * 3600);
+  const text = registry.expose();
+  const labels = (verb: string, scope: string) =>
+    `{component="apiserver",group="",resource="configmaps",scope="${scope}",subresource="",verb="${verb}",version="v1"`;
+  for (const line of [
+    `apiserver_response_sizes_bucket${labels('GET', 'resource')},le="1000"} 1`,
+    `apiserver_response_sizes_bucket${labels('LIST', 'namespace')},le="10000"} 0`,
+    `apiserver_response_sizes_bucket${labels('LIST', 'namespace')},le="100000"} 1`,
+    `apiserver_request_slo_duration_seconds_bucket${labels('GET', 'resource')},le="0.05"} 1`,
+    'apiserver_request_body_size_bytes_bucket{group="",resource="configmaps",verb="create",le="50000"} 0',
+    'apiserver_request_body_size_bytes_bucket{group="",resource="configmaps",verb="create",le="150000"} 1',
+    'apiserver_watch_events_sizes_bucket{group="",resource="configmaps",version="v1",le="1024"} 1',
+    'apiserver_watch_events_total{group="",resource="configmaps",version="v1"} 2',
+    'apiserver_tls_handshake_errors_total 1',
+    'rest_client_requests_total{code="404",host="loopback",method="GET"} 2',
+    'apiserver_client_certificate_expiration_seconds_bucket{le="172800"} 0',
+    'apiserver_client_certificate_expiration_seconds_bucket{le="345600"} 1',
+  ]) {
+    expect(text).toContain(`${line}\n`);
+  }
 });
 
 test('a watch is counted while it lasts', async () => {

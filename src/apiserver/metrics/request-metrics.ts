@@ -6,10 +6,14 @@
 import type { Counter, Distribution, Gauge, Histogram, MetricRegistry, Value } from '#base/metrics.js';
 import type { RequestInfo } from '../request-info.js';
 import { AccessMetrics } from './access-metrics.js';
+import { SizeMetrics } from './size-metrics.js';
 
 const durationBounds = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
+
+/** Of what the server is held to: nobody promises less than the first. */
+const indicatorBounds = durationBounds.slice(durationBounds.indexOf(0.05));
 
 const requestLabels = ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'];
 const component = 'apiserver';
@@ -26,13 +30,25 @@ const verbs: Record<string, string> = {
 };
 
 const connectSubresources = new Set(['attach', 'exec', 'portforward', 'proxy']);
-const countedPaths = new Set(['/healthz', '/livez', '/metrics', '/readyz', '/version']);
+/** Of paths, as what and of which component they are counted. */
+const countedPaths: Readonly<Record<string, readonly [shown: string, component: string]>> = {
+  '/api': ['api', component],
+  '/apis': ['apis', component],
+  '/healthz': ['/healthz', ''],
+  '/livez': ['/livez', ''],
+  '/metrics': ['/metrics', component],
+  '/openapi/v3': ['openapi/v3', ''],
+  '/readyz': ['/readyz', ''],
+  '/version': ['/version', component],
+};
+const otherPaths = ['', component] as const;
 
 interface Series {
   readonly codes: Map<number, Value>;
   readonly countOf: (code: number) => Value;
   readonly duration: Distribution;
   readonly indicator: Distribution;
+  readonly sizes: Distribution | undefined;
   readonly running: Value;
 }
 
@@ -45,6 +61,10 @@ export class RequestMetrics {
   readonly #terminations: Counter;
   readonly #deprecated: Gauge;
   readonly access: AccessMetrics;
+  readonly sizes: SizeMetrics;
+  readonly #handshakes: Value;
+  /** Counts what clients in this process ask for, as those of upstream's components do it. */
+  readonly ofClients: (method: string, code: number) => void;
 
   constructor(registry: MetricRegistry) {
     const labels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'];
@@ -63,7 +83,11 @@ export class RequestMetrics {
       name: 'apiserver_request_sli_duration_seconds',
       help: '[ALPHA] The same without the time that webhooks took.',
       labels: requestLabels,
-      bounds: durationBounds,
+      bounds: indicatorBounds,
+    });
+    registry.renamed(this.#indicator, {
+      name: 'apiserver_request_slo_duration_seconds',
+      help: '[ALPHA] The same under the name that it had before.',
     });
     this.#longRunning = registry.gauge({
       name: 'apiserver_longrunning_requests',
@@ -80,18 +104,34 @@ export class RequestMetrics {
       help: '[STABLE] Deprecated APIs that somebody asked for, and the release that is without them.',
       labels: ['group', 'version', 'resource', 'subresource', 'removed_release'],
     });
+    this.#handshakes = registry
+      .counter({
+        name: 'apiserver_tls_handshake_errors_total',
+        help: '[ALPHA] Connections that failed before a request.',
+      })
+      .with();
+    this.ofClients = clientRequests(registry);
     this.access = new AccessMetrics(registry);
+    this.sizes = new SizeMetrics(registry, requestLabels);
   }
 
-  /** `isApply`: the patch is a server-side apply. */
-  answered(info: RequestInfo, { code, seconds, isApply }: { code: number; seconds: number; isApply: boolean }): void {
+  /** `isApply`: the patch is a server-side apply. Gives where to count the answer's bytes, if these are counted. */
+  answered(
+    info: RequestInfo,
+    { code, seconds, isApply }: { code: number; seconds: number; isApply: boolean },
+  ): Distribution | undefined {
     const series = this.#seriesOf(info, isApply);
-    if (!series) return;
+    if (!series) return undefined;
     let count = series.codes.get(code);
     if (!count) series.codes.set(code, (count = series.countOf(code)));
     count.value++;
     series.duration.observe(seconds);
     series.indicator.observe(seconds);
+    return series.sizes;
+  }
+
+  handshakeFailed(): void {
+    this.#handshakes.add();
   }
 
   /** What it asks for will not be there for ever. Of none of ours is it said since when. */
@@ -117,7 +157,7 @@ export class RequestMetrics {
     const dryRun = query.size > 0 && query.get('dryRun') === 'All' ? 'All' : '';
     const key = resource
       ? `${isApply ? 'apply' : verb}${dryRun}/${scopeOf(info)}/${resource.group}/${resource.version}/${resource.resource}/${resource.subresource}`
-      : shownPath(path);
+      : shownPath(path)[0];
     const known = this.#series.get(key);
     if (known) return known;
     const labels = labelsOf(info, isApply);
@@ -129,6 +169,7 @@ export class RequestMetrics {
       countOf: (code) => this.#total.with(...all, String(code)),
       duration: this.#duration.with(...all),
       indicator: this.#indicator.with(...labels),
+      sizes: this.sizes.ofAnswers(labels),
       running: this.#longRunning.with(...labels),
     };
     this.#series.set(key, series);
@@ -136,11 +177,27 @@ export class RequestMetrics {
   }
 }
 
+function clientRequests(registry: MetricRegistry): (method: string, code: number) => void {
+  const total = registry.counter({
+    name: 'rest_client_requests_total',
+    help: '[ALPHA] Requests of clients in this process by code of the answer, method and host.',
+    labels: ['code', 'host', 'method'],
+  });
+  const known = new Map<string, Value>();
+  return (method, code) => {
+    const key = `${code}${method}`;
+    let count = known.get(key);
+    if (!count) known.set(key, (count = total.with(String(code), 'loopback', method)));
+    count.value++;
+  };
+}
+
 function labelsOf(info: RequestInfo, isApply: boolean): string[] | undefined {
   const { verb, resource, path } = info;
   if (!resource) {
     if (verb !== 'get') return undefined;
-    return ['GET', '', '', '', shownPath(path), '', component];
+    const [shown, of] = shownPath(path);
+    return ['GET', '', '', '', shown, '', of];
   }
   const { group, version, resource: plural, subresource } = resource;
   const shown = isApply ? 'APPLY' : connectSubresources.has(subresource) ? 'CONNECT' : (verbs[verb] ?? 'other');
@@ -148,8 +205,8 @@ function labelsOf(info: RequestInfo, isApply: boolean): string[] | undefined {
 }
 
 /** Of paths only some are told apart: anybody may ask for any. */
-function shownPath(path: string): string {
-  return countedPaths.has(path) ? path : '';
+function shownPath(path: string): readonly [shown: string, component: string] {
+  return Object.hasOwn(countedPaths, path) ? countedPaths[path]! : otherPaths;
 }
 
 function scopeOf({ verb, resource }: RequestInfo): string {

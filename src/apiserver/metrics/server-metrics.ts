@@ -11,7 +11,9 @@ import type { PathHandler } from '../path-handler.js';
 import type { ObjectRegistry } from '../registry/store.js';
 import { AdmissionCallMetrics } from './admission-call-metrics.js';
 import { type AdmissionObserver, admissionMetrics } from './admission-metrics.js';
+import { PodSecurityMetrics } from './pod-security-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
+import { addStoreMetrics } from './store-metrics.js';
 
 export interface ServerMetricsOptions {
   clock: Clock;
@@ -40,13 +42,14 @@ export class ServerMetrics {
   readonly flow: FlowMetrics;
   readonly admissionCalls = new AdmissionCallMetrics(this.registry);
   readonly admission: AdmissionObserver;
+  readonly podSecurity = new PodSecurityMetrics(this.registry);
   readonly #indicators = new MetricRegistry();
   readonly #health: { state: ReturnType<MetricRegistry['gauge']>; total: ReturnType<MetricRegistry['counter']> };
 
   constructor({ clock, flow, registry, build }: ServerMetricsOptions) {
     this.requests = new RequestMetrics(this.registry);
     this.admission = admissionMetrics(this.registry);
-    this.flow = new FlowMetrics(this.registry, () => flow().levels.all.values());
+    this.flow = new FlowMetrics(this.registry, () => flow().levels);
     this.#health = {
       state: this.#indicators.gauge({
         name: 'kubernetes_healthcheck',
@@ -61,13 +64,22 @@ export class ServerMetrics {
     };
     addProcessMetrics(this.registry, clock);
     this.#addInFlight(flow);
-    this.#addObjects(registry);
+    addStoreMetrics(this.registry, registry);
     this.registry.collected({
       name: 'kubernetes_build_info',
       type: 'gauge',
-      help: '[ALPHA] Always 1; the labels tell which version this is.',
+      help: '[BETA] Always 1; the labels tell which version this is.',
       labels: buildLabels,
       collect: () => [{ labels: buildLabels.map((label) => build[camelCase(label)] ?? ''), value: 1 }],
+    });
+    const { emulationMajor, emulationMinor, minCompatibilityMajor, minCompatibilityMinor, major, minor } = build;
+    const versions = [`${major}.${minor}`, `${emulationMajor}.${emulationMinor}`];
+    this.registry.collected({
+      name: 'version_info',
+      type: 'gauge',
+      help: '[ALPHA] Always 1; the labels tell with which versions this one goes.',
+      labels: ['component', 'binary', 'emulation', 'min_compat'],
+      collect: () => [{ labels: ['kube', ...versions, `${minCompatibilityMajor}.${minCompatibilityMinor}`], value: 1 }],
     });
   }
 
@@ -76,18 +88,20 @@ export class ServerMetrics {
     this.#health.total.with(name, passed ? 'success' : 'error', endpoint).add();
   }
 
-  /** Which servers of aggregated groups are not to be had. */
-  watchAggregation(remotes: () => Iterable<RemoteApi>): void {
+  /** Which servers of groups are not to be had: this one, whose APIServices are `local`, always is. */
+  watchAggregation(remotes: () => Iterable<RemoteApi>, local: () => Iterable<string>): void {
     this.registry.collected({
       name: 'aggregator_unavailable_apiservice',
       type: 'gauge',
       help: '[ALPHA] Whether the server behind an APIService is not available',
       labels: ['name'],
-      collect: () =>
-        [...remotes()].map(({ service, isAvailable }) => ({
+      collect: () => [
+        ...[...local()].map((name) => ({ labels: [name], value: 0 })),
+        ...[...remotes()].map(({ service, isAvailable }) => ({
           labels: [service.metadata.name ?? ''],
           value: isAvailable ? 0 : 1,
         })),
+      ],
     });
   }
 
@@ -109,28 +123,6 @@ export class ServerMetrics {
           { labels: ['readOnly'], value: reads },
         ];
       },
-    });
-  }
-
-  #addObjects(registry: () => ObjectRegistry): void {
-    const loads = () => registry().loads();
-    this.registry.collected({
-      name: 'apiserver_resource_objects',
-      type: 'gauge',
-      help: '[ALPHA] Stored objects of resources that somebody reads.',
-      labels: ['group', 'resource'],
-      collect: () => loads().map(({ group, plural, objects }) => ({ labels: [group, plural], value: objects })),
-    });
-    this.registry.collected({
-      name: 'apiserver_storage_objects',
-      type: 'gauge',
-      help: '[STABLE] Stored objects of resources that somebody reads.',
-      labels: ['resource'],
-      collect: () =>
-        loads().map(({ group, plural, objects }) => ({
-          labels: [group ? `${plural}.${group}` : plural],
-          value: objects,
-        })),
     });
   }
 }

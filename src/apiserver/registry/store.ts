@@ -92,11 +92,14 @@ export class ObjectRegistry implements Registry {
   }
 
   /** Of every resource that is kept in memory since somebody reads it. */
-  loads(): { group: string; plural: string; objects: number }[] {
+  loads(): { group: string; plural: string; objects: number; revision: number; eventsMax: number }[] {
     const resources = new Map([...this.scheme.resources()].map((one) => [prefixOf(one), one]));
     return [...this.#caches].flatMap(([key, cache]) => {
       const resource = resources.get(key);
-      return resource ? [{ group: resource.group, plural: resource.plural, objects: cache.load.values }] : [];
+      if (!resource) return [];
+      const { group, plural } = resource;
+      const { values: objects, revision, eventsMax } = cache.load;
+      return [{ group, plural, objects, revision, eventsMax }];
     });
   }
 

@@ -15,6 +15,7 @@ import { isOn, refuse } from '../refuse.js';
 import type { CheckedPod, Violation } from './check.js';
 import { detailsOf, evaluate } from './evaluate.js';
 import { warningsOfNamespace } from './namespace.js';
+import type { PodSecurityObservation } from './observation.js';
 import {
   compareLevels,
   defaultPolicy,
@@ -24,6 +25,7 @@ import {
   isFullyPrivileged,
   type LevelVersion,
   labelPrefix,
+  type Mode,
   type Policy,
   policyOf,
   privileged,
@@ -45,6 +47,13 @@ interface Dependencies {
   registry: () => Registry;
   clock: Clock;
   podSecurity?: PodSecurityOptions;
+  observePodSecurity?: ((observation: PodSecurityObservation) => void) | undefined;
+}
+
+interface Decision {
+  mode: Mode;
+  decision: 'allow' | 'deny';
+  policy: LevelVersion;
 }
 
 /** Where the template is in what makes pods: these are warned of and audited; only the pods themselves are refused. */
@@ -70,34 +79,41 @@ export function podSecurity({
   registry,
   clock,
   podSecurity: options = defaultPodSecurity,
+  observePodSecurity: observe,
 }: Dependencies): AdmissionPlugin {
+  const exempted = (request: AdmissionRequest) => observe?.({ request, outcome: 'exempt' });
+  const decided = (request: AdmissionRequest, { policy, ...decision }: Decision) => {
+    const [, version] = formatLevel(policy).split(':') as [string, string];
+    observe?.({ request, outcome: { ...decision, level: policy.level, version } });
+  };
   const policyFor = async (namespace: string) => {
     const { metadata } = await registry().of<Namespace>(namespaceResource).get({ namespace: '', name: namespace });
     return policyOf(metadata.labels, options.defaults);
   };
 
   async function judgePod(request: AdmissionRequest): Promise<void> {
-    if (isExempt(request, options)) return;
+    if (isExempt(request, options)) return exempted(request);
     const { policy, errors } = await policyFor(request.namespace).catch((error) => {
       const why = `failed to lookup namespace ${JSON.stringify(request.namespace)}`;
       throw internalError(why, { cause: error });
     });
     if (errors.length === 0 && isFullyPrivileged(policy)) {
       annotate(request, 'enforce-policy', formatLevel(privileged));
+      decided(request, { mode: 'enforce', decision: 'allow', policy: privileged });
       return;
     }
     const pod = request.object as Pod;
     if (request.operation === 'UPDATE' && !changesImages(pod.spec, (request.old as Pod).spec)) return;
-    judge(request, { pod, policy, errors, enforce: true, options });
+    judge(request, { pod, policy, errors, enforce: true, options, exempted, decided });
   }
 
   async function judgeTemplate(request: AdmissionRequest, template: PodTemplateSpec | undefined): Promise<void> {
-    if (isExempt(request, options)) return;
+    if (isExempt(request, options)) return exempted(request);
     const { policy, errors } = await policyFor(request.namespace);
     const isSilent = policy.warn.level === 'privileged' && policy.audit.level === 'privileged';
     if ((errors.length === 0 && isSilent) || !template?.spec) return;
     const pod = { metadata: template.metadata ?? {}, spec: template.spec };
-    judge(request, { pod, policy, errors, enforce: false, options });
+    judge(request, { pod, policy, errors, enforce: false, options, exempted, decided });
   }
 
   return {
@@ -176,11 +192,14 @@ function judge(
     errors: readonly { message: string }[];
     enforce: boolean;
     options: PodSecurityOptions;
+    exempted: (request: AdmissionRequest) => void;
+    decided: (request: AdmissionRequest, decision: Decision) => void;
   },
 ): void {
-  const { pod, policy, errors, options } = given;
+  const { pod, policy, errors, options, decided } = given;
   if (options.exemptions.runtimeClasses.includes(pod.spec.runtimeClassName ?? '')) {
     annotate(request, 'exempt', 'runtimeClass');
+    given.exempted(request);
     return;
   }
   const texts = errors.map(({ message }) => message);
@@ -195,11 +214,19 @@ function judge(
   };
   if (given.enforce) annotate(request, 'enforce-policy', formatLevel(policy.enforce));
   const enforced = given.enforce ? violationsOf(policy.enforce) : undefined;
+  if (given.enforce) {
+    decided(request, { mode: 'enforce', decision: enforced ? 'deny' : 'allow', policy: policy.enforce });
+  }
   const audited = violationsOf(policy.audit);
-  if (audited) annotate(request, 'audit-violations', `would ${audited}`);
+  if (audited) {
+    annotate(request, 'audit-violations', `would ${audited}`);
+    decided(request, { mode: 'audit', decision: 'deny', policy: policy.audit });
+  }
   if (enforced) throw refuse(request, enforced.replace('violate', 'violates'));
   const warned = violationsOf(policy.warn);
-  if (warned) request.warn(`would ${warned}`);
+  if (!warned) return;
+  request.warn(`would ${warned}`);
+  decided(request, { mode: 'warn', decision: 'deny', policy: policy.warn });
 }
 
 /** Of what may change in a pod, only images (and containers that are added) bear on its security. */

@@ -7,6 +7,7 @@ import type { AdmissionRequest } from '../admission.js';
 import { refused, request, run, Shelf } from '../test-admission.js';
 import { detailsOf, evaluate } from './evaluate.js';
 import { defaultPodSecurity, podSecurity } from './index.js';
+import type { PodSecurityObservation } from './observation.js';
 import { formatLevel, type Level, policyOf } from './policy.js';
 
 const latest = Number.POSITIVE_INFINITY;
@@ -181,6 +182,19 @@ describe('PodSecurity', () => {
     };
     return { shelf, plugin, warnings, annotations, notes };
   }
+
+  it('tells what it decided to whoever counts it', async () => {
+    const shelf = new Shelf();
+    shelf.put('namespaces', namespace({ enforce: 'baseline', warn: 'restricted', 'warn-version': 'v1.30' }));
+    const told: PodSecurityObservation['outcome'][] = [];
+    const observePodSecurity = ({ outcome }: PodSecurityObservation) => told.push(outcome);
+    const options = { registry: shelf.registry, clock: new VirtualClock(), observePodSecurity };
+    await refused(podSecurity(options), request(podResource, pod(privileged), { warn: () => {}, annotate: () => {} }));
+    const exemptions = { ...defaultPodSecurity.exemptions, namespaces: ['default'] };
+    const lenient = podSecurity({ ...options, podSecurity: { ...defaultPodSecurity, exemptions } });
+    await lenient.validate!(request(podResource, pod(privileged), { namespace: 'default', annotate: () => {} }));
+    expect(told).toEqual([{ mode: 'enforce', decision: 'deny', level: 'baseline', version: 'latest' }, 'exempt']);
+  });
 
   it('refuses, audits and warns by the three modes', async () => {
     const strict = setUp({ enforce: 'baseline', audit: 'baseline' });
