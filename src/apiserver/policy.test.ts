@@ -167,6 +167,21 @@ describe('pods/eviction', () => {
   });
 });
 
+it.each(['its own options', 'those of the deletion'])(
+  'evicts nothing where %s say that it is a dry run',
+  async (which) => {
+    await pod('web');
+    const evict = handler(podResource, 'eviction').create!;
+    const asked = call(podResource, 'web', { subresource: 'eviction' });
+    const dryRun = which === 'its own options';
+    const deleteOptions = dryRun ? undefined : { dryRun: ['All'] };
+    const body = { metadata: { name: 'web', namespace: 'ns' }, deleteOptions };
+    expect(await evict({ ...asked, write: { ...asked.write, dryRun } }, body as never)).toMatchObject({ code: 201 });
+    const { metadata, status } = await registry.of<Pod>(podResource).get({ namespace: 'ns', name: 'web' });
+    expect(metadata.deletionTimestamp ?? status?.conditions).toBeUndefined();
+  },
+);
+
 describe('scale', () => {
   const labels = { app: 'web' };
   const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } };

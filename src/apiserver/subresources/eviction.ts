@@ -31,7 +31,9 @@ export function evictionHandler({ clock }: { clock: Clock }): SubresourceHandler
       if (name !== call.key.name) throw badRequest('name in URL does not match name in Eviction object');
       const errors = validateDeleteOptions(eviction.deleteOptions ?? {});
       if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, errors);
-      return evict(call, { clock, options: deleteOptions(eviction) });
+      // Either may ask for it: kubectl drain says so in the options of the deletion alone.
+      const dryRun = call.write.dryRun || (eviction.deleteOptions?.dryRun ?? []).length > 0;
+      return evict({ ...call, write: { ...call.write, dryRun } }, { clock, options: deleteOptions(eviction) });
     },
   };
 }
