@@ -1,6 +1,7 @@
 /**
  * Time as a parameter: the only file, with its neighbours in `base/`, that may touch the global clock and timers.
  */
+import { nothingLoads } from './loading.js';
 
 /** A pending timer. Cancelling one that has fired, or was cancelled, does nothing. */
 export interface Timer {
@@ -159,7 +160,8 @@ export class VirtualClock extends SleepingClock implements Clock {
   }
 }
 
-/** Lets microtasks, and the immediates they queue, run out. */
+/** Lets microtasks, the immediates they queue, and the code they load run out. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  do for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  while (!(await nothingLoads()));
 }

@@ -6,6 +6,7 @@ import type { KindSchema } from '#api/admissionregistration/type-check.js';
 import policies from '#api/admissionregistration/validatingadmissionpolicy.js';
 import type { ValidatingAdmissionPolicy } from '#api/gen/admissionregistration-v1.js';
 import { type GroupVersionKind, parseApiVersion } from '#apimachinery/object.js';
+import { loading } from '#base/loading.js';
 import { KindSchemas } from '#client/kind-schemas.js';
 import { defineController } from './runtime.js';
 
@@ -33,7 +34,9 @@ export default defineController<ValidatingAdmissionPolicy, undefined>({
 
 async function check(policy: ValidatingAdmissionPolicy, schemas: KindSchemas) {
   // The language is loaded when there is a policy.
-  const { kindsToCheckMax, resourcesToCheck, typeWarnings } = await import('#api/admissionregistration/type-check.js');
+  const { kindsToCheckMax, resourcesToCheck, typeWarnings } = await loading(
+    import('#api/admissionregistration/type-check.js'),
+  );
   const withSchema = async (kind: GroupVersionKind): Promise<KindSchema | undefined> => {
     const schema = await schemas.schemaOf(kind);
     return schema && { kind, schema };

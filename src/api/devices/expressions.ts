@@ -4,6 +4,7 @@
  */
 import type { DeviceClaim, DeviceSelector } from '#api/gen/resource-v1.js';
 import { tooLong } from '#apimachinery/field-error.js';
+import { loading } from '#base/loading.js';
 import type { FieldErrors } from '../meta/check.js';
 
 const expressionBytesMax = 10 * 1024;
@@ -12,7 +13,7 @@ let compiler: typeof import('./compile.js') | undefined;
 
 /** For `load` of each kind with selectors: the compiler is read when the first of them is written. */
 export async function loadForSelectors(selectors: readonly DeviceSelector[] | undefined): Promise<void> {
-  if (selectors?.some(({ cel }) => cel)) compiler ??= await import('./compile.js');
+  if (selectors?.some(({ cel }) => cel)) compiler ??= await loading(import('./compile.js'));
 }
 
 export function loadForClaim(claim: Partial<DeviceClaim> | undefined): Promise<void> {

@@ -3,6 +3,7 @@
  * can hold up nothing. What compiles them is large, and loaded when a schema has one.
  */
 import type { RE2JS } from 're2js';
+import { loading } from '#base/loading.js';
 import { Turns } from '#base/turns.js';
 
 export interface Patterns {
@@ -30,7 +31,7 @@ const compiled = new Map<string, RE2JS | string>();
 export async function compilePatterns(patterns: Iterable<string>): Promise<Patterns> {
   const wanted = new Set(patterns);
   if (wanted.size === 0) return recentPatterns;
-  const { RE2JS, RE2JSException } = await import('re2js');
+  const { RE2JS, RE2JSException } = await loading(import('re2js'));
   const own = new Map<string, RE2JS | string>();
   const turns = wanted.size > fewMax ? new Turns() : undefined;
   for (const pattern of wanted) {

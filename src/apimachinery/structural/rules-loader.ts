@@ -1,4 +1,5 @@
 /** Loads what compiles and evaluates rules in CEL, which is large, when there is a schema with rules. */
+import { loading } from '#base/loading.js';
 import { type Schema, visitSchemas } from './schema.js';
 
 export type RulesRoom = typeof import('./rules/index.js');
@@ -6,7 +7,7 @@ export type RulesRoom = typeof import('./rules/index.js');
 let room: RulesRoom | undefined;
 
 export async function loadRules(): Promise<RulesRoom> {
-  room ??= await import('./rules/index.js');
+  room ??= await loading(import('./rules/index.js'));
   return room;
 }
 

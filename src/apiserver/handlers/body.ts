@@ -1,5 +1,4 @@
 /** Turns a request's body into an object of the kind that its path takes. */
-
 import {
   type Decoded,
   type DecodeTarget,
@@ -14,6 +13,7 @@ import { badRequest, unsupportedMediaType } from '#apimachinery/errors.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
+import { loading } from '#base/loading.js';
 import { inTurns, type Turns, turnsFor } from '#base/turns.js';
 import type { CallBody } from '../call.js';
 import { contentTypes } from '../media.js';
@@ -86,7 +86,7 @@ export function fieldValidationOf({ info, call }: HandlerContext): FieldValidati
 }
 
 async function decodeYaml(bytes: Uint8Array, target: DecodeTarget, turns: Turns | undefined): Promise<Decoded> {
-  const yaml = await import('./yaml/index.js');
+  const yaml = await loading(import('./yaml/index.js'));
   let document: YamlDocument;
   try {
     document = yaml.readYaml(bytes);

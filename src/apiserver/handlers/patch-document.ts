@@ -5,6 +5,7 @@ import { jsonKindOf, SchemaError } from '#apimachinery/codec/schema-error.js';
 import type { FieldValidation } from '#apimachinery/decode.js';
 import { badRequest } from '#apimachinery/errors.js';
 import { isObject } from '#apimachinery/patch.js';
+import { loading } from '#base/loading.js';
 import { inTurns, type Steps, type Turns } from '#base/turns.js';
 
 export const patchTypes = {
@@ -85,7 +86,7 @@ function mismatch(value: unknown, wanted: string): SchemaError {
 }
 
 async function parseApplied(bytes: Uint8Array): Promise<PatchDocument> {
-  const yaml = await import('./yaml/index.js');
+  const yaml = await loading(import('./yaml/index.js'));
   try {
     const { value, duplicates } = yaml.readYaml(bytes);
     if (value === null || isObject(value)) return { value: value ?? {}, faults: duplicates };

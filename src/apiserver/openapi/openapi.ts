@@ -3,6 +3,7 @@ import type { Scheme } from '#api/scheme.js';
 import { notAcceptable } from '#apimachinery/errors.js';
 import { formatApiVersion, type GroupVersionKind } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
+import { loading } from '#base/loading.js';
 import { type ServedGroup, servedGroups } from '../discovery/groups.js';
 import { Document, type DocumentRequest, type DocumentResponse, hashOf } from '../document.js';
 import { accepts, parseAccept } from '../media-type.js';
@@ -201,7 +202,7 @@ export class OpenApi {
 }
 
 async function loadGenerated(): Promise<Descriptions> {
-  const { descriptions } = await import('#api/gen/descriptions.js');
+  const { descriptions } = await loading(import('#api/gen/descriptions.js'));
   return JSON.parse(descriptions) as Descriptions;
 }
 

@@ -8,6 +8,7 @@ import resourceSlices from '#api/devices/resourceslice.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { DeviceClass, ResourceClaim } from '#api/gen/resource-v1.js';
 import type { Clock } from '#base/clock.js';
+import { loading } from '#base/loading.js';
 import { type Prng, uuid } from '#base/prng.js';
 import { type InformerFactory, keyOf } from '#client/informer.js';
 import { isNewer, newer } from '../assumed.js';
@@ -166,7 +167,7 @@ export class DeviceWatch implements DeviceView {
       updated: classChanged,
       deleted: (one) => classChanged(undefined, one),
     });
-    const [module] = await Promise.all([import('./allocation.js'), informers.synced()]);
+    const [module] = await Promise.all([loading(import('./allocation.js')), informers.synced()]);
     this.#allocation = new module.Allocation();
     this.isReady = true;
   }

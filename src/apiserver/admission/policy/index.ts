@@ -1,6 +1,7 @@
 /** The two policy plugins, and the watch by which they learn of policies and bindings. */
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
+import { loading } from '#base/loading.js';
 import type { Authorizer } from '../../authorization/authorizer.js';
 import type { Registry } from '../../registry/registry.js';
 import type { AdmissionPlugin } from '../admission.js';
@@ -33,11 +34,11 @@ export function policySources({ schemas, clock }: Pick<PolicyDependencies, 'sche
 } {
   return {
     mutating: new PolicySource(async (policy) => {
-      const { compileMutatingPolicy } = await import('./evaluate-mutating.js');
+      const { compileMutatingPolicy } = await loading(import('./evaluate-mutating.js'));
       return compileMutatingPolicy(policy, { schemas });
     }),
     validating: new PolicySource(async (policy) => {
-      const { compileValidatingPolicy } = await import('./evaluate-validating.js');
+      const { compileValidatingPolicy } = await loading(import('./evaluate-validating.js'));
       return compileValidatingPolicy(policy, { clock });
     }),
   };

@@ -1,6 +1,7 @@
 /** One call of one webhook: whether it is concerned, what it is shown, what it says, and what is made of failures. */
 import { badRequest, internalError, type Reason, type Status, StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
+import { loading } from '#base/loading.js';
 import type { Log } from '#base/log.js';
 import { type Prng, uuid } from '#base/prng.js';
 import type { Authorizer } from '../../authorization/authorizer.js';
@@ -60,7 +61,7 @@ export async function concernOf(
   const seen = await seenAs(request, resource);
   const { matchConditions = [], failurePolicy } = webhook.spec;
   if (matchConditions.length === 0) return seen;
-  const { compileWebhookConditions, matchAll } = await import('../expression/webhook-conditions.js');
+  const { compileWebhookConditions, matchAll } = await loading(import('../expression/webhook-conditions.js'));
   webhook.conditions ??= compileWebhookConditions(matchConditions);
   const subject = { request, seen, authorizer };
   const { matches, problem } = await matchAll(webhook.conditions, subject, { failsOpen: failurePolicy === 'Ignore' });
