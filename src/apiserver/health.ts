@@ -24,6 +24,11 @@ export interface HealthOptions {
   told?: (name: string, endpoint: HealthEndpoint, passed: boolean) => void;
 }
 
+/** Where the checks are asked for one by one, as the index at `/` tells it. */
+export function healthPaths(checks: readonly HealthCheck[]): string[] {
+  return checks.flatMap(({ name, endpoints: own = endpoints }) => own.map((endpoint) => `/${endpoint}/${name}`));
+}
+
 /** Undefined for a path that is not about health. */
 export async function answerHealth(
   { path, query }: { path: string; query: URLSearchParams },

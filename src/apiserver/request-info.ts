@@ -152,8 +152,9 @@ export function requestTimeoutMs({ query }: RequestInfo): number {
   }
 }
 
-export function isLongRunning({ verb, resource }: RequestInfo): boolean {
-  return verb === 'watch' || verb === 'proxy' || (resource !== undefined && longSubresources.has(resource.subresource));
+export function isLongRunning({ verb, resource, path }: RequestInfo): boolean {
+  if (!resource) return path.startsWith('/debug/pprof/');
+  return verb === 'watch' || verb === 'proxy' || longSubresources.has(resource.subresource);
 }
 
 function decodePath(path: string): string {

@@ -116,6 +116,7 @@ export class Cluster {
       log,
       kubeletClient,
       flags: flagTexts(config),
+      profiling: config.profiling,
       storeBytes: () => bytesOnDisk(this.layout.store),
       files,
       schedulerConfiguration,

@@ -9,17 +9,15 @@ import { componentUsers, programOf } from '#apiserver/authentication/component-u
 import { defaultFrontProxy, type FrontProxyOptions } from '#apiserver/authentication/front-proxy.js';
 import { webhookConverters } from '#apiserver/custom-resources/conversion.js';
 import { CustomResources } from '#apiserver/custom-resources/custom-resources.js';
-import { Discovery } from '#apiserver/discovery/discovery.js';
 import { dumpFlowControl } from '#apiserver/flow-control/dump.js';
 import { FlowControl } from '#apiserver/flow-control/flow-control.js';
 import { followFlowControl } from '#apiserver/flow-control/follow.js';
+import type { HealthCheck } from '#apiserver/health.js';
 import { collectIdentityLeases, keepIdentityLease } from '#apiserver/identity-lease.js';
 import { ServerMetrics } from '#apiserver/metrics/server-metrics.js';
 import { addStoreSize } from '#apiserver/metrics/store-metrics.js';
-import { OpenApi } from '#apiserver/openapi/openapi.js';
-import type { PathHandler } from '#apiserver/path-handler.js';
-import { discoveryPaths, documentPaths, indexPath, routed, versionPath } from '#apiserver/paths.js';
 import { createPolicy, type Policy, type PolicyOptions } from '#apiserver/policy.js';
+import { profilingPaths } from '#apiserver/profiling/paths.js';
 import { ObjectRegistry } from '#apiserver/registry/store.js';
 import type { ResourceRequest } from '#apiserver/request-info.js';
 import { type ApiServer, createApiServer } from '#apiserver/server.js';
@@ -30,7 +28,6 @@ import type { SubresourceHandler } from '#apiserver/subresources/subresource.js'
 import { ensureSystemObjects } from '#apiserver/system-objects.js';
 import { WebhookClient } from '#apiserver/webhook/client.js';
 import { clusterAddresses } from '#apiserver/webhook/services.js';
-import { flagzPath, statuszPath } from '#apiserver/zpages.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
@@ -46,6 +43,7 @@ import type { Store } from '#storage/store.js';
 import type { ApiServerFiles } from './api-server/files.js';
 import { Components } from './components.js';
 import type { Election } from './controller-manager/election.js';
+import { pathHandlers } from './path-handlers.js';
 import type { KeyPair, Pki } from './pki.js';
 import { versionInfo } from './version.js';
 
@@ -67,6 +65,8 @@ export interface ControlPlaneOptions {
   subresources?: readonly SubresourceHandler[];
   /** With which the API server speaks to kubelets. */
   kubeletClient?: KeyPair;
+  /** Whether profiles of this process are to be had. Default: they are not. */
+  profiling?: boolean;
   /** What the files of the store take. Default: it is in memory. */
   storeBytes?: () => number | undefined;
   /** All settings as texts, by the names of their flags, for `/flagz`. Default: there is no such page. */
@@ -145,6 +145,7 @@ export class ControlPlane {
       },
     });
     this.#addMetrics(scheme);
+    const healthChecks = this.#healthChecks();
     this.server = createApiServer({
       ...shared,
       aggregator: this.aggregation.aggregator,
@@ -164,18 +165,23 @@ export class ControlPlane {
       paths: [
         this.metrics.answer,
         (_, info) => dumpFlowControl(info, { levels: this.flow.levels.all, clock }),
-        ...pathHandlers({ ...options, scheme, policy: this.policy, aggregation: this.aggregation }),
+        ...(options.profiling ? [profilingPaths({ clock })] : []),
+        ...pathHandlers({ ...options, scheme, policy: this.policy, aggregation: this.aggregation, healthChecks }),
       ],
       tls: {
         cert: pki.server.certificate,
         key: pki.server.key,
         clientCa: `${pki.ca}\n${this.#frontProxy.authorities}`,
       },
-      healthChecks: startChecks({
-        store: () => this.registry.check(),
-        isBehind: (stage) => startStages.indexOf(stage) < this.#stages,
-        isStopping: () => this.#stop.signal.aborted,
-      }),
+      healthChecks,
+    });
+  }
+
+  #healthChecks(): HealthCheck[] {
+    return startChecks({
+      store: () => this.registry.check(),
+      isBehind: (stage) => startStages.indexOf(stage) < this.#stages,
+      isStopping: () => this.#stop.signal.aborted,
     });
   }
 
@@ -339,44 +345,6 @@ export class ControlPlane {
       },
     ];
   }
-}
-
-/** What the index at `/` names besides discovery and the issuer's documents. */
-const servedPaths = ['/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/statusz', '/version'];
-
-function pathHandlers(options: {
-  scheme: Scheme;
-  policy: Policy;
-  aggregation: Aggregation;
-  advertiseAddress: string;
-  advertisePort?: number;
-  flags?: Readonly<Record<string, string>>;
-  clock: Clock;
-  prng: Prng;
-}): PathHandler[] {
-  const { scheme, policy, aggregation, advertiseAddress, advertisePort = 443, flags, clock, prng } = options;
-  const { discovery: remote } = aggregation;
-  const serverAddress = `${advertiseAddress}:${advertisePort}`;
-  const discovery = new Discovery({ scheme, schemas: builtinSchemas, serverAddress, remote });
-  const version = `${versionInfo.major}.${versionInfo.minor}`;
-  const openApi = new OpenApi({ scheme, table: builtinSchemas, version, remote: aggregation.openApi });
-  const documents = new Map(policy.documents(`https://${serverAddress}`).map((document) => [document.path, document]));
-  const others = [...documents.keys(), ...servedPaths, ...(flags ? ['/flagz'] : [])];
-  return [
-    versionPath(versionInfo),
-    statuszPath({ clock, prng, version: versionInfo, paths: others }),
-    ...(flags ? [flagzPath(flags, prng)] : []),
-    discoveryPaths(discovery),
-    documentPaths((request) => openApi.respond(request)),
-    routed(
-      documentPaths(({ path }) => {
-        const document = documents.get(path);
-        return document && { status: 200, headers: document.headers, body: Buffer.from(document.body) };
-      }),
-      ({ path }) => ({ gives: [documents.get(path)!.headers['content-type']!] }),
-    ),
-    indexPath({ scheme, remote, others }),
-  ];
 }
 
 /** Without an identity to show to kubelets there is nothing that reaches into nodes. */

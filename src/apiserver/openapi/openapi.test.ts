@@ -49,6 +49,12 @@ describe('version 3', () => {
     }
   });
 
+  test('the index is told to whoever asks, in whatever way', async () => {
+    const { status, headers } = await respond('/openapi/v3', { accept: gnostic });
+    expect([status, headers['content-type']]).toEqual([200, 'text/plain; charset=utf-8']);
+    expect(await respond('/openapi/v3/')).toBeUndefined();
+  });
+
   test('an old hash is redirected, a right one may be kept for ever', async () => {
     const path = '/openapi/v3/apis/apps/v1';
     const old = await respond(path, { query: new URLSearchParams('hash=OLD') });

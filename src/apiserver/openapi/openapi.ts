@@ -43,7 +43,8 @@ interface Source {
 }
 
 const json = 'application/json';
-const asJson = { contentType: json, encode: (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value)) };
+const encodeJson = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+const asText = { contentType: 'text/plain; charset=utf-8', encode: encodeJson };
 /** Clients ask with an `@`, which is no character of a media type; upstream answers with a dot. */
 const gnosticTypes = { v2: gnosticTypesOf('v2'), v3: gnosticTypesOf('v3') };
 
@@ -71,10 +72,8 @@ export class OpenApi {
   async respond(request: DocumentRequest): Promise<DocumentResponse | undefined> {
     const { path } = request;
     if (path === '/openapi/v2') return this.#respondV2(request);
-    if (path === '/openapi/v3' || path === '/openapi/v3/') {
-      expectJson(request);
-      return (await this.#document('v3', () => this.#index())).respond(request);
-    }
+    // Upstream's says neither what it is nor what it may be.
+    if (path === '/openapi/v3') return (await this.#document('v3', () => this.#index(), asText)).respond(request);
     return path.startsWith('/openapi/v3/') ? this.#respondV3(path.slice('/openapi/v3/'.length), request) : undefined;
   }
 
@@ -124,13 +123,13 @@ export class OpenApi {
   async #document(
     key: string,
     render: () => Promise<unknown> | unknown,
-    { contentType, encode }: { contentType: string; encode: (value: unknown) => Uint8Array } = asJson,
+    { contentType, encode }: { contentType: string; encode: (value: unknown) => Uint8Array },
   ): Promise<Document> {
     const known = this.#documents.get(key);
     if (known) return known;
     const groups = this.#served();
     const value = await render();
-    const body = contentType === json ? asJson.encode(value) : encode(value);
+    const body = contentType === json ? encodeJson(value) : encode(value);
     const document = new Document(contentType, body);
     // The scheme may have changed while descriptions were read.
     if (groups === this.#groups) this.#documents.set(key, document);
@@ -204,10 +203,6 @@ export class OpenApi {
 async function loadGenerated(): Promise<Descriptions> {
   const { descriptions } = await loading(import('#api/gen/descriptions.js'));
   return JSON.parse(descriptions) as Descriptions;
-}
-
-function expectJson({ accept }: DocumentRequest): void {
-  if (!parseAccept(accept).some((clause) => accepts(clause, json))) throw notAcceptable([json]);
 }
 
 function negotiate(dialect: Dialect, { accept }: DocumentRequest): string {

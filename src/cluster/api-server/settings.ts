@@ -2,7 +2,7 @@
  * The settings of the API server that kube-apiserver has too, by the names that it gives its flags.
  * https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
  */
-import type { Setting } from '../setting.js';
+import { flag, type Setting } from '../setting.js';
 import { type AdmissionSettings, admissionSettings } from './admission.js';
 import { type AuditSettings, auditSettings } from './audit.js';
 import { type AuthenticationSettings, authenticationSettings } from './authentication.js';
@@ -14,7 +14,9 @@ export interface ApiServerSettings
     AuditSettings,
     AuthenticationSettings,
     AuthorizationSettings,
-    EncryptionSettings {}
+    EncryptionSettings {
+  profiling: boolean;
+}
 
 export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
   ...admissionSettings,
@@ -22,4 +24,5 @@ export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
   ...authenticationSettings,
   ...authorizationSettings,
   ...encryptionSettings,
+  profiling: flag('profiling', true, 'tell profiles of this process below /debug/pprof/'),
 };
