@@ -48,9 +48,12 @@ export function containerStatuses(input: ContainerStatusInput): ContainerStatuse
   const waitingFor = initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating';
   const of = (list: readonly AnyContainer[], kind: Kind) =>
     list.map((container) => containerStatus(input, { container, kind, waitingFor }));
+  const init = of(initContainers, 'init');
+  const regular = of(containers, 'regular');
+  if (input.terminated) settle(input.pod, { init, regular });
   return {
-    ...(initContainers.length > 0 && { initContainerStatuses: of(initContainers, 'init') }),
-    containerStatuses: of(containers, 'regular'),
+    ...(initContainers.length > 0 && { initContainerStatuses: init }),
+    containerStatuses: regular,
     ...(ephemeralContainers.length > 0 && { ephemeralContainerStatuses: of(ephemeralContainers, 'ephemeral') }),
   };
 }
@@ -127,25 +130,41 @@ function missingStatus(input: ContainerStatusInput, { container, waitingFor, kin
     if (kind !== 'regular' || input.terminated || input.pod.spec.restartPolicy === 'Never') return before;
   }
   if (before.lastState?.terminated) status.lastState = before.lastState;
-  if (before.state?.running || input.terminated) lost(input, { status, before });
+  if (before.state?.running) lost(input, { status, before });
   return status;
 }
 
 const lostContainer = { exitCode: 137, reason: 'ContainerStatusUnknown' };
 
+/**
+ * At the end of a pod whatever may have run has ended, and nobody can say how. What never came to its turn, behind an
+ * init container that did not succeed, stays waiting.
+ */
+function settle(pod: Pod, { init, regular }: { init: ContainerStatus[]; regular: ContainerStatus[] }): void {
+  const hasBegun = ({ state, lastState }: ContainerStatus) => !state?.waiting || lastState?.terminated !== undefined;
+  const turns = Math.max(init.findLastIndex(hasBegun) + 1, 1);
+  const message = 'The container could not be located when the pod was terminated';
+  for (const status of [...init.slice(0, turns), ...(isInitialized(pod, { init, regular }) ? regular : [])])
+    if (!status.state?.terminated) status.state = { terminated: { ...lostContainer, message } };
+
+  function isInitialized({ spec }: Pod, statuses: { init: ContainerStatus[]; regular: ContainerStatus[] }): boolean {
+    const last = spec.initContainers?.at(-1);
+    if (!last || statuses.regular.some(hasBegun)) return true;
+    const { state, lastState, started } = statuses.init.at(-1)!;
+    if (isRestartableInit(last)) return state?.running !== undefined && started === true;
+    return state?.terminated?.exitCode === 0 || lastState?.terminated?.exitCode === 0;
+  }
+}
+
 function lost(
-  { pod, terminated }: ContainerStatusInput,
+  { pod }: ContainerStatusInput,
   { status, before }: { status: ContainerStatus; before: ContainerStatus },
 ): void {
-  if (terminated) {
-    const message = 'The container could not be located when the pod was terminated';
-    status.state = { terminated: { ...lostContainer, message } };
-    return;
-  }
   const when = pod.metadata.deletionTimestamp ? 'pod was deleted' : 'pod was terminated';
   const message = `The container could not be located when the ${when}.  The container used to be Running`;
   status.lastState = { terminated: { ...lostContainer, message } };
-  status.restartCount = before.restartCount + 1;
+  // One that is being deleted will not be started again.
+  if (!pod.metadata.deletionTimestamp) status.restartCount = before.restartCount + 1;
 }
 
 /** What the spec says of resources and mounts, which the status repeats once the container was accepted. */

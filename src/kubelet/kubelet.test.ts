@@ -1,8 +1,9 @@
 /** Scenarios of a whole kubelet on a virtual clock, with the simulated runtime and a scripted API. */
-import { expect, test } from 'vitest';
-import type { Container } from '#api/gen/core-v1.js';
+import { expect, test, vi } from 'vitest';
+import type { Container, Pod } from '#api/gen/core-v1.js';
 import { Kubelet } from './kubelet.js';
 import { main, makePod, setUp, started } from './test-kubelet.js';
+import { CheckedVolumes } from './volumes/volumes.js';
 
 test('a pod runs without any time passing, and tells how', async () => {
   const { api, clock, events } = await setUp();
@@ -54,6 +55,27 @@ test('a deleted pod is stopped, then deleted for good with its uid as preconditi
   const left = await runtime.list();
   expect(left.containers).toEqual([]);
   expect(left.sandboxes).toEqual([]);
+});
+
+test('a pod that has ended does not go back while its volumes are taken away', async () => {
+  const { api, clock, runtime } = await setUp();
+  const tearDown = vi.spyOn(CheckedVolumes.prototype, 'tearDown').mockImplementation(() => clock.sleep(1000));
+  // It is made, and never starts.
+  vi.spyOn(runtime, 'startContainer').mockRejectedValue(new Error('no'));
+  api.put(makePod('web', { containers: [main], restartPolicy: 'Never' }));
+  await clock.advance(10);
+  api.markDeleted('web', 30);
+  await clock.advance(100);
+  api.put({ ...api.pods.get('web')!, metadata: { ...api.pods.get('web')!.metadata, labels: { a: 'b' } } });
+  await clock.advance(5000);
+  tearDown.mockRestore();
+
+  expect(api.pods.size).toBe(0);
+  const written = api.requests.filter(({ method }) => method === 'PATCH').map(({ body }) => body as Pod);
+  const phases = written.flatMap(({ status }) => status?.phase ?? []);
+  expect(phases).toEqual(['Failed']);
+  const states = written.flatMap(({ status }) => status?.containerStatuses?.map(({ state }) => state) ?? []);
+  expect(states.at(-1)).toHaveProperty('terminated');
 });
 
 test('a container that keeps failing waits 10 s, then 20 s, between restarts', async () => {

@@ -52,6 +52,8 @@ export class PodWorker {
   /** Ends the wait before a refusal is told. */
   #pause?: AbortController;
   #ending?: Promise<void>;
+  /** How it ended is decided, and what is still taken away changes nothing of it. */
+  #endIsTold = false;
   /** The API object is gone. */
   #gone = false;
   #stopped = false;
@@ -266,6 +268,7 @@ export class PodWorker {
         await stopPod(this.#context, this.#pod);
         await this.#view.refresh(this.#pod);
         if (!this.#gone) this.#publish({ terminated: true });
+        this.#endIsTold = true;
         await releaseResources(this.#context, this.#pod);
         break;
       } catch (err) {
@@ -293,7 +296,8 @@ export class PodWorker {
   }
 
   #publish({ terminated }: { terminated: boolean }): void {
-    if (this.#gone || this.#stage === 'ended' || (this.#stage === 'ending' && !terminated && this.#verdict)) return;
+    if (this.#gone || this.#stage === 'ended') return;
+    if (this.#stage === 'ending' && !terminated && (this.#verdict || this.#endIsTold)) return;
     // What has ended stays as it ended.
     if (isTerminalPhase(this.#pod.status?.phase)) return;
     const waiting = this.#starts.waiting;
