@@ -56,6 +56,15 @@ test('leaves headless services and external names alone', () => {
   expect(routes(service('web', { type: 'ExternalName', clusterIP: '' }), ready('10.244.0.3'))).toEqual([]);
 });
 
+test('leaves services of other proxies and slices that are for DNS alone', () => {
+  const web = service('web');
+  const others = { ...web, metadata: { ...web.metadata, labels: { 'service.kubernetes.io/service-proxy-name': '' } } };
+  expect(routes(others, ready('10.244.0.3'))).toEqual([]);
+  const told = slice('web', [ready('10.244.0.3')]);
+  told.metadata.labels!['service.kubernetes.io/headless'] = '';
+  expect(serviceRoutes([web], [told], { nodeName: 'here' })[0]!.internal).toEqual([]);
+});
+
 test('uses endpoints that end but still serve only when no ready one is left', () => {
   const ending = { addresses: ['10.244.0.9'], conditions: { ready: false, serving: true, terminating: true } };
   const gone = { addresses: ['10.244.0.8'], conditions: { ready: false, serving: false, terminating: true } };

@@ -3,6 +3,10 @@ import type { Service, ServicePort } from '#api/gen/core-v1.js';
 import type { EndpointSlice, Endpoint as SliceEndpoint } from '#api/gen/discovery-v1.js';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
+/** Services that have it are another proxy's, whatever its value (kube-proxy's own reference says so). */
+const proxyNameLabel = 'service.kubernetes.io/service-proxy-name';
+/** Slices that have it are for DNS alone. */
+const headlessLabel = 'service.kubernetes.io/headless';
 
 export interface Endpoint {
   ip: string;
@@ -40,8 +44,8 @@ export function serviceRoutes(
 ): ServicePortRoute[] {
   const slicesOf = new Map<string, EndpointSlice[]>();
   for (const slice of slices) {
-    const service = slice.metadata.labels?.[serviceNameLabel];
-    if (!service || slice.addressType !== 'IPv4') continue;
+    const { [serviceNameLabel]: service, [headlessLabel]: headless } = slice.metadata.labels ?? {};
+    if (!service || headless !== undefined || slice.addressType !== 'IPv4') continue;
     const key = `${slice.metadata.namespace}/${service}`;
     const list = slicesOf.get(key);
     if (list) list.push(slice);
@@ -51,6 +55,7 @@ export function serviceRoutes(
   for (const service of services) {
     const { clusterIP, type } = service.spec;
     if (!clusterIP || clusterIP === 'None' || type === 'ExternalName') continue;
+    if (service.metadata.labels?.[proxyNameLabel] !== undefined) continue;
     const key = `${service.metadata.namespace}/${service.metadata.name}`;
     for (const port of service.spec.ports ?? []) {
       routes.push(routeOf(service, { key, port, slices: slicesOf.get(key) ?? [], nodeName }));
