@@ -76,6 +76,6 @@ async function unlessGone(act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {
-    if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+    if (!isReason(error, 'NotFound')) throw error;
   }
 }

@@ -21,7 +21,7 @@ export default defineController<Secret, undefined>({
     try {
       await client.of(secrets).delete(name, { namespace, preconditions: { uid: secret.metadata.uid } });
     } catch (error) {
-      if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+      if (!isReason(error, 'NotFound')) throw error;
     }
     return undefined;
   },

@@ -346,8 +346,10 @@ export class Scheduler {
       await write;
       return 'done';
     } catch (error) {
-      if (isReason(error, 'NotFound', 'Conflict')) return 'gone'; // or another pod has this name by now
-      this.#options.log.warn('pod not written', { pod: `${metadata.namespace}/${metadata.name}`, err: error });
+      if (isReason(error, 'NotFound')) return 'gone';
+      // A Conflict is of the moment, or says that another pod has this name by now.
+      if (!isReason(error, 'Conflict'))
+        this.#options.log.warn('pod not written', { pod: `${metadata.namespace}/${metadata.name}`, err: error });
       return 'failed';
     }
   }

@@ -40,7 +40,7 @@ export async function detach({ metadata }: VolumeAttachment, { client, state }: 
   try {
     await client.of(volumeAttachments).delete(name, { preconditions: { uid } });
   } catch (error) {
-    if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+    if (!isReason(error, 'NotFound')) throw error;
   }
   for (const memory of [state.asked, state.told, state.unwanted, state.refused]) memory.delete(name);
 }

@@ -240,7 +240,7 @@ async function cleanUp(deployment: Deployment, old: ReplicaSet[], { client }: Co
         preconditions: { uid: metadata.uid },
       });
     } catch (error) {
-      if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+      if (!isReason(error, 'NotFound')) throw error;
     }
   }
 }

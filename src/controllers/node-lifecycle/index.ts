@@ -179,6 +179,6 @@ async function markNotReady(pod: Pod, { client, clock, recorder }: Context): Pro
   try {
     await client.of(pods).patch(name, patch, { type: 'strategic', namespace, subresource: 'status' });
   } catch (error) {
-    if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+    if (!isReason(error, 'NotFound')) throw error;
   }
 }

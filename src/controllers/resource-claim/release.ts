@@ -76,6 +76,6 @@ async function deleteUnused<S>(claim: ResourceClaim, { informers, client }: Cont
   try {
     await client.of(resourceClaims).delete(name, { namespace, preconditions: { uid } });
   } catch (error) {
-    if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+    if (!isReason(error, 'NotFound')) throw error;
   }
 }

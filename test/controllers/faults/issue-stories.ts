@@ -261,8 +261,9 @@ export const autoscaling = (): Story => {
       const { spec, status } = await stage.cluster.get(deployments, 'it', stage.namespace);
       const replicas = spec.replicas ?? 1;
       const ideal = Math.min(Math.max(Math.ceil(load / target), bounds.min), bounds.max);
-      // What is nearly right stays.
-      const isNear = Math.abs(load / (replicas * target) - 1) <= 0.1;
+      // What is nearly right stays, as far as whole milli-cores tell.
+      const used = Math.round(load / replicas) / target;
+      const isNear = used >= 0.9 && used <= 1.1;
       return [
         [isNear ? ideal : replicas, status?.readyReplicas],
         [ideal, replicas],
