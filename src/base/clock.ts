@@ -19,7 +19,8 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-abstract class SleepingClock {
+/** Sleeps by its timers. */
+export abstract class SleepingClock {
   abstract setTimer(delayMs: number, fire: () => void): Timer;
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {

@@ -86,6 +86,36 @@ test('a leader that cannot renew stops after 10 s, before anyone else may begin'
   await a.done;
 });
 
+test('what a leader would write is held back from when another may lead, though it has not learnt so yet', async () => {
+  const clock = new VirtualClock();
+  const server = new OneLease();
+  const writes: unknown[] = [];
+  const options = { name: 'l', identity: 'a', clock, prng: new SeededPrng(1), log: silentLog };
+  const stop = new AbortController();
+  const inner: Transport = {
+    request: async ({ body }) => ({ status: 200, body: writes.push(body) }),
+    watch: server.watch,
+  };
+  let write = async (_: number): Promise<unknown> => undefined;
+  const done = new LeaderElector({ ...options, client: new Client(server) }).lead(
+    stop.signal,
+    async (leading, fenced) => {
+      const { transport } = fenced(new Client(inner));
+      write = async (body) => await transport.request({ method: 'POST', path: '/', body });
+      await new Promise<void>((resolve) => leading.addEventListener('abort', () => resolve(), { once: true }));
+    },
+  );
+  await clock.advance(30_000);
+  await write(1);
+  // Asleep: time passes, and no timer fires.
+  const asleepMs = clock.monotonic();
+  clock.monotonic = () => asleepMs + 10_001;
+  await expect(write(2)).rejects.toThrow(TransportError);
+  expect(writes).toEqual([1]);
+  stop.abort();
+  await done;
+});
+
 test.each([15, 60])(
   'a silent leader is followed as long after its last renewal was seen as it has said: %i s',
   async (seconds) => {

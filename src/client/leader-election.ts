@@ -12,8 +12,9 @@ import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import { fraction, type Prng } from '#base/prng.js';
-import type { Client } from './client.js';
+import { Client } from './client.js';
 import type { EventRecorder } from './events.js';
+import { FencedTransport } from './fenced-transport.js';
 import { TransportError } from './transport.js';
 
 export interface LeaderElectorOptions {
@@ -50,11 +51,17 @@ export function electionProblem({
   return undefined;
 }
 
+/**
+ * What is done while leading. The signal aborts when the lead is lost; but a process that was stopped for a while, and
+ * wakes when another leads, may be about to write before it learns so: `client` is one whose writes are held back then.
+ */
+export type LeadersWork = (leading: AbortSignal, fenced: (client: Client) => Client) => Promise<void>;
+
 /** Leads whenever it can until the signal aborts; each time `work` must begin anew. */
 export async function runWhileLeading(
   options: LeaderElectorOptions,
   signal: AbortSignal,
-  work: (leading: AbortSignal) => Promise<void>,
+  work: LeadersWork,
 ): Promise<void> {
   const elector = new LeaderElector(options);
   while (!signal.aborted) await elector.lead(signal, work);
@@ -64,6 +71,8 @@ export class LeaderElector {
   readonly #options: Required<Omit<LeaderElectorOptions, 'recorder' | 'onNewLeader'>> & LeaderElectorOptions;
   #lease: Lease | undefined;
   #observedMs = 0;
+  /** When the last request that was granted the Lease was sent. */
+  #grantedMs = Number.NEGATIVE_INFINITY;
   #reported = '';
 
   /** Throws a RangeError when the durations cannot work. */
@@ -78,6 +87,12 @@ export class LeaderElector {
     return this.#lease?.spec.holderIdentity === this.#options.identity;
   }
 
+  /** Nobody else can have taken the Lease yet. */
+  get isSureToLead(): boolean {
+    const { clock, renewDeadlineMs } = this.#options;
+    return this.isLeader && clock.monotonic() - this.#grantedMs < renewDeadlineMs;
+  }
+
   /** The identity last seen, '' for none. */
   get leader(): string {
     return this.#lease?.spec.holderIdentity ?? '';
@@ -87,13 +102,13 @@ export class LeaderElector {
    * Waits to become the leader, runs `work` with a signal that aborts when the lead is lost or `signal` aborts, and
    * then gives the Lease up if it is still held. Settles as `work` does; not leading again is up to the caller.
    */
-  async lead(signal: AbortSignal, work: (leading: AbortSignal) => Promise<void>): Promise<void> {
+  async lead(signal: AbortSignal, work: LeadersWork): Promise<void> {
     if (!(await this.#acquire(signal))) return;
     const lost = new AbortController();
     const leading = AbortSignal.any([signal, lost.signal]);
     const renewing = this.#renewUntilLost(leading).then(() => lost.abort(new Error('no longer the leader')));
     try {
-      await work(leading);
+      await work(leading, ({ transport }) => new Client(new FencedTransport(transport, () => this.isSureToLead)));
     } finally {
       lost.abort();
       await renewing;
@@ -147,6 +162,11 @@ export class LeaderElector {
     const { client, name, namespace, identity, leaseMs, clock, log } = this.#options;
     const source = client.of(leases);
     const now = formatMicroTime(clock.now());
+    const sentMs = clock.monotonic();
+    const granted = () => {
+      this.#grantedMs = sentMs;
+      return true;
+    };
     const spec: LeaseSpec = {
       holderIdentity: identity,
       leaseDurationSeconds: Math.ceil(leaseMs / 1000),
@@ -155,7 +175,7 @@ export class LeaderElector {
       leaseTransitions: 0,
     };
     try {
-      if (await this.#renew(now, signal)) return true;
+      if (await this.#renew(now, signal)) return granted();
       let current: Lease;
       try {
         current = await source.get(name, { namespace, signal });
@@ -163,7 +183,7 @@ export class LeaderElector {
         if (!isReason(error, 'NotFound')) throw error;
         const created = { apiVersion: '', kind: '', metadata: { name, namespace }, spec };
         this.#observe(await source.create(created, { signal }));
-        return true;
+        return granted();
       }
       this.#observe(current);
       const held = !!current.spec.holderIdentity && current.spec.holderIdentity !== identity;
@@ -174,7 +194,7 @@ export class LeaderElector {
       if (current.spec.holderIdentity === identity) spec.acquireTime = current.spec.acquireTime;
       spec.leaseTransitions = current.spec.holderIdentity === identity ? transitions : transitions + 1;
       this.#observe(await source.update({ ...current, spec: { ...current.spec, ...spec } }, { signal }));
-      return true;
+      return granted();
     } catch (error) {
       if (!(error instanceof StatusError) && !(error instanceof TransportError) && !signal.aborted) throw error;
       log.debug('lease not acquired or renewed', { lease: name, err: error });

@@ -2,12 +2,13 @@
 import { componentUsers } from '#apiserver/authentication/component-users.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
-import type { MetricRegistry } from '#base/metrics.js';
+import { MetricRegistry } from '#base/metrics.js';
 import type { Prng } from '#base/prng.js';
-import type { Client } from '#client/client.js';
+import { Client } from '#client/client.js';
 import { EventRecorder } from '#client/events.js';
 import { InformerFactory } from '#client/informer.js';
-import { runWhileLeading } from '#client/leader-election.js';
+import { type LeadersWork, runWhileLeading } from '#client/leader-election.js';
+import type { Transport } from '#client/transport.js';
 import { workQueueMetrics } from '#client/workqueue-metrics.js';
 import { type Controller, type ControllerEnvironment, runControllers } from '#controllers/runtime.js';
 import type { SchedulerConfiguration } from '#scheduler/configuration.js';
@@ -30,6 +31,22 @@ export interface ComponentsOptions {
   election?: Election;
   /** What controllers are given beside their clients. */
   given: () => Pick<ControllerEnvironment, 'rootCa' | 'issuer' | 'serviceAccountKey' | 'settings'>;
+}
+
+/** On a clock and behind a transport of its own. */
+export interface ComponentsCopy extends Pick<ComponentsOptions, 'clock' | 'election'> {
+  between: (transport: Transport) => Transport;
+}
+
+/** Those that are alone, or copies of which one leads. */
+export function componentsOf(options: ComponentsOptions, copies: readonly ComponentsCopy[] = []): Components[] {
+  if (copies.length === 0) return [new Components(options)];
+  return copies.map(({ between, clock, election }, place) => {
+    const clientFor = (user: User) => new Client(between(options.clientFor(user).transport));
+    // They tell of the first.
+    const metrics = place === 0 ? options.metrics : new MetricRegistry();
+    return new Components({ ...options, clock, election, clientFor, metrics });
+  });
 }
 
 /** Controllers that work as the manager itself say so by this name. */
@@ -58,26 +75,30 @@ export class Components {
   #startControllers(): void {
     const { clock, prng, log, clientFor, controllers, given, election } = this.#options;
     const client = clientFor(componentUsers.controllerManager);
+    const clientOf = (name: string) =>
+      clientFor(name === managerAccount ? componentUsers.controllerManager : componentUsers.controller(name));
     const environment = {
-      clientFor: (name: string) =>
-        clientFor(name === managerAccount ? componentUsers.controllerManager : componentUsers.controller(name)),
       clock,
       prng,
       log,
       ...given(),
       metrics: this.#metrics!.queues,
     };
-    const runAll = async (until: AbortSignal) => {
+    const runAll: LeadersWork = async (until, fenced) => {
       const informers = new InformerFactory({ client, clock, prng, log });
       informers.start(until);
-      await runControllers(controllers, { ...environment, informers }, until);
+      const writing = { informers, clientFor: (name: string) => fenced(clientOf(name)) };
+      await runControllers(controllers, { ...environment, ...writing }, until);
       await informers.stopped();
     };
-    this.#run('controllers', election ? this.#lead(election, client, runAll) : runAll(this.#stop.signal));
+    this.#run(
+      'controllers',
+      election ? this.#lead(election, client, runAll) : runAll(this.#stop.signal, (client) => client),
+    );
   }
 
   /** Controllers of several control planes must not do the same work twice. */
-  async #lead(election: Election, client: Client, work: (leading: AbortSignal) => Promise<void>): Promise<void> {
+  async #lead(election: Election, client: Client, work: LeadersWork): Promise<void> {
     const { clock, prng, log } = this.#options;
     const recorder = new EventRecorder({ client, component: managerAccount, clock, prng, log });
     const elector = { ...election, client, clock, prng, log, recorder };

@@ -41,7 +41,7 @@ import { addressOf, prefixLength, subnetOf } from '#network/cidr.js';
 import type { SchedulerConfiguration } from '#scheduler/configuration.js';
 import type { Store } from '#storage/store.js';
 import type { ApiServerFiles } from './api-server/files.js';
-import { Components } from './components.js';
+import { type Components, type ComponentsCopy, type ComponentsOptions, componentsOf } from './components.js';
 import type { Election } from './controller-manager/election.js';
 import { pathHandlers } from './path-handlers.js';
 import type { KeyPair, Pki } from './pki.js';
@@ -81,6 +81,8 @@ export interface ControlPlaneOptions {
   election?: Election;
   /** Default: one profile. */
   schedulerConfiguration?: SchedulerConfiguration;
+  /** Several copies of them in this process, each on a clock and behind a transport of its own; one leads. */
+  copies?: readonly ComponentsCopy[];
   /** Stands between controllers and scheduler, each known by its user's name, and the API server. Default: nothing. */
   between?: (component: string, transport: Transport) => Transport;
 }
@@ -95,7 +97,8 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
-  #components: Components | undefined;
+  /** More than one where there are copies. */
+  #components: readonly Components[] = [];
   /** How many of the start's stages are behind it. */
   #stages = 0;
 
@@ -285,18 +288,23 @@ export class ControlPlane {
 
   /** Starts controllers and scheduler. */
   startComponents(): void {
-    this.#components ??= this.#componentsOf(this.#options);
-    this.#components.start();
+    if (this.#components.length === 0) this.#components = componentsOf(this.#forComponents(), this.#options.copies);
+    for (const components of this.#components) components.start();
   }
 
   /** Controllers and scheduler end, and begin anew with what the API tells them. */
   async restartComponents(): Promise<void> {
-    await this.#components?.stop();
+    await this.#stopComponents();
     this.startComponents();
   }
 
-  #componentsOf({ clock, prng, log, pki, scheduler = true, ...options }: ControlPlaneOptions): Components {
-    return new Components({
+  async #stopComponents(): Promise<void> {
+    await Promise.all(this.#components.map((one) => one.stop()));
+  }
+
+  #forComponents(): ComponentsOptions {
+    const { clock, prng, log, pki, scheduler = true, ...options } = this.#options;
+    return {
       clock,
       prng,
       log,
@@ -315,13 +323,13 @@ export class ControlPlane {
         serviceAccountKey: this.policy.tokens.signingKey,
         settings: options.controllerSettings,
       }),
-    });
+    };
   }
 
   /** Stops components, then the server. The store is its owner's to close. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#components?.stop();
+    await this.#stopComponents();
     await Promise.allSettled(this.#running);
     await this.server.close();
     this.registry.close();
@@ -330,7 +338,7 @@ export class ControlPlane {
 
   #componentChecks() {
     const tell = (name: 'controllers' | 'scheduler') => async () =>
-      this.#components?.healthy[name]
+      this.#components.some(({ healthy }) => healthy[name])
         ? { healthy: true, message: 'ok' }
         : { healthy: false, message: `${name} do not run` };
     return [

@@ -16,8 +16,10 @@ import { openMemoryStore } from '#storage/memory.js';
 import type { Store } from '#storage/store.js';
 import { type ApiServerFiles, openApiServerFiles } from './api-server/files.js';
 import type { ApiServerSettings } from './api-server/settings.js';
+import type { ComponentsCopy } from './components.js';
 import { resolveConfig } from './config.js';
 import { ControlPlane } from './control-plane.js';
+import { electionOf } from './controller-manager/election.js';
 import { contextName } from './layout.js';
 import { identities, type KeyPair, openPki, type Pki } from './pki.js';
 import { type SchedulerSettings, schedulerConfigurationOf } from './scheduler-configuration.js';
@@ -36,6 +38,8 @@ export interface EphemeralClusterOptions {
   scheduler?: boolean | SchedulerSettings;
   /** Stands between controllers and scheduler, each known by its user's name, and the API server. */
   between?: (component: string, transport: Transport) => Transport;
+  /** Those of controllers and scheduler, of which one leads. Default: one that is alone. */
+  copies?: readonly Omit<ComponentsCopy, 'election'>[];
   /** Serve HTTPS on a free port of 127.0.0.1. */
   listen?: boolean;
   /** Of the API server, where they are not the defaults. */
@@ -92,7 +96,7 @@ export class EphemeralCluster {
   }) {
     const { options, controllers: chosen, pki, kubeletClient, files, stop, store, directory } = parts;
     this.#stop = stop;
-    const { clock, prng, log, scheduler, listen, between } = options;
+    const { clock, prng, log, scheduler, listen, between, copies } = options;
     this.#options = options;
     this.#pki = pki;
     this.#store = store;
@@ -111,6 +115,11 @@ export class EphemeralCluster {
       scheduler: scheduler !== false,
       schedulerConfiguration: typeof scheduler === 'object' ? schedulerConfigurationOf(scheduler) : undefined,
       between,
+      copies: copies?.map((copy, place) => ({
+        clock: copy.clock,
+        between: (transport) => copy.between(transport),
+        election: electionOf(defaults, { dataDir: `copy ${place}` }),
+      })),
     });
     this.nodes = new SimulatedNodes({
       ...shared,

@@ -113,8 +113,10 @@ export class BindingCycle {
         try {
           outcome = await bind!({ pod, nodeName }, this.#effects);
         } catch (error) {
-          if (!isReason(error, 'NotFound', 'Conflict')) throw error;
-          outcome = 'gone';
+          if (isReason(error, 'NotFound', 'Conflict')) outcome = 'gone';
+          // Its place must not be given to another before it is known whether it has it.
+          else if (isWithoutAnswer(error) && (await this.#effects.pods.isBound(pod, nodeName))) outcome = 'bound';
+          else throw error;
         }
       });
       if (failure || outcome === 'gone') return failure ?? 'gone';
@@ -144,6 +146,10 @@ export class BindingCycle {
       return { message: `${doing}${error.message}`, reason: 'SchedulerError', rejectedBy: new Set() };
     }
   }
+}
+
+function isWithoutAnswer(error: unknown): boolean {
+  return error instanceof TransportError || isReason(error, 'Timeout');
 }
 
 /** Told as of the one node that the pod had. */

@@ -111,6 +111,8 @@ export interface Effects {
     /** Says where the pod will be bound, while that takes a while yet. */
     nominate(pod: Pod, nodeName: string): Promise<void>;
     bind(pod: Pod, nodeName: string): Promise<void>;
+    /** Where nobody answered whether it was bound. */
+    isBound(pod: Pod, nodeName: string): Promise<boolean>;
   };
   devices: DeviceEffects;
   /** Those that Permit made wait. */

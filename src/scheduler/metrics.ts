@@ -17,10 +17,10 @@ const labels = ['profile', 'result'];
 export class SchedulerMetrics {
   readonly #attempts: Counter;
   readonly #durations: Histogram;
-  readonly #registry: MetricRegistry;
+  /** Of the scheduler that began last: one that loses the lead ends, and another begins when it leads again. */
+  #sizes: (() => QueueSizes) | undefined;
 
   constructor(registry: MetricRegistry) {
-    this.#registry = registry;
     const help = '[STABLE] Attempts to schedule pods, by their result';
     this.#attempts = registry.counter({ name: 'scheduler_schedule_attempts_total', help, labels });
     this.#durations = registry.histogram({
@@ -28,6 +28,13 @@ export class SchedulerMetrics {
       help: '[STABLE] How long an attempt to schedule a pod takes, its binding included',
       labels,
       bounds,
+    });
+    registry.collected({
+      name: 'scheduler_pending_pods',
+      type: 'gauge',
+      help: '[STABLE] Pods that are not scheduled yet, by the queue they are in',
+      labels: ['queue'],
+      collect: () => Object.entries(this.#sizes?.() ?? {}).map(([queue, value]) => ({ labels: [queue], value })),
     });
   }
 
@@ -37,12 +44,6 @@ export class SchedulerMetrics {
   }
 
   watchQueue(sizes: () => QueueSizes): void {
-    this.#registry.collected({
-      name: 'scheduler_pending_pods',
-      type: 'gauge',
-      help: '[STABLE] Pods that are not scheduled yet, by the queue they are in',
-      labels: ['queue'],
-      collect: () => Object.entries(sizes()).map(([queue, value]) => ({ labels: [queue], value })),
-    });
+    this.#sizes = sizes;
   }
 }

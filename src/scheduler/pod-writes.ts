@@ -1,19 +1,26 @@
 /** What the scheduler says to the API about pods: bound, cannot be placed, must go. */
 import pods from '#api/core/pod/index.js';
 import type { Pod, PodCondition } from '#api/gen/core-v1.js';
+import { isReason, StatusError } from '#apimachinery/errors.js';
 import { formatTime } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
 import type { Client } from '#client/client.js';
+import { TransportError } from '#client/transport.js';
+
+const questionsMax = 5;
+const questionMs = 500;
 
 export class PodWrites {
   readonly #client: Client;
   readonly #clock: Clock;
+  readonly #signal: () => AbortSignal;
   /** What pods say by now, where the copy at hand may not show it yet. */
   readonly #nominated = new WeakMap<Pod, string>();
 
-  constructor({ client, clock }: { client: Client; clock: Clock }) {
+  constructor({ client, clock, signal }: { client: Client; clock: Clock; signal: () => AbortSignal }) {
     this.#client = client;
     this.#clock = clock;
+    this.#signal = signal;
   }
 
   async bind({ metadata: { name, namespace, uid } }: Pod, nodeName: string): Promise<void> {
@@ -29,6 +36,22 @@ export class PodWrites {
         target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
       },
     });
+  }
+
+  /** Asks until there is an answer, or for as long as `questionsMax` allow. */
+  async isBound({ metadata: { name, namespace, uid } }: Pod, nodeName: string): Promise<boolean> {
+    for (let question = 1; question <= questionsMax; question++) {
+      try {
+        const { metadata, spec } = await this.#client.of(pods).get(name!, { namespace });
+        return metadata.uid === uid && spec.nodeName === nodeName;
+      } catch (error) {
+        if (isReason(error, 'NotFound')) return false;
+        if (!(error instanceof StatusError || error instanceof TransportError)) throw error;
+      }
+      await this.#clock.sleep(questionMs * question, this.#signal()).catch(() => {});
+      if (this.#signal().aborted) return false;
+    }
+    return false;
   }
 
   async nominate(pod: Pod, nodeName: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { uuid } from '#base/prng.js';
 import { EventRecorder } from '#client/events.js';
-import { type LeaderElectorOptions, runWhileLeading } from '#client/leader-election.js';
+import { type LeaderElectorOptions, type LeadersWork, runWhileLeading } from '#client/leader-election.js';
 import { defaultElection } from './component-configuration.js';
 import { Scheduler, type SchedulerOptions } from './scheduler.js';
 
@@ -20,6 +20,6 @@ export async function runScheduler(
   const identity = given?.identity ?? `${hostname()}_${uuid(prng)}`;
   const recorder = new EventRecorder({ client, component: 'default-scheduler', clock, prng, log });
   const elector = { client, clock, prng, log, recorder, identity, ...election };
-  const work = (leading: AbortSignal) => new Scheduler(options).run(leading);
+  const work: LeadersWork = (leading, fenced) => new Scheduler({ ...options, client: fenced(client) }).run(leading);
   await runWhileLeading(elector, signal, work).finally(() => recorder.close());
 }

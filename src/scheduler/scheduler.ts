@@ -7,7 +7,7 @@ import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
-import { InformerFactory } from '#client/informer.js';
+import { InformerFactory, keyOf } from '#client/informer.js';
 import { SeriesRecorder } from '#client/series-recorder.js';
 import { BindingCycle, type BindingFailure, type Placed } from './binding-cycle.js';
 import { ClusterWatch } from './cluster-watch.js';
@@ -83,7 +83,7 @@ export class Scheduler {
         return [controller, new SeriesRecorder({ ...options, controller, instance: `${controller}-${hostname()}` })];
       }),
     );
-    this.#pods = new PodWrites(options);
+    this.#pods = new PodWrites({ ...options, signal: () => this.#signal });
     this.#cluster = new ClusterWatch({
       ...options,
       informers: this.#informers,
@@ -341,15 +341,14 @@ export class Scheduler {
     return done !== 'failed';
   }
 
-  async #unlessGone({ metadata }: Pod, write: Promise<void>): Promise<'done' | 'gone' | 'failed'> {
+  async #unlessGone(pod: Pod, write: Promise<void>): Promise<'done' | 'gone' | 'failed'> {
     try {
       await write;
       return 'done';
     } catch (error) {
       if (isReason(error, 'NotFound')) return 'gone';
       // A Conflict is of the moment, or says that another pod has this name by now.
-      if (!isReason(error, 'Conflict'))
-        this.#options.log.warn('pod not written', { pod: `${metadata.namespace}/${metadata.name}`, err: error });
+      if (!isReason(error, 'Conflict')) this.#options.log.warn('pod not written', { pod: keyOf(pod), err: error });
       return 'failed';
     }
   }

@@ -10,6 +10,7 @@ import type { ApiServerSettings } from '#cluster/api-server/settings.js';
 import { EphemeralCluster, type EphemeralClusterOptions } from '#cluster/ephemeral-cluster.js';
 import type { SchedulerSettings } from '#cluster/scheduler-configuration.js';
 import type { SimulatedNode } from '#cluster/simulated-nodes.js';
+import { ComponentCopy } from './component-copy.js';
 import { type DoneRequest, type FaultPlan, Faults } from './faults.js';
 
 /** A simulated node. Its name defaults to `node-<n>`, counted from 0. */
@@ -35,6 +36,8 @@ export interface TestClusterOptions {
   scheduler?: boolean | SchedulerSettings;
   /** What goes wrong between controllers and scheduler and the API server, from the start on. Default: nothing. */
   faults?: FaultPlan;
+  /** How many copies there are of controllers and scheduler, of which one at a time leads and works. Default: 1. */
+  copies?: number;
   /** Told of each request that controllers and scheduler had carried out, where there are `faults`. */
   onDone?: (done: DoneRequest) => void;
   /** Also serve HTTPS on a free port of 127.0.0.1; `url` and `kubeconfig` lead there. Default: false. */
@@ -88,6 +91,8 @@ export class TestCluster {
   readonly errors: readonly LoggedError[];
   /** Where the cluster was started with faults: the way to end them. */
   readonly faults: Faults | undefined;
+  /** Of controllers and scheduler, where several were asked for; each can be put to sleep, past its lease. */
+  readonly copies: readonly ComponentCopy[];
   readonly #cluster: EphemeralCluster;
   readonly #resumeTurns: () => void;
   #nodesMade = 0;
@@ -102,12 +107,13 @@ export class TestCluster {
     const shared = { clock, prng: new SeededPrng(seed), log, store, listen };
     const faults = options.faults && new Faults({ plan: options.faults, clock, seed, onDone: options.onDone });
     const between = faults && ((name: string, transport: Transport) => faults.between(name, transport));
-    const chosen = { controllers, controllerSettings, scheduler, apiServer, between };
+    const copies = Array.from({ length: options.copies ?? 0 }, () => new ComponentCopy(clock));
+    const chosen = { controllers, controllerSettings, scheduler, apiServer, between, copies };
     const inner = await EphemeralCluster.prepare({ ...shared, ...chosen });
     const resumeTurns = clock instanceof VirtualClock ? withoutTurns() : () => {};
     await drive(clock, inner.start());
     const kubeconfig = listen ? await inner.kubeconfig() : undefined;
-    const cluster = new TestCluster({ clock, errors, cluster: inner, kubeconfig, faults, resumeTurns });
+    const cluster = new TestCluster({ clock, errors, cluster: inner, kubeconfig, faults, copies, resumeTurns });
     const wanted = typeof nodes === 'number' ? Array.from({ length: nodes }, () => ({})) : nodes;
     await Promise.all(wanted.map((node) => cluster.addNode(node)));
     return cluster;
@@ -120,12 +126,14 @@ export class TestCluster {
     kubeconfig: string | undefined;
     resumeTurns: () => void;
     faults: Faults | undefined;
+    copies: readonly ComponentCopy[];
   }) {
     this.clock = parts.clock;
     this.errors = parts.errors;
     this.url = parts.cluster.url;
     this.kubeconfig = parts.kubeconfig;
     this.faults = parts.faults;
+    this.copies = parts.copies;
     this.#cluster = parts.cluster;
     this.#resumeTurns = parts.resumeTurns;
   }
@@ -158,6 +166,7 @@ export class TestCluster {
 
   /** Controllers and scheduler end, and begin anew, knowing only what the API tells them. */
   async restartControllers(): Promise<void> {
+    this.#wakeAll();
     await drive(this.clock, this.#cluster.controlPlane.restartComponents());
   }
 
@@ -183,8 +192,13 @@ export class TestCluster {
 
   /** Ends everything and removes its files. */
   async stop(): Promise<void> {
+    this.#wakeAll();
     await drive(this.clock, this.#cluster.stop());
     this.#resumeTurns();
+  }
+
+  #wakeAll(): void {
+    for (const copy of this.copies) copy.wake();
   }
 }
 

@@ -31,6 +31,8 @@ export interface TestClusterOptions {
   endAfterMs?: number;
   /** Names of those that run. Default: all. */
   controllers?: readonly string[];
+  /** Of controllers, of which one leads. Default: 1. */
+  copies?: number;
   /** What goes wrong, by the chance of `seed`. */
   faults?: testing.FaultPlan;
   seed?: number;
@@ -48,8 +50,15 @@ export class TestCluster {
   readonly #nodes: string[] = [];
   #bound = 0;
 
-  static async start({ controllers, faults, seed, onDone, ...options }: TestClusterOptions = {}): Promise<TestCluster> {
-    const chosen = { nodes: 0, scheduler: false, controllers, faults, seed, onDone, clock: new VirtualClock() };
+  static async start({
+    controllers,
+    copies,
+    faults,
+    seed,
+    onDone,
+    ...options
+  }: TestClusterOptions = {}): Promise<TestCluster> {
+    const chosen = { nodes: 0, scheduler: false, controllers, copies, faults, seed, onDone, clock: new VirtualClock() };
     const cluster = new TestCluster(await testing.startTestCluster(chosen), chosen.clock);
     await cluster.addNode(nodeName);
     cluster.#runPods(options);
@@ -76,9 +85,15 @@ export class TestCluster {
     return this.#cluster.advance(ms);
   }
 
-  /** From now on no fault happens. */
+  /** Copies of controllers, which can be put to sleep. */
+  get copies(): testing.TestCluster['copies'] {
+    return this.#cluster.copies;
+  }
+
+  /** From now on no fault happens, and nobody sleeps. */
   calm(): void {
     this.#cluster.faults?.calm();
+    for (const copy of this.copies) copy.wake();
   }
 
   restartControllers(): Promise<void> {

@@ -20,6 +20,7 @@ import { rollBack, rollbackTarget } from './rollback.js';
 import { isRolling } from './rounding.js';
 import {
   byAge,
+  isObserved,
   isScalingEvent,
   isUsed,
   type ReplicaSets,
@@ -231,8 +232,7 @@ async function cleanUp(deployment: Deployment, old: ReplicaSet[], { client }: Co
   const oldestFirst = kept.sort((a, b) => byRevision(a, b) || byAge(a, b));
   for (const one of oldestFirst.slice(0, Math.max(kept.length - limit, 0))) {
     const { metadata, status } = one;
-    const isSettled = (metadata.generation ?? 0) <= (status?.observedGeneration ?? 0);
-    if (isUsed(one) || (status?.replicas ?? 0) > 0 || !isSettled) continue;
+    if (isUsed(one) || (status?.replicas ?? 0) > 0 || !isObserved(one)) continue;
     try {
       await client.of(replicaSets).delete(metadata.name!, {
         namespace: metadata.namespace,

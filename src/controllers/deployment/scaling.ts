@@ -31,6 +31,11 @@ export function all({ newest, old }: ReplicaSets): ReplicaSet[] {
   return newest ? [...old, newest] : old;
 }
 
+/** Whether its status tells of what it was last told, or of an earlier size. */
+export function isObserved({ metadata, status }: ReplicaSet): boolean {
+  return (metadata.generation ?? 0) <= (status?.observedGeneration ?? 0);
+}
+
 /** Oldest first, by name where time does not tell. */
 export function byAge(a: ReplicaSet, b: ReplicaSet): number {
   const time = (one: ReplicaSet) => one.metadata.creationTimestamp ?? '';
@@ -78,7 +83,9 @@ function shrinkOld(deployment: Deployment, { newest, old }: { newest: ReplicaSet
   // Beyond its size are pods that it was told to delete, and has not counted again since.
   const available = (one: ReplicaSet) => Math.min(one.status?.availableReplicas ?? 0, sizeOf(one));
   const availableMin = (deployment.spec.replicas ?? 1) - maxUnavailable(deployment);
-  const newestMissing = sizeOf(newest) - available(newest);
+  // One that was small and is large again may still count pods that went when it was small.
+  const newestAvailable = isObserved(newest) ? available(newest) : 0;
+  const newestMissing = sizeOf(newest) - newestAvailable;
   let unhealthyMax = totalSize([...old, newest]) - availableMin - newestMissing;
   if (unhealthyMax <= 0) return sizes;
   for (const one of old) {
@@ -86,7 +93,7 @@ function shrinkOld(deployment: Deployment, { newest, old }: { newest: ReplicaSet
     if (count > 0) sizes.set(one, sizeOf(one) - count);
     unhealthyMax -= count;
   }
-  let spare = [...old, newest].reduce((sum, one) => sum + available(one), 0) - availableMin;
+  let spare = old.reduce((sum, one) => sum + available(one), newestAvailable) - availableMin;
   for (const one of old) {
     const size = sizes.get(one) ?? sizeOf(one);
     const count = Math.min(Math.max(spare, 0), size);

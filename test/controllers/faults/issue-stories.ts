@@ -260,10 +260,10 @@ export const autoscaling = (): Story => {
       await measure(stage);
       const { spec, status } = await stage.cluster.get(deployments, 'it', stage.namespace);
       const replicas = spec.replicas ?? 1;
-      const ideal = Math.min(Math.max(Math.ceil(load / target), bounds.min), bounds.max);
-      // What is nearly right stays, as far as whole milli-cores tell.
-      const used = Math.round(load / replicas) / target;
-      const isNear = used >= 0.9 && used <= 1.1;
+      // What each pod uses is told in whole milli-cores. What is nearly right stays.
+      const used = Math.round(load / replicas);
+      const ideal = Math.min(Math.max(Math.ceil((used * replicas) / target), bounds.min), bounds.max);
+      const isNear = used >= 0.9 * target && used <= 1.1 * target;
       return [
         [isNear ? ideal : replicas, status?.readyReplicas],
         [ideal, replicas],

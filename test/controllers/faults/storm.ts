@@ -40,6 +40,8 @@ export interface Storm {
   /** Times at which something happens. Default: 12. */
   rounds?: number;
   mayRestart?: boolean;
+  /** Of controllers, of which one leads; each is put to sleep now and then, longer than it holds its lease. Default: 1. */
+  copies?: number;
   /** How long it may take until all is well, once all is calm. Default: 20 minutes. */
   calmMs?: number;
 }
@@ -82,7 +84,7 @@ async function run(storm: Storm, { plan, seed }: { plan: FaultPlan; seed: number
   const onDone = (one: DoneRequest) => {
     if (one.request.method !== 'GET') done.push(one);
   };
-  const cluster = await TestCluster.start({ ...storm.options, faults: plan, seed, onDone });
+  const cluster = await TestCluster.start({ ...storm.options, copies: storm.copies, faults: plan, seed, onDone });
   try {
     const history = new History(cluster, storm.recorded);
     const told = storm.stories.map((make) => ({ story: make(), stage: stageOf(make().name, { cluster, prng, done }) }));
@@ -131,8 +133,12 @@ async function rage(
       const { trouble = [] } = story;
       if (trouble.length > 0 && fraction(prng) < 0.4) await despite(() => trouble[below(prng, trouble.length)]!(stage));
     }
-    if (storm.mayRestart !== false && fraction(prng) < 0.15) await cluster.restartControllers();
-    if (storm.mayRestart !== false && fraction(prng) < 0.1) cluster.clock.jump(fraction(prng) * 30_000);
+    if (storm.mayRestart === false) continue;
+    for (const copy of cluster.copies) {
+      if (fraction(prng) < (copy.isAsleep ? 0.5 : 0.2)) copy[copy.isAsleep ? 'wake' : 'sleep']();
+    }
+    if (fraction(prng) < 0.15) await cluster.restartControllers();
+    if (fraction(prng) < 0.1) cluster.clock.jump((fraction(prng) - 0.5) * 60_000);
   }
 }
 
