@@ -1,6 +1,6 @@
 /**
- * A file that records are appended to, each group of them on disk when `append` resolves: one write and one sync into
- * space that is there already, where a tree of pages takes several of each.
+ * A file that records are appended to, each group of them on disk when `append` resolves: one write that is its own sync
+ * into space that is there already, where a tree of pages takes several of each.
  *
  * The file begins with a magic text and a random number of its present use, and goes on in frames: length, checksum,
  * records. The checksum is made over that number too, so that what is left of an earlier use is no frame of this one,
@@ -8,6 +8,7 @@
  */
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasync,
   fdatasyncSync,
@@ -43,6 +44,14 @@ const groupBytesMax = 1 << 20;
 const writeTo = promisify(write);
 const syncOf = promisify(fdatasync);
 
+/**
+ * Where a write of a file opened so is on disk when it returns, one way to another thread and back does for both. macOS
+ * knows the flag, but its disks may hold such a write in their cache.
+ */
+const syncsWrites = process.platform === 'linux' && constants.O_DSYNC !== undefined;
+const openFlags = constants.O_RDWR | (syncsWrites ? constants.O_DSYNC : 0);
+const createFlags = openFlags | constants.O_CREAT | constants.O_EXCL;
+
 export class JournalFile {
   readonly #path: string;
   readonly #file: number;
@@ -56,7 +65,7 @@ export class JournalFile {
   constructor(path: string) {
     this.#path = path;
     const isNew = !existsSync(path);
-    this.#file = openSync(path, isNew ? 'wx+' : 'r+', 0o600);
+    this.#file = openSync(path, isNew ? createFlags : openFlags, 0o600);
     this.#allocated = fstatSync(this.#file).size;
     if (isNew) syncFolder(dirname(path));
   }
@@ -159,7 +168,7 @@ export class JournalFile {
       const { bytesWritten } = await writeTo(this.#file, bytes, done, bytes.length - done, at + done);
       done += bytesWritten;
     }
-    await syncOf(this.#file);
+    if (!syncsWrites) await syncOf(this.#file);
   }
 
   /**

@@ -28,7 +28,7 @@ export function openLmdbStore(folder: string): Store {
   const path = join(folder, 'data.mdb');
   checkMagic(path);
   try {
-    return new RevisionStore(openBacking(folder, path));
+    return new RevisionStore(openBacking(folder, path), { answersFirst: true });
   } catch (cause) {
     if (cause instanceof StoreError) throw cause;
     throw new StoreError('corrupt', `${path} cannot be read: ${(cause as Error).message}`, { cause });

@@ -30,9 +30,20 @@ interface Batch {
   reject: (error: unknown) => void;
 }
 
+export interface RevisionStoreOptions {
+  /**
+   * Watchers hear of a commit once those who wrote have gone on with it for a turn, and so with their answers. Default: in
+   * the same turn, so that what follows from a write is over when nothing waits any more.
+   */
+  answersFirst?: boolean;
+}
+
 export class RevisionStore implements Store {
   readonly #backing: Backing;
+  readonly #answersFirst: boolean;
   readonly #watchers = new Watchers();
+  /** Of what is committed: watchers have yet to hear of it. */
+  #untold: Event[] = [];
   /** The newest revision decided on; the backing's is the newest that is durable. */
   #decided: number;
   /** What is decided but not yet durable. */
@@ -42,8 +53,9 @@ export class RevisionStore implements Store {
   #compaction: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(backing: Backing) {
+  constructor(backing: Backing, { answersFirst = false }: RevisionStoreOptions = {}) {
     this.#backing = backing;
+    this.#answersFirst = answersFirst;
     this.#decided = backing.revision;
   }
 
@@ -89,6 +101,8 @@ export class RevisionStore implements Store {
     if (since > this.#backing.revision) throw new StoreError('future', `revision ${since} has not happened`);
     if (since < this.#backing.compacted) throw compacted(since);
     const upTo = this.#backing.revision;
+    // What is told from here on has not been part of the past.
+    this.#tell();
     const live = this.#watchers.subscribe(prefix, signal);
     const past = since < upTo ? this.#past(prefix, { since, upTo }) : [];
     return (async function* () {
@@ -109,6 +123,7 @@ export class RevisionStore implements Store {
     if (this.#closed) return;
     this.#closed = true;
     while (this.#committing) await this.#committing;
+    this.#tell();
     this.#watchers.end();
     await this.#backing.close();
   }
@@ -181,7 +196,17 @@ export class RevisionStore implements Store {
       if (this.#pending.get(record.key)?.record === record) this.#pending.delete(record.key);
     }
     batch.resolve();
-    if (events.length > 0) this.#watchers.publish(events);
+    if (events.length === 0) return;
+    if (this.#answersFirst && this.#untold.length === 0) setImmediate(() => this.#tell());
+    for (const event of events) this.#untold.push(event);
+    if (!this.#answersFirst) this.#tell();
+  }
+
+  #tell(): void {
+    const events = this.#untold;
+    if (events.length === 0) return;
+    this.#untold = [];
+    this.#watchers.publish(events);
   }
 
   /** Later writes were decided on top of the failed ones, so they fail with them. */

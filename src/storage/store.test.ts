@@ -147,7 +147,19 @@ describe.each([
       const size = watcherEventsMax / 2;
       await Promise.all(Array.from({ length: size }, (_, i) => store.put(`/${round}/${i}`, bytes('x'), 0)));
     }
+    await new Promise((resolve) => setImmediate(resolve)); // by then it has been told of all of them
     await expect(events.next()).rejects.toMatchObject({ reason: 'slow' });
+  });
+
+  test('tells a watch that starts right after a write of that write once, or not at all when it starts behind it', async () => {
+    const early = take(store.watch('/', { since: 1, signal: watching.signal }), 3);
+    const first = await put('/a', 'one');
+    const from = take(store.watch('/', { since: 1, signal: watching.signal }), 3);
+    const behind = take(store.watch('/', { since: first, signal: watching.signal }), 2);
+    await put('/b', 'two');
+    await put('/c', 'three');
+    expect(await early).toEqual(await from);
+    expect((await from).slice(1)).toEqual(await behind);
   });
 
   test('refuses a value over the limit', async () => {

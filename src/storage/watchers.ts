@@ -29,7 +29,7 @@ export class Watchers {
 
   publish(events: Event[]): void {
     for (const watcher of this.#watchers) {
-      const own = watcher.prefix === '' ? events : events.filter(({ entry }) => entry.key.startsWith(watcher.prefix));
+      const own = eventsUnder(watcher.prefix, events);
       if (own.length > 0 && !watcher.push(own)) this.#watchers.delete(watcher);
     }
   }
@@ -38,6 +38,14 @@ export class Watchers {
     for (const watcher of this.#watchers) watcher.end();
     this.#watchers.clear();
   }
+}
+
+/** Mostly all or none: there are many watchers, and the events of one moment are mostly of one resource. */
+function eventsUnder(prefix: string, events: Event[]): Event[] {
+  let count = 0;
+  for (const { entry } of events) if (entry.key.startsWith(prefix)) count++;
+  if (count === events.length) return events;
+  return count === 0 ? [] : events.filter(({ entry }) => entry.key.startsWith(prefix));
 }
 
 class Watcher {
