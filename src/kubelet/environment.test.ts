@@ -136,6 +136,17 @@ describe('the downward API', () => {
     const container: Container = { name: 'main', resources };
     expect(resourceValue({ resource, divisor }, { ...fields, container })).toBe(wanted);
   });
+
+  test.each([
+    ['limits.cpu', '2'],
+    ['limits.memory', '1048576000'],
+    ['limits.ephemeral-storage', '0'],
+    ['requests.cpu', '0'],
+  ])('%s of a container without amounts, in a pod that has some', (resource, wanted) => {
+    const resources = { limits: { cpu: '1250m', memory: '0', 'ephemeral-storage': '1' }, requests: { cpu: '1' } };
+    const limited = { ...pod, spec: { ...pod.spec, resources } };
+    expect(resourceValue({ resource }, { ...fields, pod: limited, container: { name: 'main' } })).toBe(wanted);
+  });
 });
 
 test('services are told of by host, port and docker-style links', () => {

@@ -9,7 +9,7 @@ export interface FieldContext {
   pod: Pod;
   podIPs: readonly string[];
   hostIPs: readonly string[];
-  /** The node's allocatable amounts, which stand in for a limit that is not set. */
+  /** The node's allocatable amounts, which stand in for a limit that neither the container nor its pod has. */
   allocatable: Readonly<Record<string, string>>;
 }
 
@@ -67,9 +67,15 @@ export function resourceValue(
     throw new KubeletError('config', `unsupported container resource : ${resource}`);
   }
   const { limits, requests } = (found as Container).resources ?? {};
-  const text = side === 'limits' ? (limits?.[name] ?? context.allocatable[name]) : (requests?.[name] ?? limits?.[name]);
+  const text = side === 'limits' ? (limits?.[name] ?? mostOf(context, name)) : (requests?.[name] ?? limits?.[name]);
   const amount = Quantity.tryParse(text) ?? Quantity.zero;
   const divisor = Quantity.tryParse(selector.divisor) ?? Quantity.zero;
   const by = divisor.isZero ? Quantity.of(1) : divisor;
   return String((amount.nanos + by.nanos - 1n) / by.nanos);
+}
+
+/** What a container without a limit of its own can have: its pod's limit, or the whole node. */
+function mostOf({ pod, allocatable }: FieldContext, name: string): string | undefined {
+  const ofPod = name === 'cpu' || name === 'memory' ? pod.spec.resources?.limits?.[name] : undefined;
+  return ofPod && !Quantity.tryParse(ofPod)?.isZero ? ofPod : allocatable[name];
 }

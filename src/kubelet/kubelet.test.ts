@@ -78,6 +78,22 @@ test('a pod that has ended does not go back while its volumes are taken away', a
   expect(states.at(-1)).toHaveProperty('terminated');
 });
 
+test('a pod runs by the handler of its RuntimeClass, and not at all while there is no such class', async () => {
+  const { api, clock, runtime, events } = await setUp();
+  const run = vi.spyOn(runtime, 'runSandbox');
+  const request = api.request.bind(api);
+  const body = { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'strong' }, handler: 'runsc' };
+  vi.spyOn(api, 'request').mockImplementation(async (one) =>
+    one.path.endsWith('/runtimeclasses/strong') ? { status: 200, body } : await request(one),
+  );
+  api.put(makePod('safe', { containers: [main], runtimeClassName: 'strong' }));
+  api.put(makePod('lost', { containers: [main], runtimeClassName: 'none' }));
+  await clock.advance(10);
+
+  expect(run.mock.calls.map(([{ name, runtimeHandler }]) => [name, runtimeHandler])).toEqual([['safe', 'runsc']]);
+  expect(events.find((text) => text.startsWith('FailedCreatePodSandBox'))).toContain('"none" not found');
+});
+
 test('a container that keeps failing waits 10 s, then 20 s, between restarts', async () => {
   const { api, clock, events } = await setUp({ runtime: { lifetime: () => ({ ms: 1000, exitCode: 3 }) } });
   api.put(makePod('crash', { containers: [main] }));

@@ -1,6 +1,7 @@
 /** Makes a pod's sandbox, and takes down those that went before. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { Pod } from '#api/gen/core-v1.js';
+import runtimeClasses from '#api/node/runtimeclass.js';
 import type { ReadySandbox } from './container-start.js';
 import { stopContainer } from './container-stop.js';
 import { hostsFile } from './hostname.js';
@@ -19,7 +20,8 @@ export async function makeSandbox(context: NodeContext, pod: Pod, attempt: numbe
     await clearBefore(context, pod);
   }
   try {
-    const config = sandboxConfig({ pod, attempt, paths, cluster, hostDns });
+    const runtimeHandler = await runtimeHandlerOf(context, pod);
+    const config = sandboxConfig({ pod, attempt, paths, cluster, hostDns, runtimeHandler });
     if (isMachine) {
       await Promise.all([
         cgroups.ensure(pod),
@@ -37,6 +39,12 @@ export async function makeSandbox(context: NodeContext, pod: Pod, attempt: numbe
     events.warning('FailedCreatePodSandBox', `Failed to create pod sandbox: ${textOf(error)}`);
     throw error;
   }
+}
+
+/** Throws StatusError for a class that is not there: running the pod by another runtime would break its isolation. */
+async function runtimeHandlerOf({ client }: NodeContext, { spec }: Pod): Promise<string | undefined> {
+  const name = spec.runtimeClassName;
+  return name ? (await client.of(runtimeClasses).get(name)).handler : undefined;
 }
 
 async function writeHosts(

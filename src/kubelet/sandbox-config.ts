@@ -14,10 +14,12 @@ export interface SandboxInput {
   paths: KubeletPaths;
   cluster: ClusterDns;
   hostDns: DnsConfig;
+  runtimeHandler?: string;
 }
 
 /** Throws KubeletError 'config' for a host name that cannot be. */
-export function sandboxConfig({ pod, attempt, paths, cluster, hostDns }: SandboxInput): SandboxConfig {
+export function sandboxConfig(input: SandboxInput): SandboxConfig {
+  const { pod, attempt, paths, cluster, hostDns, runtimeHandler } = input;
   const { metadata, spec } = pod;
   const { name = '', namespace = '', uid = '' } = metadata;
   const hostNetwork = spec.hostNetwork ?? false;
@@ -46,6 +48,7 @@ export function sandboxConfig({ pod, attempt, paths, cluster, hostDns }: Sandbox
     sysctls: Object.fromEntries(
       (spec.securityContext?.sysctls ?? []).map((one) => [dottedSysctl(one.name), one.value]),
     ),
+    ...(runtimeHandler && { runtimeHandler }),
     security: sandboxSecurity(pod),
   };
 }

@@ -88,6 +88,8 @@ export interface SandboxConfig {
   /** Of the pod; containers' cgroups are made below it. */
   cgroupParent: string;
   sysctls: Record<string, string>;
+  /** Of the pod's RuntimeClass. Default: the runtime's own. */
+  runtimeHandler?: string;
   security: SandboxSecurity;
 }
 

@@ -90,7 +90,8 @@ export class ContainerdRuntime implements Runtime {
   async runSandbox(config: SandboxConfig): Promise<string> {
     // Upstream gives sandboxes twice the time: the image may have to come and networks are slow.
     const options = { timeoutMs: 2 * requestTimeoutMs };
-    return (await this.#call(runtimeService.runPodSandbox, { config: sandboxToCri(config) }, options)).podSandboxId;
+    const request = { config: sandboxToCri(config), runtimeHandler: config.runtimeHandler ?? '' };
+    return (await this.#call(runtimeService.runPodSandbox, request, options)).podSandboxId;
   }
 
   async stopSandbox(sandboxId: string): Promise<void> {
