@@ -198,7 +198,7 @@ export class ContainerStarts {
     if (last) return restartCountOf(last) + 1;
     // The runtime has lost it, but the API remembers.
     const before = findStatus(pod.status, name);
-    return before?.containerID ? before.restartCount + 1 : 0;
+    return before?.containerID ? before.restartCount + 1 : (before?.restartCount ?? 0);
   }
 
   #setUpVolumes(pod: Pod): Promise<void> {

@@ -10,6 +10,7 @@ import type {
 import { formatTime } from '#apimachinery/object.js';
 import { shouldRestart } from './pod-actions.js';
 import { type AnyContainer, isRestartableInit, type PodState, restartCountOf } from './pod-state.js';
+import { isRestartingAll, takenAway } from './restart-all.js';
 import type { ContainerState } from './runtime/runtime.js';
 
 /** Why a container is not running. */
@@ -75,7 +76,7 @@ function containerStatus(input: ContainerStatusInput, subject: Subject): Contain
   const status: ContainerStatus = {
     name: container.name,
     state: stateOf(input, last),
-    lastState: previous?.state === 'exited' ? stateOf(input, previous) : {},
+    lastState: previous?.state === 'exited' ? stateOf(input, previous) : endBefore(input, last),
     ready: false,
     restartCount: restartCountOf(last),
     image: last.image,
@@ -91,6 +92,14 @@ function containerStatus(input: ContainerStatusInput, subject: Subject): Contain
   }
   setReadiness(input, subject, { status, last });
   return status;
+}
+
+/** Of a run that the runtime no longer has, as the status told it. */
+function endBefore({ pod, runtimeName }: ContainerStatusInput, last: ContainerState): ContainerStatusState {
+  const before = findStatus(pod.status, last.name);
+  const isOther = before?.containerID !== `${runtimeName}://${last.id}`;
+  const terminated = (isOther && before?.state?.terminated) || before?.lastState?.terminated;
+  return terminated ? { terminated } : {};
 }
 
 function setReadiness(
@@ -124,6 +133,13 @@ function missingStatus(input: ContainerStatusInput, { container, waitingFor, kin
   const before = findStatus(input.pod.status, container.name);
   if (!before) return status;
   status.restartCount = before.restartCount;
+  const wasThere = before.state && !before.state.waiting;
+  if (wasThere && kind !== 'ephemeral' && !input.terminated && isRestartingAll(input.pod, input.state)) {
+    status.state = { waiting: takenAway };
+    status.lastState = { terminated: { exitCode: 137, ...takenAway } };
+    status.restartCount = before.restartCount + 1;
+    return status;
+  }
   if (before.state?.terminated) {
     // An init container that was removed after it ended stays as it was.
     if (kind === 'init' && before.state.terminated.exitCode === 0) return before;

@@ -43,6 +43,19 @@ export async function stopContainer(context: NodeContext, input: StopInput): Pro
   await refreshContainer(context, container.id);
 }
 
+/** Takes containers away, one after the other; what runs ends without grace. Their logs stay. Throws RuntimeError. */
+export async function resetContainers(
+  context: NodeContext,
+  { pod, containers }: { pod: Pod; containers: readonly ContainerState[] },
+): Promise<void> {
+  for (const container of containers) {
+    const isLive = container.state === 'running' || container.state === 'unknown';
+    if (isLive) await stopContainer(context, { pod, container, graceMs: 0, message: 'killing' });
+    await context.runtime.removeContainer(container.id);
+    context.states.remove(container.id);
+  }
+}
+
 function preStopOf(pod: Pod, container: ContainerState): LifecycleHandler | undefined {
   const spec = findContainer(pod, container.name);
   if (spec) return spec.lifecycle?.preStop;

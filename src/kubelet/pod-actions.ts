@@ -7,6 +7,7 @@ import {
   latestContainer,
   type PodState,
 } from './pod-state.js';
+import { containersToReset } from './restart-all.js';
 import { restartsAfter } from './restart-policy.js';
 import type { ContainerState } from './runtime/runtime.js';
 
@@ -33,6 +34,8 @@ export interface PodActions {
   containersToStart: string[];
   ephemeralContainersToStart: string[];
   containersToKill: ContainerToKill[];
+  /** To take away, in this order, and nothing else to do: all begins anew after that. */
+  containersToReset: ContainerState[];
 }
 
 export interface ContainerToKill {
@@ -54,7 +57,9 @@ export function computePodActions(input: PodActionsInput): PodActions {
     containersToStart: [],
     ephemeralContainersToStart: [],
     containersToKill: [],
+    containersToReset: containersToReset(pod, state),
   };
+  if (actions.containersToReset.length > 0) return { ...actions, killPod: false, createSandbox: false };
   if (sandbox.create) {
     startOver(input, actions);
     return actions;

@@ -1,11 +1,19 @@
 /** A pod's phase, conditions and addresses, from its container statuses. Pure; rules and texts are upstream's. */
-import type { ContainerStatus, Pod, PodCondition, PodStatus } from '#api/gen/core-v1.js';
+import type {
+  Container,
+  ContainerStateTerminated,
+  ContainerStatus,
+  Pod,
+  PodCondition,
+  PodStatus,
+} from '#api/gen/core-v1.js';
 import { formatTime } from '#apimachinery/object.js';
 import type { ContainerStatuses } from './container-status.js';
 import { formatList } from './go-text.js';
 import { sandboxNeed } from './pod-actions.js';
-import { isRestartableInit, type PodState } from './pod-state.js';
+import { isRestartableInit, latestContainer, type PodState } from './pod-state.js';
 import { qosClass } from './qos.js';
+import { allRestartingCondition, canRestartAll, isRestartingAll, takenAway } from './restart-all.js';
 import { restartsAfter } from './restart-policy.js';
 
 export interface PodStatusInput {
@@ -32,7 +40,9 @@ export interface Verdict {
 
 export function podStatus(input: PodStatusInput): PodStatus {
   const { pod, statuses, verdict, hostIPs } = input;
-  const phase = verdict && input.terminated ? 'Failed' : podPhase(pod, statuses, { terminated: input.terminated });
+  const isRestarting = !input.terminated && canRestartAll(pod) && isRestartingAll(pod, input.state);
+  const how = { terminated: input.terminated, isRestarting };
+  const phase = verdict && input.terminated ? 'Failed' : podPhase(pod, statuses, how);
   const ips = podIPs(input);
   return {
     ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
@@ -55,8 +65,14 @@ function podIPs({ pod, state, hostIPs }: PodStatusInput): readonly string[] {
 }
 
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase */
-export function podPhase(pod: Pod, statuses: ContainerStatuses, { terminated }: { terminated: boolean }): string {
-  const init = initProgress(pod, statuses);
+export function podPhase(
+  pod: Pod,
+  statuses: ContainerStatuses,
+  { terminated, isRestarting = false }: { terminated: boolean; isRestarting?: boolean },
+): string {
+  const startsAgain = (end: ContainerStateTerminated, container: Container) =>
+    isRestarting || end.reason === takenAway.reason || restartsAfter(end.exitCode, container, pod);
+  const init = initProgress(pod, { statuses, startsAgain });
   if (init.failed > 0) return 'Failed';
 
   const count = { running: 0, waiting: 0, stopped: 0, restarting: 0, succeeded: 0, unknown: 0 };
@@ -66,7 +82,7 @@ export function podPhase(pod: Pod, statuses: ContainerStatuses, { terminated }: 
     if (status?.state?.running) count.running++;
     else if (end) {
       count.stopped++;
-      if (restartsAfter(end.exitCode, container, pod)) count.restarting++;
+      if (startsAgain(end, container)) count.restarting++;
       if (status?.state?.terminated && end.exitCode === 0) count.succeeded++;
     } else if (status?.state?.waiting) count.waiting++;
     else count.unknown++;
@@ -83,7 +99,16 @@ export function podPhase(pod: Pod, statuses: ContainerStatuses, { terminated }: 
   return count.stopped === count.succeeded ? 'Succeeded' : 'Failed';
 }
 
-function initProgress(pod: Pod, { initContainerStatuses = [] }: ContainerStatuses) {
+function initProgress(
+  pod: Pod,
+  {
+    statuses: { initContainerStatuses = [] },
+    startsAgain,
+  }: {
+    statuses: ContainerStatuses;
+    startsAgain: (end: ContainerStateTerminated, container: Container) => boolean;
+  },
+) {
   const progress = { pending: 0, sidecarsPending: 0, failed: 0 };
   for (const container of pod.spec.initContainers ?? []) {
     const status = initContainerStatuses.find(({ name }) => name === container.name);
@@ -94,8 +119,9 @@ function initProgress(pod: Pod, { initContainerStatuses = [] }: ContainerStatuse
     const end = status?.state?.terminated ?? (status?.state?.waiting && status.lastState?.terminated);
     if (!end) progress.pending++;
     else if (end.exitCode !== 0) {
-      if (!restartsAfter(end.exitCode, container, pod)) progress.failed++;
-      progress.pending++;
+      if (!startsAgain(end, container)) progress.failed++;
+      // One that was taken away with all others has been run, and they go on.
+      if (end.reason !== takenAway.reason) progress.pending++;
     }
   }
   return progress;
@@ -115,6 +141,7 @@ function conditions(input: PodStatusInput, phase: string): PodCondition[] {
     Ready: containersReady.status === 'True' ? gatesVerdict(pod) : containersReady,
     ContainersReady: containersReady,
     PodScheduled: yes,
+    ...(canRestartAll(pod) && { [allRestartingCondition]: allRestartingVerdict(input, phase) }),
     ...(verdict?.disruption && {
       DisruptionTarget: { status: 'True', reason: 'TerminationByKubelet', message: verdict.disruption },
     }),
@@ -143,6 +170,16 @@ function containersReadyVerdict({ pod, statuses }: PodStatusInput, phase: string
   return message ? no('ContainersNotReady', message) : yes;
 }
 
+function allRestartingVerdict({ pod, state }: PodStatusInput, phase: string): Holding {
+  if (phase === 'Succeeded') return no('PodCompleted');
+  if (phase === 'Failed') return no('PodFailed');
+  const { initContainers = [], containers } = pod.spec;
+  const isLeft = [...initContainers, ...containers].some(({ name }) => latestContainer(state, name));
+  if (!isLeft || !isRestartingAll(pod, state)) return { status: 'False' };
+  const message = 'container exited with restart policy rule';
+  return { status: 'True', reason: 'RestartAllContainersStarted', message };
+}
+
 function initializedVerdict({ pod, statuses }: PodStatusInput, phase: string): Holding {
   const inits = pod.spec.initContainers ?? [];
   const { unknown, unfit } = sortOut(
@@ -158,7 +195,9 @@ function initializedVerdict({ pod, statuses }: PodStatusInput, phase: string): H
   const started = (statuses.containerStatuses ?? []).some(
     ({ state, lastState }) => state?.running || state?.terminated || lastState?.terminated,
   );
-  const message = started ? '' : join(unknown, unfit, 'incomplete');
+  // Nor do containers that all start again.
+  const before = pod.status?.conditions?.find(({ type }) => type === 'Initialized');
+  const message = started || before?.status === 'True' ? '' : join(unknown, unfit, 'incomplete');
   return message ? no('ContainersNotInitialized', message) : yes;
 }
 

@@ -9,7 +9,7 @@ import type { Timer } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import { refuse } from './admission/refuse.js';
 import { ContainerStarts } from './container-starts.js';
-import { type StopInput, stopContainer } from './container-stop.js';
+import { resetContainers, type StopInput, stopContainer } from './container-stop.js';
 import { textOf } from './kubelet-error.js';
 import type { NodeContext } from './node-context.js';
 import { type ContainerToKill, computePodActions, type PodActions } from './pod-actions.js';
@@ -20,6 +20,7 @@ import type { Verdict } from './pod-status.js';
 import { hurry, releaseResources, stopPod } from './pod-termination.js';
 import { PodView } from './pod-view.js';
 import { Resizing } from './resize/resizing.js';
+import type { ContainerState } from './runtime/runtime.js';
 import { VolumeFailure } from './volumes/volumes.js';
 
 /** After an operation of the runtime or the API failed. */
@@ -39,6 +40,7 @@ export class PodWorker {
   readonly #starts: ContainerStarts;
   readonly #killing = new Set<string>();
   readonly #replaced = new Set<string>();
+  #resetting?: Promise<void>;
   readonly #resizing: Resizing;
   /** As the API shows it. */
   #wanted: Pod;
@@ -128,7 +130,7 @@ export class PodWorker {
     this.#timer?.cancel();
     this.#pause?.abort();
     this.#view.stop();
-    await Promise.all([this.#starts.stop(), this.#resizing.stop()]);
+    await Promise.all([this.#starts.stop(), this.#resizing.stop(), this.#resetting]);
     await this.#loop;
   }
 
@@ -199,6 +201,10 @@ export class PodWorker {
   }
 
   #act(actions: PodActions): void {
+    if (actions.containersToReset.length > 0) {
+      this.#reset(actions.containersToReset);
+      return;
+    }
     if (actions.killPod && !actions.createSandbox) {
       this.#end();
       return;
@@ -236,6 +242,21 @@ export class PodWorker {
       });
   }
 
+  /** What is about to start is waited for: it would come to a pod that has begun anew. */
+  #reset(containers: readonly ContainerState[]): void {
+    if (this.#resetting || this.#starts.inProgress.size > 0 || this.#killing.size > 0) return;
+    for (const { id } of containers) this.#view.unwatch(id);
+    this.#resetting = resetContainers(this.#context, { pod: this.#pod, containers })
+      .catch((err) => {
+        this.#log('containers could not be reset', err);
+        this.#wakeIn(retryMs);
+      })
+      .finally(() => {
+        this.#resetting = undefined;
+        this.wake();
+      });
+  }
+
   #checkDeadline(): void {
     const { activeDeadlineSeconds } = this.#pod.spec;
     if (activeDeadlineSeconds === undefined || this.#verdict) return;
@@ -261,7 +282,7 @@ export class PodWorker {
 
   async #endAll(): Promise<void> {
     const { clock } = this.#context;
-    await Promise.all([this.#starts.stop(), this.#resizing.stop()]);
+    await Promise.all([this.#starts.stop(), this.#resizing.stop(), this.#resetting]);
     for (let delayMs = retryMs; ; delayMs = Math.min(delayMs * 2, retryMsMax)) {
       if (this.#stopped) return;
       try {

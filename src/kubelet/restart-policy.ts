@@ -5,10 +5,20 @@
 import type { Container, ContainerRestartRule, Pod } from '#api/gen/core-v1.js';
 
 export function restartsAfter(exitCode: number, container: Container, pod: Pod): boolean {
-  const { restartPolicy: own, restartPolicyRules = [] } = container;
-  if (own && restartPolicyRules.find((rule) => isFor(exitCode, rule))?.action === 'Restart') return true;
+  const { restartPolicy: own } = container;
+  const action = actionAfter(exitCode, container);
+  if (action === 'Restart' || action === 'RestartAllContainers') return true;
   const policy = own ?? pod.spec.restartPolicy;
   return policy === 'OnFailure' ? exitCode !== 0 : policy !== 'Never';
+}
+
+/** Whether all containers of its pod start again with it. */
+export function restartsAllAfter(exitCode: number, container: Container): boolean {
+  return actionAfter(exitCode, container) === 'RestartAllContainers';
+}
+
+function actionAfter(exitCode: number, { restartPolicy, restartPolicyRules = [] }: Container): string | undefined {
+  return restartPolicy && restartPolicyRules.find((rule) => isFor(exitCode, rule))?.action;
 }
 
 function isFor(exitCode: number, { exitCodes }: ContainerRestartRule): boolean {

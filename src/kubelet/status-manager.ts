@@ -6,6 +6,7 @@ import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Client } from '#client/client.js';
+import { allRestartingCondition } from './restart-all.js';
 
 const retryInitialMs = 200;
 const retryMaximumMs = 10_000;
@@ -16,6 +17,7 @@ const ownConditions = new Set([
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  allRestartingCondition,
   'PodResizePending',
   'PodResizeInProgress',
 ]);

@@ -13,6 +13,8 @@ interface DeclaredFeature {
   changes?: (now: Pod['spec'], old: Pod['spec']) => boolean;
 }
 
+export const restartAllFeature = 'RestartAllContainersOnContainerExits';
+
 const declared: readonly DeclaredFeature[] = [
   {
     name: 'InPlacePodLevelResourcesVerticalScaling',
@@ -27,7 +29,7 @@ const declared: readonly DeclaredFeature[] = [
       ),
   },
   {
-    name: 'RestartAllContainersOnContainerExits',
+    name: restartAllFeature,
     runs: ({ containers, initContainers = [] }) => [...containers, ...initContainers].some(restartsAll),
   },
   {
