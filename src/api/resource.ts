@@ -6,6 +6,7 @@ import type { FieldError } from '#apimachinery/field-error.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
 import type { RowCondition } from '#apimachinery/table.js';
+import type { Steps } from '#base/turns.js';
 
 /** What a client needs to address a resource; every definition is one. */
 export interface ResourceRef<T extends KubeObject = KubeObject> {
@@ -109,6 +110,8 @@ export interface ResourceSpec<T extends KubeObject> {
   /** `validate` runs on updates as well, before this. `warn` is for what is wrong, but was before. */
   validateUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
   validateStatusUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
+  /** The same in steps, in place of these where the object is large. */
+  inSteps?: InSteps<T>;
   /** Of a change of the finalizers that are its own, by its `finalize` subresource. */
   validateFinalize?: (object: T) => FieldError[];
   /** Said in the Warning header of every answer about this resource. */
@@ -152,6 +155,7 @@ export type PureRule =
   | 'validateCreate'
   | 'validateUpdate'
   | 'validateStatusUpdate'
+  | 'inSteps'
   | 'warnings'
   | 'selectableFields'
   | 'columns';
@@ -170,6 +174,13 @@ export interface StoredAs<T extends KubeObject> {
   resource: AnyResource;
   encode: (object: T) => KubeObject;
   decode: (stored: KubeObject) => T;
+}
+
+/** Each in place of the rule of its name. */
+export interface InSteps<T> {
+  validateCreate?: (object: T) => Steps<FieldError[]>;
+  validateUpdate?: (object: T, old: T, warn?: Warn) => Steps<FieldError[]>;
+  validateStatusUpdate?: (object: T, old: T, warn?: Warn) => Steps<FieldError[]>;
 }
 
 export interface Subresources {

@@ -214,7 +214,7 @@ function* decodeShaped<T>(
   try {
     const object = copyFree(given);
     yield;
-    const unknown = takeShape(object, target);
+    const unknown = yield* takeShape(object, target);
     yield;
     if (fieldValidation === 'Ignore') return { object: object as T, warnings: [] };
     const repeated =
@@ -228,11 +228,11 @@ function* decodeShaped<T>(
 }
 
 /** What says that it is of another kind or group is left as it is, and of another version has no schema. */
-function takeShape(object: JsonObject, target: DecodeTarget & { shape: Shape }): string[] {
+function* takeShape(object: JsonObject, target: DecodeTarget & { shape: Shape }): Steps<string[]> {
   const { kind: expected, shape, words } = target;
   const actual = withDefaults(object, target);
   if (actual.kind !== expected.kind || actual.group !== expected.group) return [];
-  if (actual.version === expected.version) return shape.take(object, { keepsNulls: words === 'converter' });
+  if (actual.version === expected.version) return yield* shape.take(object, { keepsNulls: words === 'converter' });
   const unknown = Object.keys(object).filter((name) => name !== 'apiVersion' && name !== 'kind' && name !== 'metadata');
   for (const name of unknown) delete object[name];
   return unknown;

@@ -4,10 +4,13 @@ import { canonicalIpv6 } from '#apimachinery/addresses.js';
 
 type Warnings = Generator<string, void, undefined>;
 
+/** Read and written alike by all. */
+const strictIpv4 = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
 const looseIpv4 = /^\d+(\.\d+){3}$/;
 
 /** Of what validation takes: addresses that others may read otherwise, or write otherwise. */
 export function* addressWarnings(path: string, address: string): Warnings {
+  if (strictIpv4.test(address)) return;
   const plain = looseIpv4.test(address) ? address.split('.').map(Number).join('.') : address;
   if (plain !== address) yield `${path}: non-standard IP address "${address}" is invalid: use "${plain}"`;
   const canonical = isIPv6(address) ? canonicalIpv6(address) : address;

@@ -148,7 +148,7 @@ function warnings({ spec }: NetworkPolicy): string[] {
 
 /** A range that is valid, though its address is not in the shortest form. */
 function formWarnings(path: string, cidr: string): string[] {
-  if (cidrProblems(cidr).length > 0 || canonicalCidrProblems(cidr).length === 0) return [];
+  if (!cidr.includes(':') || cidrProblems(cidr).length > 0 || canonicalCidrProblems(cidr).length === 0) return [];
   const canonical = JSON.stringify(formatRange(parseRange(cidr)!));
   return [`${path}: IPv6 CIDR value ${JSON.stringify(cidr)} should be in RFC 5952 canonical format (${canonical})`];
 }

@@ -28,25 +28,34 @@ export function coerceMetadata(
   metadata: Json,
   { plan, path, lenient = false }: { plan: TypePlan; path: string; lenient?: boolean },
 ): { metadata: JsonObject; unknown: string[] } {
-  const given = lenient ? readableFields(metadata, plan) : metadata;
-  const canonical = canonicalize(plan, given ?? {}) as JsonObject;
+  const { given, canonical } = lenient
+    ? readableFields(metadata, plan)
+    : { given: metadata, canonical: read(metadata, plan) };
   if (canonical['creationTimestamp'] === null) delete canonical['creationTimestamp'];
   return { metadata: canonical, unknown: unknownFields(plan, given, path) };
 }
 
-/** What was stored before metadata was checked: the fields that can be read stay. */
-function readableFields(metadata: Json, plan: TypePlan): JsonObject {
-  if (!isObject(metadata)) return {};
-  const kept: JsonObject = {};
-  for (const [name, value] of Object.entries(metadata)) {
-    try {
-      canonicalize(plan, { [name]: value });
-      kept[name] = value;
-    } catch (error) {
-      if (!(error instanceof SchemaError)) throw error;
-    }
+function read(metadata: Json, plan: TypePlan): JsonObject {
+  return canonicalize(plan, metadata ?? {}) as JsonObject;
+}
+
+/** Undefined for what cannot be read. */
+function tryRead(metadata: Json, plan: TypePlan): JsonObject | undefined {
+  try {
+    return read(metadata, plan);
+  } catch (error) {
+    if (error instanceof SchemaError) return undefined;
+    throw error;
   }
-  return kept;
+}
+
+/** What was stored before metadata was checked: the fields that can be read stay. */
+function readableFields(metadata: Json, plan: TypePlan): { given: JsonObject; canonical: JsonObject } {
+  const given = isObject(metadata) ? metadata : {};
+  const canonical = tryRead(given, plan);
+  if (canonical) return { given, canonical };
+  const kept = Object.fromEntries(Object.entries(given).filter(([name, value]) => tryRead({ [name]: value }, plan)));
+  return { given: kept, canonical: read(kept, plan) };
 }
 
 /** Coerces the metadata of all embedded objects, in place; gives the paths of unknown fields. Throws SchemaError. */

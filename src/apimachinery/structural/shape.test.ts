@@ -125,8 +125,8 @@ describe('a shape', () => {
       spec: { tpl: { metadata: { z: 1 } } },
       top: 1,
     };
-    expect(shape.take(value as JsonObject)).toEqual(['metadata.q', 'top', 'spec.tpl.metadata.z']);
-    expect(() => shape.take({ metadata: { labels: 1 } } as JsonObject)).toThrow(SchemaError);
+    expect(atOnce(shape.take(value as JsonObject))).toEqual(['metadata.q', 'top', 'spec.tpl.metadata.z']);
+    expect(() => atOnce(shape.take({ metadata: { labels: 1 } } as JsonObject))).toThrow(SchemaError);
   });
 
   it('restores what was stored, and gives the same object when there is nothing to do', () => {

@@ -22,7 +22,7 @@ export interface Shape {
    * Brings an object of a client into the shape, in place; gives the paths of the fields that are not part of it. Throws
    * SchemaError for metadata that cannot be read. `keepsNulls` is for what an apply has made, whose nulls are judged.
    */
-  take(object: JsonObject, options?: { keepsNulls?: boolean }): string[];
+  take(object: JsonObject, options?: { keepsNulls?: boolean }): Steps<string[]>;
   /** Fills in defaults, in place. */
   fill(object: JsonObject): void;
   /**
@@ -37,20 +37,20 @@ export function shapeFor(
   { table, keepsUnknown }: { table: SchemaTable; keepsUnknown: boolean },
 ): Shape {
   const plan = metadataPlan(table);
-  const bring = (object: JsonObject, { lenient = false, keepsNulls = false }): string[] => {
+  const unrooted = schema && { ...schema, 'x-kubernetes-embedded-resource': false };
+  function* bring(object: JsonObject, { lenient = false, keepsNulls = false }): Steps<string[]> {
     const metadata = coerceMetadata(object['metadata'] ?? {}, { plan, path: 'metadata', lenient });
-    const unknown = metadata.unknown;
-    if (!keepsUnknown) {
-      unknown.push(...prune(object, schema ?? {}));
-      if (!keepsNulls) dropForbiddenNulls(object, schema);
+    yield;
+    const pruned = keepsUnknown ? [] : prune(object, schema ?? {});
+    if (!keepsUnknown && !keepsNulls) {
+      yield;
+      dropForbiddenNulls(object, schema);
     }
-    if (schema)
-      unknown.push(
-        ...coerceEmbedded(object, { ...schema, 'x-kubernetes-embedded-resource': false }, { plan, lenient }),
-      );
+    yield;
+    const embedded = unrooted ? coerceEmbedded(object, unrooted, { plan, lenient }) : [];
     object['metadata'] = metadata.metadata;
-    return unknown;
-  };
+    return [...metadata.unknown, ...pruned, ...embedded];
+  }
   let model: MapModel | undefined;
   return {
     schema,
@@ -64,7 +64,7 @@ export function shapeFor(
     *restore<T extends object>(object: T): Steps<T> {
       const restored = copy(object) as unknown as JsonObject;
       yield;
-      bring(restored, { lenient: true });
+      yield* bring(restored, { lenient: true });
       yield;
       const metadata = restored['metadata'] as { generation?: number };
       metadata.generation ||= 1;

@@ -1,10 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
 import type { Json } from '#base/json.js';
+import { atOnce } from '#base/turns.js';
 import { Correlation } from './correlation.js';
 import { isOfFormat } from './formats.js';
 import { compilePatterns } from './patterns.js';
 import type { Schema } from './schema.js';
-import { validateValue } from './validate.js';
+import { validateLarge, validateValue } from './validate.js';
 
 const patterns = await compilePatterns(['^[a-z]+$']);
 
@@ -128,6 +129,8 @@ test.each<[Json, string[]]>([
   [{ size: 5, name: null }, ['name: Invalid value: "null": name in body must be of type string: "null"']],
 ])('%j', (value, messages) => {
   expect(errorsOf(value)).toEqual(messages);
+  const inSteps = atOnce(validateLarge(value, schema, { patterns }));
+  expect(inSteps.map(({ message }) => message)).toEqual(messages);
 });
 
 describe('what has not changed', () => {
@@ -144,10 +147,12 @@ describe('what has not changed', () => {
       plain: { type: 'array', items: { type: 'integer', maximum: 1 } },
     },
   };
-  const update = (value: Json, old: Json) =>
-    validateValue(value, of, { patterns, correlation: new Correlation({ value, old, schema: of }) }).map(
-      ({ path }) => path,
-    );
+  const update = (value: Json, old: Json) => {
+    const validation = { patterns, correlation: new Correlation({ value, old, schema: of }) };
+    const errors = validateValue(value, of, validation);
+    expect(atOnce(validateLarge(value, of, validation))).toEqual(errors);
+    return errors.map(({ path }) => path);
+  };
 
   it('need not satisfy the schema', () => {
     expect(update({ a: 5 }, { a: 5 })).toEqual([]);

@@ -5,6 +5,7 @@
 import { isNumber } from '#base/exact-json.js';
 import { isInt64 } from '#base/go-text.js';
 import { equal, type Json } from '#base/json.js';
+import type { Steps } from '#base/turns.js';
 import type { FieldError } from '../field-error.js';
 import { isObject, type JsonObject } from '../patch.js';
 import type { Correlation } from './correlation.js';
@@ -32,6 +33,18 @@ export function validateValue(
   return validator.value({ value, schema, name: '', correlation }).errors;
 }
 
+/** `validateValue` of what may be large. */
+export function* validateLarge(
+  value: Json,
+  schema: Schema,
+  { patterns, base = '', correlation }: Validation,
+): Steps<FieldError[]> {
+  const validator = new Validator(patterns, base);
+  const whole = { value, schema, name: '', correlation };
+  yield* validator.prepare(whole);
+  return validator.value(whole).errors;
+}
+
 interface Checked {
   value: Json;
   schema: Schema;
@@ -42,6 +55,8 @@ interface Checked {
 class Validator {
   readonly #patterns: Patterns;
   readonly #base: string;
+  /** Of what is in a list or map, by the schema that it was prepared for. */
+  readonly #prepared = new Map<Json, { schema: Schema; inner: Result }>();
 
   constructor(patterns: Patterns, base: string) {
     this.#patterns = patterns;
@@ -53,6 +68,18 @@ class Validator {
     const result = this.#all(checked);
     if (!result.isValid && checked.correlation?.isUnchanged) result.clear();
     return result;
+  }
+
+  /** Checks what is in the value, so that the value itself is soon checked. */
+  *prepare({ value, schema, name, correlation }: Checked): Steps<void> {
+    if (typeof value !== 'object' || value === null) return;
+    const inner = new Result();
+    for (const child of this.#children(value, { schema, name, correlation })) {
+      yield* this.prepare(child);
+      inner.merge(this.value(child));
+      yield;
+    }
+    this.#prepared.set(value, { schema, inner });
   }
 
   #all(checked: Checked): Result {
@@ -112,15 +139,10 @@ class Validator {
     return result;
   }
 
-  #list(values: Json[], { schema, correlation }: Checked, place: Place): Result {
+  #list(values: Json[], checked: Checked, place: Place): Result {
     const result = new Result();
-    const items = itemsOf(schema);
-    if (items)
-      for (const [index, value] of values.entries()) {
-        const name = `${place.name}[${index}]`;
-        result.merge(this.value({ value, schema: items, name, correlation: correlation?.index(index) }));
-      }
-    const { minItems, maxItems, uniqueItems } = schema;
+    this.#inner(values, checked, result);
+    const { minItems, maxItems, uniqueItems } = checked.schema;
     const size = values.length;
     if (minItems !== undefined && size < minItems)
       result.add(unfit(place, size, `should have at least ${minItems} items`));
@@ -130,39 +152,54 @@ class Validator {
     return result;
   }
 
-  #fields(object: JsonObject, { schema, correlation }: Checked, place: Place): Result {
+  #fields(object: JsonObject, checked: Checked, place: Place): Result {
     const result = new Result();
-    const { minProperties, maxProperties, properties = {}, required = [], additionalProperties } = schema;
+    const { minProperties, maxProperties, properties = {}, required = [], additionalProperties } = checked.schema;
     const names = Object.keys(object);
     if (minProperties !== undefined && names.length < minProperties)
       result.add(unfit(place, names.length, `should have at least ${minProperties} properties`));
     if (maxProperties !== undefined && names.length > maxProperties)
       result.add(more(place, names.length, maxProperties));
-    const values = valuesOf(schema);
-    for (const name of names) {
-      if (Object.hasOwn(properties, name)) continue;
-      if (additionalProperties === false)
-        result.add(general(place, `${place.name}.${name} in body is a forbidden property`));
-      else if (values) this.#field(object, { name, schema: values, place, correlation, result });
-    }
-    for (const name of Object.keys(properties))
-      if (Object.hasOwn(object, name))
-        this.#field(object, { name, schema: properties[name]!, place, correlation, result });
+    if (additionalProperties === false)
+      for (const name of names)
+        if (!Object.hasOwn(properties, name))
+          result.add(general(place, `${place.name}.${name} in body is a forbidden property`));
+    this.#inner(object, checked, result);
     for (const name of required)
       if (!Object.hasOwn(object, name)) result.add(missing({ ...place, name: `${place.name}.${name}` }));
     return result;
   }
 
-  #field(
-    object: JsonObject,
-    field: { name: string; schema: Schema; place: Place; correlation: Correlation | undefined; result: Result },
-  ): void {
-    const { name, schema, place, correlation, result } = field;
+  #inner(value: Json[] | JsonObject, checked: Checked, result: Result): void {
+    const prepared = this.#prepared.get(value);
+    if (prepared?.schema === checked.schema) result.merge(prepared.inner);
+    else for (const child of this.#children(value, checked)) result.merge(this.value(child));
+  }
+
+  /** In the order in which what is wrong with them is told: fields that are not declared come first. */
+  *#children(value: Json[] | JsonObject, within: Omit<Checked, 'value'>): Iterable<Checked> {
+    const { schema, name: path, correlation } = within;
+    if (Array.isArray(value)) {
+      const items = itemsOf(schema);
+      if (!items) return;
+      for (const [index, one] of value.entries())
+        yield { value: one, schema: items, name: `${path}[${index}]`, correlation: correlation?.index(index) };
+      return;
+    }
+    const { properties = {} } = schema;
+    const values = valuesOf(schema);
+    if (values)
+      for (const name of Object.keys(value))
+        if (!Object.hasOwn(properties, name)) yield this.#field(value, { ...within, schema: values, key: name });
+    for (const name of Object.keys(properties))
+      if (Object.hasOwn(value, name)) yield this.#field(value, { ...within, schema: properties[name]!, key: name });
+  }
+
+  #field(object: JsonObject, { key, schema, name, correlation }: Omit<Checked, 'value'> & { key: string }): Checked {
     // apiVersion and kind are never what they were: both objects are of the version that is asked for.
-    const isIdentity = place.name === '' && this.#base === '' && name !== 'metadata' && metaFields.has(name);
-    const inner = isIdentity ? undefined : correlation?.key(name);
-    const path = place.name ? `${place.name}.${name}` : name;
-    result.merge(this.value({ value: object[name]!, schema, name: path, correlation: inner }));
+    const isIdentity = name === '' && this.#base === '' && key !== 'metadata' && metaFields.has(key);
+    const inner = isIdentity ? undefined : correlation?.key(key);
+    return { value: object[key]!, schema, name: name ? `${name}.${key}` : key, correlation: inner };
   }
 }
 

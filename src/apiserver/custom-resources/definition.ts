@@ -14,6 +14,7 @@ import { compilePatterns } from '#apimachinery/structural/patterns.js';
 import { hasRules, loadRules } from '#apimachinery/structural/rules-loader.js';
 import { type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { shapeFor } from '#apimachinery/structural/shape.js';
+import { atOnce } from '#base/turns.js';
 import { compareVersions } from '../discovery/version-order.js';
 import { columnsOf, selectableFieldsOf } from './columns.js';
 import { finalizerWarnings, rulesFor, type SchemaRules } from './rules.js';
@@ -81,9 +82,14 @@ async function rulesOf(
       if (status) delete object.status;
     },
     warnings: finalizerWarnings,
-    validateCreate: rules.create,
-    validateUpdate: rules.update,
-    validateStatusUpdate: rules.status,
+    validateCreate: (object) => atOnce(rules.create(object)),
+    validateUpdate: (object, old, warn) => atOnce(rules.update(object, old, { warn })),
+    validateStatusUpdate: (object, old, warn) => atOnce(rules.status(object, old, { warn })),
+    inSteps: {
+      validateCreate: (object) => rules.create(object, { isLarge: true }),
+      validateUpdate: (object, old, warn) => rules.update(object, old, { isLarge: true, warn }),
+      validateStatusUpdate: (object, old, warn) => rules.status(object, old, { isLarge: true, warn }),
+    },
     columns: columnsOf(version.additionalPrinterColumns),
     selectableFields: selectableFieldsOf(version.selectableFields),
     deprecation: deprecationOf(version, spec),

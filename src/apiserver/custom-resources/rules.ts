@@ -14,10 +14,11 @@ import type { Patterns } from '#apimachinery/structural/patterns.js';
 import type { RuleTree } from '#apimachinery/structural/rules/rule-tree.js';
 import type { RulesRoom } from '#apimachinery/structural/rules-loader.js';
 import { propertyOf, type Schema } from '#apimachinery/structural/schema.js';
-import { validateValue } from '#apimachinery/structural/validate.js';
+import { type Validation, validateLarge, validateValue } from '#apimachinery/structural/validate.js';
 import { isNumber } from '#base/exact-json.js';
 import { isInt64, plain, typeName } from '#base/go-text.js';
 import type { Json } from '#base/json.js';
+import type { Steps } from '#base/turns.js';
 
 export interface RuleOptions {
   schema: Schema | undefined;
@@ -33,9 +34,17 @@ export interface SchemaRules {
 }
 
 export interface Rules {
-  create(object: KubeObject): FieldError[];
-  update(object: KubeObject, old: KubeObject, warn?: Warn): FieldError[];
-  status(object: KubeObject, old: KubeObject, warn?: Warn): FieldError[];
+  create(object: KubeObject, size?: Size): Steps<FieldError[]>;
+  update(object: KubeObject, old: KubeObject, more?: Size & Warned): Steps<FieldError[]>;
+  status(object: KubeObject, old: KubeObject, more?: Size & Warned): Steps<FieldError[]>;
+}
+
+interface Size {
+  isLarge?: boolean;
+}
+
+interface Warned {
+  warn?: Warn | undefined;
 }
 
 /** What makes an object none that rules could be held against. */
@@ -54,11 +63,26 @@ const int32Max = 2 ** 31 - 1;
 
 export function rulesFor({ schema, scale, patterns, rules }: RuleOptions): Rules {
   const scaleErrors = (object: KubeObject) => [...specErrors(object, scale), ...statusErrors(object, scale)];
-  const listErrors = (object: KubeObject, old: KubeObject | undefined) => {
+  function* listErrors(object: KubeObject, old: KubeObject | undefined): Steps<FieldError[]> {
+    yield;
     // What has repeats already may keep them.
     if (!schema || (old && validateListTypes(asJson(old), schema).length > 0)) return [];
-    return validateListTypes(asJson(object), schema);
-  };
+    yield;
+    const errors = validateListTypes(asJson(object), schema);
+    yield;
+    return errors;
+  }
+  function* valueErrors(
+    value: Json | undefined,
+    of: Schema | undefined,
+    { isLarge, ...validation }: Size & Omit<Validation, 'patterns'>,
+  ): Steps<FieldError[]> {
+    if (!of || value === undefined) return [];
+    const all = { patterns, ...validation };
+    const errors = isLarge ? yield* validateLarge(value, of, all) : validateValue(value, of, all);
+    yield;
+    return errors;
+  }
   const embeddedErrors = (object: KubeObject) => (schema ? validateEmbedded(asJson(object), unrooted(schema)) : []);
   const withRules = (
     errors: FieldError[],
@@ -79,34 +103,34 @@ export function rulesFor({ schema, scale, patterns, rules }: RuleOptions): Rules
     return [...errors, ...run.errors];
   };
   return {
-    create(object) {
+    *create(object, { isLarge } = {}) {
       const errors = [
-        ...(schema ? validateValue(asJson(object), schema, { patterns }) : []),
+        ...(yield* valueErrors(asJson(object), schema, { isLarge })),
         ...scaleErrors(object),
         ...embeddedErrors(object),
-        ...listErrors(object, undefined),
+        ...(yield* listErrors(object, undefined)),
       ];
       return withRules(errors, { object });
     },
-    update(object, old, warn) {
+    *update(object, old, { isLarge, warn } = {}) {
       const correlation = schema && new Correlation({ value: asJson(object), old: asJson(old), schema });
       const errors = [
-        ...(schema ? validateValue(asJson(object), schema, { patterns, correlation }) : []),
+        ...(yield* valueErrors(asJson(object), schema, { isLarge, correlation })),
         ...scaleErrors(object),
         ...embeddedErrors(object),
-        ...listErrors(object, old),
+        ...(yield* listErrors(object, old)),
       ];
       return withRules(errors, { object, correlation, warn });
     },
-    status(object, old, warn) {
+    *status(object, old, { isLarge, warn } = {}) {
       const { status } = object as unknown as JsonObject;
       const of = schema && propertyOf(schema, 'status');
       const whole = schema && new Correlation({ value: asJson(object), old: asJson(old), schema });
       const correlation = whole?.key('status');
       const errors = [
-        ...(of && status !== undefined ? validateValue(status, of, { patterns, base: 'status', correlation }) : []),
+        ...(yield* valueErrors(status, of, { isLarge, base: 'status', correlation })),
         ...statusErrors(object, scale),
-        ...listErrors(object, old),
+        ...(yield* listErrors(object, old)),
       ];
       return withRules(errors, { object, correlation: whole, warn });
     },

@@ -88,7 +88,7 @@ async function finishCreate(
   if (turns?.isOver) await turns.next();
   const name = metadata.name ?? '';
   await resource.load?.(object);
-  const errors = await inTurns(validateNew(context, object), turns);
+  const errors = await inTurns(validateNew(context, object, { isLarge: turns !== undefined }), turns);
   if (turns?.isOver) await turns.next();
   if (errors.length > 0) throw invalid({ group: errorGroup(resource), kind: given.kind, name }, errors);
   for (const text of resource.warnings?.(object, undefined) ?? []) write.warn(text);
@@ -125,13 +125,22 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
   resource.prepareForCreate?.(object);
 }
 
-function* validateNew({ resource }: ResourceContext, object: KubeObject): Steps<FieldError[]> {
+function* validateNew(
+  { resource }: ResourceContext,
+  object: KubeObject,
+  { isLarge }: { isLarge: boolean },
+): Steps<FieldError[]> {
   const { namespaced, validateName = subdomainProblems, freeFinalizers, metadataLast } = resource;
   const mistaken = validateKind(resource, object);
   if (mistaken.length > 0) return mistaken;
-  const own = () => [...(resource.validate?.(object) ?? []), ...(resource.validateCreate?.(object) ?? [])];
+  const inSteps = isLarge ? resource.inSteps?.validateCreate : undefined;
+  function* own(): Steps<FieldError[]> {
+    const errors = resource.validate?.(object) ?? [];
+    yield;
+    return [...errors, ...(inSteps ? yield* inSteps(object) : (resource.validateCreate?.(object) ?? []))];
+  }
   if (metadataLast) {
-    const errors = own();
+    const errors = yield* own();
     if (errors.length > 0) return errors;
     yield;
   }
@@ -141,7 +150,7 @@ function* validateNew({ resource }: ResourceContext, object: KubeObject): Steps<
     standardFinalizers: !freeFinalizers,
   });
   yield;
-  return metadataLast ? metadata : [...metadata, ...own()];
+  return metadataLast ? metadata : [...metadata, ...(yield* own())];
 }
 
 async function taken(

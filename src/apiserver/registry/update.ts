@@ -245,10 +245,15 @@ function* validateChange(
   yield;
   const warn = (text: string) => write.warn(text);
   if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];
-  if (write.subresource === 'status') return [...errors, ...(resource.validateStatusUpdate?.(object, old, warn) ?? [])];
+  const inSteps = write.turns && resource.inSteps;
+  if (write.subresource === 'status') {
+    const steps = inSteps?.validateStatusUpdate?.(object, old, warn);
+    return [...errors, ...(steps ? yield* steps : (resource.validateStatusUpdate?.(object, old, warn) ?? []))];
+  }
   if (write.subresource === 'finalize') return [...errors, ...(resource.validateFinalize?.(object) ?? [])];
   if (mistaken.length > 0) return [...errors, ...mistaken];
   const own = resource.validate?.(object) ?? [];
   yield;
-  return [...errors, ...own, ...(resource.validateUpdate?.(object, old, warn) ?? [])];
+  const steps = inSteps?.validateUpdate?.(object, old, warn);
+  return [...errors, ...own, ...(steps ? yield* steps : (resource.validateUpdate?.(object, old, warn) ?? []))];
 }
