@@ -5,7 +5,6 @@ import {
   decodeJson,
   decodeLarge,
   decodeProtobuf,
-  decodeValue,
   type FieldValidation,
   unreadable,
 } from '#apimachinery/decode.js';
@@ -56,9 +55,11 @@ async function decodeBody(
   const { schemas, warn } = context;
   const decodeTarget = { fieldValidation: fieldValidationOf(context), ...target, table: schemas };
   let decoded: Decoded;
-  if ('value' in body) decoded = decodeValue(body.value, decodeTarget);
-  else {
-    const turns = (context.turns = turnsFor(body.bytes.length));
+  if ('value' in body) {
+    const { turns } = context;
+    decoded = await inTurns(decodeLarge(body.value, decodeTarget, { isLarge: Boolean(turns) }), turns);
+  } else {
+    const turns = (context.turns = turnsFor(body.bytes.length) ?? context.turns);
     const type = mediaTypeOf(context);
     if (type === contentTypes.json) decoded = await inTurns(decodeJson(body.bytes, decodeTarget), turns);
     else if (type === contentTypes.protobuf) decoded = await inTurns(decodeProtobuf(body.bytes, decodeTarget), turns);

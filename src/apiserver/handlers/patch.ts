@@ -34,14 +34,14 @@ export interface PatchRequest {
 }
 
 export async function patch(context: HandlerContext): Promise<Answer> {
-  const { call, store, resource, info } = context;
+  const { store, resource, info } = context;
   const request = await readPatch(context);
   const key = keyOf(context);
   const kind = { ...info.resource, kind: resource.kind };
   const change: Change<KubeObject> = (live) => request.patched(live, kind);
   // A small patch of a large object is a large write.
-  if (!call.user) request.write.turns ??= turnsFor(store.sizeOf(key));
-  const write = { ...request.write, fieldsTracked: request.isApply };
+  request.write.turns ??= turnsFor(store.sizeOf(key));
+  const write = { ...request.write, fieldsTracked: request.isApply, leavesLive: true };
   try {
     return { type: 'stored', code: 200, resource, stored: await store.modify(key, change, write) };
   } catch (error) {

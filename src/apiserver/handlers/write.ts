@@ -3,6 +3,7 @@
 import { badRequest, isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { copy } from '#base/json.js';
+import { turnsFor } from '#base/turns.js';
 import type { Answer } from '../call.js';
 import { dropRepeatedOwners } from '../registry/owner-references.js';
 import type { ObjectKey, Write } from '../registry/registry.js';
@@ -26,6 +27,7 @@ export async function create(context: HandlerContext): Promise<Answer> {
 export async function update(context: HandlerContext): Promise<Answer> {
   const { store, resource, info } = context;
   const options = readWrite(context, 'UpdateOptions');
+  context.turns = turnsFor(store.sizeOf(keyOf(context)));
   const object = await readObject(context, bodyTargetOf(context));
   placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });
   const key = keyOf(context);

@@ -85,6 +85,8 @@ export interface UpdateOptions<T> {
     keepsGeneration?: boolean;
   };
   preconditions?: Preconditions;
+  /** The change does not touch the live object, and so needs no copy of it. */
+  leavesLive?: boolean;
 }
 
 export interface Preconditions {

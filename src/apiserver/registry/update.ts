@@ -76,7 +76,7 @@ async function wanted(
   const old = current.object;
   if (turns?.isOver) await turns.next();
   // A replacement does not look at what is, and so needs no copy of it.
-  const start = change.length === 0 ? old : copy(old);
+  const start = change.length === 0 || write.leavesLive ? old : copy(old);
   if (turns?.isOver) await turns.next();
   const desired = await change(start);
   if (turns?.isOver) await turns.next();

@@ -58,10 +58,11 @@ it.each(Object.entries(specs))('%s', (_, spec) => {
     metadata: { name: 'p', namespace: 'n' },
     spec: { containers: [container], ...spec },
   };
-  const start = performance.now();
+  const start = process.cpuUsage();
   pods.default!(pod);
   const errors = [...pods.validate!(pod), ...pods.validateCreate!(pod)];
-  expect(performance.now() - start).toBeLessThan(5000);
+  // Of processor time: the machine may have more to do.
+  expect(process.cpuUsage(start).user / 1000).toBeLessThan(5000);
   // What is wrong is not told at the length of all that is right.
   expect(errors.reduce((sum, { body }) => sum + body.length, 0)).toBeLessThan(20_000_000);
 });
