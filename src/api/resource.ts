@@ -136,6 +136,8 @@ export interface ResourceSpec<T extends KubeObject> {
   columns?: readonly Column<T>[];
   /** Said of an object's row in a Table as a whole. */
   rowConditions?: (object: T) => readonly RowCondition[];
+  /** Of a list's rows in a Table. Default: by namespace and name. */
+  rowOrder?: (one: T, other: T) => number;
   /** For a kind whose objects are those of another kind in another form: one object, two addresses. */
   storedAs?: StoredAs<T>;
 }

@@ -5,7 +5,7 @@
 import type { Condition } from '#api/gen/meta-v1.js';
 import type { IPAddress, ServiceCIDR } from '#api/gen/networking-v1.js';
 import ipAddresses from '#api/networking/ipaddress.js';
-import { defaultRangeName, isRangeReady, rangeFinalizer, serviceOfAddress } from '#api/networking/service-range.js';
+import { isRangeReady, rangeFinalizer, serviceOfAddress } from '#api/networking/service-range.js';
 import serviceCidrs from '#api/networking/servicecidr.js';
 import { type AddressRange, parseAddress, parseRange, rangeHolds } from '#apimachinery/addresses.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
@@ -33,9 +33,8 @@ export default defineController<ServiceCIDR, undefined>({
       wanted.metadata.finalizers = [...(cidr.metadata.finalizers ?? []), rangeFinalizer];
       current = await context.client.of(serviceCidrs).update(wanted);
     }
-    // Upstream's API server says so of its own range.
-    const message = `Kubernetes ${name === defaultRangeName ? 'default ' : ''}Service CIDR is ready`;
-    await setReady(current, context, { status: 'True', reason: '', message });
+    // Of the API server's own range too, which said so in words of its own.
+    await setReady(current, context, { status: 'True', reason: '', message: 'Kubernetes Service CIDR is ready' });
     return undefined;
   },
 });

@@ -41,6 +41,7 @@ export default defineResource<FlowSchema>({
     ...checkConditions(schema.status?.conditions),
   ],
   validateStatusUpdate: ({ status }) => [...checkConditions(status?.conditions)],
+  rowOrder: byPrecedence,
   columns: [
     nameColumn,
     {
@@ -70,6 +71,12 @@ export default defineResource<FlowSchema>({
     },
   ],
 });
+
+/** In the order in which requests try them. */
+export function byPrecedence(one: FlowSchema, other: FlowSchema): number {
+  const precedence = ({ spec }: FlowSchema) => spec.matchingPrecedence ?? precedenceDefault;
+  return precedence(one) - precedence(other) || (one.metadata.name! < other.metadata.name! ? -1 : 1);
+}
 
 function danglingCell({ status }: FlowSchema): string {
   return status?.conditions?.find(({ type }) => type === 'Dangling')?.status ?? '?';

@@ -4,6 +4,7 @@
  * https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
  */
 import { mandatoryFlows, mandatoryLevels } from '#api/flowcontrol/bootstrap.js';
+import { byPrecedence } from '#api/flowcontrol/flowschema.js';
 import type { FlowSchema, PriorityLevelConfiguration } from '#api/gen/flowcontrol-v1.js';
 import type { Clock } from '#base/clock.js';
 import { allocate } from './allocation.js';
@@ -188,9 +189,4 @@ function limitOf({ metadata: { name }, spec: { type, limited } }: PriorityLevelC
 function withMandatory<T extends { metadata: { name?: string } }>(objects: readonly T[], mandatory: readonly T[]): T[] {
   const names = new Set(objects.map(({ metadata }) => metadata.name));
   return [...objects, ...mandatory.filter(({ metadata }) => !names.has(metadata.name))];
-}
-
-function byPrecedence(a: FlowSchema, b: FlowSchema): number {
-  const difference = (a.spec.matchingPrecedence ?? 1000) - (b.spec.matchingPrecedence ?? 1000);
-  return difference || (a.metadata.name! < b.metadata.name! ? -1 : 1);
 }

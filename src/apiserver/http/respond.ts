@@ -182,11 +182,12 @@ function documentOf(answer: Listed, as: Media['as'], options: RespondOptions): L
   }
   const apiVersion = `meta.k8s.io/${as.version}`;
   if (as.kind === 'Table') {
-    const { columns, rowConditions } = resource;
+    const { columns, rowConditions, rowOrder } = resource;
     const includeObject = includeObjectOf(options.query);
+    const ordered = rowOrder && shown(answer).sort(rowOrder);
     const row = { columns, rowConditions, nowMs: options.nowMs, includeObject, version: as.version };
     const { rows: _, ...head } = tableOf({ ...row, objects: [], metadata });
-    return { head, key: 'rows', length, element: (index) => tableRow(objectAt(index), row) };
+    return { head, key: 'rows', length, element: (index) => tableRow(ordered?.[index] ?? objectAt(index), row) };
   }
   const head = { kind: 'PartialObjectMetadataList', apiVersion, metadata };
   return { head, key: 'items', length, element: (index) => partialObjectMetadata(objectAt(index), as.version) };
@@ -287,7 +288,8 @@ function transformed(
     const includeObject = includeObjectOf(options.query);
     const { resource } = answer;
     const columns = (answer.type === 'value' ? answer.columns : undefined) ?? resource?.columns;
-    const rowConditions = resource?.rowConditions;
+    const { rowConditions, rowOrder } = resource ?? {};
+    if (rowOrder) objects.sort(rowOrder);
     const { nowMs } = options;
     return tableOf({ columns, rowConditions, objects, metadata, nowMs, includeObject, version: as.version });
   }
