@@ -41,6 +41,14 @@ it('lets a stream rest between writes where many are written to, and never where
   const startMs = performance.now();
   await first!.rest();
   expect(performance.now() - startMs).toBeGreaterThan(3);
+  const order: number[] = [];
+  const twice = async (stream: ReturnType<Pace['begin']>, index: number) => {
+    stream.rest(); // the first write, before which it was quiet
+    await stream.rest();
+    order.push(index);
+  };
+  await Promise.all(many.slice(1).map(twice));
+  expect(order).toEqual(many.slice(1).map((_, index) => index));
   for (const stream of many) stream.end();
   expect(alone.rest()).toBe(undefined);
 });

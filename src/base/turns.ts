@@ -69,10 +69,12 @@ async function stepByStep<T>(steps: Steps<T>, turns: Turns): Promise<T> {
 /**
  * Spreads out the writes of many streams of one source while it is busy: what comes within the rest of a stream is
  * written at its end, all at once. A write costs a stream about the same whatever it holds, so the more streams there
- * are, the longer each rests; a stream that was quiet before rests not at all.
+ * are, the longer each rests; a stream that was quiet before rests not at all. Those that rest are woken together, so
+ * that they have the same to write, which is then put together once for all of them.
  */
 export class Pace {
   #streams = 0;
+  #resting: (() => void)[] = [];
 
   begin(): PacedStream {
     this.#streams++;
@@ -87,11 +89,29 @@ export class Pace {
     const restMs = this.#streams * restMsPerStream;
     return restMs < restMsMin ? 0 : Math.min(restMs, restMsMax);
   }
+
+  /** Until the end of the rest that is under way, or of one that begins now. */
+  rest(): Promise<void> {
+    if (this.#resting.length === 0) setTimeout(() => this.#wake(), this.restMs);
+    return new Promise((resolve) => this.#resting.push(resolve));
+  }
+
+  async #wake(): Promise<void> {
+    const woken = this.#resting;
+    this.#resting = [];
+    for (let index = 0; index < woken.length; index += wokenAtOnce) {
+      if (index > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+      for (const wake of woken.slice(index, index + wokenAtOnce)) wake();
+    }
+  }
 }
 
-const restMsPerStream = 0.1;
+/** About six times what a write takes. */
+const restMsPerStream = 0.2;
 const restMsMin = 2;
-const restMsMax = 20;
+const restMsMax = 50;
+/** So many writes take a few milliseconds, in which nobody else has a turn. */
+const wokenAtOnce = 128;
 
 export class PacedStream {
   readonly #pace: Pace;
@@ -107,8 +127,7 @@ export class PacedStream {
     const nowMs = performance.now();
     const sinceMs = nowMs - this.#writtenMs;
     this.#writtenMs = nowMs;
-    if (sinceMs >= 2 * restMs) return undefined;
-    return new Promise((resolve) => setTimeout(resolve, restMs));
+    return restMs === 0 || sinceMs >= 2 * restMs ? undefined : this.#pace.rest();
   }
 
   end(): void {

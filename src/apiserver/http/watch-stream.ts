@@ -115,18 +115,23 @@ function joined(frames: Uint8Array[]): Uint8Array {
   return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
 }
 
-/** Of single frames, which are shared. */
-const framed = new WeakMap<Uint8Array, Uint8Array>();
+/** Made last: watchers that are served in one go mostly get the same frames. */
+const chunks: { frames: readonly Uint8Array[]; chunk: Uint8Array }[] = [];
+const chunksKept = 4;
 const lineEnd = Buffer.from('\r\n');
 
 /** Node would write the length, the frames and the end of each chunk as three pieces, which cost as much as a short frame. */
-function chunkOf(frames: Uint8Array[]): Uint8Array {
-  const known = frames.length === 1 ? framed.get(frames[0]!) : undefined;
-  if (known) return known;
+function chunkOf(frames: readonly Uint8Array[]): Uint8Array {
+  const known = chunks.find((one) => isSame(one.frames, frames));
+  if (known) return known.chunk;
   const bytes = frames.reduce((sum, { length }) => sum + length, 0);
   const chunk = Buffer.concat([Buffer.from(`${bytes.toString(16)}\r\n`), ...frames, lineEnd]);
-  if (frames.length === 1) framed.set(frames[0]!, chunk);
+  if (chunks.unshift({ frames, chunk }) > chunksKept) chunks.pop();
   return chunk;
+}
+
+function isSame(some: readonly Uint8Array[], others: readonly Uint8Array[]): boolean {
+  return some.length === others.length && some.every((frame, index) => frame === others[index]);
 }
 
 function statusOf(error: unknown): Status {
@@ -151,9 +156,13 @@ function drained(out: Writable, signal: AbortSignal, clock: Clock): Promise<bool
   });
 }
 
-/** Frames of the newest events: watchers of one resource are served in one go, so few are enough. */
-const framesKept = 64;
+/**
+ * Frames of the newest events, by their form. Watchers of one resource are served in one go, but each with all that came
+ * since the last one: with fewer frames than that, each watcher would make all of them anew.
+ */
 const frames = new Map<Stored, Map<string, Uint8Array>>();
+let framesBytes = 0;
+const framesBytesMax = 1 << 20;
 
 function frameEncoder(
   answer: Watched,
@@ -205,12 +214,17 @@ function storedFrame({ type, stored }: Exclude<ResourceEvent, { type: 'BOOKMARK'
 }
 
 function sharedFrame(stored: Stored, form: string, encode: () => Uint8Array): Uint8Array {
-  let forms = frames.get(stored);
-  if (!forms) {
-    if (frames.size >= framesKept) frames.delete(frames.keys().next().value!);
-    frames.set(stored, (forms = new Map()));
+  const forms = frames.get(stored) ?? new Map<string, Uint8Array>();
+  const known = forms.get(form);
+  if (known) return known;
+  const frame = encode();
+  forms.set(form, frame);
+  frames.set(stored, forms);
+  framesBytes += frame.length;
+  for (const [oldest, others] of frames) {
+    if (framesBytes <= framesBytesMax || oldest === stored) break;
+    frames.delete(oldest);
+    for (const { length } of others.values()) framesBytes -= length;
   }
-  let frame = forms.get(form);
-  if (!frame) forms.set(form, (frame = encode()));
   return frame;
 }
