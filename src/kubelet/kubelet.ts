@@ -39,6 +39,7 @@ import { ServiceAccountTokens } from './service-account-tokens.js';
 import { KubeletUsage } from './stats/kubelet-usage.js';
 import type { UsageSource } from './stats/usage.js';
 import { StatusManager } from './status-manager.js';
+import { enforceStorageLimits, hasStorageLimits } from './storage-limits.js';
 import { LocalVolumes } from './volumes/local-volumes.js';
 import { CheckedVolumes, type Volumes } from './volumes/volumes.js';
 
@@ -131,6 +132,7 @@ export class Kubelet {
     await source.follow(nodeName, handlers, signal);
     this.#run('garbage collection', this.#collectGarbage());
     if (machine) this.#run('log rotation', this.#rotateLogs());
+    if (machine) this.#run('storage limits', this.#enforceStorageLimits());
   }
 
   /** Leaves all containers running: the next kubelet takes them over. */
@@ -237,6 +239,20 @@ export class Kubelet {
     }
   }
 
+  async #enforceStorageLimits(): Promise<void> {
+    const { nodeName, clock, log } = this.#options;
+    const pods = () => this.pods().filter(hasStorageLimits);
+    const usage = new KubeletUsage({ nodeName, startedAtMs: this.#startedAtMs, context: this.#context, pods });
+    const evict = (pod: Pod, verdict: Verdict) => this.#evict(pod, verdict);
+    await enforceStorageLimits({ usage, evict, clock, log }, this.#stop.signal);
+  }
+
+  /** Resolves when nothing of it runs any more. */
+  async #evict(pod: Pod, verdict: Verdict): Promise<void> {
+    podEvents(this.#options.events, pod).warning(verdict.reason, verdict.message);
+    await this.#workers.get(pod.metadata.uid!)?.evict(verdict);
+  }
+
   #ownNode(): Informer<Node> {
     const { client, nodeName } = this.#options;
     return new Informer(client.of(nodes), { ...this.#options, fieldSelector: `metadata.name=${nodeName}` });
@@ -271,10 +287,7 @@ export class Kubelet {
     const { client, clock, nodeName } = this.#options;
     const { operatingSystem } = facts.info;
     const admitted = () => [...this.#workers.values()].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod);
-    const evict = async (pod: Pod, verdict: Verdict) => {
-      podEvents(this.#options.events, pod).warning(verdict.reason, verdict.message);
-      await this.#workers.get(pod.metadata.uid!)?.evict(verdict);
-    };
+    const evict = (pod: Pod, verdict: Verdict) => this.#evict(pod, verdict);
     return new AdmissionGate({ client, clock, nodeName, operatingSystem, node, admitted, evict });
   }
 

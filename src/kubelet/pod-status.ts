@@ -36,6 +36,8 @@ export interface Verdict {
   message: string;
   /** It is not the pod's fault: what its condition DisruptionTarget says. */
   disruption?: string;
+  /** How long its containers have. Default: as long as the pod says. */
+  graceSeconds?: number;
 }
 
 export function podStatus(input: PodStatusInput): PodStatus {

@@ -8,10 +8,10 @@ import { isRestartableInit } from './pod-state.js';
 import type { ContainerState } from './runtime/runtime.js';
 
 /** Sidecars outlive the containers they serve, and end in reverse order. Throws RuntimeError. */
-export async function stopPod(context: NodeContext, pod: Pod): Promise<void> {
+export async function stopPod(context: NodeContext, pod: Pod, graceMs = graceMsOf(pod)): Promise<void> {
   const { states, clock } = context;
   const uid = pod.metadata.uid!;
-  const endAtMs = clock.monotonic() + graceMsOf(pod);
+  const endAtMs = clock.monotonic() + graceMs;
   const sidecars = (pod.spec.initContainers ?? []).filter(isRestartableInit).map(({ name }) => name);
   const live = ({ state }: ContainerState) => state === 'running' || state === 'unknown';
   const stop = (container: ContainerState) =>

@@ -286,7 +286,8 @@ export class PodWorker {
     for (let delayMs = retryMs; ; delayMs = Math.min(delayMs * 2, retryMsMax)) {
       if (this.#stopped) return;
       try {
-        await stopPod(this.#context, this.#pod);
+        const seconds = this.#verdict?.graceSeconds;
+        await stopPod(this.#context, this.#pod, seconds === undefined ? undefined : seconds * 1000);
         await this.#view.refresh(this.#pod);
         if (!this.#gone) this.#publish({ terminated: true });
         this.#endIsTold = true;

@@ -1,0 +1,95 @@
+/**
+ * Ends pods that keep more on the node's disk than they may: in an emptyDir with a size limit, in a container, or in all.
+ * https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#resource-emphemeralstorage-consumption
+ */
+import type { Container, Pod } from '#api/gen/core-v1.js';
+import { Quantity } from '#apimachinery/quantity.js';
+import type { Clock } from '#base/clock.js';
+import type { Log } from '#base/log.js';
+import { isCritical } from './admission/preemption.js';
+import { isRestartableInit } from './pod-state.js';
+import type { Verdict } from './pod-status.js';
+import type { PodUsage, UsageSource } from './stats/usage.js';
+
+/** Upstream's period of looking for reasons to evict. */
+const checkMs = 10_000;
+/** Whoever fills the disk gets no more time than that. */
+const graceSeconds = 1;
+
+export interface StorageLimitsOptions {
+  /** Of the pods with limits alone: to look at disks is not cheap. */
+  usage: UsageSource;
+  evict: (pod: Pod, verdict: Verdict) => Promise<void>;
+  clock: Clock;
+  log: Log;
+}
+
+/** Runs until the signal aborts. */
+export async function enforceStorageLimits(options: StorageLimitsOptions, signal: AbortSignal): Promise<void> {
+  const { usage, evict, clock, log } = options;
+  while (!signal.aborted) {
+    await clock.sleep(checkMs, signal).catch(() => {}); // only an abort rejects, and it ends the loop
+    if (signal.aborted) return;
+    try {
+      for (const one of await usage.pods({ detailed: true })) {
+        const message = excess(one);
+        if (message) await evict(one.pod, { reason: 'Evicted', message, graceSeconds });
+      }
+    } catch (err) {
+      log.warn('local storage could not be looked at', { err });
+    }
+  }
+}
+
+/** Pods that the node itself needs are never ended for that. */
+export function hasStorageLimits(pod: Pod): boolean {
+  const { volumes = [] } = pod.spec;
+  const limited = podLimit(pod) !== undefined || volumes.some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined);
+  return limited && !isCritical(pod);
+}
+
+/** What the pod's status says of it, in upstream's words, which end with a space. */
+export function excess({ pod, containers, volumes }: Pick<PodUsage, 'pod' | 'containers' | 'volumes'>): string {
+  for (const { name, emptyDir } of pod.spec.volumes ?? []) {
+    const limit = Quantity.tryParse(emptyDir?.sizeLimit);
+    const used = volumes.find((volume) => volume.name === name)?.usedBytes;
+    if (limit && !limit.isZero && used !== undefined && isOver(used, limit))
+      return `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". `;
+  }
+  const used = new Map(containers.map(({ name, layer, logs }) => [name, bytes(layer) + bytes(logs)]));
+  const kept = volumes.filter(({ isEphemeral }) => isEphemeral);
+  const total = [...used.values(), ...kept.map(bytes)].reduce((sum, one) => sum + one, 0);
+  const ofPod = podLimit(pod);
+  if (ofPod && isOver(total, ofPod))
+    return `Pod ephemeral local storage usage exceeds the total limit of containers ${ofPod}. `;
+  for (const container of pod.spec.containers) {
+    const limit = limitOf(container);
+    if (limit && !limit.isZero && isOver(used.get(container.name) ?? 0, limit))
+      return `Container ${container.name} exceeded its local ephemeral storage limit "${limit}". `;
+  }
+  return '';
+}
+
+const bytes = (one: { usedBytes: number } | undefined) => one?.usedBytes ?? 0;
+
+const isOver = (used: number, limit: Quantity) => Quantity.of(used).compare(limit) > 0;
+
+function limitOf({ resources }: Container): Quantity | undefined {
+  return Quantity.tryParse(resources?.limits?.['ephemeral-storage']);
+}
+
+/** The sum of those that have a limit, or the most that an init container may have before them. */
+function podLimit({ spec }: Pod): Quantity | undefined {
+  const { initContainers = [], containers } = spec;
+  const larger = (a: Quantity | undefined, b: Quantity) => (a && a.compare(b) > 0 ? a : b);
+  let running: Quantity | undefined;
+  let peak: Quantity | undefined;
+  for (const container of [...initContainers, ...containers]) {
+    const limit = limitOf(container);
+    if (!limit) continue;
+    if (initContainers.includes(container) && !isRestartableInit(container))
+      peak = larger(peak, running ? running.add(limit) : limit);
+    else running = running ? running.add(limit) : limit;
+  }
+  return running && peak ? larger(peak, running) : (running ?? peak);
+}
