@@ -97,6 +97,8 @@ async function serveChannels(
   const number = Buffer.alloc(2);
   number.writeUInt16LE(port);
   const data = Duplex.from({ readable: channels.readable(2 * index), writable: channels.writable(2 * index) });
+  // A client may leave at any moment, also after the last who listened has: what is written then fails, and is nobody's.
+  data.on('error', () => {});
   channels.send(2 * index, number);
   channels.send(2 * index + 1, number);
   const error = channels.writable(2 * index + 1);

@@ -101,6 +101,8 @@ let directory: string;
 const clock = new VirtualClock();
 // Says in capitals what it hears, and ends when the other side has.
 const echo = createServer({ allowHalfOpen: true }, (socket) => {
+  // Who forwards may go away in the middle.
+  socket.on('error', () => {});
   socket.on('data', (chunk) => socket.write(chunk.toString().toUpperCase()));
   socket.on('end', () => socket.end('.'));
 });
@@ -348,6 +350,17 @@ describe('port forwarding', () => {
     while (!onChannel(messages, 0).endsWith('HELLO')) await new Promise((resolve) => setImmediate(resolve));
     expect(messages[0]!.readUInt16LE(1)).toBe(echoPort);
     socket.terminate();
+  });
+
+  it('over WebSocket channels outlives clients that leave while the pod speaks', async () => {
+    for (let round = 0; round < 20; round++) {
+      const { socket } = await webSocket(`/portForward/default/web?port=${echoPort}`, 'v4.channel.k8s.io');
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      for (let part = 0; part < 20; part++) socket.send(Buffer.from(`\0${'x'.repeat(round * 500)}`));
+      socket.close();
+      await closed;
+    }
+    expect((await get('/healthz')).code).toBe(200);
   });
 });
 
