@@ -7,7 +7,7 @@ import { formatTime } from '#apimachinery/object.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
-import { stampConditions, validateSigningRequest, validateSigningStatus } from './rules.js';
+import { keepDecisions, stampConditions, validateSigningRequest, validateSigningStatus } from './rules.js';
 
 /** What each way to the status leaves alone of it. */
 const fixedStatus: Readonly<Record<string, readonly string[]>> = {
@@ -30,7 +30,8 @@ export default defineResource<CertificateSigningRequest>({
     request.spec = old.spec;
   },
   prepareForStatusUpdate(request, old, { nowMs }) {
-    const conditions = stampConditions(request.status?.conditions ?? [], { old, now: formatTime(nowMs) });
+    const kept = keepDecisions(request.status?.conditions ?? [], old.status?.conditions ?? []);
+    const conditions = stampConditions(kept, { old, now: formatTime(nowMs) });
     if (conditions.length > 0) request.status = { ...request.status, conditions };
   },
   fixedFields: (subresource) => [['spec'], fixedStatus[subresource] ?? ['status']],

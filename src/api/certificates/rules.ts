@@ -206,6 +206,21 @@ export function approvalRules(now: string) {
   };
 }
 
+/** Decisions are not for `/status` to change: where there are as many as before, they are those. */
+export function keepDecisions(
+  conditions: readonly CertificateSigningRequestCondition[],
+  old: readonly CertificateSigningRequestCondition[],
+): CertificateSigningRequestCondition[] {
+  const kept = [...conditions];
+  for (const type of ['Approved', 'Denied']) {
+    const before = old.filter((one) => one.type === type);
+    const places = kept.flatMap((one, index) => (one.type === type ? [index] : []));
+    if (places.length !== before.length) continue;
+    for (const [nth, index] of places.entries()) kept[index] = before[nth]!;
+  }
+  return kept;
+}
+
 /** Times that the author left out. A condition that stays as it was keeps its time of transition. */
 export function stampConditions(
   conditions: readonly CertificateSigningRequestCondition[],
