@@ -147,6 +147,12 @@ test('a server is unavailable, with the reason, until its service is there and i
   expect({ status, text }).toEqual({ status: 503, text: 'service unavailable\n' });
   expect(headers['content-type']).toBe('text/plain; charset=utf-8');
 
+  const metrics = (await http.send('/metrics')).text;
+  const name = groupVersion.split('/').reverse().join('.');
+  expect(metrics).toContain(`aggregator_unavailable_apiservice_total{name="${name}",reason="ServiceNotFound"} 1\n`);
+  expect(metrics).toContain(`aggregator_unavailable_apiservice{name="${name}"} 1\n`);
+  expect(metrics).toContain('aggregator_unavailable_apiservice{name="v1.apps"} 0\n');
+
   const { groups } = (await http.send('/apis')).json;
   expect(groups.map((one: { name: string }) => one.name)).toContain(group);
   const namespaces = {

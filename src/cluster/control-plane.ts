@@ -141,6 +141,7 @@ export class ControlPlane {
     this.aggregation = new Aggregation({
       ...shared,
       scheme,
+      onUnavailable: (name, reason) => this.metrics.unavailable(name, reason),
       resolve: clusterAddresses({ registry: () => this.registry }),
       identity: async () => {
         const { certificate: cert, key } = await pki.frontProxyClientCertificate();

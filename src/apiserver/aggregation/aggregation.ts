@@ -1,22 +1,24 @@
 /** The aggregation layer, put together: who serves what, whether they are there, and what they say of themselves. */
 import type { Scheme } from '#api/scheme.js';
-import type { Clock } from '#base/clock.js';
-import type { Log } from '#base/log.js';
 import type { Client } from '#client/client.js';
 import type { InformerFactory } from '#client/informer.js';
 import { Aggregator, type AggregatorOptions } from './aggregator.js';
-import { Availability } from './availability.js';
+import { Availability, type AvailabilityOptions } from './availability.js';
 import { keepLocalServices } from './local-services.js';
 import { RemoteDiscovery } from './remote-discovery.js';
 import { RemoteOpenApi } from './remote-openapi.js';
+
+interface AggregationOptions extends Pick<AvailabilityOptions, 'clock' | 'log' | 'onUnavailable'> {
+  scheme: Scheme;
+}
 
 export class Aggregation {
   readonly aggregator: Aggregator;
   readonly discovery: RemoteDiscovery;
   readonly openApi: RemoteOpenApi;
-  readonly #options: { clock: Clock; log: Log; scheme: Scheme };
+  readonly #options: AggregationOptions;
 
-  constructor(options: AggregatorOptions & { clock: Clock; log: Log; scheme: Scheme }) {
+  constructor(options: AggregatorOptions & AggregationOptions) {
     this.#options = options;
     this.aggregator = new Aggregator(options);
     const shared = { aggregator: this.aggregator, clock: options.clock, log: options.log };

@@ -25,6 +25,8 @@ export interface AvailabilityOptions {
   informers: InformerFactory;
   clock: Clock;
   log: Log;
+  /** Told when a server is found not to be available that was, or of which nothing was known. */
+  onUnavailable?: ((name: string, reason: string) => void) | undefined;
 }
 
 type Finding = Pick<APIServiceCondition, 'status' | 'reason' | 'message'>;
@@ -158,6 +160,10 @@ export class Availability {
         : formatTime(this.#options.clock.now());
     const next: APIServiceCondition = { type: 'Available', ...finding, lastTransitionTime };
     if (before && equal(before, next)) return;
+    const { name = '' } = service.metadata;
+    if (finding.status === 'False' && before?.status !== 'False') {
+      this.#options.onUnavailable?.(name, finding.reason ?? '');
+    }
     const others = conditions.filter(({ type }) => type !== 'Available');
     try {
       const status = { ...service.status, conditions: [...others, next] };

@@ -43,6 +43,11 @@ export class ServerMetrics {
   readonly admissionCalls = new AdmissionCallMetrics(this.registry);
   readonly admission: AdmissionObserver;
   readonly podSecurity = new PodSecurityMetrics(this.registry);
+  readonly #unavailable = this.registry.counter({
+    name: 'aggregator_unavailable_apiservice_total',
+    help: '[ALPHA] Times that the server behind an APIService was found not to be available, by the reason.',
+    labels: ['name', 'reason'],
+  });
   readonly #indicators = new MetricRegistry();
   readonly #health: { state: ReturnType<MetricRegistry['gauge']>; total: ReturnType<MetricRegistry['counter']> };
 
@@ -86,6 +91,11 @@ export class ServerMetrics {
   checked(name: string, endpoint: HealthEndpoint, passed: boolean): void {
     this.#health.state.with(name, endpoint).set(passed ? 1 : 0);
     this.#health.total.with(name, passed ? 'success' : 'error', endpoint).add();
+  }
+
+  /** The server behind an APIService is found not to be available. */
+  unavailable(name: string, reason: string): void {
+    this.#unavailable.with(name, reason).add();
   }
 
   /** Which servers of groups are not to be had: this one, whose APIServices are `local`, always is. */
