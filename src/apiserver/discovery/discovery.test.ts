@@ -5,6 +5,7 @@ import { type AnyResource, defineResource } from '#api/resource.js';
 import { builtinSchemas } from '#api/schema-table.js';
 import { Scheme } from '#api/scheme.js';
 import { decodeProtobuf } from '#apimachinery/decode.js';
+import { shapeFor } from '#apimachinery/structural/shape.js';
 import { atOnce } from '#base/turns.js';
 import type { DocumentRequest, DocumentResponse } from '../document.js';
 import { Discovery } from './discovery.js';
@@ -50,6 +51,15 @@ test('all at once in protobuf for whoever asks for that', () => {
   expect(decoded.items?.map(({ metadata }) => metadata?.name)).toEqual(
     JSON.parse(Buffer.from(text).toString()).items.map((one: APIGroupDiscovery) => one.metadata?.name),
   );
+});
+
+test('verbs and subresources of custom resources stand in an order of their own', () => {
+  const { scheme, get } = setUp();
+  const shape = shapeFor({ type: 'object' }, { table: builtinSchemas, keepsUnknown: false });
+  scheme.add({ ...widget, shape });
+  const [own, ...below] = get('/apis/example.com/v1').resources;
+  expect(own.verbs).toEqual(['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']);
+  expect(below.map(({ name }: { name: string }) => name)).toEqual(['widgets/status', 'widgets/scale']);
 });
 
 describe('documents', () => {

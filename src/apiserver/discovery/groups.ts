@@ -1,7 +1,7 @@
 /** Which groups, versions and resources are served, in the order in which discovery tells them. */
 import { createHash } from 'node:crypto';
 import { builtInPriorities } from '#api/apiregistration/local-services.js';
-import type { AnyResource } from '#api/resource.js';
+import type { AnyResource, Verb } from '#api/resource.js';
 import { rulesAt } from '#api/versions.js';
 import type { GroupVersionKind } from '#apimachinery/object.js';
 import { compareVersions } from './version-order.js';
@@ -101,7 +101,9 @@ function byPlural(a: ServedResource, b: ServedResource): number {
 }
 
 function servedResource(definition: AnyResource, version: string): ServedResource {
-  const verbs = [...definition.verbs].sort();
+  const verbs = definition.shape
+    ? customVerbs.filter((verb) => definition.verbs.includes(verb))
+    : [...definition.verbs].sort();
   const stored = verbs.includes('create') && verbs.includes('get');
   return {
     definition,
@@ -111,6 +113,17 @@ function servedResource(definition: AnyResource, version: string): ServedResourc
   };
 }
 
+/** Upstream lists those of custom resources by hand, and so in an order of their own. */
+const customVerbs: readonly Verb[] = [
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'create',
+  'update',
+  'watch',
+];
 const viewAndChange = ['get', 'patch', 'update'];
 
 function subresourcesOf(definition: AnyResource, version: string): ServedSubresource[] {
@@ -125,7 +138,7 @@ function subresourcesOf(definition: AnyResource, version: string): ServedSubreso
   if (subresources.scale) {
     found.push({ name: 'scale', kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' }, verbs: viewAndChange });
   }
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return definition.shape ? found : found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Opaque to clients, but equal to upstream's. */

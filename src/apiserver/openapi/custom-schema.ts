@@ -15,17 +15,22 @@ export function customSchema(
   version: string,
   { dialect, models }: { dialect: Dialect; models: Models },
 ): JsonSchema | undefined {
-  const { shape, selectableFields } = rulesAt(definition, version);
+  const { shape } = rulesAt(definition, version);
   if (!shape) return undefined;
-  const selectable = selectableFields && {
-    'x-kubernetes-selectable-fields': Object.keys(selectableFields).map((fieldPath) => ({ fieldPath })),
-  };
+  const selectable = selectableFieldsOf(definition, version);
   const { schema } = shape;
   // Whoever names some fields of an object that has others as well makes kubectl refuse those.
   if (!schema || (dialect === 'v2' && schema['x-kubernetes-preserve-unknown-fields']))
     return { type: 'object', ...selectable };
   const writer = new Writer(dialect, models);
   return { ...writer.write({ ...schema, 'x-kubernetes-embedded-resource': false }, true), ...selectable };
+}
+
+/** Told of the objects and of their lists. */
+export function selectableFieldsOf(definition: AnyResource, version: string): JsonSchema {
+  const { selectableFields } = rulesAt(definition, version);
+  if (!selectableFields) return {};
+  return { 'x-kubernetes-selectable-fields': Object.keys(selectableFields).map((fieldPath) => ({ fieldPath })) };
 }
 
 class Writer {

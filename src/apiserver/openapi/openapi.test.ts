@@ -275,6 +275,8 @@ test('custom resources are described as their definitions say, and go when they 
     },
     'x-kubernetes-group-version-kind': [{ group: 'example.com', kind: 'Widget', version: 'v1' }],
   });
+  const { info } = JSON.parse(Buffer.from(body).toString());
+  expect(info).toEqual({ title: 'Kubernetes CRD Swagger', version: 'v0.1.0' });
   const patch = paths['/apis/example.com/v1/namespaces/{namespace}/widgets/{name}'].patch;
   expect(Object.keys(patch.requestBody.content)).toEqual([
     'application/apply-patch+yaml',

@@ -8,15 +8,15 @@ import { type ServedGroup, servedGroups } from '../discovery/groups.js';
 import { Document, type DocumentRequest, type DocumentResponse, hashOf } from '../document.js';
 import { accepts, parseAccept } from '../media-type.js';
 import { groupAddress, serverAddresses } from './addresses.js';
-import { customSchema } from './custom-schema.js';
+import { customSchema, selectableFieldsOf } from './custom-schema.js';
 import { encodeGnostic } from './gnostic.js';
 import { encodeGnosticV3 } from './gnostic-v3.js';
 import type { Descriptions, Dialect, JsonSchema } from './json-schema.js';
 import { mergeSpec, type RemoteSpec } from './merge.js';
-import { listSchema, Models } from './models.js';
+import { type GroupVersion, listSchema, Models } from './models.js';
 import type { Path } from './operations.js';
 import { OperationParameters } from './parameters.js';
-import { hasAddress, renderV2, renderV3, versionPaths } from './render.js';
+import { hasAddress, isCustom, renderV2, renderV3, versionPaths } from './render.js';
 
 export interface OpenApiOptions {
   scheme: Scheme;
@@ -39,9 +39,10 @@ export interface RemoteDocuments {
 /** What a document of version 3 is made from. */
 interface Source {
   paths: (parameters: OperationParameters) => Path[];
-  served?: { group: string; version: string };
+  served: GroupVersion | 'custom';
 }
 
+const core: GroupVersion = { group: '', version: 'v1' };
 const json = 'application/json';
 const encodeJson = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 const asText = { contentType: 'text/plain; charset=utf-8', encode: encodeJson };
@@ -148,13 +149,18 @@ export class OpenApi {
   #sources(): ReadonlyMap<string, Source> {
     if (this.#known) return this.#known;
     const known = new Map<string, Source>();
-    for (const [name, path] of Object.entries(serverAddresses)) known.set(name, { paths: () => [path] });
+    for (const [name, path] of Object.entries(serverAddresses)) known.set(name, { served: core, paths: () => [path] });
     for (const group of this.#served()) {
-      if (hasAddress(group)) known.set(`apis/${group.name}`, { paths: () => [groupAddress(group.name)] });
+      if (hasAddress(group)) {
+        known.set(`apis/${group.name}`, { served: core, paths: () => [groupAddress(group.name)] });
+      }
       for (const version of group.versions) {
         const served = { group: group.name, version: version.version };
         const name = `${group.name ? 'apis' : 'api'}/${formatApiVersion(served)}`;
-        known.set(name, { served, paths: (parameters) => versionPaths(group, version, parameters) });
+        known.set(name, {
+          served: isCustom(version) ? 'custom' : served,
+          paths: (parameters) => versionPaths(group, version, parameters),
+        });
       }
     }
     return (this.#known = known);
@@ -189,7 +195,8 @@ export class OpenApi {
         if (definition.kind === kind.kind) return customSchema(definition, kind.version, { dialect, models });
         if (definition.listKind === kind.kind) {
           const { listKind: list, plural } = definition;
-          return listSchema({ item: { ...kind, kind: definition.kind }, list, plural }, models);
+          const schema = listSchema({ item: { ...kind, kind: definition.kind }, list, plural }, models);
+          return { ...schema, ...selectableFieldsOf(definition, kind.version) };
         }
       }
       return undefined;

@@ -36,3 +36,7 @@ const versions: Record<string, readonly string[]> = {
 export const registeredVersions: readonly GroupVersion[] = Object.entries(versions).flatMap(([group, all]) =>
   all.map((version) => ({ group, version })),
 );
+
+/** Those that documents of custom resources know of. */
+const elsewhere = ['admission.k8s.io', 'apiextensions.k8s.io', 'apiregistration.k8s.io', 'imagepolicy.k8s.io'];
+export const schemeVersions = registeredVersions.filter(({ group }) => !elsewhere.includes(group));

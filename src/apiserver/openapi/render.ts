@@ -5,7 +5,7 @@ import { type JsonSchema, kindOf } from './json-schema.js';
 import type { GroupVersion, Models } from './models.js';
 import { type Operation, type Path, pathsOf } from './operations.js';
 import { type OperationParameters, type Parameter, sortedParameters } from './parameters.js';
-import { registeredVersions } from './registered-versions.js';
+import { registeredVersions, schemeVersions } from './registered-versions.js';
 import { SharedParameters } from './shared-parameters.js';
 
 export interface RenderOptions {
@@ -20,17 +20,26 @@ const descriptions: Record<number, string> = { 200: 'OK', 201: 'Created', 202: '
 
 /** The paths of one group and version; a version that no group of ours has is told without an address of its own. */
 export function versionPaths(group: ServedGroup, version: ServedVersion, parameters: OperationParameters): Path[] {
-  const isCustom = version.resources.every(({ definition }) => definition.shape);
   const paths = pathsOf(group, version, parameters);
-  return isCustom ? paths : [versionAddress(group.name, version.version), ...paths];
+  return isCustom(version) ? paths : [versionAddress(group.name, version.version), ...paths];
 }
 
-/** `served` is what DeleteOptions and WatchEvent are kinds of, besides core/v1. */
-export function renderV3(paths: readonly Path[], options: RenderOptions, served?: GroupVersion): unknown {
+/** Whether a version has custom resources only: upstream tells of those in documents of another making. */
+export function isCustom({ resources }: ServedVersion): boolean {
+  return resources.every(({ definition }) => definition.shape);
+}
+
+/** `served` is what DeleteOptions and WatchEvent are kinds of, besides core/v1; of custom resources they are kinds of everything. */
+export function renderV3(paths: readonly Path[], options: RenderOptions, served: GroupVersion | 'custom'): unknown {
   const { models, version } = options;
   const out: Record<string, unknown> = {};
   for (const one of paths) out[one.path] = pathV3(one, models);
-  const schemas = models.all(served?.group ? [{ group: '', version: 'v1' }, served] : [{ group: '', version: 'v1' }]);
+  if (served === 'custom') {
+    const info = { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' };
+    return { openapi: '3.0.0', info, paths: out, components: { schemas: models.all(schemeVersions) } };
+  }
+  const core = { group: '', version: 'v1' };
+  const schemas = models.all(served.group ? [core, served] : [core]);
   return {
     openapi: '3.0.0',
     info: { title, version },
