@@ -1,9 +1,10 @@
-/** Answers `/openapi/v2`, `/openapi/v3` and below. Documents are made when first asked for, and kept. */
+/** Answers `/openapi/v2`, `/openapi/v3` and below. Documents are made when they are asked for, and kept for a while. */
 import type { Scheme } from '#api/scheme.js';
 import { notAcceptable } from '#apimachinery/errors.js';
 import { formatApiVersion, type GroupVersionKind } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { loading } from '#base/loading.js';
+import { RecentMap } from '#client/recent-map.js';
 import { type ServedGroup, servedGroups } from '../discovery/groups.js';
 import { Document, type DocumentRequest, type DocumentResponse, hashOf } from '../document.js';
 import { accepts, parseAccept } from '../media-type.js';
@@ -42,6 +43,8 @@ interface Source {
   served: GroupVersion | 'custom';
 }
 
+/** Those that were asked for last are kept: a client that reads all of them does so seldom. */
+const documentsMax = 12;
 const core: GroupVersion = { group: '', version: 'v1' };
 const json = 'application/json';
 const encodeJson = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
@@ -51,18 +54,19 @@ const gnosticTypes = { v2: gnosticTypesOf('v2'), v3: gnosticTypesOf('v3') };
 
 export class OpenApi {
   readonly #options: OpenApiOptions;
-  readonly #documents = new Map<string, Document>();
+  #documents = new RecentMap<string, Document>(documentsMax);
   readonly #hashes = new Map<string, string>();
   #groups: ServedGroup[] | undefined;
   #known: ReadonlyMap<string, Source> | undefined;
-  #descriptions: Promise<Descriptions> | undefined;
+  /** Read again when it is gone: between documents nobody needs it. */
+  #descriptions: WeakRef<Descriptions> | undefined;
 
   constructor(options: OpenApiOptions) {
     this.#options = options;
     const forget = () => {
       this.#groups = undefined;
       this.#known = undefined;
-      this.#documents.clear();
+      this.#documents = new RecentMap(documentsMax);
       this.#hashes.clear();
     };
     options.scheme.onChange(forget);
@@ -182,7 +186,8 @@ export class OpenApi {
 
   async #renderOptions(dialect: Dialect) {
     const { table, version } = this.#options;
-    const descriptions = await (this.#descriptions ??= (this.#options.loadDescriptions ?? loadGenerated)());
+    const descriptions = this.#descriptions?.deref() ?? (await (this.#options.loadDescriptions ?? loadGenerated)());
+    this.#descriptions = new WeakRef(descriptions);
     const models = new Models({ table, dialect, descriptions, customOf: this.#customOf(dialect) });
     return { models, parameters: new OperationParameters({ table, descriptions }), version };
   }
