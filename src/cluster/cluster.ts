@@ -27,6 +27,8 @@ export interface ClusterOptions {
   clock: Clock;
   prng: Prng;
   log: Log;
+  /** How much the log tells, as Kubernetes counts. Default: it cannot be changed. */
+  setVerbosity?: (level: number) => void;
   steps: Steps;
 }
 
@@ -84,7 +86,7 @@ export class Cluster {
   }
 
   async #startControlPlane(nodeName: string, nodeAddress: string): Promise<{ controlPlane: ControlPlane; pki: Pki }> {
-    const { config, clock, prng, log } = this.#options;
+    const { config, clock, prng, log, setVerbosity } = this.#options;
     this.#store = openLmdbStore(this.layout.store);
     const pki = await openPki({
       directory: this.layout.pki,
@@ -117,6 +119,7 @@ export class Cluster {
       kubeletClient,
       flags: flagTexts(config),
       profiling: config.profiling,
+      setVerbosity,
       storeBytes: () => bytesOnDisk(this.layout.store),
       files,
       schedulerConfiguration,

@@ -67,6 +67,8 @@ export interface ControlPlaneOptions {
   kubeletClient?: KeyPair;
   /** Whether profiles of this process are to be had. Default: they are not. */
   profiling?: boolean;
+  /** How much the log tells, as Kubernetes counts. Default: it cannot be changed. */
+  setVerbosity?: ((level: number) => void) | undefined;
   /** What the files of the store take. Default: it is in memory. */
   storeBytes?: () => number | undefined;
   /** All settings as texts, by the names of their flags, for `/flagz`. Default: there is no such page. */
@@ -169,7 +171,7 @@ export class ControlPlane {
       paths: [
         this.metrics.answer,
         (_, info) => dumpFlowControl(info, { levels: this.flow.levels.all, clock }),
-        ...(options.profiling ? [profilingPaths({ clock })] : []),
+        ...(options.profiling ? [profilingPaths({ clock, setVerbosity: options.setVerbosity })] : []),
         ...pathHandlers({ ...options, scheme, policy: this.policy, aggregation: this.aggregation, healthChecks }),
       ],
       tls: {

@@ -1,9 +1,10 @@
 /**
  * `/debug/pprof/`: profiles of this process where upstream's server has its own, for whoever may ask for the path. Of those
- * of Go's runtime that have no meaning here it says so. (--profiling; https://pkg.go.dev/net/http/pprof)
+ * of Go's runtime that have no meaning here it says so. And `/debug/flags/v`, by which the log tells more. (--profiling; https://pkg.go.dev/net/http/pprof)
  */
 import type { Clock } from '#base/clock.js';
-import { type Answer, plainText } from '../call.js';
+import { loading } from '#base/loading.js';
+import { type Answer, type Call, noSniff, plainText } from '../call.js';
 import type { PathHandler } from '../path-handler.js';
 
 const root = '/debug/pprof';
@@ -22,17 +23,21 @@ const kinds: Readonly<Record<string, Kind>> = {
   profile: { description: 'where processor time goes in so many seconds', seconds: 30 },
 };
 
-export function profilingPaths({ clock }: { clock: Clock }): PathHandler {
+export interface ProfilingPaths {
+  clock: Clock;
+  /** How much is told in the log, from 0 as Kubernetes counts; left out: it cannot be changed. */
+  setVerbosity?: ((level: number) => void) | undefined;
+}
+
+export function profilingPaths({ clock, setVerbosity }: ProfilingPaths): PathHandler {
   let isBusy = false;
 
   async function profile(kind: string, seconds: number, signal: AbortSignal): Promise<Answer> {
     if (isBusy) return failure(500, 'Could not enable profiling: profiling already in use');
     isBusy = true;
     try {
-      const [{ profileCpu, profileHeap }, { encodeProfile }] = await Promise.all([
-        import('./profiler.js'),
-        import('./pprof-format.js'),
-      ]);
+      const { profileCpu, profileHeap } = await loading(import('./profiler.js'));
+      const { encodeProfile } = await loading(import('./pprof-format.js'));
       const taken = await (kind === 'profile' ? profileCpu : profileHeap)({ clock, seconds, signal });
       const headers = { 'content-disposition': `attachment; filename="${kind}"`, 'x-content-type-options': 'nosniff' };
       const body = encodeProfile(taken);
@@ -42,7 +47,8 @@ export function profilingPaths({ clock }: { clock: Clock }): PathHandler {
     }
   }
 
-  return ({ signal }, { path, query }) => {
+  return (call, { path, query }) => {
+    if (path === '/debug/flags/v' && setVerbosity) return putVerbosity(call, setVerbosity);
     if (path === root) return { ...html(302, `<a href="${root}/">Found</a>.\n`), headers: { location: `${root}/` } };
     if (!path.startsWith(`${root}/`)) return undefined;
     const name = path.slice(root.length + 1);
@@ -54,8 +60,21 @@ export function profilingPaths({ clock }: { clock: Clock }): PathHandler {
     const asked = query.get('seconds');
     const seconds = asked ? Number(asked) : kind.seconds;
     if (!(seconds > 0 && seconds <= secondsMax)) return failure(400, 'invalid value for "seconds"');
-    return profile(name, seconds, signal);
+    return profile(name, seconds, call.signal);
   };
+}
+
+/** In upstream's words. */
+async function putVerbosity(call: Call, setVerbosity: (level: number) => void): Promise<Answer> {
+  const answer = (code: number, body: string): Answer => {
+    return { type: 'bytes', code, contentType: 'text/plain', body, headers: noSniff };
+  };
+  if (call.method !== 'PUT') return answer(406, 'unsupported http method');
+  const body = await call.readBody();
+  const text = 'bytes' in body ? Buffer.from(body.bytes).toString().trim() : String(body.value);
+  if (!/^\d{1,9}$/.test(text)) return answer(400, `failed set klog.logging.verbosity ${text}: invalid syntax`);
+  setVerbosity(Number(text));
+  return answer(200, `successfully set klog.logging.verbosity to ${text}`);
 }
 
 function failure(code: number, message: string): Answer {

@@ -106,6 +106,20 @@ test.each([
   expect(await handler({} as Call, parseRequestInfo('GET', target))).toMatchObject({ code });
 });
 
+test('the log tells as much as is asked for', async () => {
+  const set: number[] = [];
+  const handler = profilingPaths({ clock: new VirtualClock(), setVerbosity: (level) => set.push(level) });
+  const put = (method: string, text: string) =>
+    handler(
+      { method, readBody: async () => ({ bytes: Buffer.from(text) }) } as unknown as Call,
+      parseRequestInfo(method, '/debug/flags/v'),
+    );
+  expect(await put('GET', '')).toMatchObject({ code: 406, body: 'unsupported http method' });
+  expect(await put('PUT', 'much')).toMatchObject({ code: 400 });
+  expect(await put('PUT', '4\n')).toMatchObject({ code: 200, body: 'successfully set klog.logging.verbosity to 4' });
+  expect(set).toEqual([4]);
+});
+
 type Fields = Map<number, (number | Uint8Array)[]>;
 
 function fieldsOf(bytes: Uint8Array): Fields {

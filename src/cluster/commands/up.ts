@@ -9,7 +9,7 @@ import { Cluster } from '../cluster.js';
 import { type Config, resolveConfig } from '../config.js';
 import { type ClusterStatus, inUse, openControl, readStatus } from '../control.js';
 import { layoutOf, userKubeconfig } from '../layout.js';
-import { openLog } from '../logging.js';
+import { type LogLevel, openLog } from '../logging.js';
 import { thisMachine } from '../machine/this-machine.js';
 import { type Step, Steps } from '../steps.js';
 import { productVersion } from '../version.js';
@@ -70,11 +70,14 @@ async function foreground(config: Config, clock: Clock): Promise<void> {
       state,
     }),
   });
-  const log = openLog({ file: layout.log, level: config.logLevel });
+  const logLevel = config.logLevel as LogLevel;
+  const log = openLog({ file: layout.log, level: logLevel });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   process.stdout.write(`Typernetes ${productVersion}\n`);
   try {
-    const current = new Cluster({ config, clock, prng: new SystemPrng(), log, steps });
+    // At 4 and above upstream's components tell what only those who look for a fault want to know.
+    const setVerbosity = (level: number) => log.setLevel(level >= 4 ? 'debug' : logLevel);
+    const current = new Cluster({ config, clock, prng: new SystemPrng(), log, setVerbosity, steps });
     cluster.current = current;
     const stopped = new Promise<void>((resolve) =>
       stop.signal.addEventListener('abort', () => resolve(), { once: true }),
