@@ -68,7 +68,10 @@ export class UnseenWrites<T extends KubeObject> {
     if (!this.#unsure.has(ownerUid)) return;
     const all = await ask();
     const uids = new Set(all.map(({ metadata }) => metadata.uid));
-    for (const object of all) this.wrote(ownerUid, object);
+    for (const object of all) {
+      if (object.metadata.deletionTimestamp) this.deleted(ownerUid, object);
+      else this.wrote(ownerUid, object);
+    }
     for (const known of controlledBy(this.#informer, ownerUid)) {
       if (!uids.has(known.metadata.uid)) this.gone(ownerUid, known);
     }

@@ -122,7 +122,7 @@ export class VolumeWatch implements VolumeView {
     ];
     await this.#waits.until(() => this.#areBound(keys, assumed), {
       timeoutMs,
-      late: 'binding volumes: context deadline exceeded',
+      late: () => 'binding volumes: context deadline exceeded',
     });
     this.forget(pod);
   }

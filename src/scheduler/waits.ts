@@ -13,7 +13,7 @@ export class Waits {
   }
 
   /** Throws SchedulerError after the timeout, saying that it is `late`, or what `holds` throws. */
-  async until(holds: () => boolean, { timeoutMs, late }: { timeoutMs: number; late: string }): Promise<void> {
+  async until(holds: () => boolean, { timeoutMs, late }: { timeoutMs: number; late: () => string }): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const end = (settle: () => void) => {
         timer.cancel();
@@ -29,7 +29,7 @@ export class Waits {
         }
       };
       const fail = (why: string) => end(() => reject(new SchedulerError(why)));
-      const timer = this.#clock.setTimer(timeoutMs, () => fail(late));
+      const timer = this.#clock.setTimer(timeoutMs, () => fail(late()));
       this.#waiting.add(look);
       look();
     });

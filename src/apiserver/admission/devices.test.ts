@@ -17,7 +17,7 @@ test('devices of others are for namespaces that are marked for it', async () => 
   const plugin = adminDevices(shelf);
   shelf.put('namespaces', { metadata: { name: 'default' } });
   const why =
-    'admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace';
+    'spec.devices.requests[0].adminAccess: Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace';
   expect(await refused(plugin, request(claims as AnyResource, claim))).toContain(why);
   const template = { metadata, spec: { spec: { devices } } };
   expect(await refused(plugin, request(templates as AnyResource, template))).toContain(why);

@@ -32,23 +32,27 @@ const adminLabel = 'resource.kubernetes.io/admin-access';
 export function adminDevices({ registry }: { registry: () => Registry }): AdmissionPlugin {
   return {
     name: 'DeviceAdminAccess',
-    handles: (request) => request.operation === 'CREATE' && asksForAdminAccess(request),
-    async validate({ resource: { group, kind }, name, namespace }) {
+    handles: (request) => request.operation === 'CREATE' && adminRequestOf(request) >= 0,
+    async validate(request) {
+      const { resource, name, namespace } = request;
+      const { group, kind } = resource;
       const { metadata } = await registry().of<Namespace>(namespaceResource).get({ namespace: '', name: namespace });
       if (metadata.labels?.[adminLabel] === 'true') return;
       const why = `admin access to devices requires the \`${adminLabel}: true\` label on the containing namespace`;
-      throw invalid({ group, kind, name }, [forbiddenField('', why)]);
+      const path = `spec.devices.requests[${adminRequestOf(request)}].adminAccess`;
+      throw invalid({ group, kind, name }, [forbiddenField(path, why)]);
     },
   };
 }
 
-function asksForAdminAccess(request: AdmissionRequest): boolean {
+/** The place of the first request that asks for it; -1: none does. */
+function adminRequestOf(request: AdmissionRequest): number {
   const spec = isOn(request, claimResource)
     ? (request.object as ResourceClaim).spec
     : isOn(request, claimTemplateResource)
       ? (request.object as ResourceClaimTemplate).spec?.spec
       : undefined;
-  return spec?.devices?.requests?.some(({ exactly }) => exactly?.adminAccess === true) ?? false;
+  return spec?.devices?.requests?.findIndex(({ exactly }) => exactly?.adminAccess === true) ?? -1;
 }
 
 export function deviceTaintTimes({ clock }: { clock: Clock }): AdmissionPlugin {

@@ -43,7 +43,9 @@ export async function deleteContent(request: Request): Promise<Progress> {
   const deletable = request.resources.filter(({ namespaced, verbs }) => namespaced && verbs.includes('delete'));
   const isPods = (resource: DiscoveredResource) => resource.group === '' && resource.plural === pods.plural;
   for (const resource of deletable.filter(isPods)) await deleteResource(resource, request, progress);
-  if (progress.remainingInSeconds !== undefined || progress.failures.length > 0) return progress;
+  // Upstream counts what remains only once it has come to the rest.
+  if (progress.remainingInSeconds !== undefined) return { ...progress, remaining: new Map(), finalizers: new Map() };
+  if (progress.failures.length > 0) return progress;
   const rest = deletable.filter((resource) => !isPods(resource));
   const workers = Array.from({ length: concurrencyMax }, async () => {
     for (let one = rest.shift(); one; one = rest.shift()) await deleteResource(one, request, progress);

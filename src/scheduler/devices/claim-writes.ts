@@ -105,15 +105,19 @@ export class ClaimWrites implements DeviceEffects {
     const waited = (assumed?.written ?? []).filter(needsAttachment);
     if (waited.length > 0) {
       onAttaching(pod, nodeName);
-      const areAttached = () =>
-        waited.every(({ metadata: { namespace, name } }) => {
-          const claim = watch.claim(namespace!, name!);
-          if (!claim) throw new SchedulerError(`resourceclaim.resource.k8s.io ${JSON.stringify(name)} not found`);
-          const answer = attachment(claim);
-          if (typeof answer === 'string') throw new SchedulerError(answer);
-          return answer;
-        });
-      await this.#waits.until(areAttached, { timeoutMs, late: 'device binding timeout' });
+      const isAttached = ({ metadata: { namespace, name } }: ResourceClaim) => {
+        const claim = watch.claim(namespace!, name!);
+        if (!claim) throw new SchedulerError(`resourceclaim.resource.k8s.io ${JSON.stringify(name)} not found`);
+        const answer = attachment(claim);
+        if (typeof answer === 'string') throw new SchedulerError(answer);
+        return answer;
+      };
+      let first: string | undefined;
+      const areAttached = () => {
+        first = waited.find((claim) => !isAttached(claim))?.metadata.name;
+        return first === undefined;
+      };
+      await this.#waits.until(areAttached, { timeoutMs, late: () => `device binding timeout: claim=${first}` });
     }
   }
 

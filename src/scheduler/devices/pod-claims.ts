@@ -56,7 +56,7 @@ export function attachment({ metadata: { name }, status }: ResourceClaim): boole
     const failed = failures.map(isTrue).find((one) => one !== undefined);
     if (failed) {
       const why = `reason=${failed.reason}, message=${JSON.stringify(failed.message)}`;
-      return `claim ${name} binding failed: ${why}`;
+      return `device binding failed: claim=${name}, ${why}`;
     }
     if (!wanted.every(isTrue)) return false;
   }
