@@ -107,7 +107,9 @@ export interface ResourceSpec<T extends KubeObject> {
   validate?: (object: T) => FieldError[];
   /** Beyond `validate`, for what only a new object must satisfy. */
   validateCreate?: (object: T) => FieldError[];
-  /** `validate` runs on updates as well, before this. `warn` is for what is wrong, but was before. */
+  /** What is wrong with a change is told before what would be wrong with a new object as well. */
+  tellsChangeFirst?: boolean;
+  /** `validate` runs on updates as well, before this (see `tellsChangeFirst`). `warn` is for what is wrong, but was before. */
   validateUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
   validateStatusUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
   /** The same in steps, in place of these where the object is large. */

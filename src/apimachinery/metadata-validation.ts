@@ -82,6 +82,34 @@ export function validateObjectMetaUpdate(
   return errors;
 }
 
+/** In Go's order; a path begins with the Go name in lower case. */
+const untemplated: readonly (readonly [keyof ObjectMeta, string?])[] = [
+  ['name'],
+  ['generateName'],
+  ['namespace'],
+  ['selfLink'],
+  ['uid', 'uID'],
+  ['resourceVersion'],
+  ['generation'],
+  ['creationTimestamp'],
+  ['deletionTimestamp'],
+  ['deletionGracePeriodSeconds'],
+  ['ownerReferences'],
+  ['finalizers'],
+  ['managedFields'],
+];
+
+/** Of what is made from a template for each pod, only labels and annotations can be chosen. */
+export function validateTemplateMetadata(meta: ObjectMeta | undefined, path: string): FieldError[] {
+  return [
+    ...validateAnnotations(meta?.annotations, `${path}.annotations`),
+    ...validateLabels(meta?.labels, `${path}.labels`),
+    ...untemplated.flatMap(([name, goName = name]) =>
+      meta?.[name] ? [forbiddenField(`${path}.${goName}`, 'cannot be set')] : [],
+    ),
+  ];
+}
+
 /** A list with the error when the two differ, else an empty one. */
 /** `show` gives what the message shows of the value. Default: the value. */
 export function validateImmutable<T>(
@@ -226,8 +254,7 @@ const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion'
 function unqualifiedFinalizers(finalizers: readonly string[] | undefined, path: string): FieldError[] {
   const errors: FieldError[] = [];
   for (const [index, finalizer] of (finalizers ?? []).entries()) {
-    if (finalizer.includes('/') || standardFinalizers.has(finalizer) || qualifiedNameProblems(finalizer).length > 0)
-      continue;
+    if (finalizer.includes('/') || standardFinalizers.has(finalizer)) continue;
     const detail = 'name is neither a standard finalizer name nor is it fully qualified';
     errors.push(invalidValue(`${path}[${index}]`, finalizer, detail));
   }

@@ -19,6 +19,7 @@ export default defineResource<ConfigMap>({
   namespaced: true,
   storageVersionHash: 'qFsyl6wFWjQ=',
   validate: (configMap) => [...checkContents(configMap)],
+  tellsChangeFirst: true,
   validateUpdate: (configMap, old) => [...checkFrozen(configMap, old, ['data', 'binaryData'])],
   columns: [
     nameColumn,

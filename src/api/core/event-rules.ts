@@ -8,6 +8,7 @@ import { subdomainProblems } from '#apimachinery/names.js';
 import { check, checkQualifiedName, type FieldErrors } from '../meta/check.js';
 import { nameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
+import { goDump } from '../meta/go-dump.js';
 import type { Column } from '../resource.js';
 
 const textLengthMax = 128;
@@ -68,6 +69,8 @@ const fixedFields = [
   'firstTimestamp',
   'lastTimestamp',
   'count',
+  // Told twice by upstream.
+  'reason',
   'type',
   'eventTime',
   'action',
@@ -75,10 +78,35 @@ const fixedFields = [
   'reportingInstance',
 ] as const;
 
+/** What is an object shows the names that its fields have in Go. */
+const objectTypes: Partial<Record<(typeof fixedFields)[number], string>> = {
+  involvedObject: 'io.k8s.api.core.v1.ObjectReference',
+  related: 'io.k8s.api.core.v1.ObjectReference',
+  source: 'io.k8s.api.core.v1.EventSource',
+};
+/** These are never left out. */
+const zeros: Partial<Record<(typeof fixedFields)[number], unknown>> = {
+  involvedObject: {},
+  reason: '',
+  message: '',
+  source: {},
+  count: 0,
+  type: '',
+  action: '',
+  reportingInstance: '',
+};
+
+function shownAs(field: (typeof fixedFields)[number], value: unknown): unknown {
+  const shown = value ?? zeros[field] ?? null;
+  const type = objectTypes[field];
+  return type && shown ? goDump(type, shown) : shown;
+}
+
 /** Of events.k8s.io only: nothing but the series goes on. */
 export function* checkEventUpdate(event: Event, old: Event): FieldErrors {
   if (JSON.stringify(event.series) !== JSON.stringify(old.series)) yield* checkSeries(event);
-  for (const field of fixedFields) yield* validateImmutable(field, { value: event[field], old: old[field] });
+  for (const field of fixedFields)
+    yield* validateImmutable(field, { value: event[field], old: old[field], show: (value) => shownAs(field, value) });
   const [value, before] = [event.reportingComponent, old.reportingComponent];
   yield* validateImmutable('reportingController', { value, old: before });
 }

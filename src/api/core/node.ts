@@ -34,6 +34,9 @@ export default defineResource<Node>({
     delete node.spec.configSource;
     delete node.status?.config;
   },
+  prepareForUpdate(node, old) {
+    if (!old.spec.configSource) delete node.spec.configSource;
+  },
   warnings: ({ spec }) => [
     ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
     ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
@@ -43,8 +46,8 @@ export default defineResource<Node>({
     ...checkTaints('metadata.taints', node.spec?.taints),
     ...checkAmounts(node),
     ...checkDeclaredFeatures(node),
+    ...checkCidrs(node.spec?.podCIDRs ?? []),
   ],
-  validateCreate: (node) => [...checkCidrs(node.spec?.podCIDRs ?? [])],
   validateUpdate: (node, old) => [...checkUpdate(node, old)],
   validateStatusUpdate: (node) => [...checkAmounts(node), ...checkDeclaredFeatures(node), ...checkNodeAddresses(node)],
   columns: [
@@ -143,7 +146,10 @@ function featureProblem(feature: string): string | undefined {
   return "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes";
 }
 
+/** Upstream looks at what is in both lists of rules twice. */
 function* checkUpdate(node: Node, old: Node): FieldErrors {
+  yield* checkAmounts(node);
+  yield* checkDeclaredFeatures(node);
   yield* checkNodeAddresses(node);
   const why = (field: string) => `node updates may not change ${field} except from "" to valid`;
   const before = old.spec.podCIDRs ?? [];
@@ -151,6 +157,7 @@ function* checkUpdate(node: Node, old: Node): FieldErrors {
     yield forbiddenField('spec.podCIDRs', why('podCIDR'));
   if (old.spec.providerID && old.spec.providerID !== node.spec.providerID)
     yield forbiddenField('spec.providerID', why('providerID'));
+  yield* checkTaints('metadata.taints', node.spec.taints);
   if ((old.spec.externalID ?? '') !== (node.spec.externalID ?? ''))
     yield forbiddenField('spec.externalID', 'may not be updated');
 }

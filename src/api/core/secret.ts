@@ -23,6 +23,7 @@ export default defineResource<Secret>({
   selectableFields: { type: (secret) => secret.type ?? '' },
   default: setDefaults,
   validate: (secret) => [...checkContents(secret), ...checkType(secret)],
+  tellsChangeFirst: true,
   validateUpdate: (secret, old) => [
     ...validateImmutable('type', { value: secret.type, old: old.type }),
     ...checkFrozen(secret, old, ['data']),

@@ -131,7 +131,7 @@ const onlyForLoadBalancers = "may only be used when `type` is 'LoadBalancer'";
 const rangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 
 function* checkLoadBalancer(spec: ServiceSpec, annotations: Record<string, string> | undefined): FieldErrors {
-  const { loadBalancerSourceRanges: ranges = [], loadBalancerClass, allocateLoadBalancerNodePorts: allocate } = spec;
+  const { loadBalancerSourceRanges: ranges = [], allocateLoadBalancerNodePorts: allocate } = spec;
   const isLoadBalancer = spec.type === 'LoadBalancer';
   const at = 'spec.LoadBalancerSourceRanges';
   if (ranges.length > 0 && !isLoadBalancer) yield forbiddenField(at, onlyForLoadBalancers);
@@ -145,8 +145,12 @@ function* checkLoadBalancer(spec: ServiceSpec, annotations: Record<string, strin
   if (allocate !== undefined && !isLoadBalancer)
     yield forbiddenField('spec.allocateLoadBalancerNodePorts', onlyForLoadBalancers);
   if (allocate === undefined && isLoadBalancer) yield required('allocateLoadBalancerNodePorts');
+  yield* checkLoadBalancerClass(spec);
+}
+
+function* checkLoadBalancerClass({ type, loadBalancerClass }: ServiceSpec): FieldErrors {
   if (loadBalancerClass === undefined) return;
-  if (isLoadBalancer) yield* checkQualifiedName('spec.loadBalancerClass', loadBalancerClass);
+  if (type === 'LoadBalancer') yield* checkQualifiedName('spec.loadBalancerClass', loadBalancerClass);
   else yield forbiddenField('spec.loadBalancerClass', onlyForLoadBalancers);
 }
 
@@ -187,6 +191,7 @@ export function validateServiceUpdate({ spec }: Service, { spec: old }: Service)
   const errors = [...checkAddressUpdate(spec, old)];
   if (spec.type === 'LoadBalancer' && old.type === 'LoadBalancer' && spec.loadBalancerClass !== old.loadBalancerClass)
     errors.push(invalidValue('spec.loadBalancerClass', spec.loadBalancerClass ?? null, 'may not change once set'));
+  errors.push(...checkLoadBalancerClass(spec));
   if (needsHealthCheck(spec) && needsHealthCheck(old) && spec.healthCheckNodePort !== old.healthCheckNodePort)
     errors.push(forbiddenField('spec.healthCheckNodePort', 'field is immutable'));
   return errors;

@@ -35,6 +35,7 @@ export default defineResource<Service>({
   validateName: labelProblems,
   default: setDefaults,
   validate: validateService,
+  tellsChangeFirst: true,
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: validateServiceStatus,
   warnings: serviceWarnings,

@@ -1,11 +1,6 @@
 /** ResourceClaimTemplate: what each pod's own ResourceClaim is made from. */
 import type { ResourceClaimTemplate } from '#api/gen/resource-v1.js';
-import {
-  validateAnnotations,
-  validateFinalizers,
-  validateImmutable,
-  validateLabels,
-} from '#apimachinery/metadata-validation.js';
+import { validateImmutable, validateTemplateMetadata } from '#apimachinery/metadata-validation.js';
 import type { FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -22,7 +17,7 @@ export default defineResource<ResourceClaimTemplate>({
   storageVersionHash: 'TuzjC49aUfM=',
   default: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),
   load: ({ spec }) => loadForClaim(spec?.spec?.devices),
-  validateCreate: (template) => [...checkTemplate(template)],
+  validate: (template) => [...checkTemplate(template)],
   validateUpdate: (template, old) =>
     validateImmutable('spec', {
       value: template.spec,
@@ -33,9 +28,6 @@ export default defineResource<ResourceClaimTemplate>({
 });
 
 function* checkTemplate({ spec }: ResourceClaimTemplate): FieldErrors {
-  const { annotations, labels, finalizers } = spec?.metadata ?? {};
-  yield* validateAnnotations(annotations, 'spec.metadata.annotations');
-  yield* validateLabels(labels, 'spec.metadata.labels');
-  yield* validateFinalizers(finalizers, 'spec.metadata.finalizers');
+  yield* validateTemplateMetadata(spec?.metadata, 'spec.metadata');
   yield* checkDeviceClaim('spec.spec.devices', spec?.spec?.devices ?? {});
 }

@@ -21,6 +21,7 @@ export default defineResource<IngressClass>({
     if (ingressClass.spec?.parameters) ingressClass.spec.parameters.scope ??= 'Cluster';
   },
   validate: (ingressClass) => [...checkSpec(ingressClass)],
+  tellsChangeFirst: true,
   validateUpdate: ({ spec }, { spec: old }) =>
     validateImmutable('spec.controller', { value: spec?.controller ?? '', old: old?.controller ?? '' }),
   columns: [

@@ -18,7 +18,7 @@ export default defineResource<ServiceCIDR>({
   namespaced: false,
   subresources: { status: true },
   storageVersionHash: 'gNLvruQhW2g=',
-  validate: ({ spec }) => [...checkCidrs('spec.cidrs', spec?.cidrs ?? [])],
+  validateCreate: ({ spec }) => [...checkCidrs('spec.cidrs', spec?.cidrs ?? [])],
   validateUpdate,
   columns: [
     nameColumn,
@@ -55,8 +55,9 @@ function validateUpdate(cidr: ServiceCIDR, old: ServiceCIDR): FieldError[] {
   const path = 'spec.cidrs';
   const [cidrs, before] = [cidr.spec?.cidrs ?? [], old.spec?.cidrs ?? []];
   if (cidrs.length !== before.length && !(before.length === 1 && cidrs.length === cidrsMax))
-    return [invalidValue(path, cidrs, immutableMessage)];
-  return before.flatMap((range, index) =>
+    return [invalidValue(path, cidrs.length > 0 ? cidrs : null, immutableMessage)];
+  const changed = before.flatMap((range, index) =>
     range === cidrs[index] ? [] : [invalidValue(`${path}[${index}]`, cidrs[index], immutableMessage)],
   );
+  return cidrs.length === before.length ? changed : [...changed, ...checkCidrs(path, cidrs)];
 }

@@ -159,9 +159,9 @@ describe('an update', () => {
       { provisioner: 'b', parameters: { a: '1' }, reclaimPolicy: 'Retain', volumeBindingMode: 'WaitForFirstConsumer' },
       { provisioner: 'a' },
       [
-        'parameters: Forbidden: updates to parameters are forbidden.',
-        'provisioner: Forbidden: updates to provisioner are forbidden.',
-        'reclaimPolicy: Forbidden: updates to reclaimPolicy are forbidden.',
+        'parameters: Invalid value: {"a":"1"}: field is immutable',
+        'provisioner: Invalid value: "b": field is immutable',
+        'reclaimPolicy: Invalid value: "Retain": field is immutable',
         'volumeBindingMode: Invalid value: "WaitForFirstConsumer": field is immutable',
       ],
     ],

@@ -17,7 +17,7 @@ import { ageColumn, defaultNameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
 import { deprecatedLabelWarnings } from '../meta/node-labels.js';
 import { defineResource } from '../resource.js';
-import { checkParameters, checkProvisioner, refuseChange } from './rules.js';
+import { checkParameters, checkProvisioner } from './rules.js';
 
 export default defineResource<StorageClass>({
   group: 'storage.k8s.io',
@@ -100,13 +100,12 @@ function* checkTopology(path: string, { matchLabelExpressions }: TopologySelecto
   }
 }
 
+const fixedFields = ['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'] as const;
+
 function validateUpdate(storageClass: StorageClass, old: StorageClass): FieldError[] {
-  return [
-    ...refuseChange('parameters', { value: storageClass.parameters ?? {}, old: old.parameters ?? {} }),
-    ...refuseChange('provisioner', { value: storageClass.provisioner, old: old.provisioner }),
-    ...refuseChange('reclaimPolicy', { value: storageClass.reclaimPolicy, old: old.reclaimPolicy }),
-    ...validateImmutable('volumeBindingMode', { value: storageClass.volumeBindingMode, old: old.volumeBindingMode }),
-  ];
+  return fixedFields.flatMap((field) =>
+    validateImmutable(field, { value: storageClass[field], old: old[field], show: (value) => value ?? null }),
+  );
 }
 
 function warnings({ allowedTopologies }: StorageClass): string[] {

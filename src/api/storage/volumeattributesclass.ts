@@ -18,6 +18,7 @@ export default defineResource<VolumeAttributesClass>({
     ...checkProvisioner('driverName', driverName),
     ...checkParameters('parameters', parameters, { mayBeEmpty: false }),
   ],
+  tellsChangeFirst: true,
   validateUpdate: (attributes, old) => [
     ...refuseChange('driverName', { value: attributes.driverName, old: old.driverName }),
     ...refuseChange('parameters', { value: attributes.parameters, old: old.parameters }),

@@ -35,6 +35,6 @@ export function resetFieldsOf(write: {
 }): readonly string[][] {
   const { subresource, hasStatus, statusKeeps = [] } = write;
   if (!hasStatus) return [];
-  if (subresource !== 'status') return subresource ? [] : [['status']];
+  if (subresource !== 'status') return subresource && subresource !== 'finalize' ? [] : [['status']];
   return [['spec'], ...(statusKeeps === 'metadata' ? [['metadata']] : statusKeeps.map((name) => ['metadata', name]))];
 }

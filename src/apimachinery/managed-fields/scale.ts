@@ -1,5 +1,5 @@
 /**
- * Who manages a Scale: its managers are those of the object it is of, as far as they hold the replicas. An apply of a
+ * Who manages a Scale: its managers are those of the object it is of, as far as they hold the replicas. A write of a
  * Scale is tracked by the Scale, and what comes of it is brought over to the object.
  */
 import { atOnce } from '#base/turns.js';
@@ -38,7 +38,7 @@ export function managersWithScale(
     if (!fields.isEmpty) managers.set(id, { ...manager, fields });
   }
   for (const [id, manager] of ofScale) {
-    if (manager.fields.isEmpty) continue;
+    if (!manager.fields.has(inScale)) continue;
     managers.set(id, { ...manager, apiVersion, time: held.get(id)?.time, fields: FieldSet.of(path) });
   }
   return atOnce(encodeManagers(managers));

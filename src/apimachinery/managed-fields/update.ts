@@ -106,7 +106,6 @@ export async function trackChange(
   write: Omit<FieldWrite, 'schema'>,
 ): Promise<void> {
   const comparisons = await comparisonsOf(managers.values(), change, write);
-  const held = [...managers.values()];
   for (const [id, manager] of managers) {
     const comparison = comparisons.get(manager.apiVersion);
     const fields = comparison
@@ -119,22 +118,10 @@ export async function trackChange(
   const fields = modified.union(added).difference(neverOwned);
   if (fields.isEmpty) return;
   const { manager: name, apiVersion, subresource = '', nowMs } = write;
-  // Upstream tracks a Scale by itself, and what nobody manages of an object it does not begin to track by an update.
-  if (subresource === 'scale' && held.every((one) => one.fields.intersection(fields).isEmpty)) return;
-  // A Scale leaves its replicas out where there are none, and so nobody sets them.
-  if (subresource === 'scale' && [...fields.paths()].every((path) => isZeroAt(change.after, path))) return;
   const entry: Omit<Manager, 'fields' | 'time'> = { name, operation: 'Update', apiVersion, subresource };
   const id = managerId(entry);
   const previous = managers.get(id);
-  // Upstream brings over what a Scale's manager holds, and not when.
-  const time = subresource === 'scale' ? previous?.time : formatTime(nowMs);
-  managers.set(id, { ...entry, time, fields: fields.union(previous?.fields ?? FieldSet.empty) });
-}
-
-function isZeroAt(object: JsonObject, path: Path): boolean {
-  let value: Json | undefined = object;
-  for (const element of path) value = isObject(value) ? value[element.slice(2)] : undefined;
-  return value === 0;
+  managers.set(id, { ...entry, time: formatTime(nowMs), fields: fields.union(previous?.fields ?? FieldSet.empty) });
 }
 
 /** An object before and after, in the version of the request. */

@@ -61,7 +61,7 @@ async function create(context: HandlerContext, handler: SubresourceHandler): Pro
   const { namespace } = info.resource;
   placeInNamespace(body, { namespaced: resource.namespaced, namespace });
   registry.scheme.byKind(bodyKind(context))?.default?.(body);
-  if (handler.answersBody) await trackFields(context, body, write);
+  if (handler.answersBody) await trackFields(context, { body, old: undefined, write });
   const request = admissionOf(context, write, { operation: 'CREATE', object: body, old: undefined });
   await registry.admission.mutate(request);
   await registry.admission.validate(request);
@@ -69,12 +69,15 @@ async function create(context: HandlerContext, handler: SubresourceHandler): Pro
 }
 
 /** Upstream tells who set what even of what it does not keep. */
-async function trackFields(context: HandlerContext, body: KubeObject, write: Write): Promise<void> {
+async function trackFields(
+  context: HandlerContext,
+  { body, old, write }: { body: KubeObject; old: KubeObject | undefined; write: Write },
+): Promise<void> {
   const { schemas: table, clock } = context;
   const schema = { table, type: table.kind(bodyKind(context)) };
   const { manager, subresource } = write;
   const request = { schema, manager, subresource, apiVersion: body.apiVersion, nowMs: clock.now() };
-  body.metadata.managedFields = await trackUpdate({ ...request, old: undefined, object: body });
+  body.metadata.managedFields = await trackUpdate({ ...request, old, object: body });
 }
 
 async function update(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
@@ -83,15 +86,22 @@ async function update(context: HandlerContext, handler: SubresourceHandler): Pro
   const body = await readObject(context, { kind: bodyKind(context) });
   placeInNamespace(body, { namespaced: resource.namespaced, namespace: info.resource.namespace });
   checkName(body, info.resource.name, { required: true });
-  const change = (old: KubeObject) => admitted(context, write, { old, object: copy(body) });
+  const change = async (old: KubeObject) => {
+    const object = copy(body);
+    if (handler.tracksBody) await trackFields(context, { body: object, old, write });
+    return admitted(context, write, { old, object });
+  };
   return value(context, handler, await handler.update!(callOf(context, write), change));
 }
 
 async function patch(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
   const kind = bodyKind(context);
   const request = await readPatch(context);
-  const change = async (old: KubeObject) =>
-    admitted(context, request.write, { old, object: await request.patched(old, kind) });
+  const change = async (old: KubeObject) => {
+    const object = await request.patched(old, kind);
+    if (handler.tracksBody && !request.isApply) await trackFields(context, { body: object, old, write: request.write });
+    return admitted(context, request.write, { old, object });
+  };
   const write = { ...request.write, fieldsTracked: request.isApply };
   return value(context, handler, await handler.update!(callOf(context, write), change));
 }

@@ -252,8 +252,9 @@ function* validateChange(
   }
   if (write.subresource === 'finalize') return [...errors, ...(resource.validateFinalize?.(object) ?? [])];
   if (mistaken.length > 0) return [...errors, ...mistaken];
-  const own = resource.validate?.(object) ?? [];
+  const asWhole = resource.validate?.(object) ?? [];
   yield;
   const steps = inSteps?.validateUpdate?.(object, old, warn);
-  return [...errors, ...own, ...(steps ? yield* steps : (resource.validateUpdate?.(object, old, warn) ?? []))];
+  const asChange = steps ? yield* steps : (resource.validateUpdate?.(object, old, warn) ?? []);
+  return resource.tellsChangeFirst ? [...errors, ...asChange, ...asWhole] : [...errors, ...asWhole, ...asChange];
 }

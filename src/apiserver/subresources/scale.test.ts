@@ -80,3 +80,18 @@ test('a Scale of none leaves the replicas out', async () => {
   expect(objectOf(await call(server.server, 'GET', `${path}/web/scale`))).toMatchObject({ kind: 'Scale', spec: {} });
   expect(objectOf(await call(server.server, 'GET', `${path}/web/scale`))).not.toHaveProperty('spec.replicas');
 });
+
+test('an update of a Scale moves the replicas to its manager, once, and takes none along that are the same', async () => {
+  await call(server.server, 'POST', `${path}?fieldManager=owner`, { body: JSON.stringify(deployment) });
+  const put = (replicas: number) => {
+    const body = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'web' }, spec: { replicas } };
+    return call(server.server, 'PUT', `${path}/web/scale?fieldManager=scaler`, { body: JSON.stringify(body) });
+  };
+  await put(3);
+  expect(await managers()).toEqual([
+    ['scaler', 'scale', true],
+    ['owner', undefined, false],
+  ]);
+  await put(3);
+  expect(await managers()).toHaveLength(2);
+});

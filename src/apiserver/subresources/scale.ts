@@ -39,6 +39,7 @@ export const scaleHandler: SubresourceHandler = {
   name: 'scale',
   columns: ({ shape }) =>
     [shape ? nameColumn : plainNameColumn, ...countColumns, shape ? customAge : ageColumn] as AnyResource['columns'],
+  tracksBody: true,
   async get({ registry, resource, key }) {
     const object = await registry.of(resource).get(key);
     const path = pathsOf(resource).replicas;
@@ -52,18 +53,15 @@ export const scaleHandler: SubresourceHandler = {
     const set = async (current: KubeObject) => {
       const scale = scaleOf(resource, current);
       const { metadata, apiVersion } = current;
-      if (write.fieldsTracked) scale.metadata.managedFields = scaleManagers(metadata.managedFields, path);
+      scale.metadata.managedFields = scaleManagers(metadata.managedFields, path);
       const wanted = (await change(scale)) as Scale;
       check(wanted, { resource, current });
       setField(current, replicas, wanted.spec?.replicas ?? 0);
-      if (write.fieldsTracked)
-        metadata.managedFields = managersWithScale(metadata.managedFields, wanted.metadata.managedFields, {
-          path,
-          apiVersion,
-        });
+      const scaled = wanted.metadata.managedFields;
+      metadata.managedFields = managersWithScale(metadata.managedFields, scaled, { path, apiVersion });
       return current;
     };
-    return scaleOf(resource, await registry.of(resource).update(key, set, write));
+    return scaleOf(resource, await registry.of(resource).update(key, set, { ...write, fieldsTracked: true }));
   },
 };
 

@@ -28,6 +28,8 @@ export interface SubresourceHandler {
   list?(call: SubresourceCall): Promise<KubeObject[]>;
   /** POST. `body` is of the kind that the definition names, is this handler's to change, and has been admitted. */
   create?(call: SubresourceCall, body: KubeObject): Promise<KubeObject | Status>;
+  /** What `update` is given has managedFields of its own, which `change` brings up to date. Default: no. */
+  tracksBody?: boolean;
   /** `create` answers with what it was given, which then says who set its fields. Default: no. */
   answersBody?: boolean;
   /**

@@ -6,10 +6,11 @@ import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { copy, equal } from '#base/json.js';
 import type { FieldErrors } from '../../meta/check.js';
 import { hasCondition } from './conditions.js';
-import { checkJobSpec } from './validate.js';
+import { checkJobSpec, validateJobCreate } from './validate.js';
 
 export function validateJobUpdate(job: Job, old: Job): FieldError[] {
-  return [...checkJobSpec('spec', job.spec), ...checkUpdate(job.spec, old)];
+  // Upstream looks at the spec twice.
+  return [...validateJobCreate(job), ...checkJobSpec('spec', job.spec), ...checkUpdate(job.spec, old)];
 }
 
 function* checkUpdate(spec: JobSpec, old: Job): FieldErrors {

@@ -26,7 +26,7 @@ export default defineResource<PersistentVolume>({
   prepareForStatusUpdate: keepTransitionTime,
   validate: validateVolume,
   validateUpdate: validateVolumeUpdate,
-  warnings: volumeWarnings,
+  warnings: (volume, old) => (old ? [] : volumeWarnings(volume)),
   deletion: { returnsObject: true },
   columns: [
     nameColumn,

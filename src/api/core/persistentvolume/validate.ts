@@ -6,6 +6,7 @@ import { Quantity } from '#apimachinery/quantity.js';
 import { equal } from '#base/json.js';
 import { checkOptionalEnum, checkReference, checkSubdomain, type FieldErrors, forbidSet } from '../../meta/check.js';
 import { describeChanges } from '../../meta/diff.js';
+import { goDump } from '../../meta/go-dump.js';
 import { checkModes } from '../claim-spec.js';
 import { checkNodeSelector } from '../pod/validate-scheduling.js';
 import { checkVolumeSource, sourceNames } from './validate-source.js';
@@ -91,11 +92,9 @@ function* checkAttributesClass(
   if (!csi) yield required(`${path}.csi`, 'has to be specified when using volumeAttributesClassName');
 }
 
-export function validateVolumeUpdate(
-  { spec = {} }: PersistentVolume,
-  { spec: old = {} }: PersistentVolume,
-): FieldError[] {
-  return [...checkUpdate(spec, old)];
+export function validateVolumeUpdate(volume: PersistentVolume, { spec: old = {} }: PersistentVolume): FieldError[] {
+  // Upstream looks at the whole of it twice.
+  return [...validateVolume(volume), ...checkUpdate(volume.spec ?? {}, old)];
 }
 
 function* checkUpdate(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): FieldErrors {
@@ -115,7 +114,9 @@ function* checkUpdate(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): Fi
   yield* validateImmutable('volumeMode', { value: spec.volumeMode, old: old.volumeMode });
   if (old.nodeAffinity && !equal(withoutBetaLabels(spec.nodeAffinity), withoutBetaLabels(old.nodeAffinity))) {
     const why = `${immutableMessage}, except for updating from beta label to GA`;
-    yield invalidValue('nodeAffinity', spec.nodeAffinity ?? null, why);
+    const affinity = spec.nodeAffinity;
+    const shown = affinity ? goDump('io.k8s.api.core.v1.VolumeNodeAffinity', affinity) : null;
+    yield invalidValue('nodeAffinity', shown, why);
   }
   if (old.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined)
     yield forbiddenField('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');

@@ -8,6 +8,7 @@ import {
   required,
   tooLong,
 } from '#apimachinery/field-error.js';
+import { validateTemplateMetadata } from '#apimachinery/metadata-validation.js';
 import { subdomainProblems } from '#apimachinery/names.js';
 import type { ObjectMeta } from '#apimachinery/object.js';
 import { Quantity } from '#apimachinery/quantity.js';
@@ -208,9 +209,7 @@ function* checkEphemeral(path: string, volume: Volume, { metadata }: VolumeConte
   const at = `${path}.ephemeral.volumeClaimTemplate`;
   if (!template) yield required(at);
   else {
-    for (const key of Object.keys(template.metadata ?? {}))
-      if (key !== 'labels' && key !== 'annotations' && key !== 'creationTimestamp')
-        yield forbiddenField(`${at}.metadata.${key}`, 'cannot be set for an ephemeral volume');
+    yield* validateTemplateMetadata(template.metadata, `${at}.metadata`);
     yield* checkClaimSpec(`${at}.spec`, template.spec);
   }
   if (!metadata?.name || !volume.name) return;

@@ -1,7 +1,9 @@
 /** The fields of a Service that say which addresses it has, filled in for a cluster of IPv4 alone. */
+import { isIPv4 } from 'node:net';
+import { checkAddresses } from '#api/core/service-addresses.js';
 import { isExternallyAccessible } from '#api/core/service-rules.js';
 import type { Service } from '#api/gen/core-v1.js';
-import { duplicate, type FieldError, invalidValue, notSupported } from '#apimachinery/field-error.js';
+import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
 
 type Spec = NonNullable<Service['spec']>;
 
@@ -60,8 +62,8 @@ export function dropForeignFields(spec: Spec, old: Spec): void {
   if (hasClusterAddress(old) && !hasClusterAddress(spec)) {
     if (spec.clusterIP === old.clusterIP) delete spec.clusterIP;
     if ((spec.clusterIPs ?? []).join() === (old.clusterIPs ?? []).join()) delete spec.clusterIPs;
-    delete spec.ipFamilies;
-    delete spec.ipFamilyPolicy;
+    if ((spec.ipFamilies ?? []).join() === (old.ipFamilies ?? []).join()) delete spec.ipFamilies;
+    if (spec.ipFamilyPolicy === old.ipFamilyPolicy) delete spec.ipFamilyPolicy;
   }
   if (hasNodePorts(old) && !hasNodePorts(spec) && sameNodePorts(spec, old))
     for (const port of spec.ports ?? []) delete port.nodePort;
@@ -85,27 +87,52 @@ function sameNodePorts(spec: Spec, old: Spec): boolean {
   return (spec.ports ?? []).every(({ nodePort }) => !nodePort || before.has(nodePort));
 }
 
-/** A headless service without a selector is filled by others, who may have addresses of both families. */
-export function fillFamilies(spec: Spec): FieldError[] {
-  const isSelectorless = spec.clusterIPs?.[0] === headless && Object.keys(spec.selector ?? {}).length === 0;
+/**
+ * Fills in what says which addresses there are; what is wrong with these fields is all that is told then. `old` is what
+ * an update changes. A headless service without a selector is filled by others, who may have addresses of both families.
+ */
+export function fillFamilies(spec: Spec, old: Spec | undefined): FieldError[] {
+  const isSelectorless = spec.clusterIP === headless && Object.keys(spec.selector ?? {}).length === 0;
+  spec.ipFamilyPolicy ??= old?.ipFamilyPolicy ?? (isSelectorless ? 'RequireDualStack' : 'SingleStack');
+  const disagreeing = [...checkAddresses(spec)];
+  if (disagreeing.length > 0) return disagreeing;
+  const errors = [...checkCount(spec), ...inferFamilies(spec)];
+  if (errors.length > 0) return errors;
   const families = spec.ipFamilies ?? [];
-  const errors = families.flatMap((family, index): FieldError[] => {
-    const path = `spec.ipFamilies[${index}]`;
-    if (family !== 'IPv4' && family !== 'IPv6') return [notSupported(path, family, ['IPv4', 'IPv6'])];
-    if (families.indexOf(family) < index) return [duplicate(path, family)];
-    if (family === 'IPv4' || isSelectorless) return [];
-    return [invalidValue(path, family, 'not configured on this cluster')];
-  });
-  if (spec.ipFamilyPolicy === 'RequireDualStack' && !isSelectorless)
+  if (isSelectorless) {
+    if (families.length === 0) families.push('IPv4');
+    if (families.length === 1 && spec.ipFamilyPolicy !== 'SingleStack')
+      families.push(families[0] === 'IPv4' ? 'IPv6' : 'IPv4');
+    spec.ipFamilies = families;
+    return [];
+  }
+  if (spec.ipFamilyPolicy === 'RequireDualStack')
     errors.push(
-      invalidValue(
-        'spec.ipFamilyPolicy',
-        spec.ipFamilyPolicy,
-        'this cluster is not configured for dual-stack services',
-      ),
+      invalidValue(policyPath, spec.ipFamilyPolicy, 'this cluster is not configured for dual-stack services'),
     );
-  spec.ipFamilyPolicy ??= isSelectorless ? 'RequireDualStack' : 'SingleStack';
-  if (!spec.ipFamilies?.length)
-    spec.ipFamilies = isSelectorless && spec.ipFamilyPolicy !== 'SingleStack' ? ['IPv4', 'IPv6'] : ['IPv4'];
+  for (const [index, family] of families.entries())
+    if (family !== 'IPv4')
+      errors.push(invalidValue(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster'));
+  if (families.length === 0) spec.ipFamilies = ['IPv4'];
   return errors;
+}
+
+const policyPath = 'spec.ipFamilyPolicy';
+
+function* checkCount({ ipFamilyPolicy, clusterIPs = [], ipFamilies = [] }: Spec): Generator<FieldError> {
+  if (ipFamilyPolicy !== 'SingleStack') return;
+  const why = (what: string) => `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`;
+  if (clusterIPs.length > 1) yield invalidValue(policyPath, ipFamilyPolicy, why('cluster IPs'));
+  if (ipFamilies.length > 1) yield invalidValue(policyPath, ipFamilyPolicy, why('IP families'));
+}
+
+/** An address says its family. */
+function* inferFamilies(spec: Spec): Generator<FieldError> {
+  const { clusterIPs = [] } = spec;
+  for (const [index, address] of clusterIPs.entries()) {
+    if (address === headless) return;
+    if (index < (spec.ipFamilies?.length ?? 0)) continue;
+    if (isIPv4(address)) (spec.ipFamilies ??= []).push('IPv4');
+    else yield invalidValue(`spec.clusterIPs[${index}]`, clusterIPs, 'IPv6 is not configured on this cluster');
+  }
 }

@@ -121,7 +121,7 @@ export class ServiceAddresses implements AdmissionPlugin {
     }
     alignClusterIPs(spec, old);
     try {
-      const errors = hasClusterAddress(spec) ? fillFamilies(spec) : [];
+      const errors = hasClusterAddress(spec) ? fillFamilies(spec, old) : [];
       if (errors.length > 0) throw refusal(service, errors);
       await this.#giveAddress(claim, spec);
       await this.#giveNodePorts(claim, { spec, old });
@@ -171,23 +171,33 @@ export class ServiceAddresses implements AdmissionPlugin {
       } else if (hasNodePorts(spec)) port.nodePort = shared.get(port.port) ?? (await this.#drawPort(claim));
       if (port.nodePort) shared.set(port.port, port.nodePort);
     }
-    if (!hasHealthCheckPort(spec)) return;
+    // A change of it is for validation to refuse.
+    if (!hasHealthCheckPort(spec) || hasHealthCheckPort(old)) return;
     const wanted = spec.healthCheckNodePort;
     if (!wanted) spec.healthCheckNodePort = await this.#drawPort(claim);
-    else if (!kept.has(wanted)) await this.#takePort(claim, 'spec.healthCheckNodePort', wanted);
+    else if (!kept.has(wanted)) await this.#takeHealthCheckPort(claim, wanted);
   }
 
-  async #takePort({ request, service, owner }: Claim, path: string, port: number): Promise<void> {
+  async #takeHealthCheckPort(claim: Claim, port: number): Promise<void> {
+    const problem = await this.#reserve(claim, port);
+    if (problem) throw internalError(`failed to allocate requested HealthCheck NodePort ${port}: ${problem}`);
+  }
+
+  async #takePort(claim: Claim, path: string, port: number): Promise<void> {
+    const problem = await this.#reserve(claim, port);
+    if (problem) throw refusal(claim.service, [invalidValue(path, port, problem)]);
+  }
+
+  /** Why the port cannot be had. */
+  async #reserve({ request, owner }: Claim, port: number): Promise<string | undefined> {
     const { first, last } = this.#ports;
     // Upstream looks for the number among those given, and in a dry run no further.
-    if (!request.dryRun && (port < first || port > last)) {
-      const why = `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
-      throw refusal(service, [invalidValue(path, port, why)]);
-    }
+    if (!request.dryRun && (port < first || port > last))
+      return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
     const number = port - first;
     const outcome = await this.#nodePorts.take(number, owner, request);
-    if (outcome === 'refused') throw refusal(service, [invalidValue(path, port, 'provided port is already allocated')]);
     if (outcome === 'taken') this.#remember(request, () => this.#nodePorts.release(number, owner));
+    return outcome === 'refused' ? 'provided port is already allocated' : undefined;
   }
 
   async #drawPort({ request, owner, pretended }: Claim): Promise<number> {

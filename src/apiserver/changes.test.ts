@@ -1,0 +1,143 @@
+/** Updates that are refused: in which words, in which order, and how often a fault is told, as upstream's server does. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import builtins from '#api/index.gen.js';
+import { call, objectOf, statusOf } from './test-call.js';
+import { startTestServer } from './test-server.js';
+
+type Body = Record<string, unknown> & { metadata: { name: string; namespace?: string } };
+
+interface Case {
+  path: string;
+  object: Body;
+  change: (object: Body) => void;
+  /** `field: message` of each cause; none where the change is taken. */
+  told: string[];
+}
+
+const immutable = 'field is immutable';
+const frozen = 'Forbidden: field is immutable when `immutable` is set';
+const configKey =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+const container = { name: 'c', image: 'i' };
+
+const cases: Record<string, Case> = {
+  'what is wrong with a change of a ConfigMap comes first': {
+    path: '/api/v1/namespaces/default/configmaps',
+    object: { metadata: { name: 'a' }, data: { a: 'b' }, immutable: true },
+    change: (object) => (object['data'] = { 'a/b': 'c' }),
+    told: [`data: ${frozen}`, `data[a/b]: Invalid value: "a/b": ${configKey}`],
+  },
+  'a ServiceCIDR is held to its old ranges alone': {
+    path: '/apis/networking.k8s.io/v1/servicecidrs',
+    object: { metadata: { name: 'a' }, spec: { cidrs: ['192.168.0.0/24'] } },
+    change: (object) => (object['spec'] = { cidrs: ['none'] }),
+    told: [`spec.cidrs[0]: Invalid value: "none": ${immutable}`],
+  },
+  'a PriorityClass is held to what cannot change alone': {
+    path: '/apis/scheduling.k8s.io/v1/priorityclasses',
+    object: { metadata: { name: 'a' }, value: 5 },
+    change: (object) => (object['preemptionPolicy'] = 'Sometimes'),
+    told: [`preemptionPolicy: Invalid value: "Sometimes": ${immutable}`],
+  },
+  'a StorageClass shows what it would become': {
+    path: '/apis/storage.k8s.io/v1/storageclasses',
+    object: { metadata: { name: 'a' }, provisioner: 'x.y', parameters: { a: 'b' } },
+    change: (object) => {
+      delete object['parameters'];
+      object['provisioner'] = 'x.z';
+    },
+    told: [`parameters: Invalid value: null: ${immutable}`, `provisioner: Invalid value: "x.z": ${immutable}`],
+  },
+  'a volume is looked at twice': {
+    path: '/api/v1/persistentvolumes',
+    object: {
+      metadata: { name: 'a' },
+      spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/x' } },
+    },
+    change: (object) => Object.assign(object['spec']!, { persistentVolumeReclaimPolicy: 'Keep' }),
+    told: Array(2).fill(
+      'spec.persistentVolumeReclaimPolicy: Unsupported value: "Keep": supported values: "Delete", "Recycle", "Retain"',
+    ),
+  },
+  'an Event shows the names that fields have in Go': {
+    path: '/apis/events.k8s.io/v1/namespaces/default/events',
+    object: {
+      metadata: { name: 'a' },
+      regarding: { kind: 'Pod', name: 'p', namespace: 'default' },
+      eventTime: '2020-01-01T00:00:00.000000Z',
+      reason: 'r',
+      action: 'a',
+      type: 'Normal',
+      reportingController: 'x/y',
+      reportingInstance: 'i',
+    },
+    change: (object) => (object['regarding'] = { kind: 'Pod', name: 'q', namespace: 'default' }),
+    told: [
+      `involvedObject: Invalid value: {"Kind":"Pod","Namespace":"default","Name":"q","UID":"","APIVersion":"","ResourceVersion":"","FieldPath":""}: ${immutable}`,
+    ],
+  },
+  'ranges of a Node are read again': {
+    path: '/api/v1/nodes',
+    object: { metadata: { name: 'a' }, spec: { podCIDR: '10.1.0.0/24' } },
+    change: (object) => (object['spec'] = { podCIDR: 'none' }),
+    told: [
+      'spec.podCIDRs[0]: Invalid value: "none": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+      'spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid',
+    ],
+  },
+  'a Node keeps no source of configuration': {
+    path: '/api/v1/nodes',
+    object: { metadata: { name: 'b' } },
+    change: (object) => (object['spec'] = { configSource: {} }),
+    told: [],
+  },
+  'metadata of a template is labels and annotations': {
+    path: '/apis/resource.k8s.io/v1/namespaces/default/resourceclaimtemplates',
+    object: { metadata: { name: 'a' }, spec: { spec: {} } },
+    change: (object) => (object['spec'] = { metadata: { uid: 'x', finalizers: ['a/b'] }, spec: {} }),
+    told: [
+      'spec.metadata.uID: Forbidden: cannot be set',
+      'spec.metadata.finalizers: Forbidden: cannot be set',
+      `spec: Invalid value: {"uid":"x","finalizers":["a/b"],"Spec":{"Devices":{"Requests":null,"Constraints":null,"Config":null}}}: ${immutable}`,
+    ],
+  },
+  'a finalizer that is no name is not standard either': {
+    path: '/api/v1/namespaces/default/podtemplates',
+    object: {
+      metadata: { name: 'a' },
+      template: { metadata: { labels: { a: 'b' } }, spec: { containers: [container] } },
+    },
+    change: (object) => Object.assign(object.metadata, { finalizers: ['x y'] }),
+    told: [
+      expect.stringContaining('metadata.finalizers: Invalid value: "x y": name part must consist of') as never,
+      'metadata.finalizers[0]: Invalid value: "x y": name is neither a standard finalizer name nor is it fully qualified',
+    ],
+  },
+};
+
+describe('updates', () => {
+  const { server, close } = startTestServer({ definitions: builtins });
+  beforeAll(async () => {
+    await call(server, 'POST', '/api/v1/namespaces', { body: '{"metadata":{"name":"default"}}' });
+  });
+  afterAll(close);
+
+  it.each(Object.entries(cases))('%s', async (_, { path, object, change, told }) => {
+    const created = await call(server, 'POST', path, { body: JSON.stringify(object) });
+    expect(statusOf(created).message).toBe('');
+    const wanted = JSON.parse(JSON.stringify(objectOf(created))) as Body;
+    change(wanted);
+    const { error } = await call(server, 'PUT', `${path}/${wanted.metadata.name}`, { body: JSON.stringify(wanted) });
+    expect(error?.status.details?.causes?.map(({ field, message }) => `${field}: ${message}`) ?? []).toEqual(told);
+  });
+
+  it('reads the finalizers of a namespace that are written through /finalize', async () => {
+    const body = { metadata: { name: 'default' }, spec: { finalizers: ['$'] }, status: { phase: 'Gone' } };
+    const target = '/api/v1/namespaces/default/finalize';
+    expect(statusOf(await call(server, 'PUT', target, { body: JSON.stringify(body) }))).toMatchObject({ code: 422 });
+    body.spec.finalizers = ['a/b'];
+    const namespace = objectOf(await call(server, 'PUT', target, { body: JSON.stringify(body) }));
+    expect(namespace).toMatchObject({ spec: { finalizers: ['a/b'] }, status: { phase: 'Active' } });
+    expect(JSON.stringify(namespace)).not.toContain('f:phase');
+  });
+});
