@@ -89,14 +89,14 @@ describe('a PriorityClass', () => {
   });
 
   test('of a user is below those of the system, by name and value', () => {
-    expect(priorityClasses.validate!(of('high', 1_000_000_000))).toEqual([]);
-    expect(texts(priorityClasses.validate!(of('high', 1_000_000_001)))).toEqual([
+    expect(priorityClasses.validateCreate!(of('high', 1_000_000_000))).toEqual([]);
+    expect(texts(priorityClasses.validateCreate!(of('high', 1_000_000_001)))).toEqual([
       'value: Forbidden: maximum allowed value of a user defined priority is 1000000000',
     ]);
-    expect(texts(priorityClasses.validate!(of('system-mine', 1)))).toEqual([
+    expect(texts(priorityClasses.validateCreate!(of('system-mine', 1)))).toEqual([
       "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: system-mine is not a known system priority class",
     ]);
-    expect(priorityClasses.validate!(of('system-node-critical', 2_000_001_000))).toEqual([]);
+    expect(priorityClasses.validateCreate!(of('system-node-critical', 2_000_001_000))).toEqual([]);
   });
 
   test('keeps its value', () => {

@@ -110,12 +110,9 @@ export function invalid(
   errors: readonly FieldError[],
 ): StatusError {
   const kind = subject.group ? `${subject.kind}.${subject.group}` : subject.kind;
-  // What is said twice is one message, though two causes.
-  const texts = [...new Set(errors.map((error) => error.message))];
-  const text = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   return new StatusError({
     reason: 'Invalid',
-    message: `${kind} ${quote(subject.name ?? '')} is invalid: ${text}`,
+    message: `${kind} ${quote(subject.name ?? '')} is invalid: ${describeAll(errors)}`,
     details: {
       name: subject.name || undefined,
       group: subject.group || undefined,
@@ -123,6 +120,12 @@ export function invalid(
       causes: errors.map((error) => ({ reason: error.type, message: error.body, field: error.path })),
     },
   });
+}
+
+/** In one text. What is said twice is one message, though two causes. */
+export function describeAll(errors: readonly FieldError[]): string {
+  const texts = [...new Set(errors.map((error) => error.message))];
+  return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
 }
 
 export function badRequest(message: string): StatusError {

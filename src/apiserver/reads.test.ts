@@ -78,6 +78,7 @@ it('asks to come back only for a version that may yet come', async () => {
 
 it('tells numbers that are too large from what is no number', async () => {
   expect(await problem('limit=x')).toEqual([400, 'strconv.ParseInt: parsing "x": invalid syntax']);
+  expect(await problem('limit=')).toEqual([400, 'strconv.ParseInt: parsing "": invalid syntax']);
   expect(await problem('limit=99999999999999999999')).toEqual([
     400,
     'strconv.ParseInt: parsing "99999999999999999999": value out of range',

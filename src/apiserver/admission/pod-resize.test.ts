@@ -25,7 +25,7 @@ it('lets pods grow to what their node has', async () => {
   expect(await resize(pod(2, { cpu: '2', memory: '1Gi' }))).toBeUndefined();
   expect(await resize(pod(2, { cpu: '2500m', memory: '2Gi' }))).toMatchObject({
     message:
-      `pods "p" is forbidden: Node didn't have enough allocatable resources: ` +
+      `pods "p" is forbidden: node didn't have enough allocatable resources: ` +
       'cpu, requested: 2500, allocatable: 2000; memory, requested: 2147483648, allocatable: 1073741824',
     code: 403,
     details: { name: 'p', kind: 'pods', causes: [{ reason: 'NodeCapacity' }] },

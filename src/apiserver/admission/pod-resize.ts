@@ -24,15 +24,16 @@ export function podResize({ registry }: { registry: () => Registry }): Admission
       if (nodeName === '' || pod.metadata.generation === request.old?.metadata.generation) return;
       const node = await find<Node>(registry(), nodeResource, { namespace: '', name: nodeName });
       if (!node) throw refuse(request, `node ${JSON.stringify(nodeName)} not found`);
-      const lacks = lackOf(pod, node);
-      if (lacks.length > 0) {
-        const why = `Node didn't have enough allocatable resources: ${lacks.join('; ')}`;
-        throw refuseFor('NodeCapacity', request, why);
+      // A node that does not say is taken to be one.
+      const { 'kubernetes.io/os': system = 'linux' } = node.metadata.labels ?? {};
+      if (system !== 'linux') {
+        const is = `node ${JSON.stringify(nodeName)} is ${JSON.stringify(system)}`;
+        throw refuseFor('UnsupportedPlatform', request, `pod resize is only supported on linux nodes, ${is}`);
       }
-      const { 'kubernetes.io/os': system = '' } = node.metadata.labels ?? {};
-      if (system === 'linux') return;
-      const is = `node ${JSON.stringify(nodeName)} is ${JSON.stringify(system)}`;
-      throw refuseFor('UnsupportedPlatform', request, `pod resize is only supported on linux nodes, ${is}`);
+      const lacks = lackOf(pod, node);
+      if (lacks.length === 0) return;
+      const why = `node didn't have enough allocatable resources: ${lacks.join('; ')}`;
+      throw refuseFor('NodeCapacity', request, why);
     },
   };
 }

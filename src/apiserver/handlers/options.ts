@@ -114,7 +114,7 @@ export interface ReadList extends ListRequest {
 export function readList(context: HandlerContext, { watch }: { watch: boolean }): ReadList {
   const { info, resource } = context;
   const { query } = info;
-  const resourceVersion = query.get('resourceVersion') ?? '';
+  const resourceVersion = withoutLeadingZeros(query.get('resourceVersion') ?? '');
   let match = query.get('resourceVersionMatch') ?? '';
   let sendInitialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
   const startsAnywhere = resourceVersion === '' || resourceVersion === '0';
@@ -125,8 +125,8 @@ export function readList(context: HandlerContext, { watch }: { watch: boolean })
   }
   // In upstream's order: what cannot be read comes before what does not go together, and before unknown fields.
   const timeout = query.get('timeoutSeconds');
-  const timeoutSeconds = timeout ? wholeNumber(timeout) : undefined;
-  const limit = Math.max(wholeNumber(query.get('limit') || '0'), 0);
+  const timeoutSeconds = timeout === null ? undefined : wholeNumber(timeout);
+  const limit = Math.max(wholeNumber(query.get('limit') ?? '0'), 0);
   const selectors = parseSelectors({
     labelSelector: query.get('labelSelector'),
     fieldSelector: query.get('fieldSelector') ?? (info.resource.named ? `metadata.name=${info.resource.name}` : ''),
@@ -148,6 +148,11 @@ export function readList(context: HandlerContext, { watch }: { watch: boolean })
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
     timeoutSeconds,
   };
+}
+
+/** However a zero is written, any version will do. */
+function withoutLeadingZeros(version: string): string {
+  return version.replace(/^0+(?=\d)/, '');
 }
 
 interface ListOptions {

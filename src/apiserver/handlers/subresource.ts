@@ -12,7 +12,7 @@ import type { ConnectCall, SubresourceCall, SubresourceHandler } from '../subres
 import { checkName, placeInNamespace, readObject } from './body.js';
 import { connectOptions } from './connect-options.js';
 import { apiVersionOf, type HandlerContext, keyOf } from './context.js';
-import { readWrite, writeOf } from './options.js';
+import { checkVersion, readWrite, writeOf } from './options.js';
 import { readPatch } from './patch.js';
 
 /** What answers; undefined for a verb that the handler does not serve. */
@@ -24,7 +24,10 @@ export function serveSubresource(
   if (handler.connect) return () => connect(context, handler.connect!.bind(handler));
   if (verb === 'get' && handler.stream) return () => stream(context, handler.stream!.bind(handler));
   if (verb === 'get' && handler.get)
-    return async () => value(context, handler, await handler.get!(callOf(context, readOnly(context))));
+    return async () => {
+      checkVersion(context.info.query.get('resourceVersion') ?? '', { list: false });
+      return value(context, handler, await handler.get!(callOf(context, readOnly(context))));
+    };
   if (verb === 'list' && handler.list)
     return async () => collection(context, await handler.list!(callOf(context, readOnly(context))));
   if (verb === 'create' && handler.create) return () => create(context, handler);
@@ -61,6 +64,7 @@ async function create(context: HandlerContext, handler: SubresourceHandler): Pro
   const { namespace } = info.resource;
   placeInNamespace(body, { namespaced: resource.namespaced, namespace });
   registry.scheme.byKind(bodyKind(context))?.default?.(body);
+  handler.default?.(body);
   if (handler.answersBody) await trackFields(context, { body, old: undefined, write });
   const request = admissionOf(context, write, { operation: 'CREATE', object: body, old: undefined });
   await registry.admission.mutate(request);

@@ -98,8 +98,8 @@ export async function remove(context: HandlerContext): Promise<Answer> {
 
 export async function removeCollection(context: HandlerContext): Promise<Answer> {
   const { store, resource } = context;
-  const { options, write } = readDelete(context, await readDeleteBody(context));
   const request = readList(context, { watch: false });
+  const { options, write } = readDelete(context, await readDeleteBody(context));
   const { items, ...metadata } = await store.removeAll(request, options, write);
   return { type: 'list', resource, version: apiVersionOf(context), items, metadata };
 }

@@ -6,7 +6,7 @@ import bindingResource from '#api/core/binding.js';
 import podResource from '#api/core/pod/index.js';
 import { validateBinding } from '#api/core/pod/subresources.js';
 import type { Binding, Pod } from '#api/gen/core-v1.js';
-import { badRequest, conflict, invalid, type Status } from '#apimachinery/errors.js';
+import { badRequest, conflict, describeAll, type Status, StatusError } from '#apimachinery/errors.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
 import type { SubresourceCall, SubresourceHandler } from './subresource.js';
@@ -23,9 +23,10 @@ export function bindingHandlers({ clock }: { clock: Clock }): SubresourceHandler
 async function bindPod(call: SubresourceCall, binding: Binding, clock: Clock): Promise<Status> {
   const { name = '' } = binding.metadata;
   if (call.key.name && name !== call.key.name) throw badRequest('name in URL does not match name in Binding object');
-  if (!name) throw badRequest('Name parameter required.');
   const errors = validateBinding(binding);
-  if (errors.length > 0) throw invalid({ group: '', kind: 'Binding', name }, errors);
+  // Upstream has no reason for it.
+  if (errors.length > 0) throw new StatusError({ message: describeAll(errors), code: 500 });
+  if (!name) throw badRequest('Name parameter required.');
   const { uid, resourceVersion } = binding.metadata;
   const store = call.registry.of<Pod>(podResource);
   const assign = (pod: Pod) => {

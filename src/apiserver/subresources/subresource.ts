@@ -30,6 +30,8 @@ export interface SubresourceHandler {
   create?(call: SubresourceCall, body: KubeObject): Promise<KubeObject | Status>;
   /** What `update` is given has managedFields of its own, which `change` brings up to date. Default: no. */
   tracksBody?: boolean;
+  /** Fills in defaults of what `create` is given, in place, where no resource of that kind does. */
+  default?(body: KubeObject): void;
   /** `create` answers with what it was given, which then says who set its fields. Default: no. */
   answersBody?: boolean;
   /**

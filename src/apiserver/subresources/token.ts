@@ -27,11 +27,21 @@ const kind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
 
 type Binding = Pick<TokenContents, 'pod' | 'secret' | 'node'>;
 
+const defaultSeconds = 3600;
+
+function secondsOf({ spec }: TokenRequest): number {
+  return spec?.expirationSeconds ?? defaultSeconds;
+}
+
 export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
   return {
     resource: serviceAccountResource,
     name: 'token',
     answersBody: true,
+    default(body) {
+      const request = body as TokenRequest;
+      request.spec = { ...request.spec, expirationSeconds: secondsOf(request) };
+    },
     async create(call, body) {
       const request = body as TokenRequest;
       const { registry, key } = call;
@@ -40,14 +50,14 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
       requireAccountUid(request, account);
       request.spec = {
         ...request.spec,
+        expirationSeconds: secondsOf(request),
         audiences: request.spec?.audiences?.length ? request.spec.audiences : [...tokens.audiences],
       };
-      request.spec.expirationSeconds ??= 3600;
       const errors = validate(request);
       if (errors.length > 0) throw invalid({ ...kind, name: '' }, errors);
       const { audiences = [], boundObjectRef } = request.spec;
       const expirationSeconds = Math.min(
-        request.spec.expirationSeconds,
+        secondsOf(request),
         tokens.maxExpirationSeconds ?? Number.POSITIVE_INFINITY,
       );
       const bound = boundObjectRef ? await bind(call, { reference: boundObjectRef, account }) : {};
