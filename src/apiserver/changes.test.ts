@@ -1,6 +1,7 @@
 /** Updates that are refused: in which words, in which order, and how often a fault is told, as upstream's server does. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import builtins from '#api/index.gen.js';
+import { podSpecHandlers } from './subresources/pod-spec.js';
 import { call, objectOf, statusOf } from './test-call.js';
 import { startTestServer } from './test-server.js';
 
@@ -139,5 +140,29 @@ describe('updates', () => {
     const namespace = objectOf(await call(server, 'PUT', target, { body: JSON.stringify(body) }));
     expect(namespace).toMatchObject({ spec: { finalizers: ['a/b'] }, status: { phase: 'Active' } });
     expect(JSON.stringify(namespace)).not.toContain('f:phase');
+  });
+
+  it('lets admission see the pod that a resize makes, its generation raised', async () => {
+    const seen: unknown[] = [];
+    const watched = startTestServer({
+      definitions: builtins,
+      subresources: podSpecHandlers,
+      admission: [
+        {
+          name: 'seeing',
+          handles: ({ subresource }) => subresource === 'resize',
+          validate: ({ object, old }) => void seen.push([old?.metadata.generation, object?.metadata.generation]),
+        },
+      ],
+    });
+    const pods = '/api/v1/namespaces/default/pods';
+    const resources = { requests: { cpu: '100m' } };
+    const pod = { metadata: { name: 'p' }, spec: { containers: [{ ...container, resources }] } };
+    await call(watched.server, 'POST', pods, { body: JSON.stringify(pod) });
+    const body = { spec: { containers: [{ name: 'c', resources: { requests: { cpu: '1' } } }] } };
+    const type = 'application/strategic-merge-patch+json';
+    await call(watched.server, 'PATCH', `${pods}/p/resize`, { body: JSON.stringify(body), type });
+    expect(seen).toEqual([[1, 2]]);
+    await watched.close();
   });
 });

@@ -90,6 +90,8 @@ async function update(context: HandlerContext, handler: SubresourceHandler): Pro
   const body = await readObject(context, { kind: bodyKind(context) });
   placeInNamespace(body, { namespaced: resource.namespaced, namespace: info.resource.namespace });
   checkName(body, info.resource.name, { required: true });
+  if (isOfResource(context))
+    return value(context, handler, await handler.update!(changeOf(context, write), () => copy(body)));
   const change = async (old: KubeObject) => {
     const object = copy(body);
     if (handler.tracksBody) await trackFields(context, { body: object, old, write });
@@ -101,12 +103,16 @@ async function update(context: HandlerContext, handler: SubresourceHandler): Pro
 async function patch(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
   const kind = bodyKind(context);
   const request = await readPatch(context);
+  const write = { ...request.write, fieldsTracked: request.isApply };
+  if (isOfResource(context)) {
+    const patched = (old: KubeObject) => request.patched(old, kind);
+    return value(context, handler, await handler.update!(changeOf(context, write), patched));
+  }
   const change = async (old: KubeObject) => {
     const object = await request.patched(old, kind);
     if (handler.tracksBody && !request.isApply) await trackFields(context, { body: object, old, write: request.write });
     return admitted(context, request.write, { old, object });
   };
-  const write = { ...request.write, fieldsTracked: request.isApply };
   return value(context, handler, await handler.update!(callOf(context, write), change));
 }
 
@@ -143,6 +149,17 @@ async function stream(context: HandlerContext, run: (call: ConnectCall) => Promi
 
 function readOnly(context: HandlerContext): Write {
   return writeOf(context, { dryRun: false, options: {} });
+}
+
+/** Whether the subresource is another way to change the resource: admission then sees it with its old parts back in place. */
+function isOfResource(context: HandlerContext): boolean {
+  const { group, kind } = bodyKind(context);
+  return group === context.resource.group && kind === context.resource.kind;
+}
+
+/** The registry admits what is changed. */
+function changeOf(context: HandlerContext, write: Write): SubresourceCall {
+  return { ...callOf(context, write), write };
 }
 
 function callOf(context: HandlerContext, write: Write): SubresourceCall {

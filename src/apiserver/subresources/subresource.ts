@@ -36,7 +36,7 @@ export interface SubresourceHandler {
   answersBody?: boolean;
   /**
    * PUT and every PATCH (which need `get` too). `change` takes the current object of the subresource's kind, and gives
-   * the wanted one, decoded, defaulted and admitted; it checks a resourceVersion that the client sent when the object
+   * the wanted one, decoded, and, where it is not of the resource's kind, defaulted and admitted; it checks a resourceVersion that the client sent when the object
    * carries one. Usually: `call.registry.of(x).update(call.key, ..., call.write)`, calling `change` inside.
    */
   update?(call: SubresourceCall, change: Change<KubeObject>): Promise<KubeObject>;
@@ -58,7 +58,10 @@ export interface SubresourceCall {
   resource: AnyResource;
   user: UserInfo;
   registry: Registry;
-  /** To hand on to the registry: user, dry run, manager, options, this subresource's name, and `admission: 'done'`. */
+  /**
+   * To hand on to the registry: user, dry run, manager, options, this subresource's name, and `admission: 'done'`; or
+   * 'run' for an update of the resource's own kind, which the registry admits.
+   */
   write: Write;
   /** Aborts when the client has gone or the server closes. */
   signal: AbortSignal;

@@ -56,10 +56,7 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
       const errors = validate(request);
       if (errors.length > 0) throw invalid({ ...kind, name: '' }, errors);
       const { audiences = [], boundObjectRef } = request.spec;
-      const expirationSeconds = Math.min(
-        secondsOf(request),
-        tokens.maxExpirationSeconds ?? Number.POSITIVE_INFINITY,
-      );
+      const expirationSeconds = Math.min(secondsOf(request), tokens.maxExpirationSeconds ?? Number.POSITIVE_INFINITY);
       const bound = boundObjectRef ? await bind(call, { reference: boundObjectRef, account }) : {};
       const isOwnAudience = audiences.every((audience) => tokens.audiences.includes(audience));
       const isExtended =
