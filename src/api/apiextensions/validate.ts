@@ -7,6 +7,7 @@ import type {
 import { type FieldError, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { dns1035LabelProblems, subdomainProblems } from '#apimachinery/names.js';
+import { type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { equal } from '#base/json.js';
 import type { FieldErrors } from '../meta/check.js';
 import { approvalAnnotation, approvalOf, isProtectedGroup } from './approval.js';
@@ -78,10 +79,20 @@ function* specErrors({ spec }: CustomResourceDefinition, strict: Strictness): Fi
   if (strict.schema)
     for (const [index, { schema }] of spec.versions.entries())
       if (!schema?.openAPIV3Schema) yield required(`spec.versions[${index}].schema.openAPIV3Schema`);
+  if (spec.preserveUnknownFields && spec.versions.some(hasDefaults))
+    yield invalidValue('spec.preserveUnknownFields', true, 'must be false in order to use defaults in the schema');
   yield* versionErrors(spec, strict);
   yield* validateWantedNames(spec.names, 'spec.names');
   yield* sharedErrors(spec, strict);
   yield* validateConversion(spec, 'spec.conversion', strict);
+}
+
+function hasDefaults({ schema }: CustomResourceDefinitionVersion): boolean {
+  let found = false;
+  visitSchemas((schema?.openAPIV3Schema ?? {}) as Schema, ({ default: value }) => {
+    found ||= value !== undefined && value !== null;
+  });
+  return found;
 }
 
 function* groupErrors(group: string): FieldErrors {

@@ -63,11 +63,18 @@ const durations = [
   new RegExp(`^\\s*\\d+\\s*${unit}\\s*$`),
 ];
 
-const hostLabel = /^[a-zA-Z0-9_](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?$/;
+/** One label with one hyphen at most, or several that end in letters: strict, but what upstream holds them to. */
+const hostNames = [
+  /^[a-zA-Z0-9\p{S}\p{L}]-?[a-zA-Z0-9\p{S}\p{L}]{0,62}$/u,
+  /^(?:[a-zA-Z0-9\p{S}\p{L}](?:[a-zA-Z0-9\-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?\.)+\p{L}{2,63}$/u,
+];
+const hostBytesMax = 255;
+const labelBytesMax = 63;
 
 const hostname: Check = (text) => {
-  if (text.length > 255 || text.length === 0) return false;
-  return text.replace(/\.$/, '').split('.').every(matching(hostLabel));
+  if (Buffer.byteLength(text) > hostBytesMax) return false;
+  if (text.split('.').some((label) => Buffer.byteLength(label) > labelBytesMax)) return false;
+  return hostNames.some((form) => form.test(text));
 };
 
 /** `a@b`, or with a name before it in angle brackets; quoted local parts too. */

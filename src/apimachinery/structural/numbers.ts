@@ -15,14 +15,14 @@ export function findNumberFaults(value: number | bigint, schema: Schema, place: 
       result.add(unfit(place, value, `should be a multiple of ${goNumber(multipleOf)}`));
   }
   if (minimum !== undefined) {
-    inRange(minimum, 'Minimum');
+    inRange(minimum, 'Minimum boundary');
     if (exclusiveMinimum ? value <= minimum : value < minimum)
       result.add(
         unfit(place, value, `should be greater than ${exclusiveMinimum ? '' : 'or equal to '}${goNumber(minimum)}`),
       );
   }
   if (maximum !== undefined) {
-    inRange(maximum, 'Maximum');
+    inRange(maximum, 'Maximum boundary');
     if (exclusiveMaximum ? value >= maximum : value > maximum)
       result.add(
         unfit(place, value, `should be less than ${exclusiveMaximum ? '' : 'or equal to '}${goNumber(maximum)}`),

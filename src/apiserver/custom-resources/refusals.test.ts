@@ -304,3 +304,12 @@ describe('where another manager wrote in a version that lacks what the object ha
     expect(patched).not.toHaveProperty('metadata.managedFields');
   });
 });
+
+it("holds definitions with defaults to prune, and host names to upstream's form", async () => {
+  const whole = { ...widgetCrd({ host: { type: 'string', format: 'hostname', default: 'a.example' } }) };
+  const kept = { ...whole, spec: { ...whole.spec, preserveUnknownFields: true } };
+  const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  expect(statusOf(await send('POST', crds, json(kept))).message).toContain(
+    'spec.preserveUnknownFields: Invalid value: true: must be false in order to use defaults in the schema',
+  );
+});
