@@ -59,7 +59,7 @@ export function convertConfiguration<T>(
   { path, group, kind, versions, fieldValidation = 'Strict' }: ConfigurationKind & { path: string },
 ): Configuration<T> {
   const given = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
-  const named = parseApiVersion(String(given.apiVersion ?? ''));
+  const named = parseApiVersion(typeof given.apiVersion === 'string' ? given.apiVersion : '');
   if (named.group !== group || !versions.includes(named.version) || given.kind !== kind) {
     const wanted = versions.map((version) => `${group}/${version}`).join(', ');
     throw new ConfigurationError(`${path}: no ${kind} of ${wanted}`);

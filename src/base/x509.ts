@@ -267,7 +267,7 @@ export function parseCertificationRequest(der: Uint8Array): ParsedRequest {
   const algorithmId = readOid(children(algorithm, tags.sequence)[0]);
   if (!(algorithmId in requestDigests)) throw new DerError(`signature algorithm ${algorithmId} is not supported`);
   const bits = expectTag(signature, tags.bitString).content.subarray(1);
-  if (!verify(requestDigests[algorithmId], info!.raw, publicKey, bits))
+  if (!holds(bits, { digest: requestDigests[algorithmId], signed: info!.raw, publicKey }))
     throw new DerError('the signature does not hold');
   const name = readName(subject);
   return {
@@ -277,6 +277,18 @@ export function parseCertificationRequest(der: Uint8Array): ParsedRequest {
     publicKey,
     ...readRequestedNames(attributes),
   };
+}
+
+/** Not every key can verify, and not by every digest. */
+function holds(
+  signature: Uint8Array,
+  { digest, signed, publicKey }: { digest: string | undefined; signed: Uint8Array; publicKey: KeyObject },
+): boolean {
+  try {
+    return verify(digest, signed, publicKey, signature);
+  } catch (error) {
+    throw new DerError('the key cannot verify the signature', { cause: error });
+  }
 }
 
 function readName(node: DerNode | undefined): { commonName?: string; organizations: string[] } {

@@ -4,7 +4,15 @@
  */
 import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Document, isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
+import {
+  type Document,
+  type DocumentOptions,
+  isMap,
+  isSeq,
+  type ParseOptions,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import { writeFileAtomic } from '#base/atomic-file.js';
 
 /** How somebody signs in; certificates and keys are PEM. */
@@ -44,7 +52,7 @@ export async function parseKubeconfig(
   text: string,
   options: { context?: string; directory?: string } = {},
 ): Promise<Access> {
-  const config = (parse(text).toJS() ?? {}) as Kubeconfig;
+  const config = read(text);
   const contextName = options.context ?? config['current-context'];
   if (!contextName) throw new KubeconfigError('the kubeconfig has no current context');
   const context = config.contexts?.find(({ name }) => name === contextName)?.context;
@@ -70,7 +78,7 @@ export async function readKubeconfigUsers(
   const text = await readFile(path, 'utf8').catch((error: Error) => {
     throw new KubeconfigError(`cannot read ${path}: ${error.message}`, { cause: error });
   });
-  const config = (parse(text).toJS() ?? {}) as Kubeconfig;
+  const config = read(text);
   const users = new Map<string, Credentials>();
   for (const { name = '', user = {} } of config.users ?? [])
     users.set(name, await credentialsOf(user, { name, directory: dirname(path) }));
@@ -205,8 +213,57 @@ function ignoreMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
 }
 
-function parse(text: string): Document {
-  const document = parseDocument(text);
+/** What the lists of a kubeconfig hold, by name, and the texts that are looked at of each. */
+const lists = { clusters: 'cluster', contexts: 'context', users: 'user' } as const;
+const texts = ['cluster', 'user', 'namespace', 'server', 'tls-server-name', 'token'];
+
+/** Throws KubeconfigError for what is no kubeconfig. Of keys that stand twice the last holds, as for Go. */
+function read(text: string): Kubeconfig {
+  const document = parse(text, { uniqueKeys: false });
+  let config: Record<string, unknown>;
+  try {
+    config = document.toJS() ?? {};
+  } catch (error) {
+    throw new KubeconfigError('the kubeconfig says things by aliases that are not there or too many', { cause: error });
+  }
+  for (const [list, kind] of Object.entries(lists)) {
+    const entries = config[list] ?? [];
+    const isList = Array.isArray(entries) && entries.every((entry) => isEntry(entry, kind));
+    if (!isList) throw new KubeconfigError(`the ${list} of the kubeconfig are no list of named entries`);
+  }
+  if (!isText(config['current-context'])) throw new KubeconfigError('the current context of the kubeconfig is no name');
+  return config;
+}
+
+function isEntry(entry: unknown, kind: string): boolean {
+  if (!isFields(entry) || !isText(entry['name'])) return false;
+  const held = entry[kind] ?? {};
+  return isFields(held) && texts.every((field) => isText(held[field]));
+}
+
+function isFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): boolean {
+  return value === undefined || value === null || typeof value === 'string';
+}
+
+const depthMax = 1000;
+
+/** No kubeconfig is; whoever reads such YAML is held up by it. */
+function isDeep(text: string): boolean {
+  let depth = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1;
+    if (depth > depthMax) return true;
+  }
+  return false;
+}
+
+function parse(text: string, options: ParseOptions & DocumentOptions = {}): Document {
+  if (isDeep(text)) throw new KubeconfigError('the kubeconfig is nested too deeply');
+  const document = parseDocument(text, options);
   const [error] = document.errors;
   if (error) throw new KubeconfigError(`the kubeconfig is not YAML: ${error.message}`, { cause: error });
   if (document.contents !== null && !isMap(document.contents))
