@@ -86,6 +86,21 @@ const cases: Record<string, Case> = {
       'spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid',
     ],
   },
+  'what is wrong with a change of a DaemonSet comes first': {
+    path: '/apis/apps/v1/namespaces/default/daemonsets',
+    object: {
+      metadata: { name: 'a' },
+      spec: {
+        selector: { matchLabels: { a: 'b' } },
+        template: { metadata: { labels: { a: 'b' } }, spec: { containers: [container] } },
+      },
+    },
+    change: (object) => Object.assign(object['spec']!, { selector: {} }),
+    told: [
+      `spec.selector: Invalid value: {}: ${immutable}`,
+      'spec.selector: Invalid value: {}: empty selector is invalid for daemonset',
+    ],
+  },
   'a Node keeps no source of configuration': {
     path: '/api/v1/nodes',
     object: { metadata: { name: 'b' } },
@@ -140,6 +155,15 @@ describe('updates', () => {
     const namespace = objectOf(await call(server, 'PUT', target, { body: JSON.stringify(body) }));
     expect(namespace).toMatchObject({ spec: { finalizers: ['a/b'] }, status: { phase: 'Active' } });
     expect(JSON.stringify(namespace)).not.toContain('f:phase');
+  });
+
+  it('forgets who manages what of an object whose list has an element without a name', async () => {
+    const path = '/api/v1/namespaces/default/serviceaccounts';
+    const account = { metadata: { name: 'a' }, secrets: [{ name: 's' }] };
+    const created = objectOf(await call(server, 'POST', path, { body: JSON.stringify(account) }));
+    expect(created).toHaveProperty('metadata.managedFields');
+    const body = JSON.stringify({ metadata: { name: 'a' }, secrets: [{ name: 's' }, { uid: 'x' }] });
+    expect(objectOf(await call(server, 'PUT', `${path}/a`, { body }))).not.toHaveProperty('metadata.managedFields');
   });
 
   it('lets admission see the pod that a resize makes, its generation raised', async () => {

@@ -48,6 +48,7 @@ export default defineResource<DaemonSet>({
     setTemplateGeneration(daemonSet, templateGenerationOf(old) + (isSame ? 0 : 1));
   },
   validate: ({ spec }) => [...checkSpec(spec)],
+  tellsChangeFirst: true,
   validateUpdate: ({ spec }, old) =>
     validateImmutable('spec.selector', { value: spec.selector, old: old.spec.selector }),
   validateStatusUpdate: (daemonSet, old) => [

@@ -37,6 +37,9 @@ export default defineResource<Node>({
   prepareForUpdate(node, old) {
     if (!old.spec.configSource) delete node.spec.configSource;
   },
+  prepareForStatusUpdate(node, old) {
+    if (!old.status?.config) delete node.status?.config;
+  },
   warnings: ({ spec }) => [
     ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
     ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),

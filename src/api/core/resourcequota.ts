@@ -185,9 +185,10 @@ function* checkRequirement(path: string, requirement: ScopedResourceSelectorRequ
   } else yield invalidValue(`${path}.operator`, operator ?? '', 'not a valid selector operator');
 }
 
-function* checkSameScopes({ scopes = [] }: ResourceQuotaSpec, { scopes: old = [] }: ResourceQuotaSpec): FieldErrors {
+function* checkSameScopes(spec: ResourceQuotaSpec, { scopes: old = [] }: ResourceQuotaSpec): FieldErrors {
+  const { scopes = [] } = spec;
   const isSame = scopes.every((scope) => old.includes(scope)) && old.every((scope) => scopes.includes(scope));
-  if (!isSame) yield invalidValue('spec.scopes', scopes, immutableMessage);
+  if (!isSame) yield invalidValue('spec.scopes', spec.scopes ?? null, immutableMessage);
 }
 
 /** Limits below what may be requested: the requests can never be used up. */

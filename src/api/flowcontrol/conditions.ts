@@ -8,6 +8,6 @@ export function* checkConditions(conditions: readonly { type?: string }[] | unde
     const { type = '' } = value;
     if (seen.has(type)) yield duplicate(`${path}.type`, type);
     seen.add(type);
-    if (type === '') yield required(`${path}.type`, 'must not be empty');
+    if (type === '') yield required(`${path}.type`);
   }
 }

@@ -145,7 +145,7 @@ describe('there is said what is wrong', () => {
     const status = { conditions: [{ type: 'Dangling' }, { type: 'Dangling' }, {}] };
     expect(statusErrors(flows, made(flows, { ...flow({}), status }))).toEqual([
       'status.conditions[1].type: Duplicate value: "Dangling"',
-      'status.conditions[2].type: Required value: must not be empty',
+      'status.conditions[2].type: Required value',
     ]);
   });
 });

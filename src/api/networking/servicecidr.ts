@@ -55,7 +55,7 @@ function validateUpdate(cidr: ServiceCIDR, old: ServiceCIDR): FieldError[] {
   const path = 'spec.cidrs';
   const [cidrs, before] = [cidr.spec?.cidrs ?? [], old.spec?.cidrs ?? []];
   if (cidrs.length !== before.length && !(before.length === 1 && cidrs.length === cidrsMax))
-    return [invalidValue(path, cidrs.length > 0 ? cidrs : null, immutableMessage)];
+    return [invalidValue(path, cidr.spec?.cidrs ?? null, immutableMessage)];
   const changed = before.flatMap((range, index) =>
     range === cidrs[index] ? [] : [invalidValue(`${path}[${index}]`, cidrs[index], immutableMessage)],
   );

@@ -11,6 +11,8 @@ export interface Comparison {
   added: FieldSet;
   modified: FieldSet;
   removed: FieldSet;
+  /** A list whose elements have keys has one without: who looks at paths cannot read such an object. */
+  isNameless?: boolean;
 }
 
 export function compare(before: JsonObject, after: JsonObject, model: Model): Comparison {
@@ -103,6 +105,8 @@ class Walker {
     if (before !== undefined && after !== undefined && equal(left, right)) return;
     const lefts = yield* indexSteps(list, left);
     const rights = yield* indexSteps(list, right);
+    this.#look(lefts, left);
+    this.#look(rights, right);
     for (const element of new Set([...lefts.keys(), ...rights.keys()])) {
       this.#compareElements(list, { element, left: lefts.get(element) ?? [], right: rights.get(element) ?? [] });
       yield;
@@ -144,11 +148,20 @@ class Walker {
     const [left, right] = [itemsOf(before), itemsOf(after)];
     if (before !== undefined && after !== undefined && equal(left, right)) return false;
     const [lefts, rights] = [indexElements(list, left), indexElements(list, right)];
+    this.#look(lefts, left);
+    this.#look(rights, right);
     for (const [element, values] of lefts)
       this.#compareElements(list, { element, left: values, right: rights.get(element) ?? [] });
     for (const [element, values] of rights)
       if (!lefts.has(element)) this.#compareElements(list, { element, left: [], right: values });
     return false;
+  }
+
+  #look(index: ReadonlyMap<PathElement, Json[]>, values: readonly Json[]): void {
+    if (index.size === values.length) return;
+    let named = 0;
+    for (const same of index.values()) named += same.length;
+    if (named < values.length) this.comparison.isNameless = true;
   }
 
   /** Elements that stand more than once are one unit. */

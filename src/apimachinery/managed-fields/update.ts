@@ -1,16 +1,15 @@
 /** Who owns which fields after a create, an update or a patch that is not an apply. */
-import { equal, type Json } from '#base/json.js';
+import { equal } from '#base/json.js';
 import { inTurns, type Turns } from '#base/turns.js';
 import { formatTime, type KubeObject, type ManagedFieldsEntry } from '../object.js';
 import { ParseError } from '../parse-error.js';
-import { isObject, type JsonObject } from '../patch.js';
+import type { JsonObject } from '../patch.js';
 import type { SchemaTable, TypeSchema } from '../schema.js';
 import { checkApplied, listProblems } from './check.js';
 import { type Comparison, compare, compareInTurns, isSame } from './compare.js';
 import { FieldSet } from './field-set.js';
 import { capUpdates, decodeManagers, encodeManagers, type Manager, type Managers, managerId } from './managers.js';
 import { type MapModel, modelOf } from './model.js';
-import type { Path } from './path-element.js';
 import { reconcile } from './schema-change.js';
 
 export interface ObjectSchema {
@@ -68,6 +67,8 @@ export async function trackUpdate(
   const sent = object.metadata.managedFields ?? undefined;
   const held = old?.metadata.managedFields ?? undefined;
   const isNews = !write.subresource && sent !== undefined && sent !== held && !equal(sent, held);
+  // As below: upstream cannot tell then whose field is whose.
+  if (comparison.isNameless) return undefined;
   const isSettled = old && !isNews && isSame(comparison);
   if (isSettled && !hasOtherVersions(held, write)) return held;
   const managers = isNews ? sentManagers(sent, held) : readable(held);

@@ -26,7 +26,7 @@ export default defineResource<PersistentVolume>({
   prepareForStatusUpdate: keepTransitionTime,
   validate: validateVolume,
   validateUpdate: validateVolumeUpdate,
-  warnings: (volume, old) => (old ? [] : volumeWarnings(volume)),
+  warnings: volumeWarnings,
   deletion: { returnsObject: true },
   columns: [
     nameColumn,

@@ -1,7 +1,6 @@
 /** What is allowed in a PersistentVolume and yet on its way out (kubernetes/kubernetes pkg/api/persistentvolume). */
 import type { PersistentVolume, PersistentVolumeSource } from '#api/gen/core-v1.js';
 import { each } from '../../meta/check.js';
-import { byteWarnings } from '../pod/byte-warnings.js';
 import { termWarnings } from '../pod/warnings.js';
 import { betaClassWarnings } from '../storage-texts.js';
 
@@ -31,5 +30,4 @@ function* warn({ metadata, spec = {} }: PersistentVolume): Generator<string, voi
     yield* termWarnings(path, value);
   for (const [source, message] of Object.entries(deprecatedSources))
     if (spec[source as keyof PersistentVolumeSource] !== undefined) yield `spec.${source}: ${message}`;
-  yield* byteWarnings('spec.capacity', 'storage', spec.capacity);
 }
