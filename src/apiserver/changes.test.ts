@@ -166,6 +166,16 @@ describe('updates', () => {
     expect(objectOf(await call(server, 'PUT', `${path}/a`, { body }))).not.toHaveProperty('metadata.managedFields');
   });
 
+  it("refuses the address of a machine's own network as no address", async () => {
+    const subsets = [{ addresses: [{ ip: 'fe80::1%eth0' }], ports: [{ port: 80 }] }];
+    const body = JSON.stringify({ metadata: { name: 'a' }, subsets });
+    const { error } = await call(server, 'POST', '/api/v1/namespaces/default/endpoints', { body });
+    expect(error?.status.details?.causes?.map(({ message }) => message)).toEqual([
+      'Invalid value: "fe80::1%eth0": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+      'Invalid value: "fe80::1%eth0": must be a valid IP address',
+    ]);
+  });
+
   it('lets admission see the pod that a resize makes, its generation raised', async () => {
     const seen: unknown[] = [];
     const watched = startTestServer({

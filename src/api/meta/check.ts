@@ -108,7 +108,8 @@ export function isDualStack(addresses: readonly string[]): boolean {
 
 /** Addresses that mean something on each node only, or nothing at all, cannot be endpoints. */
 export function* checkNonSpecialIp(path: string, value: string): FieldErrors {
-  if (isIP(value) === 0) {
+  // Node takes zones of a machine for part of an address.
+  if (isIP(value) === 0 || value.includes('%')) {
     yield invalidValue(path, value, 'must be a valid IP address');
     return;
   }
