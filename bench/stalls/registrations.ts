@@ -35,6 +35,18 @@ export const registrations: Record<string, () => LargeObject> = {
         validations: many(12_000, (i) => ({ expression: `object.metadata.name != 'x${i}'` })),
       },
     }),
+  'an admission policy of variables': () =>
+    cluster('admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy', 'validatingadmissionpolicies', {
+      spec: {
+        matchConstraints: {
+          resourceRules: [
+            { apiGroups: ['none.example.com'], apiVersions: ['v1'], resources: ['none'], operations: ['CREATE'] },
+          ],
+        },
+        variables: many(7000, (i) => ({ name: `v${i}`, expression: i === 0 ? '1' : `variables.v${i - 1} + 1` })),
+        validations: many(7000, (i) => ({ expression: `variables.v${i} > 0` })),
+      },
+    }),
   'an admission policy of one expression': () =>
     cluster('admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy', 'validatingadmissionpolicies', {
       spec: {

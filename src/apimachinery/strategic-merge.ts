@@ -6,6 +6,7 @@
 
 import { plain, typeName } from '#base/go-text.js';
 import { copy, type Json } from '#base/json.js';
+import { atOnce, type Steps } from '#base/turns.js';
 import { jsonKindOf } from './codec/schema-error.js';
 import { badRequest, StatusError, unsupportedMediaType } from './errors.js';
 import { isObject, type JsonObject, setKey } from './patch.js';
@@ -21,21 +22,30 @@ const deletePrefix = '$deleteFromPrimitiveList';
 /** What objects without a Go type are patched with instead. */
 const schemalessTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
 
+/** `strategicMerge` of what is not large. */
+export function applyStrategicMergePatch(...patched: Parameters<typeof strategicMerge>): JsonObject {
+  return atOnce(strategicMerge(...patched));
+}
+
 /**
  * Gives the patched document; neither argument is changed. Throws a StatusError: 415 for a kind without a schema, 400
  * for a malformed patch, 422 for lists of lists, and 500 (as upstream does) for one that contradicts the schema.
  */
-export function applyStrategicMergePatch(
+export function* strategicMerge(
   document: JsonObject,
   patch: unknown,
   schema: { table: SchemaTable; type: TypeSchema | undefined },
-): JsonObject {
+): Steps<JsonObject> {
   const { table, type } = schema;
   if (!type) throw unsupportedMediaType(schemalessTypes);
   if (patch === null) return copy(document);
   if (!isObject(patch))
     throw badRequest(`json: cannot unmarshal ${jsonKindOf(patch)} into Go value of type map[string]interface {}`);
-  return mergeMap(copy(document), copy(patch), { table, name: type.name, shape: 'single' });
+  const original = copy(document);
+  yield;
+  const change = copy(patch);
+  yield;
+  return mergeMap(original, change, { table, name: type.name, shape: 'single' });
 }
 
 /** Changes `original`, and gives it or what stands for it now. */

@@ -358,3 +358,16 @@ test('columns', () => {
     '&LabelSelector{MatchLabels:map[string]string{a: 1,b: 2,},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[v w],},},}',
   );
 });
+
+test('a policy of many variables is checked in the time of its expressions', () => {
+  const count = 3000;
+  const variables = Array.from({ length: count }, (_, i) => ({
+    name: `v${i}`,
+    expression: i === 0 ? '1' : `variables.v${i - 1} + 1`,
+  }));
+  const validations = [{ expression: `variables.v${count} > 0` }];
+  for (const { name } of variables) validations.push({ expression: `variables.${name} > 0` });
+  const start = process.cpuUsage();
+  expect(createErrors(policies, made(policies, policy({ variables, validations })))).toHaveLength(1);
+  expect(process.cpuUsage(start).user / 1000).toBeLessThan(10_000);
+});

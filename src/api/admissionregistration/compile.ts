@@ -5,6 +5,7 @@ import {
   CompileError,
   compile,
   dynType,
+  type Environment,
   jsonPatchType,
   listType,
   nullType,
@@ -25,8 +26,10 @@ export interface ExpressionRules {
   hasParams: boolean;
   /** Whether `authorizer` may be named. */
   hasAuthorizer: boolean;
-  /** What `variables` holds: those declared before. */
+  /** What `variables` holds. */
   variables: readonly Variable[];
+  /** For the expression of a variable: how many are declared before it. Default: all of them. */
+  variablesBefore?: number;
 }
 
 const resultTypes: Record<ExpressionRules['gives'], readonly Type[]> = {
@@ -39,30 +42,62 @@ const resultTypes: Record<ExpressionRules['gives'], readonly Type[]> = {
 };
 
 export function* checkCompiles(path: string, expression: string, rules: ExpressionRules): FieldErrors {
-  const { gives, hasParams, hasAuthorizer, variables } = rules;
-  const hasPatchTypes = gives === 'apply configuration' || gives === 'JSON patch';
-  // Without variables, not even the name `variables` is known.
-  const known = variables.length > 0 || gives === 'anything' ? { variables: typesOf(variables, hasParams) } : {};
-  const environment = policyEnvironment({ hasParams, hasAuthorizer, hasPatchTypes, ...known });
   try {
-    compile(expression, environment, resultTypes[gives]);
+    compile(expression, environmentOf(rules), resultTypes[rules.gives]);
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     yield invalidValue(path, expression, error.detail);
   }
 }
 
-/** The types of variables, each of which may use those before it. One that does not compile may be anything. */
-function typesOf(variables: readonly Variable[], hasParams: boolean): ReadonlyMap<string, Type> {
-  const types = new Map<string, Type>();
-  const options: PolicyEnvironmentOptions = { hasParams, hasAuthorizer: true, variables: types };
-  for (const { name = '', expression = '' } of variables) {
+/** Made once for all expressions that may name the same. */
+function environmentOf({ gives, hasParams, hasAuthorizer, variables, variablesBefore }: ExpressionRules): Environment {
+  const hasPatchTypes = gives === 'apply configuration' || gives === 'JSON patch';
+  const count = variablesBefore ?? variables.length;
+  // Without variables, not even the name `variables` is known.
+  const types = count > 0 || gives === 'anything' ? typesOf(variables, { count, hasParams }) : undefined;
+  let environments = types ? environmentsByTypes.get(types) : plainEnvironments;
+  if (!environments) environmentsByTypes.set(types!, (environments = new Map()));
+  const key = [hasParams, hasAuthorizer, hasPatchTypes].join();
+  let environment = environments.get(key);
+  if (!environment) {
+    const options: PolicyEnvironmentOptions = { hasParams, hasAuthorizer, hasPatchTypes };
+    environments.set(key, (environment = policyEnvironment(types ? { ...options, variables: types } : options)));
+  }
+  return environment;
+}
+
+type Types = ReadonlyMap<string, Type>;
+
+const plainEnvironments = new Map<string, Environment>();
+const environmentsByTypes = new WeakMap<Types, Map<string, Environment>>();
+
+interface Known {
+  types: Map<string, Type>;
+  /** Of how many variables. */
+  count: number;
+  hasParams: boolean;
+}
+
+/** Expressions are checked in their order, so that what is known grows, and is not found out again for each of them. */
+const knownByVariables = new WeakMap<readonly Variable[], Known>();
+
+/** The types of the first variables, each of which may use those before it. One that does not compile may be anything. */
+function typesOf(variables: readonly Variable[], { count, hasParams }: Pick<Known, 'count' | 'hasParams'>): Types {
+  let known = knownByVariables.get(variables);
+  if (!known || known.count > count || known.hasParams !== hasParams)
+    knownByVariables.set(variables, (known = { types: new Map(), count: 0, hasParams }));
+  const { types } = known;
+  if (known.count === count) return types;
+  const environment = policyEnvironment({ hasParams, hasAuthorizer: true, variables: types });
+  for (const { name = '', expression = '' } of variables.slice(known.count, count)) {
     try {
-      types.set(name, variableType(compile(expression, policyEnvironment(options)).type));
+      types.set(name, variableType(compile(expression, environment).type));
     } catch (error) {
       if (!(error instanceof CompileError)) throw error;
       types.set(name, dynType);
     }
   }
+  known.count = count;
   return types;
 }

@@ -167,7 +167,13 @@ export function* checkVariables(
     if (name.trim() === '') yield required(`${at}.name`, 'name is not specified');
     else if (!identifier.test(name) || reserved.has(name))
       yield invalidValue(`${at}.name`, name, 'must be a valid CEL identifier');
-    const rules = { gives: 'anything', hasParams, hasAuthorizer: true, variables: variables!.slice(0, index) } as const;
+    const rules = {
+      gives: 'anything',
+      hasParams,
+      hasAuthorizer: true,
+      variables: variables!,
+      variablesBefore: index,
+    } as const;
     if (expression.trim() === '') yield required(`${at}.expression`, 'expression is not specified');
     else yield* checkExpression(`${at}.expression`, expression, rules);
   }

@@ -95,6 +95,7 @@ async function decodeYaml(bytes: Uint8Array, target: DecodeTarget, turns: Turns 
     if (error instanceof yaml.YamlError) throw unreadable(error.message, { target, body: bytes });
     throw error;
   }
+  if (turns?.isOver) await turns.next();
   const { value, duplicates } = document;
   const isStrict = target.fieldValidation === 'Strict';
   const faults = isStrict ? inOne(duplicates) : duplicates;

@@ -8,7 +8,7 @@ import { invalidValue } from '#apimachinery/field-error.js';
 import { applyPatch, describeApplied } from '#apimachinery/managed-fields/apply.js';
 import { formatApiVersion, type GroupVersionKind, type KubeObject } from '#apimachinery/object.js';
 import { applyJsonPatch, applyMergePatch, isObject, type JsonObject } from '#apimachinery/patch.js';
-import { applyStrategicMergePatch } from '#apimachinery/strategic-merge.js';
+import { strategicMerge } from '#apimachinery/strategic-merge.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
 import { toJson } from '#base/exact-json.js';
 import { escapeHtml, plain } from '#base/go-text.js';
@@ -128,7 +128,7 @@ function* merge(context: HandlerContext, { live, patch, type, kind, isLarge }: M
   let after: Json;
   if (type === patchTypes.json) after = applyJsonPatch(before, patch.value);
   else if (type === patchTypes.merge) after = applyMergePatch(before, patch.value);
-  else after = applyStrategicMergePatch(before, patch.value, { table: schemas, type: schemas.kind(kind) });
+  else after = yield* strategicMerge(before, patch.value, { table: schemas, type: schemas.kind(kind) });
   const isStrategic = type === patchTypes.strategic;
   const isShaped = shapeOf(context, kind.kind) !== undefined;
   const shown = () => (isStrategic ? plain(patch.value as Json) : escapeHtml(goJson(after, isShaped ? {} : before)));
