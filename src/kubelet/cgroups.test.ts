@@ -84,3 +84,26 @@ test('a container gets its own, the pod the sum or what initialization needs', (
     cpuShares: 204,
   });
 });
+
+describe('a pod that asks for resources as a whole', () => {
+  const container = (name: string, resources?: object) => ({ name, image: 'i', ...(resources && { resources }) });
+  const pod = {
+    metadata: {},
+    spec: {
+      resources: { requests: { cpu: '1', memory: '300Mi' }, limits: { cpu: '2', memory: '500Mi' } },
+      containers: [container('free'), container('bound', { requests: { memory: '100Mi' }, limits: { cpu: '500m' } })],
+    },
+  } as unknown as Pod;
+
+  test('limits its containers where they do not limit themselves', () => {
+    const [free, bound] = pod.spec.containers.map((one) => containerResources(pod, one, { memoryBytes: 2 ** 30 }));
+    expect(free).toMatchObject({ cpuQuotaUs: 200_000, cpuShares: 2048, memoryLimitBytes: 500 * 2 ** 20 });
+    expect(bound).toMatchObject({ cpuQuotaUs: 50_000, cpuShares: 512, memoryLimitBytes: 500 * 2 ** 20 });
+  });
+
+  test('has what they do not ask for count for each of them alike when memory runs out', () => {
+    // 200Mi of the 300Mi are nobody's: 100Mi for each.
+    const scores = pod.spec.containers.map((one) => oomScoreAdj(pod, one, { memoryBytes: 1000 * 2 ** 20 }));
+    expect(scores).toEqual([900, 800]);
+  });
+});

@@ -1,7 +1,8 @@
 /** From requests and limits to the kernel's numbers, and the names of the cgroups. Pure; the formulas are upstream's. */
 import type { Container, Pod } from '#api/gen/core-v1.js';
+import { Quantity } from '#apimachinery/quantity.js';
 import { isRestartableInit } from './pod-state.js';
-import { amountOf, podAmount, type QosClass, qosClass } from './qos.js';
+import { amountOf, effectiveResources, podAmount, type QosClass, qosClass } from './qos.js';
 import type { LinuxResources } from './runtime/runtime.js';
 
 const sharesMin = 2;
@@ -26,13 +27,14 @@ export function cpuWeight(shares: number): number {
 }
 
 export function containerResources(pod: Pod, container: Container, node: { memoryBytes: number }): LinuxResources {
-  const request = amountOf(container, 'requests', 'cpu')?.milliNumber() ?? 0;
-  const limit = amountOf(container, 'limits', 'cpu')?.milliNumber() ?? 0;
+  const resources = effectiveResources(container.resources, pod.spec.resources);
+  const whole = { ...container, resources };
+  const milliCpu = (side: 'requests' | 'limits') => amountOf(whole, side, 'cpu')?.milliNumber() ?? 0;
   return {
     cpuPeriodUs,
-    cpuQuotaUs: cpuQuotaUs(limit),
-    cpuShares: cpuShares(request),
-    memoryLimitBytes: amountOf(container, 'limits', 'memory')?.unitsNumber() ?? 0,
+    cpuQuotaUs: cpuQuotaUs(milliCpu('limits')),
+    cpuShares: cpuShares(milliCpu('requests')),
+    memoryLimitBytes: amountOf(whole, 'limits', 'memory')?.unitsNumber() ?? 0,
     oomScoreAdj: oomScoreAdj(pod, container, node),
   };
 }
@@ -56,15 +58,29 @@ export function oomScoreAdj(pod: Pod, container: Container, node: { memoryBytes:
   const qos = qosClass(pod);
   if (qos === 'Guaranteed') return guaranteedOomScoreAdj;
   if (qos === 'BestEffort') return bestEffortOomScoreAdj;
-  const own = burstableOomScoreAdj(container, node);
+  const podShare = podMemoryShare(pod);
+  const scoreOf = (one: Container) => burstableOomScoreAdj(one, { podShare, ...node });
+  const own = scoreOf(container);
   const isSidecar = isRestartableInit(container) && (pod.spec.initContainers ?? []).includes(container);
   if (!isSidecar) return own;
   // A sidecar serves the others and must not die before them.
-  return Math.min(own, ...pod.spec.containers.map((one) => burstableOomScoreAdj(one, node)));
+  return Math.min(own, ...pod.spec.containers.map(scoreOf));
 }
 
-function burstableOomScoreAdj(container: Container, { memoryBytes }: { memoryBytes: number }): number {
-  const request = amountOf(container, 'requests', 'memory')?.unitsNumber() ?? 0;
+/** What the pod asks for beyond its containers counts for each of them alike (KEP-2837). */
+function podMemoryShare({ spec }: Pod): number {
+  const asked = Quantity.tryParse(spec.resources?.requests?.['memory'])?.unitsNumber() ?? 0;
+  if (asked === 0) return 0;
+  const { resources: _, overhead: __, ...containersAlone } = spec;
+  const own = podAmount({ metadata: {}, spec: containersAlone } as Pod, 'requests', 'memory')?.unitsNumber() ?? 0;
+  return Math.floor((asked - own) / (spec.containers.length + (spec.initContainers ?? []).length));
+}
+
+function burstableOomScoreAdj(
+  container: Container,
+  { memoryBytes, podShare }: { memoryBytes: number; podShare: number },
+): number {
+  const request = (amountOf(container, 'requests', 'memory')?.unitsNumber() ?? 0) + podShare;
   const score = 1000 - Math.floor((1000 * request) / memoryBytes);
   if (score < 1000 + guaranteedOomScoreAdj) return 1000 + guaranteedOomScoreAdj;
   return score === bestEffortOomScoreAdj ? score - 1 : score;

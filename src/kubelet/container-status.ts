@@ -141,9 +141,10 @@ function missingStatus(input: ContainerStatusInput, { container, waitingFor, kin
     return status;
   }
   if (before.state?.terminated) {
-    // An init container that was removed after it ended stays as it was.
-    if (kind === 'init' && before.state.terminated.exitCode === 0) return before;
-    if (kind !== 'regular' || input.terminated || input.pod.spec.restartPolicy === 'Never') return before;
+    // One that was removed after it ended stays as it was, until something is to be said of the next.
+    const why = input.waiting.get(container.name);
+    const waits = why && !input.terminated && kind !== 'ephemeral';
+    return waits ? { ...before, lastState: before.state, state: { waiting: why } } : before;
   }
   if (before.lastState?.terminated) status.lastState = before.lastState;
   if (before.state?.running) lost(input, { status, before });

@@ -1,6 +1,5 @@
 /** Registers the node and keeps its status true: at once when something changes, every five minutes otherwise. */
 import nodes from '#api/core/node.js';
-import { restartAllFeature } from '#api/core/pod/declared-features.js';
 import type { Node, NodeCondition, NodeStatus, Taint } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import { isNewer } from '#apimachinery/object.js';
@@ -8,6 +7,7 @@ import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Client } from '#client/client.js';
+import { declaredFeatures } from './declared-features.js';
 import { textOf } from './kubelet-error.js';
 import { type ConditionsInput, conditionEvents, nodeConditions } from './node-conditions.js';
 import { type NodeFacts, type NodePressure, nodeAmounts } from './node-facts.js';
@@ -21,8 +21,6 @@ const reportMs = 300_000;
 const notReadyCheckMs = 250;
 const retryMs = 500;
 const imagesMax = 50;
-/** What this kubelet can do that those before it could not (KEP-5328). */
-const declaredFeatures = [restartAllFeature];
 /** Volumes are attached by a controller, and not by us. */
 const annotations = { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' };
 
@@ -181,7 +179,7 @@ export class NodeReporter {
         kubeProxyVersion: version,
       },
       images,
-      declaredFeatures: [...declaredFeatures],
+      declaredFeatures,
     };
   }
 

@@ -8,7 +8,7 @@ import {
   type PodState,
 } from './pod-state.js';
 import { containersToReset } from './restart-all.js';
-import { restartsAfter } from './restart-policy.js';
+import { restartsAfter, restartsAfterProbe } from './restart-policy.js';
 import type { ContainerState } from './runtime/runtime.js';
 
 export interface PodActionsInput {
@@ -97,9 +97,9 @@ function startOver({ pod, state }: PodActionsInput, actions: PodActions): void {
     actions.createSandbox = false;
     return;
   }
-  const toStart = pod.spec.containers.filter(({ name }) => {
+  const toStart = pod.spec.containers.filter(({ name, restartPolicy = policy }) => {
     const last = latestContainer(state, name);
-    return !(policy === 'OnFailure' && last?.state === 'exited' && last.exitCode === 0);
+    return !(restartPolicy === 'OnFailure' && last?.state === 'exited' && last.exitCode === 0);
   });
   if (toStart.length === 0 && hasRegularContainer(pod, state)) {
     actions.createSandbox = false;
@@ -191,7 +191,7 @@ function regularAction(input: PodActionsInput, container: Container, actions: Po
   }
   const kill = killReason(input, container, last);
   if (!kill) return true;
-  const restart = kill.reason === 'spec changed' || pod.spec.restartPolicy !== 'Never';
+  const restart = kill.reason === 'spec changed' || restartsAfterProbe(container, pod);
   if (restart) actions.containersToStart.push(container.name);
   actions.containersToKill.push(restart ? { ...kill, message: `${kill.message}, will be restarted` } : kill);
   return false;

@@ -11,6 +11,7 @@ import { formatTime } from '#apimachinery/object.js';
 import type { ContainerStatuses } from './container-status.js';
 import { formatList } from './go-text.js';
 import { sandboxNeed } from './pod-actions.js';
+import { podResourcesStatus } from './pod-resources-status.js';
 import { isRestartableInit, latestContainer, type PodState } from './pod-state.js';
 import { qosClass } from './qos.js';
 import { allRestartingCondition, canRestartAll, isRestartingAll, takenAway } from './restart-all.js';
@@ -25,6 +26,8 @@ export interface PodStatusInput {
   /** The kubelet ended or refused the pod: DeadlineExceeded, Evicted, OutOfcpu, ... */
   verdict?: Verdict;
   hostIPs: readonly string[];
+  /** The pod with what it has as a whole, where that is not yet what it was granted. */
+  actual: Pod;
   /** What is to be said of a resize. */
   resizing: readonly PodCondition[];
   nowMs: number;
@@ -56,6 +59,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
     startTime: pod.status?.startTime ?? formatTime(input.nowMs),
     ...statuses,
     qosClass: pod.status?.qosClass ?? qosClass(pod),
+    ...podResourcesStatus(pod, input.actual),
   };
 }
 

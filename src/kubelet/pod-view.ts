@@ -98,7 +98,8 @@ export class PodView {
       terminated,
     };
     const statuses = containerStatuses(input);
-    const said = { terminated, verdict, hostIPs, resizing: resizing.conditions() };
+    const actual = resizing.actualWhole(seen);
+    const said = { terminated, verdict, hostIPs, actual, resizing: resizing.conditions() };
     return podStatus({ pod: seen, state: whole, statuses, ...said, nowMs: clock.now() });
   }
 

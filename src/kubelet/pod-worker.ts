@@ -51,6 +51,7 @@ export class PodWorker {
   #dirty = false;
   #loop?: Promise<void>;
   #timer?: Timer;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
   /** Ends the wait before a refusal is told. */
   #pause?: AbortController;
   #ending?: Promise<void>;
@@ -333,9 +334,16 @@ export class PodWorker {
     this.#context.statuses.publish(this.#pod, status);
   }
 
+  /** At the earliest of the times that were asked for; whoever still needs a later one asks again then. */
   #wakeIn(delayMs: number): void {
+    const atMs = this.#context.clock.monotonic() + delayMs;
+    if (atMs >= this.#wakeAtMs) return;
+    this.#wakeAtMs = atMs;
     this.#timer?.cancel();
-    this.#timer = this.#context.clock.setTimer(delayMs, () => this.wake());
+    this.#timer = this.#context.clock.setTimer(delayMs, () => {
+      this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      this.wake();
+    });
   }
 
   #log(message: string, err: unknown): void {

@@ -1,5 +1,7 @@
 /** Quality of service, and what a pod asks for in all. Pure; https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
-import type { Container, Pod } from '#api/gen/core-v1.js';
+
+import { isPodLevelResource } from '#api/core/pod/resources.js';
+import type { Container, Pod, ResourceRequirements } from '#api/gen/core-v1.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { isRestartableInit } from './pod-state.js';
 
@@ -9,7 +11,7 @@ export function qosClass(pod: Pod): QosClass {
   const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   let any = false;
   let all = true;
-  for (const { resources } of pod.spec.resources ? [{ resources: pod.spec.resources }] : containers) {
+  for (const { resources } of hasPodLevel(pod) ? [{ resources: pod.spec.resources }] : containers) {
     for (const name of ['cpu', 'memory']) {
       const limit = Quantity.tryParse(resources?.limits?.[name]);
       const request = Quantity.tryParse(resources?.requests?.[name]) ?? limit;
@@ -19,6 +21,25 @@ export function qosClass(pod: Pod): QosClass {
   }
   if (!any) return 'BestEffort';
   return all ? 'Guaranteed' : 'Burstable';
+}
+
+/** Whether the pod asks for anything as a whole (KEP-2837). */
+export function hasPodLevel({ spec }: Pod): boolean {
+  const { requests = {}, limits = {} } = spec.resources ?? {};
+  return [...Object.keys(requests), ...Object.keys(limits)].some(isPodLevelResource);
+}
+
+/** What a container may use where it does not say so itself: as much as the pod as a whole (KEP-2837). */
+export function effectiveResources(
+  own: ResourceRequirements = {},
+  podLevel: ResourceRequirements = {},
+): ResourceRequirements {
+  const limits = { ...own.limits };
+  for (const name of ['cpu', 'memory']) {
+    const whole = podLevel.limits?.[name];
+    if (whole !== undefined && !(Quantity.tryParse(limits[name])?.sign === 1)) limits[name] = whole;
+  }
+  return { ...own, limits };
 }
 
 type Side = 'requests' | 'limits';

@@ -17,6 +17,11 @@ export function restartsAllAfter(exitCode: number, container: Container): boolea
   return actionAfter(exitCode, container) === 'RestartAllContainers';
 }
 
+/** Whether a container that is killed because of its probes starts again: its rules are for what ends by itself. */
+export function restartsAfterProbe(container: Container, pod: Pod): boolean {
+  return (container.restartPolicy ?? pod.spec.restartPolicy) !== 'Never';
+}
+
 function actionAfter(exitCode: number, { restartPolicy, restartPolicyRules = [] }: Container): string | undefined {
   return restartPolicy && restartPolicyRules.find((rule) => isFor(exitCode, rule))?.action;
 }

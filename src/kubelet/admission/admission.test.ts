@@ -105,3 +105,13 @@ test('under pressure a node takes only what is critical, or says how much memory
   expect(refused(measured, [], under('DiskPressure'))?.message).toBe('The node had condition: [DiskPressure]. ');
   expect(refused(podOf({ priority: 2_000_000_000 }), [], under('DiskPressure'))).toBeUndefined();
 });
+
+test('a feature that this kubelet does not declare is refused by its name, and one that it has is not', () => {
+  expect(refused(podOf({ hostNetwork: true, hostUsers: false }))).toEqual({
+    reason: 'PodFeatureUnsupported',
+    message: 'Pod requires node features that are not available: UserNamespacesHostNetworkSupport',
+  });
+  const exitCodes = { operator: 'In', values: [1] };
+  const restarting = { ...asking({}), restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes }] };
+  expect(refused(podOf({ containers: [restarting] }))).toBeUndefined();
+});

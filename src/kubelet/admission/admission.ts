@@ -5,9 +5,11 @@
  * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase say what becomes of a refused pod.
  */
 import { matchesRequiredNodeAffinity } from '#api/core/node-selector.js';
+import { featuresToRun } from '#api/core/pod/declared-features.js';
 import { hostPorts, portsConflict } from '#api/core/pod/host-ports.js';
 import { anyTolerates } from '#api/core/tolerations.js';
 import type { Node, Pod } from '#api/gen/core-v1.js';
+import { declaredFeatures } from '../declared-features.js';
 import { formatList } from '../go-text.js';
 import { qosClass } from '../qos.js';
 import { isCritical } from './preemption.js';
@@ -82,6 +84,11 @@ function* systemRefusals({ pod, node, operatingSystem }: AdmissionInput): Genera
   if (isStrict && !node.status?.features?.supplementalGroupsPolicy) {
     const message = 'SupplementalGroupsPolicy=Strict is not supported in this node';
     yield { reason: 'SupplementalGroupsPolicyNotSupported', message };
+  }
+  const missing = featuresToRun(pod).filter((feature) => !declaredFeatures.includes(feature));
+  if (missing.length > 0) {
+    const message = `Pod requires node features that are not available: ${missing.join(', ')}`;
+    yield { reason: 'PodFeatureUnsupported', message };
   }
 }
 

@@ -1,8 +1,9 @@
 /** What of a pod's running containers is not as it was granted. Pure. */
 import { podRequests } from '#api/core/pod/totals.js';
-import type { Container, Pod, ResourceRequirements } from '#api/gen/core-v1.js';
+import type { Container, Pod } from '#api/gen/core-v1.js';
 import { latestContainer, type PodState } from '../pod-state.js';
-import { type Amounts, amountsOf, isSame, resizable, wantsRestart } from './resources.js';
+import { effectiveResources } from '../qos.js';
+import { type Amounts, amountsOf, isSame, type PodResources, resizable, wantsRestart } from './resources.js';
 
 export interface Change {
   id: string;
@@ -12,13 +13,19 @@ export interface Change {
   restarts: boolean;
 }
 
+/** What the pod has as a whole, and what its containers run with, by their id. */
+export type Actual = PodResources;
+
 /** What shrinks comes before what grows, so that together they never take more than the pod may. */
-export function changesOf(pod: Pod, state: PodState, actual: ReadonlyMap<string, ResourceRequirements>): Change[] {
+export function changesOf(pod: Pod, state: PodState, actual: Actual): Change[] {
   const changes = resizable(pod).flatMap((container): Change[] => {
     const last = latestContainer(state, container.name);
-    const now = last?.state === 'running' ? actual.get(last.id) : undefined;
-    if (!last || !now || isSame(now, container.resources ?? {})) return [];
-    const [from, to] = [amountsOf(now), amountsOf(container.resources)];
+    const now = last?.state === 'running' ? actual.containers.get(last.id) : undefined;
+    if (!last || !now) return [];
+    const before = effectiveResources(now, actual.whole);
+    const after = effectiveResources(container.resources, pod.spec.resources);
+    if (isSame(before, after)) return [];
+    const [from, to] = [amountsOf(before), amountsOf(after)];
     return [{ id: last.id, container, from, to, restarts: wantsRestart(container, from, to) }];
   });
   return changes.sort((a, b) => growth(a) - growth(b));

@@ -1,5 +1,5 @@
 /** Pods that are given other resources while they run: granted, brought to their containers, or made to wait. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Container, ContainerResizePolicy, Pod } from '#api/gen/core-v1.js';
 import { copy } from '#base/json.js';
 import { simulatedFacts } from '../node-facts.js';
@@ -110,4 +110,69 @@ test('what the runtime refuses is told and tried again', async () => {
   delete faults.updateContainerResources;
   await clock.advance(11_000);
   expect(progress()).toBeUndefined();
+});
+
+describe('a pod that asks for resources as a whole', () => {
+  const whole = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } });
+  const share: Container = { ...main, name: 'share' };
+  const own: Container = { ...main, name: 'own', resources: { limits: { cpu: '100m' }, requests: { cpu: '100m' } } };
+
+  async function beginWhole() {
+    const kubelet = await setUp({ kubelet: { facts } });
+    const { api, clock, runtime } = kubelet;
+    api.put(makePod('web', { containers: [share, own], resources: whole('500m', '64Mi') }));
+    await clock.advance(500);
+    const status = () => api.status('web')!;
+    const limitsOf = (name: string) => {
+      const { containerID } = status().containerStatuses!.find((one) => one.name === name)!;
+      const { cpuQuotaUs, memoryLimitBytes } = runtime.resourcesOf(containerID!.split('//')[1]!);
+      return { cpuQuotaUs, memoryLimitBytes };
+    };
+    return { ...kubelet, status, limitsOf };
+  }
+
+  test('gives it to containers that have no limits of their own, and tells of it', async () => {
+    const { status, limitsOf } = await beginWhole();
+    expect(limitsOf('share')).toEqual({ cpuQuotaUs: 50_000, memoryLimitBytes: 64 * 2 ** 20 });
+    expect(limitsOf('own')).toEqual({ cpuQuotaUs: 10_000, memoryLimitBytes: 64 * 2 ** 20 });
+    expect(status()).toMatchObject({
+      qosClass: 'Guaranteed',
+      resources: whole('500m', '64Mi'),
+      allocatedResources: { cpu: '500m', memory: '64Mi' },
+    });
+  });
+
+  test('is given more while it runs', async () => {
+    const { api, clock, events, status, limitsOf } = await beginWhole();
+    const ids = () => status().containerStatuses!.map(({ containerID }) => containerID);
+    const before = ids();
+    const next = copy(api.pods.get('web')!);
+    next.spec.resources = whole('1', '128Mi');
+    next.metadata.generation = 2;
+    api.put(next);
+    await clock.advance(500);
+    expect(ids()).toEqual(before);
+    expect(limitsOf('share')).toEqual({ cpuQuotaUs: 100_000, memoryLimitBytes: 128 * 2 ** 20 });
+    expect(limitsOf('own')).toEqual({ cpuQuotaUs: 10_000, memoryLimitBytes: 128 * 2 ** 20 });
+    expect(status()).toMatchObject({
+      resources: whole('1', '128Mi'),
+      allocatedResources: { cpu: '1', memory: '128Mi' },
+    });
+    expect(events.map((text) => text.split(':')[0])).toEqual(
+      expect.arrayContaining(['ResizeStarted', 'ResizeCompleted']),
+    );
+    expect(status().conditions!.filter(({ type }) => type.startsWith('PodResize'))).toEqual([]);
+  });
+
+  test('waits for room with what it has', async () => {
+    const { api, clock, status, limitsOf } = await beginWhole();
+    const next = copy(api.pods.get('web')!);
+    next.spec.resources = whole('3', '64Mi');
+    next.metadata.generation = 2;
+    api.put(next);
+    await clock.advance(500);
+    expect(status().conditions!.find(({ type }) => type === 'PodResizePending')).toMatchObject({ reason: 'Deferred' });
+    expect(status().resources).toEqual(whole('500m', '64Mi'));
+    expect(limitsOf('share').cpuQuotaUs).toBe(50_000);
+  });
 });

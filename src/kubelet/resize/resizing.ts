@@ -15,7 +15,7 @@ import { podEvents } from '../pod-events.js';
 import { latestContainer, type PodState, podText } from '../pod-state.js';
 import { type Change, changesOf, increases, summaryOf } from './changes.js';
 import { enlarge } from './enlarge.js';
-import { grantedByStatus, type ResourcesByName, resizable, resourcesOf, withResources } from './resources.js';
+import { grantedByStatus, isSame, type PodResources, resizable, resourcesOf, withResources } from './resources.js';
 
 /** After the runtime or the kernel refused one. */
 const retryMs = 10_000;
@@ -30,9 +30,11 @@ export interface ResizingOptions {
 
 export class Resizing {
   readonly #options: ResizingOptions;
-  #granted: ResourcesByName;
+  #granted: PodResources;
   /** What runs, by container id. */
   readonly #actual = new Map<string, ResourceRequirements>();
+  /** What the pod has as a whole. */
+  #whole: ResourceRequirements | undefined;
   #pending?: PodCondition;
   #progress?: PodCondition;
   /** The generation for which the node was asked last, and whether to ask again. */
@@ -46,6 +48,7 @@ export class Resizing {
   constructor(options: ResizingOptions) {
     this.#options = options;
     this.#granted = grantedByStatus(options.pod);
+    this.#whole = this.#granted.whole;
   }
 
   /** The pod with what was granted in place of what it asks for. */
@@ -80,14 +83,16 @@ export class Resizing {
   /** Takes note of what runs, and begins to change what is not as granted. Gives what has to start anew for it. */
   begin(pod: Pod, state: PodState): ContainerToKill[] {
     this.#note(pod, state);
-    const changes = changesOf(pod, state, this.#actual);
-    if (changes.length === 0) {
+    const actual = { whole: this.#whole, containers: this.#actual };
+    const changes = changesOf(pod, state, actual);
+    const isWhole = isSame(this.#whole ?? {}, pod.spec.resources ?? {});
+    if (changes.length === 0 && isWhole) {
       if (this.#progress && !this.#updating) this.#complete(pod);
       return [];
     }
     const { context, wake } = this.#options;
     const [anew, running] = [changes.filter(({ restarts }) => restarts), changes.filter(({ restarts }) => !restarts)];
-    const isToDo = running.length > 0 || this.#enlargedFor !== pod.metadata.generation;
+    const isToDo = running.length > 0 || !isWhole || this.#enlargedFor !== pod.metadata.generation;
     if (isToDo && !this.#updating && context.clock.monotonic() >= this.#retryAtMs) {
       this.#progress ??= this.#condition('PodResizeInProgress', { pod });
       this.#updating = this.#update(pod, running)
@@ -110,6 +115,11 @@ export class Resizing {
     return this.#actual.get(containerId);
   }
 
+  /** The same pod with what it has as a whole, while that is not yet what it was granted. */
+  actualWhole(pod: Pod): Pod {
+    return withResources(pod, { whole: this.#whole, containers: new Map() });
+  }
+
   conditions(): PodCondition[] {
     return [this.#pending, this.#progress].filter((one) => one !== undefined);
   }
@@ -126,7 +136,7 @@ export class Resizing {
     for (const { name } of resizable(pod)) {
       const last = latestContainer({ sandboxes: [], containers }, name);
       if (last?.state !== 'running' || this.#actual.has(last.id)) continue;
-      const started = this.#options.startedWith(name) ?? grantedByStatus(this.#options.pod).get(name);
+      const started = this.#options.startedWith(name) ?? grantedByStatus(this.#options.pod).containers.get(name);
       this.#actual.set(last.id, started ?? {});
     }
     const there = new Set(containers.map(({ id }) => id));
@@ -135,12 +145,13 @@ export class Resizing {
 
   async #update(pod: Pod, changes: readonly Change[]): Promise<void> {
     const { context } = this.#options;
-    await enlarge(context, pod, { changes, actual: this.#actual });
+    await enlarge(context, pod, { changes, actual: { whole: this.#whole, containers: this.#actual } });
     this.#enlargedFor = pod.metadata.generation;
     for (const { id, container } of changes) {
       await context.runtime.updateContainerResources(id, containerResources(pod, container, context));
       this.#actual.set(id, container.resources ?? {});
     }
+    this.#whole = pod.spec.resources;
   }
 
   #complete(pod: Pod): void {

@@ -42,18 +42,23 @@ export function wantsRestart({ resizePolicy = [] }: Container, from: Amounts, to
   );
 }
 
-/** By container name. */
-export type ResourcesByName = ReadonlyMap<string, ResourceRequirements>;
+/** What a pod has, or is granted: as a whole, and by container name. */
+export interface PodResources {
+  whole: ResourceRequirements | undefined;
+  containers: ReadonlyMap<string, ResourceRequirements>;
+}
 
-export function resourcesOf(pod: Pod): ResourcesByName {
-  return new Map(resizable(pod).map(({ name, resources }) => [name, resources ?? {}]));
+export function resourcesOf(pod: Pod): PodResources {
+  const containers = new Map(resizable(pod).map(({ name, resources }) => [name, resources ?? {}]));
+  return { whole: pod.spec.resources, containers };
 }
 
 /** What an earlier kubelet said that it granted, and what the spec says where it said nothing. */
-export function grantedByStatus(pod: Pod): ResourcesByName {
-  return new Map(
+export function grantedByStatus(pod: Pod): PodResources {
+  const containers = new Map(
     resizable(pod).map(({ name, resources = {} }) => [name, grantedTo(findStatus(pod.status, name)) ?? resources]),
   );
+  return { whole: wholeByStatus(pod), containers };
 }
 
 function grantedTo(status: ContainerStatus | undefined): ResourceRequirements | undefined {
@@ -61,18 +66,36 @@ function grantedTo(status: ContainerStatus | undefined): ResourceRequirements | 
   return { ...status.resources, ...(status.allocatedResources && { requests: status.allocatedResources }) };
 }
 
+/** The status tells of all that the pod has, its overhead among it; the spec, of what it has as a whole. */
+function wholeByStatus({ spec, status }: Pod): ResourceRequirements | undefined {
+  const { resources: wanted, overhead } = spec;
+  const { allocatedResources, resources: told } = status ?? {};
+  if (!wanted || !allocatedResources || !told) return wanted;
+  const without = (name: string, amount: string) => {
+    const extra = Quantity.tryParse(overhead?.[name]);
+    return extra ? Quantity.parse(amount).subtract(extra).toString() : amount;
+  };
+  const of = (side: Record<string, string> | undefined, amounts: Record<string, string> = {}) =>
+    side && Object.fromEntries(Object.entries(side).map(([name, own]) => [name, without(name, amounts[name] ?? own)]));
+  const [requests, limits] = [of(wanted.requests, allocatedResources), of(wanted.limits, told.limits)];
+  return { ...wanted, ...(requests && { requests }), ...(limits && { limits }) };
+}
+
 /** The same pod where nothing differs. */
-export function withResources(pod: Pod, granted: ResourcesByName): Pod {
+export function withResources(pod: Pod, granted: PodResources): Pod {
   let isChanged = false;
   const adapt = (container: Container): Container => {
-    const resources = granted.get(container.name);
+    const resources = granted.containers.get(container.name);
     if (!resources || isSame(container.resources ?? {}, resources)) return container;
     isChanged = true;
     return { ...container, resources: { ...container.resources, ...resources } };
   };
   const containers = pod.spec.containers.map(adapt);
   const initContainers = pod.spec.initContainers?.map(adapt);
-  return isChanged ? { ...pod, spec: { ...pod.spec, containers, ...(initContainers && { initContainers }) } } : pod;
+  const isWhole = isSame(pod.spec.resources ?? {}, granted.whole ?? {});
+  if (!isChanged && isWhole) return pod;
+  const spec = { ...pod.spec, containers, ...(initContainers && { initContainers }) };
+  return { ...pod, spec: isWhole ? spec : { ...spec, resources: granted.whole } };
 }
 
 /** By amounts, however they are written; most often they are written alike, and need not be read. */

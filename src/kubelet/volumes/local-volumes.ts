@@ -215,7 +215,8 @@ export class LocalVolumes implements Volumes {
         container.name,
         `${index}`,
       );
-      await bindSubPath({ volume: hostPath, subPath, target, readOnly });
+      // A mount that the container may only read is of a volume that we may still write.
+      await bindSubPath({ volume: hostPath, subPath, target, create: !claimed?.readOnly });
       hostPath = target;
     }
     const containerPath = posix.isAbsolute(one.mountPath) ? one.mountPath : posix.join('/', one.mountPath);

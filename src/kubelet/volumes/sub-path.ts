@@ -17,11 +17,12 @@ export interface SubPathInput {
   subPath: string;
   /** Where to bind it; made when it is not there. */
   target: string;
-  readOnly: boolean;
+  /** Whether what is missing of the path is made. */
+  create: boolean;
 }
 
 /** Safe to call again. Throws KubeletError 'volume' when the path leaves the volume. */
-export async function bindSubPath({ volume, subPath, target, readOnly }: SubPathInput): Promise<void> {
+export async function bindSubPath({ volume, subPath, target, create }: SubPathInput): Promise<void> {
   const normal = posix.normalize(subPath);
   if (posix.isAbsolute(subPath) || normal === '..' || normal.startsWith('../')) {
     throw new KubeletError('volume', `subPath "${subPath}" must be within the volume path`);
@@ -29,7 +30,7 @@ export async function bindSubPath({ volume, subPath, target, readOnly }: SubPath
   if ((await mountPoints(target)).includes(target)) return;
   const root = await realpath(volume);
   const inside = await resolveInside(root, normal);
-  const handle = await openInside(root, inside, { create: !readOnly });
+  const handle = await openInside(root, inside, { create });
   try {
     const isDirectory = (await handle.stat()).isDirectory();
     await mkdir(isDirectory ? target : dirname(target), { recursive: true });

@@ -3,7 +3,7 @@
  * pod's own word over both, and the overhead of its runtime.
  * https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
  */
-import type { Container, ContainerStatus, Pod } from '#api/gen/core-v1.js';
+import type { Container, ContainerStatus, Pod, ResourceRequirements } from '#api/gen/core-v1.js';
 import { type Amounts, addAmounts, amountsOf, maxAmounts, onlyAmounts } from '#apimachinery/amounts.js';
 import { isPodLevelResource, isSidecar } from './resources.js';
 
@@ -36,7 +36,7 @@ function totalOf(pod: Pod, field: Field, { useStatus = false }: TotalOptions): A
   const of = (container: Container, statuses: readonly ContainerStatus[]) => {
     const status = useStatus ? statuses.find(({ name }) => name === container.name) : undefined;
     return status?.resources
-      ? whileResizing(pod, container, { status, field })
+      ? whileResizing(pod, container.resources, { status, field })
       : amountsOf(container.resources?.[field]);
   };
   let running = addAmounts(...containers.map((container) => of(container, containerStatuses)));
@@ -52,20 +52,25 @@ function totalOf(pod: Pod, field: Field, { useStatus = false }: TotalOptions): A
     peak = maxAmounts(peak, during);
   }
   const podLevel = onlyAmounts(amountsOf(resources?.[field]), isPodLevelResource);
-  return new Map([...maxAmounts(running, peak), ...podLevel]);
+  if (!useStatus || !pod.status?.resources) return new Map([...maxAmounts(running, peak), ...podLevel]);
+  // The status tells of all that the pod has; as a whole it has what it asks for as a whole.
+  const effective = onlyAmounts(whileResizing(pod, resources, { status: pod.status, field }), (name) =>
+    podLevel.has(name),
+  );
+  return new Map([...maxAmounts(running, peak), ...effective]);
 }
 
 /** What the node cannot give does not count; what it has given does until it is given back. */
 function whileResizing(
   pod: Pod,
-  container: Container,
-  { status, field }: { status: ContainerStatus; field: Field },
+  resources: ResourceRequirements | undefined,
+  { status, field }: { status: Pick<ContainerStatus, 'resources' | 'allocatedResources'>; field: Field },
 ): Amounts {
   const actual = amountsOf(status.resources?.[field]);
   const allocated = field === 'requests' ? amountsOf(status.allocatedResources) : new Map();
   const isInfeasible = pod.status?.conditions?.some(
     ({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible',
   );
-  const wanted = isInfeasible ? new Map() : amountsOf(container.resources?.[field]);
+  const wanted = isInfeasible ? new Map() : amountsOf(resources?.[field]);
   return maxAmounts(wanted, actual, allocated);
 }
