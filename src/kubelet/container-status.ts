@@ -128,7 +128,7 @@ function missingStatus(input: ContainerStatusInput, { container, waitingFor, kin
     image: container.image ?? '',
     imageID: '',
     started: false,
-    ...configured(container),
+    ...mounted(container),
   };
   const before = findStatus(input.pod.status, container.name);
   if (!before) return status;
@@ -184,28 +184,26 @@ function lost(
   if (!pod.metadata.deletionTimestamp) status.restartCount = before.restartCount + 1;
 }
 
-/** What the spec says of resources and mounts, which the status repeats once the container was accepted. */
+/** What the spec says of resources and mounts, which the status repeats of a container that the runtime has. */
 function configured(container: AnyContainer, actual?: ResourceRequirements): Partial<ContainerStatus> {
-  const { volumeMounts = [] } = container;
-  const requests = container.resources?.requests;
-  const resources = container.resources && { ...container.resources, ...actual };
-  const some = resources && (resources.limits || resources.requests);
+  const { limits, requests } = { ...container.resources, ...actual };
+  const allocated = container.resources?.requests;
   return {
-    ...(requests && { allocatedResources: requests }),
-    ...(some && {
-      resources: {
-        ...(resources.limits && { limits: resources.limits }),
-        ...(resources.requests && { requests: resources.requests }),
-      },
-    }),
-    ...(volumeMounts.length > 0 && {
-      volumeMounts: volumeMounts.map(({ name, mountPath, readOnly }) => ({
-        name,
-        mountPath,
-        ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }),
-      })),
-    }),
+    ...(allocated && { allocatedResources: allocated }),
+    // Even where there are none: by this the API server knows a node whose pods can be resized.
+    resources: { ...(limits && { limits }), ...(requests && { requests }) },
+    ...mounted(container),
   };
+}
+
+function mounted({ volumeMounts = [] }: AnyContainer): Partial<ContainerStatus> {
+  if (volumeMounts.length === 0) return {};
+  const told = volumeMounts.map(({ name, mountPath, readOnly }) => ({
+    name,
+    mountPath,
+    ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }),
+  }));
+  return { volumeMounts: told };
 }
 
 function stateOf(input: ContainerStatusInput, container: ContainerState): ContainerStatusState {
