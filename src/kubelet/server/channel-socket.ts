@@ -56,6 +56,8 @@ export class ChannelSocket {
   }
 
   close(): void {
+    // What still comes is read and dropped: a client that is kept from sending does not get to hear that it is over.
+    for (const reader of this.#readers.values()) reader.destroy();
     this.#socket.close(1000);
   }
 

@@ -293,6 +293,14 @@ const onChannel = (messages: Buffer[], channel: number) =>
   Buffer.concat(messages.filter((message) => message[0] === channel).map((message) => message.subarray(1))).toString();
 
 describe('exec over WebSocket', () => {
+  it('is over with its command, whatever the client still sends', async () => {
+    const path = '/exec/default/web/main?command=exit&command=0&output=1&input=1';
+    const { socket, messages, closed } = await webSocket(path, 'v5.channel.k8s.io');
+    for (let count = 0; count < 20; count++) socket.send(Buffer.alloc(1_000_000));
+    await closed;
+    expect(onChannel(messages, 3)).toContain('"status":"Success"');
+  }, 10_000);
+
   it('gives output and Status on their channels', async () => {
     const path = '/exec/default/web/main?command=exit&command=3&output=1&error=1';
     const { messages, closed } = await webSocket(path, 'v5.channel.k8s.io');

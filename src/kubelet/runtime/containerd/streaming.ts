@@ -135,7 +135,10 @@ function connect(url: string, protocol: string): Promise<SpdyConnection> {
       agent: false,
       headers: { Connection: 'Upgrade', Upgrade: 'SPDY/3.1', 'X-Stream-Protocol-Version': protocol },
     });
-    request.once('upgrade', (_, socket, head) => resolve(new SpdyConnection(socket, { side: 'client', head })));
+    request.once('upgrade', (_, socket, head) => {
+      hearToTheEnd(socket);
+      resolve(new SpdyConnection(socket, { side: 'client', head }));
+    });
     request.once('response', (response) => {
       readAll(response).then(
         (text) => reject(new RuntimeError('failed', `the stream was refused (${response.statusCode}): ${text.trim()}`)),
@@ -145,4 +148,14 @@ function connect(url: string, protocol: string): Promise<SpdyConnection> {
     request.once('error', (failure) => reject(new RuntimeError('failed', failure.message, { cause: failure })));
     request.end();
   });
+}
+
+/**
+ * A server whose command has ended says so and hangs up, with input of ours unread. What cannot be written to it then
+ * would break the socket off before the answer is read; it is dropped instead, and reading comes to the end by itself.
+ */
+export function hearToTheEnd(socket: Duplex): void {
+  const { _write, _writev } = socket;
+  socket._write = (chunk, encoding, done) => _write.call(socket, chunk, encoding, () => done());
+  if (_writev) socket._writev = (chunks, done) => _writev.call(socket, chunks, () => done());
 }
