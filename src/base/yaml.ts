@@ -1,8 +1,9 @@
 /**
  * Writes JSON values as YAML, as upstream does (sigs.k8s.io/yaml): keys in order, lists at the level of their key, texts
- * quoted that would be read as something else. Long lines are left whole.
+ * quoted that would be read as something else, long lines broken where a space is.
  */
 import { type Json, UnsetList } from './json.js';
+import { formatKey, formatText } from './yaml-text.js';
 
 export function formatYaml(value: unknown): string {
   const out: string[] = [];
@@ -31,7 +32,7 @@ class Writer {
 
   document(value: Json): void {
     if (isOpen(value)) this.#collection(value, { before: '', indent: '' });
-    else this.#scalar(value, '');
+    else this.#scalar(value, { indent: '  ', column: 0 });
   }
 
   /** `before` stands before the dash; what follows the first line stands two columns after `indent`. */
@@ -39,7 +40,7 @@ class Writer {
     this.#out.push(before, '- ');
     const inner = `${indent}  `;
     if (isOpen(value)) this.#collection(value, { before: '', indent: inner });
-    else this.#scalar(value, indent);
+    else this.#scalar(value, { indent: inner, column: inner.length });
   }
 
   #collection(value: Json[] | { [key: string]: Json }, { before, indent }: Place): void {
@@ -60,10 +61,11 @@ class Writer {
   }
 
   #field(key: string, value: Json, indent: string): void {
-    this.#out.push(textOf(key), ':');
+    const name = formatKey(key);
+    this.#out.push(name, ':');
     if (!isOpen(value)) {
       this.#out.push(' ');
-      this.#scalar(value, indent);
+      this.#scalar(value, { indent: `${indent}  `, column: indent.length + name.length + 2 });
     } else if (Array.isArray(value)) {
       this.#out.push('\n');
       for (const one of value) this.element(one, { before: indent, indent });
@@ -74,16 +76,9 @@ class Writer {
     }
   }
 
-  #scalar(value: Json, indent: string): void {
-    if (typeof value !== 'string' || !value.includes('\n') || !literal(value)) {
-      this.#out.push(typeof value === 'string' ? textOf(value) : plainOf(value), '\n');
-      return;
-    }
-    const chomp = value.endsWith('\n\n') || value === '\n' ? '+' : value.endsWith('\n') ? '' : '-';
-    this.#out.push('|', chomp, '\n');
-    const lines = value.split('\n');
-    if (value.endsWith('\n')) lines.pop();
-    for (const line of lines) this.#out.push(line === '' ? '\n' : `${indent}  ${line}\n`);
+  /** `column` is where it starts, for lines that are too long. */
+  #scalar(value: Json, { indent, column }: { indent: string; column: number }): void {
+    this.#out.push(typeof value === 'string' ? formatText(value, { indent, column }) : plainOf(value), '\n');
   }
 }
 
@@ -97,22 +92,4 @@ function plainOf(value: Exclude<Json, string>): string {
   if (typeof value === 'object')
     return value === null || value instanceof UnsetList ? 'null' : Array.isArray(value) ? '[]' : '{}';
   return String(value);
-}
-
-/** A block shows text as it is: no control characters, and no spaces that would be taken for indentation. */
-function literal(text: string): boolean {
-  return !/^[ \n]|[^\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u.test(text);
-}
-
-/** What YAML 1.1 reads as no text: words for truth and nothing, numbers with and without base 60, times, merges. */
-const special =
-  /^(?!\.$)(?:~|<<|=|null|Null|NULL|y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|[-+]?(?:0[bBoOxX])?[0-9a-fA-F_]*[0-9][0-9a-fA-F_]*|[-+]?[0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9_]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|\d{4}-\d\d?-\d\d?(?:[Tt \t].*)?)$/;
-
-function textOf(text: string): string {
-  if (special.test(text)) return JSON.stringify(text);
-  if (/^[A-Za-z0-9_./][-A-Za-z0-9_./ ()+=@]*$/.test(text) && !text.endsWith(' ')) return text;
-  if (/[^\x20-\x7e\u00a0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u.test(text))
-    return JSON.stringify(text);
-  const isPlain = !/^[-?:](?: |$)|^[,[\]{}#&*!|>'"%@`]|^\s|\s$|: |:$| #|^---|^\.\.\./.test(text);
-  return isPlain ? text : `'${text.replaceAll("'", "''")}'`;
 }
