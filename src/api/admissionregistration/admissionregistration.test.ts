@@ -301,6 +301,14 @@ describe('a policy', () => {
       ],
     ],
     [
+      'of changes knows of variables, though there be none',
+      changes,
+      change({ mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: 'variables.a' } }] }),
+      [
+        `spec.mutations[0].jsonPatch.expression: Invalid value: "variables.a": compilation failed: ERROR: <input>:1:10: undefined field 'a'\n | variables.a\n | .........^`,
+      ],
+    ],
+    [
       'is bound to actions',
       bindings,
       { spec: { policyName: 'a', validationActions: ['Deny', 'Warn', 'Log'] } },

@@ -54,8 +54,9 @@ export function* checkCompiles(path: string, expression: string, rules: Expressi
 function environmentOf({ gives, hasParams, hasAuthorizer, variables, variablesBefore }: ExpressionRules): Environment {
   const hasPatchTypes = gives === 'apply configuration' || gives === 'JSON patch';
   const count = variablesBefore ?? variables.length;
-  // Without variables, not even the name `variables` is known.
-  const types = count > 0 || gives === 'anything' ? typesOf(variables, { count, hasParams }) : undefined;
+  // Without variables, not even the name `variables` is known to conditions and texts.
+  const isKnown = count > 0 || gives === 'anything' || hasPatchTypes;
+  const types = isKnown ? typesOf(variables, { count, hasParams }) : undefined;
   let environments = types ? environmentsByTypes.get(types) : plainEnvironments;
   if (!environments) environmentsByTypes.set(types!, (environments = new Map()));
   const key = [hasParams, hasAuthorizer, hasPatchTypes].join();
