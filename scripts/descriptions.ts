@@ -28,6 +28,11 @@ export function readDescriptions(packages: readonly SchemaPackage[]): Descriptio
     };
     if (Object.keys(described).length > 0) out[type.name] = described;
   }
+  // The models say of a field that has no text of its own what its type says.
+  for (const { name, fields } of packages.flatMap(({ types }) => types)) {
+    const texts = out[name];
+    for (const field of fields) if (texts?.[field.name] === out[field.type]?.['']) delete texts?.[field.name];
+  }
   return out;
 }
 
