@@ -1,4 +1,5 @@
 /** Marking a pod with why it is taken away, before it is. */
+import { conditionsPatch } from '#api/core/pod/conditions-patch.js';
 import pods from '#api/core/pod/index.js';
 import type { Pod, PodCondition } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
@@ -59,11 +60,12 @@ function conditionFor(pod: Pod, { reason, message, observedGeneration }: Disrupt
 }
 
 async function patchStatus(
-  { metadata: { name = '', namespace, uid } }: Pod,
-  status: { phase?: string; observedGeneration?: number; conditions?: PodCondition[] },
+  pod: Pod,
+  { conditions, ...status }: { phase?: string; observedGeneration?: number; conditions?: PodCondition[] },
   client: Client,
 ): Promise<void> {
-  const patch = { metadata: { uid }, status };
+  const { name = '', namespace, uid } = pod.metadata;
+  const patch = { metadata: { uid }, status: { ...status, ...(conditions && conditionsPatch(pod, conditions)) } };
   await client.of(pods).patch(name, patch, { type: 'strategic', namespace, subresource: 'status' });
 }
 

@@ -1,4 +1,5 @@
 /** What the scheduler says to the API about pods: bound, cannot be placed, must go. */
+import { conditionsPatch } from '#api/core/pod/conditions-patch.js';
 import pods from '#api/core/pod/index.js';
 import type { Pod, PodCondition } from '#api/gen/core-v1.js';
 import { isReason, StatusError } from '#apimachinery/errors.js';
@@ -73,7 +74,7 @@ export class PodWrites {
     this.#nominated.delete(pod);
     const condition = this.#condition(pod, { type: 'PodScheduled', status: 'False', reason, message });
     await this.#patchStatus(pod, {
-      ...(!isSaid && { conditions: [{ ...condition, lastProbeTime: null }] }),
+      ...(!isSaid && conditionsPatch(pod, [{ ...condition, lastProbeTime: null }])),
       ...(!isNominated && { nominatedNodeName: nominatedNodeName || null }),
     });
   }
@@ -91,7 +92,7 @@ export class PodWrites {
       reason: 'PreemptionByScheduler',
       message: `${schedulerName}: preempting to accommodate a higher priority pod`,
     });
-    await this.#patchStatus(victim, { conditions: [condition] });
+    await this.#patchStatus(victim, conditionsPatch(victim, [condition]));
     await this.#client.of(pods).delete(name!, { namespace, preconditions: { uid } });
   }
 
