@@ -22,6 +22,8 @@ const absentMax = 500;
 export class Collector {
   readonly #options: CollectorOptions;
   readonly #absent = new RecentMap<string, true>(absentMax);
+  /** Dependents whose owner is in another namespace, which is told once. */
+  readonly #warned = new RecentMap<string, true>(absentMax);
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -128,6 +130,9 @@ export class Collector {
   }
 
   #warnInvalid({ resource, namespace, name, uid }: Node, owner: OwnerReference): void {
+    const pair = `${uid} ${owner.uid}`;
+    if (this.#warned.get(pair)) return;
+    this.#warned.set(pair, true);
     const { group, versions, kind } = resource;
     const about = { apiVersion: group ? `${group}/${versions[0]}` : versions[0], kind, namespace, name, uid };
     const ref = `[${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}]`;
