@@ -46,7 +46,7 @@ async function exchange(connection: SpdyConnection, options: StreamOptions): Pro
   if (resize && options.resize) void sendSizes(options.resize, resize).catch(() => resize.destroy());
   try {
     const [status] = await Promise.all([
-      readAll(errors),
+      readAll(errors, isStatus),
       stdout && options.stdout && copyTo(options.stdout, stdout),
       stderr && options.stderr && copyTo(options.stderr, stderr),
     ]);
@@ -81,14 +81,28 @@ async function copyTo(sink: NodeJS.WritableStream, source: Readable): Promise<vo
   }
 }
 
-async function readAll(source: Readable): Promise<string> {
+/** What broke off counts for all when it is `whole` as it is. */
+async function readAll(source: Readable, whole?: (text: string) => boolean): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= statusBytesMax) chunks.push(chunk);
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes <= statusBytesMax) chunks.push(chunk);
+    }
+  } catch (failure) {
+    if (!whole?.(Buffer.concat(chunks).toString('utf8'))) throw failure;
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A server may hang up so soon after its last word that nothing says that it was the last. */
+function isStatus(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === 'object';
+  } catch {
+    return false;
+  }
 }
 
 function exitCodeOf(text: string): number {
