@@ -154,7 +154,8 @@ async function get(path: string, identity: Identity = apiServer) {
 
 describe('who may ask', () => {
   it('is for the API server to say', async () => {
-    expect(await get('/healthz')).toEqual({ code: 200, body: 'ok' });
+    expect((await get('/healthz?verbose')).body).toBe('[+]ping ok\n[+]log ok\n[+]syncloop ok\nhealthz check passed\n');
+    expect((await get('/healthz/other')).code).toBe(404);
     expect(await get('/healthz', {})).toEqual({ code: 401, body: 'Unauthorized' });
     const forbidden = 'Forbidden (user=jane, verb=get, resource=nodes, subresource(s)=[pods proxy])\n';
     expect(await get('/pods', issue('jane', ['guests']))).toEqual({ code: 403, body: forbidden });
@@ -164,7 +165,7 @@ describe('who may ask', () => {
 
   it('may be told by a bearer token', async () => {
     const bearing = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
-    expect(await get('/healthz', bearing('good'))).toEqual({ code: 200, body: 'ok' });
+    expect(await get('/healthz/ping', bearing('good'))).toEqual({ code: 200, body: 'ok' });
     expect((await get('/healthz', bearing('bad'))).code).toBe(401);
     const forbidden = 'Forbidden (user=scraper, verb=get, resource=nodes, subresource(s)=[metrics])\n';
     expect(await get('/metrics/resource', bearing('good'))).toEqual({ code: 403, body: forbidden });

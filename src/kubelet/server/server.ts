@@ -156,7 +156,7 @@ export class KubeletServer {
       return (await serveNodeLogs(request, response, { directory, parts: parts.slice(1) })) ? undefined : notFound;
     }
     const path = parts.join('/');
-    if (path === 'healthz') return void text(response, 'ok');
+    if (action === 'healthz') return healthz(response, { parts, query });
     if (path === 'pods') return void json(response, podList(served.pods()));
     if (path === 'runningpods' || path === 'runningpods/') return void json(response, podList(runningPods(served)));
     const metrics = node.metrics();
@@ -257,6 +257,17 @@ function runningPods(served: ServedPods): object[] {
     if (containers.length === 0) return [];
     return [{ metadata: { name, namespace, uid, creationTimestamp: null }, spec: { containers }, status: {} }];
   });
+}
+
+/** Whoever is answered at all is answered by a kubelet that is well. */
+const healthChecks = ['ping', 'log', 'syncloop'];
+
+function healthz(response: ServerResponse, { parts, query }: ReturnType<typeof targetOf>): Refusal | undefined {
+  const [, check, ...rest] = parts;
+  if (rest.length > 0 || (check !== undefined && !healthChecks.includes(check))) return notFound;
+  if (check !== undefined || !query.has('verbose')) return void text(response, 'ok');
+  const lines = healthChecks.map((name) => `[+]${name} ok\n`);
+  return void text(response, `${lines.join('')}healthz check passed\n`);
 }
 
 const plainMediaType = 'text/plain; charset=utf-8';
