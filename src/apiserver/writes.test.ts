@@ -54,6 +54,8 @@ it('refuses to create what has a version, once all else is well', async () => {
   const message = 'resourceVersion should not be set on objects to be created';
   expect(statusOf(await post({ name: 'a', resourceVersion: '1' }))).toEqual({ code: 500, message });
   expect(statusOf(await post({ name: '-', resourceVersion: '1' })).code).toBe(422);
+  for (const resourceVersion of ['0', '1.2', 'x'])
+    expect(objectOf(await post({ generateName: 'a', resourceVersion }))).toMatchObject({ kind: 'ConfigMap' });
 });
 
 it('keeps nothing of what only the server sets, and lets nobody own it', async () => {

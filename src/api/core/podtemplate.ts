@@ -21,7 +21,8 @@ export default defineResource<PodTemplate>({
   },
   dropUnserved: ({ template }) => dropFromTemplate(template),
   validate: ({ template }) => [...checkPodTemplate('template', template ?? {})],
-  warnings: ({ template }) => templateWarnings('template', template),
+  warnings: ({ metadata, template }, old) =>
+    old && old.metadata.generation === metadata.generation ? [] : templateWarnings('template', template),
   deletion: { returnsObject: true },
   columns: [
     nameColumn,

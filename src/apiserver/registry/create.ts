@@ -5,6 +5,7 @@ import type { FieldError } from '#apimachinery/field-error.js';
 import { validateObjectMeta } from '#apimachinery/metadata-validation.js';
 import { generateName, subdomainProblems } from '#apimachinery/names.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
+import { isVersion } from '#apimachinery/resource-version.js';
 import { copy } from '#base/json.js';
 import { uuid } from '#base/prng.js';
 import { inTurns, type Steps } from '#base/turns.js';
@@ -97,8 +98,8 @@ async function finishCreate(
 
   const key = storageKey(context, { namespace: metadata.namespace ?? '', name });
   if (write.dryRun) return (await context.store.get(key)) ? name : pretend(context, { key, object, turns });
-  // Upstream's store, which is the one to notice, gives no reason.
-  if (resourceVersion)
+  // Upstream's store, which is the one to notice, gives no reason. It looks past what is no version, and past zero.
+  if (resourceVersion && isVersion(resourceVersion) && !/^0+$/.test(resourceVersion))
     throw new StatusError({ message: 'resourceVersion should not be set on objects to be created', code: 500 });
   const result = await commit(context, { key, object, expected: undefined, turns });
   return result.ok ? result.stored : name;
