@@ -74,7 +74,9 @@ class Validator {
   *prepare({ value, schema, name, correlation }: Checked): Steps<void> {
     if (typeof value !== 'object' || value === null) return;
     const inner = new Result();
-    for (const child of this.#children(value, { schema, name, correlation })) {
+    const children: Checked[] = [];
+    this.#visit(value, { schema, name, correlation }, (child) => children.push(child));
+    for (const child of children) {
       yield* this.prepare(child);
       inner.merge(this.value(child));
       yield;
@@ -173,29 +175,36 @@ class Validator {
   #inner(value: Json[] | JsonObject, checked: Checked, result: Result): void {
     const prepared = this.#prepared.get(value);
     if (prepared?.schema === checked.schema) result.merge(prepared.inner);
-    else for (const child of this.#children(value, checked)) result.merge(this.value(child));
+    else this.#visit(value, checked, (child) => result.merge(this.value(child)));
   }
 
-  /** In the order in which what is wrong with them is told: fields that are not declared come first. */
-  *#children(value: Json[] | JsonObject, within: Omit<Checked, 'value'>): Iterable<Checked> {
+  /**
+   * In the order in which what is wrong with them is told: fields that are not declared come first. A callback, since
+   * this is done for every value of every custom resource: a generator takes twice as long as the checks.
+   */
+  #visit(value: Json[] | JsonObject, within: Omit<Checked, 'value'>, visit: (child: Checked) => void): void {
     const { schema, name: path, correlation } = within;
     if (Array.isArray(value)) {
       const items = itemsOf(schema);
       if (!items) return;
       for (const [index, one] of value.entries())
-        yield { value: one, schema: items, name: `${path}[${index}]`, correlation: correlation?.index(index) };
+        visit({ value: one, schema: items, name: `${path}[${index}]`, correlation: correlation?.index(index) });
       return;
     }
     const { properties = {} } = schema;
     const values = valuesOf(schema);
     if (values)
       for (const name of Object.keys(value))
-        if (!Object.hasOwn(properties, name)) yield this.#field(value, { ...within, schema: values, key: name });
+        if (!Object.hasOwn(properties, name)) visit(this.#field(value, within, { key: name, schema: values }));
     for (const name of Object.keys(properties))
-      if (Object.hasOwn(value, name)) yield this.#field(value, { ...within, schema: properties[name]!, key: name });
+      if (Object.hasOwn(value, name)) visit(this.#field(value, within, { key: name, schema: properties[name]! }));
   }
 
-  #field(object: JsonObject, { key, schema, name, correlation }: Omit<Checked, 'value'> & { key: string }): Checked {
+  #field(
+    object: JsonObject,
+    { name, correlation }: Omit<Checked, 'value'>,
+    { key, schema }: { key: string; schema: Schema },
+  ): Checked {
     // apiVersion and kind are never what they were: both objects are of the version that is asked for.
     const isIdentity = name === '' && this.#base === '' && key !== 'metadata' && metaFields.has(key);
     const inner = isIdentity ? undefined : correlation?.key(key);

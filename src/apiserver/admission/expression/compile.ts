@@ -64,7 +64,8 @@ export class ExpressionCompiler {
       ...this.#options,
       hasAuthorizer,
       hasPatchTypes: wanted === 'apply configuration' || wanted === 'JSON patch',
-      ...(this.#types && { variables: new Map(this.#types) }),
+      // Looked up while the expression is compiled: it holds those that are declared before.
+      ...(this.#types && { variables: this.#types }),
     });
     try {
       return { program: compile(expression, environment, results[wanted]) };
