@@ -5,23 +5,15 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import definitions from '#api/index.gen.js';
 import type { AnyResource } from '#api/resource.js';
 import type { KubeObject } from '#apimachinery/object.js';
-import { applyMergePatch, type JsonObject } from '#apimachinery/patch.js';
 import { tableOf } from '#apimachinery/table.js';
 import { copy } from '#base/json.js';
 import { call, objectOf } from '../test-call.js';
 import { startTestServer } from '../test-server.js';
-import type { Cases, KindCases, Patch } from './test-case.js';
-import { clusterKinds } from './test-cluster-kinds.js';
-import { core } from './test-core.js';
-import { infrastructure } from './test-infrastructure.js';
-import { workloads } from './test-workloads.js';
+import type { KindCases, Patch } from './test-case.js';
+import { cases, idOf, kinds, leastOf, merged } from './test-kinds.js';
 
-const cases: Cases = { ...core, ...workloads, ...infrastructure, ...clusterKinds };
-const kinds = (definitions as AnyResource[]).filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'));
-const idOf = ({ plural, group }: AnyResource) => (group ? `${plural}.${group}` : plural);
 const created = '2026-01-01T00:00:00Z';
 const nowMs = Date.parse('2026-01-01T01:00:00Z');
 
@@ -73,16 +65,14 @@ const indented = (lines: readonly string[]) => lines.map((line) => `  ${line}`);
 /** One kind, tried on servers of its own, which write nothing but what a change begins from. */
 class Tried {
   readonly #kind: AnyResource;
-  readonly #least: Patch;
+  readonly #least: KubeObject;
   readonly #root: string;
 
-  constructor(kind: AnyResource, { least, name = 'one' }: { least: Patch; name?: string | undefined }) {
-    const { group, versions, namespaced, plural } = kind;
-    const apiVersion = group ? `${group}/${versions[0]}` : versions[0];
+  constructor(kind: AnyResource, of: Pick<KindCases, 'least' | 'name'>) {
+    const { root, object } = leastOf(kind, of);
     this.#kind = kind;
-    this.#root = `/${group ? 'apis' : 'api'}/${apiVersion}${namespaced ? '/namespaces/default' : ''}/${plural}`;
-    const metadata = { name, ...(namespaced && { namespace: 'default' }) };
-    this.#least = { apiVersion, kind: kind.kind, metadata, ...least };
+    this.#root = root;
+    this.#least = object;
   }
 
   /** As the server would keep it. */
@@ -127,10 +117,6 @@ class Tried {
   #made(patch: Patch): KubeObject {
     return merged(this.#least, patch);
   }
-}
-
-function merged(object: object, patch: Patch): KubeObject {
-  return applyMergePatch(copy(object) as unknown as JsonObject, copy(patch)) as unknown as KubeObject;
 }
 
 /** The causes of a refusal, or the object if it is asked for; warnings in any case. */

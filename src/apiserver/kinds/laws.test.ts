@@ -1,45 +1,33 @@
 /** What must hold of every kind, whatever its rules: writes that say nothing new change nothing, and a difference undone restores. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import definitions from '#api/index.gen.js';
 import type { AnyResource } from '#api/resource.js';
 import { builtinSchemas } from '#api/schema-table.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { KubeObject } from '#apimachinery/object.js';
-import { applyMergePatch, isObject, type JsonObject } from '#apimachinery/patch.js';
+import { isObject, type JsonObject } from '#apimachinery/patch.js';
 import { encodeProtobuf, protobufMediaType } from '#apimachinery/protobuf/envelope.js';
 import { copy, equal } from '#base/json.js';
 import type { ApiServer } from '../server.js';
 import { call, objectOf, type Sent } from '../test-call.js';
 import { startTestServer } from '../test-server.js';
-import type { Cases, KindCases, Patch } from './test-case.js';
-import { clusterKinds } from './test-cluster-kinds.js';
-import { core } from './test-core.js';
-import { infrastructure } from './test-infrastructure.js';
-import { workloads } from './test-workloads.js';
+import type { KindCases, Patch } from './test-case.js';
+import { kinds as all, cases, idOf, leastOf, merged } from './test-kinds.js';
 
-const cases: Cases = { ...core, ...workloads, ...infrastructure, ...clusterKinds };
-const kinds = (definitions as AnyResource[]).filter(({ verbs }) => verbs.includes('update') && verbs.includes('list'));
-const idOf = ({ plural, group }: AnyResource) => (group ? `${plural}.${group}` : plural);
+const kinds = all.filter(({ verbs }) => verbs.includes('update'));
 
 /** One object of a kind, by its path. */
 class Place {
   readonly least: KubeObject;
   readonly #collection: string;
   readonly #path: string;
-
   readonly #server: ApiServer;
 
-  constructor(
-    { group, versions, kind, namespaced, plural }: AnyResource,
-    { name = 'one', server }: { name: string | undefined; server: ApiServer },
-  ) {
+  constructor(kind: AnyResource, server: ApiServer) {
+    const { name, root, object } = leastOf(kind, cases[idOf(kind)]!);
     this.#server = server;
-    const apiVersion = group ? `${group}/${versions[0]}` : versions[0]!;
-    const { least } = cases[idOf({ group, plural } as AnyResource)]!;
-    this.#collection = `/${group ? 'apis' : 'api'}/${apiVersion}${namespaced ? '/namespaces/default' : ''}/${plural}`;
-    this.#path = `${this.#collection}/${name}`;
-    const metadata = { name, ...(namespaced && { namespace: 'default' }) };
-    this.least = merged({ apiVersion, kind, metadata }, least);
+    this.#collection = root;
+    this.#path = `${root}/${name}`;
+    this.least = object;
   }
 
   async #send(method: string, { query = '', ...sent }: Sent & { query?: string } = {}) {
@@ -62,13 +50,12 @@ class Place {
   }
 }
 
-describe.each(kinds.map((kind) => [idOf(kind), kind] as const))('%s', (id, kind) => {
-  const { name } = cases[id]!;
+describe.each(kinds.map((kind) => [idOf(kind), kind] as const))('%s', (_, kind) => {
   let place: Place;
   let close: () => Promise<void>;
   beforeEach(() => {
     const started = startTestServer({ definitions: kinds });
-    place = new Place(kind, { name, server: started.server });
+    place = new Place(kind, started.server);
     close = started.close;
   });
   afterEach(() => close());
@@ -95,7 +82,7 @@ test('a change is undone by the patch of the difference', async () => {
   for (const kind of kinds)
     for (const [from, to] of changesOf(cases[idOf(kind)]!)) {
       const { server, close } = startTestServer({ definitions: [kind] });
-      if (await isUndone(new Place(kind, { name: cases[idOf(kind)]!.name, server }), from, to)) undone++;
+      if (await isUndone(new Place(kind, server), from, to)) undone++;
       await close();
     }
   expect(undone).toBeGreaterThan(100);
@@ -128,10 +115,6 @@ async function isUndone(place: Place, from: Patch, to: Patch): Promise<boolean> 
 
 function refused(error: unknown): undefined {
   if (!isReason(error, 'Invalid', 'Forbidden', 'BadRequest', 'NotFound')) throw error;
-}
-
-function merged(object: object, patch: Patch): KubeObject {
-  return applyMergePatch(copy(object) as unknown as JsonObject, copy(patch)) as unknown as KubeObject;
 }
 
 /** Without what the server counts and notes. */
