@@ -2,14 +2,13 @@
 import { createHash } from 'node:crypto';
 import { isReason, type StatusError } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
-import { RecentMap } from '#client/recent-map.js';
+import { ExpiringMap } from '#client/expiring-map.js';
 import type { Authenticated, Authenticator } from './authenticator.js';
 
 /** Answers remembered by one authenticator. */
 const answersMax = 4096;
 
 interface Remembered {
-  untilMs: number;
   answer?: Authenticated;
   refusal?: StatusError;
 }
@@ -26,7 +25,7 @@ export function remembering(
   authenticator: Authenticator,
   { clock, successMs, failureMs }: RememberOptions,
 ): Authenticator {
-  const remembered = new RecentMap<string, Remembered>(answersMax);
+  const remembered = new ExpiringMap<string, Remembered>({ clock, entriesMax: answersMax });
   return {
     name: authenticator.name,
     async authenticate(credentials, options) {
@@ -35,18 +34,16 @@ export function remembering(
       const audiences = (options?.audiences ?? []).join(' ');
       const id = createHash('sha256').update(`${audiences}\n${bearerToken}`).digest('base64');
       const known = remembered.get(id);
-      if (known && clock.now() < known.untilMs) {
+      if (known) {
         if (known.refusal) throw known.refusal;
         return known.answer;
       }
       try {
         const answer = await authenticator.authenticate(credentials, options);
-        const lastsMs = answer ? successMs : failureMs;
-        if (lastsMs > 0) remembered.set(id, { answer, untilMs: clock.now() + lastsMs });
+        remembered.set(id, { answer }, answer ? successMs : failureMs);
         return answer;
       } catch (error) {
-        if (failureMs > 0 && isReason(error, 'Unauthorized'))
-          remembered.set(id, { refusal: error, untilMs: clock.now() + failureMs });
+        if (isReason(error, 'Unauthorized')) remembered.set(id, { refusal: error }, failureMs);
         throw error;
       }
     },

@@ -6,7 +6,7 @@ import type { SubjectAccessReview, SubjectAccessReviewSpec } from '#api/gen/auth
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Remote } from '#base/remote.js';
-import { RecentMap } from '#client/recent-map.js';
+import { ExpiringMap } from '#client/expiring-map.js';
 import { askRemote } from '../remote.js';
 import type { Attributes, Authorizer, Decision } from './authorizer.js';
 import { fieldSelectorAttributes, labelSelectorAttributes } from './selectors.js';
@@ -34,14 +34,11 @@ const answersMax = 8192;
 /** Questions with longer texts are not remembered: who sends them chooses how long. */
 const charactersMax = 10_000;
 
-interface Remembered {
-  status: NonNullable<SubjectAccessReview['status']>;
-  untilMs: number;
-}
+type Status = NonNullable<SubjectAccessReview['status']>;
 
 export function webhookAuthorizer(options: WebhookAuthorizerOptions): Authorizer {
-  const remembered = new RecentMap<string, Remembered>(answersMax);
   const { clock, onFailure } = options;
+  const remembered = new ExpiringMap<string, Status>({ clock, entriesMax: answersMax });
   return {
     async authorize(attributes): Promise<Decision> {
       const spec = specOf(attributes);
@@ -49,11 +46,10 @@ export function webhookAuthorizer(options: WebhookAuthorizerOptions): Authorizer
         if (!matches(options.matchConditions, spec)) return { decision: 'no opinion', reason: '' };
         const key = JSON.stringify(spec);
         const known = remembered.get(key);
-        if (known && clock.now() < known.untilMs) return decisionOf(known.status);
+        if (known) return decisionOf(known);
         const status = await review(spec, options);
         const lastsMs = status.allowed ? options.authorizedMs : options.unauthorizedMs;
-        if (lastsMs > 0 && charactersOf(attributes) < charactersMax)
-          remembered.set(key, { status, untilMs: clock.now() + lastsMs });
+        if (charactersOf(attributes) < charactersMax) remembered.set(key, status, lastsMs);
         return decisionOf(status);
       } catch (error) {
         options.log.error('an authorization webhook failed', { webhook: options.name, err: error });
@@ -80,7 +76,7 @@ function matches(conditions: readonly MatchCondition[], spec: SubjectAccessRevie
 async function review(
   spec: SubjectAccessReviewSpec,
   { remote, version, timeoutMs, clock }: WebhookAuthorizerOptions,
-): Promise<Remembered['status']> {
+): Promise<Status> {
   const { groups, ...rest } = spec;
   const body = {
     kind: 'SubjectAccessReview',
@@ -95,7 +91,7 @@ async function review(
   return status;
 }
 
-function decisionOf({ allowed, denied, reason = '' }: Remembered['status']): Decision {
+function decisionOf({ allowed, denied, reason = '' }: Status): Decision {
   if (denied && allowed) {
     const error = new Error('webhook subject access review returned both allow and deny response');
     return { decision: 'deny', reason, error };

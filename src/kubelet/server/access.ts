@@ -13,7 +13,7 @@ import type { SubjectAccessReviewSpec } from '#api/gen/authorization-v1.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Client } from '#client/client.js';
-import { RecentMap } from '#client/recent-map.js';
+import { ExpiringMap } from '#client/expiring-map.js';
 
 /** What the API server is asked. */
 export interface Reviews {
@@ -99,26 +99,25 @@ export class KubeletAccess {
 
 /** Answers that are asked for once while they hold, also by many at the same time. */
 class Answers<T> {
-  readonly #clock: Clock;
   readonly #lifeMs: (answer: T) => number;
-  readonly #known = new RecentMap<string, { answer: T; untilMs: number }>(answersMax);
+  readonly #known: ExpiringMap<string, { answer: T }>;
   readonly #asking = new Map<string, Promise<T>>();
 
   constructor(clock: Clock, lifeMs: (answer: T) => number) {
-    this.#clock = clock;
     this.#lifeMs = lifeMs;
+    this.#known = new ExpiringMap({ clock, entriesMax: answersMax });
   }
 
   async of(key: string, ask: () => Promise<T>): Promise<T> {
     const known = this.#known.get(key);
-    if (known && this.#clock.now() < known.untilMs) return known.answer;
+    if (known) return known.answer;
     let asking = this.#asking.get(key);
     if (!asking) {
       asking = ask().finally(() => this.#asking.delete(key));
       this.#asking.set(key, asking);
     }
     const answer = await asking;
-    this.#known.set(key, { answer, untilMs: this.#clock.now() + this.#lifeMs(answer) });
+    this.#known.set(key, { answer }, this.#lifeMs(answer));
     return answer;
   }
 }

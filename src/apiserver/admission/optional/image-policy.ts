@@ -7,7 +7,7 @@ import podResource from '#api/core/pod/index.js';
 import type { Container, Pod } from '#api/gen/core-v1.js';
 import type { Clock } from '#base/clock.js';
 import type { Remote } from '#base/remote.js';
-import { RecentMap } from '#client/recent-map.js';
+import { ExpiringMap } from '#client/expiring-map.js';
 import { ConfigurationError } from '../../configuration-file.js';
 import { askRemote, openRemote } from '../../remote.js';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.js';
@@ -69,19 +69,18 @@ async function readSettings(given: PluginConfiguration | undefined, clock: Clock
 }
 
 function pluginOf(settings: Settings, clock: Clock): AdmissionPlugin {
-  const remembered = new RecentMap<string, { status: ReviewStatus; untilMs: number }>(answersMax);
+  const remembered = new ExpiringMap<string, ReviewStatus>({ clock, entriesMax: answersMax });
 
   async function review(spec: object): Promise<ReviewStatus> {
     const key = JSON.stringify(spec);
     const known = remembered.get(key);
-    if (known && clock.now() < known.untilMs) return known.status;
+    if (known) return known;
     const body = { kind: 'ImageReview', apiVersion: 'imagepolicy.k8s.io/v1alpha1', metadata: {}, spec, status: {} };
     const { backoffMs: firstBackoffMs } = settings;
     const { status = {} } = await askRemote<{ status?: ReviewStatus }>(settings.remote, body, clock, {
       firstBackoffMs,
     });
-    const lastsMs = status.allowed ? settings.allowMs : settings.denyMs;
-    remembered.set(key, { status, untilMs: clock.now() + lastsMs });
+    remembered.set(key, status, status.allowed ? settings.allowMs : settings.denyMs);
     return status;
   }
 
