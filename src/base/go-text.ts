@@ -1,6 +1,6 @@
 /** Values as Go's formatting verbs print them, for messages that clients and people know from upstream. */
-import { isNumber } from './exact-json.js';
-import type { Json } from './json.js';
+import { isNumber, toJson } from './exact-json.js';
+import { type Json, sortKeys } from './json.js';
 
 const named: Record<string, string> = { '\\u0007': '\\a', '\\u000b': '\\v' };
 
@@ -70,4 +70,9 @@ export function typeName(value: Json | undefined): string {
 /** What Go's encoder leaves out of JSON text, so that it may stand in a page. */
 export function escapeHtml(json: string): string {
   return json.replace(/[<>&\u2028\u2029]/g, (char) => `\\u${hex(char.charCodeAt(0), 4)}`);
+}
+
+/** The text that Go's encoding/json gives a map: keys in order, and escaped what HTML would take for its own. */
+export function goJson(value: Json): string {
+  return escapeHtml(toJson(sortKeys(value)));
 }

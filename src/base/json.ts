@@ -64,14 +64,6 @@ export function sortKeys(value: Json): Json {
   return Object.fromEntries(keys.map((key) => [key, sortKeys(value[key]!)]));
 }
 
-/** The text that Go's encoding/json gives a map of it: keys in order, and what HTML would take for its own escaped. */
-export function goJson(value: Json): string {
-  return JSON.stringify(sortKeys(value)).replaceAll(
-    /[<>&\u2028\u2029]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
 /** JSON text may hold the key `__proto__`, which an assignment would take for the prototype. */
 function setProtoKey(object: object, value: unknown): void {
   Object.defineProperty(object, '__proto__', { value, writable: true, enumerable: true, configurable: true });

@@ -2,7 +2,8 @@
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
 import { goFormat } from '#api/meta/go-format.js';
 import { fnv1, fnv1a32 } from '#base/fnv.js';
-import { goJson, type Json } from '#base/json.js';
+import { goJson } from '#base/go-text.js';
+import type { Json } from '#base/json.js';
 
 export const hashLabel = 'pod-template-hash';
 

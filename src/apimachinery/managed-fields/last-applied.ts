@@ -2,8 +2,8 @@
  * The annotation in which client-side apply keeps what it applied last. Server-side apply under the same name takes
  * over what it says, and keeps it true, so that people can go back and forth.
  */
-import { parseExact, toJson } from '#base/exact-json.js';
-import { type Json, sortKeys } from '#base/json.js';
+import { parseExact } from '#base/exact-json.js';
+import { goJson } from '#base/go-text.js';
 import { annotationsBytesMax } from '../metadata-validation.js';
 import type { KubeObject } from '../object.js';
 import { isObject, type JsonObject } from '../patch.js';
@@ -55,12 +55,4 @@ function parse(text: string | undefined): JsonObject | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** With sorted keys and escaped angle brackets, as kubectl itself writes it. */
-function goJson(value: Json): string {
-  return toJson(sortKeys(value)).replace(
-    /[<>&\u2028\u2029]/g,
-    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
