@@ -2,15 +2,16 @@
  * Ends pods that keep more on the node's disk than they may: in an emptyDir with a size limit, in a container, or in all.
  * https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#resource-emphemeralstorage-consumption
  */
+import { aggregateRequests } from '#api/core/pod/resources.js';
 import type { Container, Pod } from '#api/gen/core-v1.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import { isCritical } from './admission/preemption.js';
-import { isRestartableInit } from './pod-state.js';
 import type { Verdict } from './pod-status.js';
 import type { PodUsage, UsageSource } from './stats/usage.js';
 
+const storage = 'ephemeral-storage';
 /** Upstream's period of looking for reasons to evict. */
 const checkMs = 10_000;
 /** Whoever fills the disk gets no more time than that. */
@@ -75,21 +76,10 @@ const bytes = (one: { usedBytes: number } | undefined) => one?.usedBytes ?? 0;
 const isOver = (used: number, limit: Quantity) => Quantity.of(used).compare(limit) > 0;
 
 function limitOf({ resources }: Container): Quantity | undefined {
-  return Quantity.tryParse(resources?.limits?.['ephemeral-storage']);
+  return Quantity.tryParse(resources?.limits?.[storage]);
 }
 
 /** The sum of those that have a limit, or the most that an init container may have before them. */
 function podLimit({ spec }: Pod): Quantity | undefined {
-  const { initContainers = [], containers } = spec;
-  const larger = (a: Quantity | undefined, b: Quantity) => (a && a.compare(b) > 0 ? a : b);
-  let running: Quantity | undefined;
-  let peak: Quantity | undefined;
-  for (const container of [...initContainers, ...containers]) {
-    const limit = limitOf(container);
-    if (!limit) continue;
-    if (initContainers.includes(container) && !isRestartableInit(container))
-      peak = larger(peak, running ? running.add(limit) : limit);
-    else running = running ? running.add(limit) : limit;
-  }
-  return running && peak ? larger(peak, running) : (running ?? peak);
+  return aggregateRequests(spec, { list: 'limits', isWanted: (name) => name === storage }).get(storage);
 }
