@@ -141,10 +141,10 @@ export class Pipeline {
     if (!isServed) return;
     const code = answer.type === 'list' || answer.type === 'watch' ? 200 : answer.type === 'taken' ? 101 : answer.code;
     const isApply = info.verb === 'patch' && (call.headers['content-type']?.startsWith(applyMediaType) ?? false);
-    outcome.sizes = metrics.answered(info, { code, seconds: (clock.monotonic() - startMs) / 1000, isApply });
+    const seconds = (clock.monotonic() - startMs) / 1000;
+    outcome.sizes = metrics.answered(info, { code, seconds, isApply, bodyBytes: call.bodyBytes });
     if (answer.type === 'watch' && info.resource && call.connection)
       outcome.sizes = metrics.sizes.ofEvents(info.resource);
-    if (call.bodyBytes !== undefined) metrics.sizes.took(info, call.bodyBytes);
     if (isLongRunning(info) && !error) {
       const ended = metrics.began(info);
       if (call.signal.aborted) ended();

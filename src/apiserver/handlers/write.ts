@@ -27,10 +27,10 @@ export async function create(context: HandlerContext): Promise<Answer> {
 export async function update(context: HandlerContext): Promise<Answer> {
   const { store, resource, info } = context;
   const options = readWrite(context, 'UpdateOptions');
-  context.turns = turnsFor(store.sizeOf(keyOf(context)));
+  const key = keyOf(context);
+  context.turns = turnsFor(store.sizeOf(key));
   const object = await readObject(context, bodyTargetOf(context));
   placeInNamespace(object, { namespaced: resource.namespaced, namespace: info.resource.namespace });
-  const key = keyOf(context);
   checkName(object, key.name, { required: true });
   dropRepeatedOwners(object, { admitted: false, warn: context.warn });
   const { uid } = object.metadata;

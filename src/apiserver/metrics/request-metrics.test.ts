@@ -49,16 +49,15 @@ test('requests are counted by what they ask for; what is not served gets no seri
 test('sizes are counted of bodies, of answers to GET and LIST, and of events', () => {
   const registry = new MetricRegistry();
   const metrics = new RequestMetrics(registry);
-  const ask = (method: string, path: string) => {
+  const ask = (method: string, path: string, bodyBytes?: number) => {
     const info = parseRequestInfo(method, path);
-    return { info, sizes: metrics.answered(info, { code: 200, seconds: 0.02, isApply: false }) };
+    return { info, sizes: metrics.answered(info, { code: 200, seconds: 0.02, isApply: false, bodyBytes }) };
   };
   const maps = '/api/v1/namespaces/one/configmaps';
   ask('GET', `${maps}/a`).sizes!.observe(300);
   ask('GET', maps).sizes!.observe(30_000);
-  const made = ask('POST', maps);
+  const made = ask('POST', maps, 70_000);
   expect(made.sizes).toBeUndefined();
-  metrics.sizes.took(made.info, 70_000);
   const events = metrics.sizes.ofEvents(made.info.resource!);
   for (const bytes of [200, 2000]) events.observe(bytes);
   metrics.handshakeFailed();

@@ -49,6 +49,8 @@ interface Series {
   readonly duration: Distribution;
   readonly indicator: Distribution;
   readonly sizes: Distribution | undefined;
+  /** Of requests, from the first that has one. */
+  bodies?: Distribution | undefined;
   readonly running: Value;
 }
 
@@ -118,8 +120,9 @@ export class RequestMetrics {
   /** `isApply`: the patch is a server-side apply. Gives where to count the answer's bytes, if these are counted. */
   answered(
     info: RequestInfo,
-    { code, seconds, isApply }: { code: number; seconds: number; isApply: boolean },
+    answer: { code: number; seconds: number; isApply: boolean; bodyBytes?: number | undefined },
   ): Distribution | undefined {
+    const { code, seconds, isApply, bodyBytes } = answer;
     const series = this.#seriesOf(info, isApply);
     if (!series) return undefined;
     let count = series.codes.get(code);
@@ -127,6 +130,7 @@ export class RequestMetrics {
     count.value++;
     series.duration.observe(seconds);
     series.indicator.observe(seconds);
+    if (bodyBytes !== undefined) (series.bodies ??= this.sizes.ofBodies(info))?.observe(bodyBytes);
     return series.sizes;
   }
 

@@ -57,8 +57,8 @@ export class SizeMetrics {
     return this.#events.with(group, version, resource);
   }
 
-  took({ verb, resource }: RequestInfo, bytes: number): void {
+  ofBodies({ verb, resource }: RequestInfo): Distribution | undefined {
     const shown = bodyVerbs[verb];
-    if (resource && shown) this.#bodies.with(resource.resource, shown, resource.group).observe(bytes);
+    return resource && shown ? this.#bodies.with(resource.resource, shown, resource.group) : undefined;
   }
 }

@@ -39,7 +39,7 @@ export function profilingPaths({ clock, setVerbosity }: ProfilingPaths): PathHan
       const { profileCpu, profileHeap } = await loading(import('./profiler.js'));
       const { encodeProfile } = await loading(import('./pprof-format.js'));
       const taken = await (kind === 'profile' ? profileCpu : profileHeap)({ clock, seconds, signal });
-      const headers = { 'content-disposition': `attachment; filename="${kind}"`, 'x-content-type-options': 'nosniff' };
+      const headers = { 'content-disposition': `attachment; filename="${kind}"`, ...noSniff };
       const body = encodeProfile(taken);
       return { type: 'bytes', code: 200, contentType: 'application/octet-stream', body, headers };
     } finally {
