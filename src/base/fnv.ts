@@ -17,6 +17,13 @@ export function fnv1(text: string): number {
   return hash >>> 0;
 }
 
+/** The 64-bit FNV-1 hash of the UTF-8 text, more than a number holds. */
+export function fnv1Of64(text: string): bigint {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of Buffer.from(text)) hash = BigInt.asUintN(64, hash * 0x100000001b3n) ^ BigInt(byte);
+  return hash;
+}
+
 const prime128 = 0x0000000001000000000000000000013bn;
 const mask128 = (1n << 128n) - 1n;
 

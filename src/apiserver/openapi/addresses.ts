@@ -1,7 +1,7 @@
 /** What the server answers beside resources, as documents tell it: discovery, the version, and the keys of service accounts. */
 import type { GroupVersionKind } from '#apimachinery/object.js';
 import { metaV1 } from './json-schema.js';
-import { groupTag, groupWord, mediaTypes, type Operation, type Path, rootOf } from './operations.js';
+import { capitalize, groupTag, groupWord, mediaTypes, type Operation, type Path, rootOf } from './operations.js';
 
 interface Given {
   id: string;
@@ -69,7 +69,7 @@ export function groupAddress(group: string): Path {
 /** Where the resources of a version are told. */
 export function versionAddress(group: string, version: string): Path {
   return discovery(`${rootOf(group, version)}/`, {
-    id: `get${groupWord(group)}${version.charAt(0).toUpperCase()}${version.slice(1)}APIResources`,
+    id: `get${groupWord(group)}${capitalize(version)}APIResources`,
     tag: `${groupTag(group)}_${version}`,
     description: 'get available resources',
     kind: 'APIResourceList',

@@ -302,6 +302,6 @@ function articleOf(noun: string): string {
   return /^[aeiou]/i.test(noun) ? 'an ' : 'a ';
 }
 
-function capitalize(text: string): string {
+export function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -2,13 +2,10 @@
  * OpenAPI v2 tells parameters that many operations have once, under a name with a hash of what they say. (kube-openapi
  * `pkg/builder/parameters.go`)
  */
+import { fnv1Of64 } from '#base/fnv.js';
 import { metaV1 } from './json-schema.js';
 
 type Json = Record<string, unknown>;
-
-/** FNV-1, whose 64 bits JavaScript's numbers do not hold. */
-const fnvOffset = 0xcbf29ce484222325n;
-const fnvPrime = 0x100000001b3n;
 
 export class SharedParameters {
   readonly #names = new Map<string, string>();
@@ -36,9 +33,7 @@ export class SharedParameters {
 }
 
 function hashOf(text: string): string {
-  let hash = fnvOffset;
-  for (const byte of Buffer.from(text)) hash = BigInt.asUintN(64, hash * fnvPrime) ^ BigInt(byte);
   const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(hash);
+  bytes.writeBigUInt64BE(fnv1Of64(text));
   return bytes.subarray(0, 6).toString('base64url');
 }
