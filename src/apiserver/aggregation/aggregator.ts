@@ -2,7 +2,7 @@
 import apiServices from '#api/apiregistration/apiservice.js';
 import type { APIService } from '#api/gen/apiregistration-v1.js';
 import type { Clock } from '#base/clock.js';
-import type { InformerFactory } from '#client/informer.js';
+import { type InformerFactory, keyOf } from '#client/informer.js';
 import type { Answer } from '../call.js';
 import type { RequestInfo } from '../request-info.js';
 import type { ResolveService } from '../webhook/client.js';
@@ -54,7 +54,7 @@ export class Aggregator {
   /** Resolves when those that there are have been read; goes on with the informer. */
   async follow(informers: InformerFactory): Promise<void> {
     const informer = informers.of(apiServices);
-    const changed = (service: APIService) => void this.#update(service);
+    const changed = (service: APIService) => void this.#update(service, () => informer.get(keyOf(service)));
     informer.onEvent({ added: changed, updated: changed, deleted: (service) => this.#remove(service) });
     await informer.synced;
     await this.#identity;
@@ -64,7 +64,8 @@ export class Aggregator {
     for (const remote of this.#remotes.values()) remote.close();
   }
 
-  async #update(service: APIService): Promise<void> {
+  /** It may change or go while the identity is made: `latest` tells what it is then. */
+  async #update(service: APIService, latest: () => APIService | undefined): Promise<void> {
     if (!service.spec.service) {
       this.#remove(service);
       return;
@@ -74,9 +75,11 @@ export class Aggregator {
     if (known) known.update(service);
     else {
       const identity = await (this.#identity ??= this.#options.identity());
+      const newest = latest();
+      if (!newest?.spec.service) return;
       const newer = this.#remotes.get(key);
-      if (newer) newer.update(service);
-      else this.#remotes.set(key, new RemoteApi({ service, identity, resolve: this.#options.resolve }));
+      if (newer) newer.update(newest);
+      else this.#remotes.set(key, new RemoteApi({ service: newest, identity, resolve: this.#options.resolve }));
     }
     this.#tell(key);
   }
