@@ -8,9 +8,10 @@ import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
 import { InformerFactory } from '#client/informer.js';
+import { type LoadedTable, readTable, renderChange, renderRemoval } from './change.js';
 import { hostPortRoutes } from './host-ports.js';
-import { loadRules } from './nftables.js';
-import { renderRemoval, renderRules } from './rules.js';
+import { listTable, loadRules } from './nftables.js';
+import { renderRules } from './rules.js';
 import { serviceRoutes } from './service-ports.js';
 
 export interface ProxierOptions {
@@ -28,6 +29,8 @@ export interface ProxierOptions {
   table?: string;
   /** How rules get to the kernel; tests give their own. */
   load?: (text: string) => Promise<void>;
+  /** What lies in the kernel from an earlier process, as nft lists it; undefined: nothing. */
+  list?: (table: string) => Promise<string | undefined>;
 }
 
 /** Changes that come together are loaded together: at least this long passes between two loads. */
@@ -38,7 +41,9 @@ export class Proxier {
   readonly #options: Required<ProxierOptions>;
   readonly #informers: InformerFactory;
   readonly #nodeInformers: InformerFactory;
+  /** The body that the kernel has. */
   #loaded = '';
+  #before: LoadedTable | undefined;
   #dirty = true;
   #wake: (() => void) | undefined;
   #markReady!: () => void;
@@ -49,7 +54,7 @@ export class Proxier {
   });
 
   constructor(options: ProxierOptions) {
-    this.#options = { table: 't8s', load: loadRules, ...options };
+    this.#options = { table: 't8s', load: loadRules, list: listTable, ...options };
     this.#informers = new InformerFactory(options);
     this.#nodeInformers = new InformerFactory({ ...options, client: options.nodeClient });
   }
@@ -61,7 +66,8 @@ export class Proxier {
     this.#watch();
     this.#informers.start(signal);
     this.#nodeInformers.start(signal);
-    const synced = Promise.all([this.#informers.synced(), this.#nodeInformers.synced()]);
+    const found = this.#find();
+    const synced = Promise.all([found, this.#informers.synced(), this.#nodeInformers.synced()]);
     await Promise.race([synced, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
     while (!signal.aborted) {
       if (!this.#dirty) {
@@ -77,6 +83,8 @@ export class Proxier {
         this.#markReady();
       } catch (error) {
         log.error('packet rules were refused', { err: error });
+        // Whatever stood in the way, a table that is made anew does not meet it.
+        this.#before = undefined;
         this.#dirty = true;
         waitMs = retryMs;
       }
@@ -104,10 +112,15 @@ export class Proxier {
     return this.#nodeInformers.of(pods, { fieldSelector: `spec.nodeName=${this.#options.nodeName}` });
   }
 
+  /** Clients of services with affinity keep their endpoints when the proxy starts again. */
+  async #find(): Promise<void> {
+    const listing = await this.#options.list(this.#options.table);
+    this.#before = listing === undefined ? undefined : readTable(listing);
+  }
+
   async #load(): Promise<void> {
-    const { nodeName, table, podCidr, serviceCidr, load } = this.#options;
-    const text = renderRules({
-      table,
+    const { nodeName, table, podCidr, serviceCidr, load, clock } = this.#options;
+    const rules = renderRules({
       podCidr,
       serviceCidr,
       routes: serviceRoutes(this.#informers.of(services).list(), this.#informers.of(endpointSlices).list(), {
@@ -115,9 +128,11 @@ export class Proxier {
       }),
       hostPorts: hostPortRoutes(this.#ownPods().list()),
     });
-    if (text === this.#loaded) return;
+    if (rules.body === this.#loaded) return;
+    const { text, after } = renderChange(table, rules, { before: this.#before, nowMs: clock.monotonic() });
     await load(text);
-    this.#loaded = text;
+    this.#loaded = rules.body;
+    this.#before = after;
   }
 }
 

@@ -81,8 +81,8 @@ test('keeps traffic on the node where a policy says Local', () => {
 });
 
 function render(one: Service, ...endpoints: NonNullable<EndpointSlice['endpoints']>): string {
-  const input = { table: 't8s', hostPorts: [], podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' };
-  return renderRules({ ...input, routes: routes(one, ...endpoints) });
+  const input = { hostPorts: [], podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' };
+  return renderRules({ ...input, routes: routes(one, ...endpoints) }).body;
 }
 
 test('spreads connections over the endpoints, and refuses what has none', () => {
@@ -114,6 +114,23 @@ test('guards the address of a load balancer by its source ranges', () => {
   expect(text).toMatch(/ip saddr \{ 203\.0\.113\.0\/24 \} goto ext-\w+\n\t\tdrop/);
 });
 
+test('remembers for as long as a service says which endpoint a client went to', () => {
+  const spec = { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 90 } } };
+  const text = render(service('web', spec), ready('10.244.0.2'), ready('10.244.0.3'));
+  const [first, second] = [
+    ...text.matchAll(/set (clients-\w+-90s) \{\n\t\ttype ipv4_addr\n\t\tflags dynamic,timeout\n/g),
+  ];
+  expect(text).toContain(`\t\tupdate @${first![1]} { ip saddr }\n\t\tmeta l4proto tcp dnat to 10.244.0.2:8080`);
+  const chains = [first, second].map((match) => match![1]!.replace('clients', 'ep').replace('-90s', ''));
+  expect(text).toContain(
+    [
+      `\t\tip saddr @${first![1]} goto ${chains[0]}`,
+      `\t\tip saddr @${second![1]} goto ${chains[1]}`,
+      `\t\tnumgen random mod 2 vmap { 0 : goto ${chains[0]}, 1 : goto ${chains[1]} }`,
+    ].join('\n'),
+  );
+});
+
 test('maps host ports of pods that have an address', () => {
   const pod = {
     apiVersion: 'v1',
@@ -126,8 +143,8 @@ test('maps host ports of pods that have an address', () => {
     { name: 'default/p/c', protocol: 'tcp', hostPort: 8080, hostIp: '127.0.0.1', ip: '10.244.0.5', port: 80 },
   ]);
   expect(hostPortRoutes([{ ...pod, status: {} }])).toEqual([]);
-  const input = { table: 't8s', routes: [], podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' };
-  const text = renderRules({ ...input, hostPorts: hostPortRoutes([pod]) });
+  const input = { routes: [], podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' };
+  const text = renderRules({ ...input, hostPorts: hostPortRoutes([pod]) }).body;
   // From this machine's loopback address nobody could be answered.
   expect(text).toContain('ip daddr 127.0.0.1 tcp dport 8080 ip saddr 127.0.0.0/8 meta mark set meta mark | 0x4000');
   expect(text).toContain('ip daddr 127.0.0.1 tcp dport 8080 dnat to 10.244.0.5:80 comment "default/p/c"');

@@ -31,8 +31,8 @@ export interface ServicePortRoute {
   external: Endpoint[];
   /** externalTrafficPolicy Local: the client's address must stay visible. */
   keepsSource: boolean;
-  /** The same client goes to the same endpoint. */
-  affinity: boolean;
+  /** A client goes to the same endpoint again until it has not come for this long. */
+  affinity: { timeoutSeconds: number } | undefined;
   /** Clients that may use the load balancer's address; empty: all. */
   sourceRanges: string[];
 }
@@ -83,11 +83,17 @@ function routeOf(
     internal: spec.internalTrafficPolicy === 'Local' ? local : endpoints,
     external: keepsSource ? local : endpoints,
     keepsSource,
-    affinity: spec.sessionAffinity === 'ClientIP',
+    affinity: affinityOf(spec),
     sourceRanges: (spec.loadBalancerSourceRanges ?? [])
       .map((range) => range.trim())
       .filter((range) => !range.includes(':')),
   };
+}
+
+/** The API server writes the default of three hours into every such service. */
+function affinityOf({ sessionAffinity, sessionAffinityConfig }: Service['spec']): ServicePortRoute['affinity'] {
+  if (sessionAffinity !== 'ClientIP') return undefined;
+  return { timeoutSeconds: sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800 };
 }
 
 /** Ready endpoints; where there is none, those that still serve while they end (KEP-1669). */
