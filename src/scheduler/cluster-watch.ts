@@ -20,6 +20,7 @@ import { SchedulerCache } from './cache.js';
 import { DeviceWatch } from './devices/device-watch.js';
 import type { ClusterChange, Snapshot } from './framework.js';
 import { Nominations } from './nominations.js';
+import { changesRequests } from './resources.js';
 import { VolumeWatch } from './volume-watch.js';
 
 export interface ClusterWatchOptions {
@@ -120,7 +121,7 @@ export class ClusterWatch {
       else if (!equal(pod.metadata.labels, old.metadata.labels))
         onChange({ event: 'assigned pod labels', pod, oldPod: old });
       // It may ask for less than before.
-      if (old?.spec.nodeName && pod.metadata.generation !== old.metadata.generation)
+      if (old?.spec.nodeName && changesRequests(pod, old))
         onChange({ event: 'assigned pod changed', pod, oldPod: old, place: this.cache.node(pod.spec.nodeName) });
     } else if (isOurs(pod) && !pod.metadata.deletionTimestamp) {
       // One that has its node already, and only waits to be bound there, takes the room as if it ran.
@@ -204,7 +205,7 @@ export class ClusterWatch {
 
 function changesPlacement(pod: Pod, old: Pod): boolean {
   return (
-    pod.metadata.generation !== old.metadata.generation ||
+    changesRequests(pod, old) ||
     !equal(pod.metadata.labels, old.metadata.labels) ||
     pod.metadata.deletionTimestamp !== old.metadata.deletionTimestamp ||
     pod.status?.startTime !== old.status?.startTime

@@ -1,6 +1,10 @@
 /** What a pod asks for and a node has, in numbers that add and compare fast. */
+
+import { isPodLevelResource } from '#api/core/pod/resources.js';
+import { countedSpec } from '#api/core/pod/totals.js';
 import type { Container, Pod, PodSpec } from '#api/gen/core-v1.js';
 import { Quantity } from '#apimachinery/quantity.js';
+import { equal } from '#base/json.js';
 
 export interface Resources {
   milliCpu: number;
@@ -66,21 +70,36 @@ export interface PodRequests {
 }
 
 const cache = new WeakMap<PodSpec, PodRequests>();
+/** Of pods whose status says otherwise than their spec. */
+const resizing = new WeakMap<Pod, PodRequests>();
 
 /**
  * The most that a pod uses at any time: sidecars and containers together, or an init container with the sidecars before
  * it, and the overhead (https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers).
+ * A pod that is resized takes the larger of what it has, was granted and wants
+ * (https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/).
  */
 export function podRequests(pod: Pod): PodRequests {
-  let requests = cache.get(pod.spec);
+  const known = resizing.get(pod);
+  if (known) return known;
+  const spec = countedSpec(pod);
+  let requests = cache.get(spec);
   if (!requests) {
     requests = {
-      requested: total(pod.spec, (container) => parseResources(container.resources?.requests)),
-      nonZero: total(pod.spec, nonZeroRequests),
+      requested: total(spec, (container) => parseResources(container.resources?.requests)),
+      nonZero: total(spec, nonZeroRequests(spec)),
     };
-    cache.set(pod.spec, requests);
+    cache.set(spec, requests);
   }
+  if (spec !== pod.spec) resizing.set(pod, requests);
   return requests;
+}
+
+/** Whether another pod could find more room, or less, beside it than before. */
+export function changesRequests(pod: Pod, old: Pod): boolean {
+  if (pod.metadata.generation !== old.metadata.generation) return true;
+  const [spec, oldSpec] = [countedSpec(pod), countedSpec(old)];
+  return (spec !== pod.spec || oldSpec !== old.spec) && !equal(spec, oldSpec);
 }
 
 function total(spec: PodSpec, requestsOf: (container: Container) => Resources): Resources {
@@ -100,20 +119,30 @@ function total(spec: PodSpec, requestsOf: (container: Container) => Resources): 
   return spec.overhead ? add(most, parseResources(spec.overhead)) : most;
 }
 
-/** Pod-level requests (KEP-2837) replace the sums of cpu and memory. */
+/** Pod-level requests (KEP-2837) replace the sums of cpu, memory and huge pages. */
 function podLevel(requests: Record<string, string>, sums: Resources): Partial<Resources> {
   const given = parseResources(requests);
+  const pages = [...given.scalars].filter(([name]) => isPodLevelResource(name));
   return {
     milliCpu: requests.cpu === undefined ? sums.milliCpu : given.milliCpu,
     memoryBytes: requests.memory === undefined ? sums.memoryBytes : given.memoryBytes,
+    scalars: pages.length > 0 ? new Map([...sums.scalars, ...pages]) : sums.scalars,
   };
 }
 
-function nonZeroRequests(container: Container): Resources {
-  const requests = parseResources(container.resources?.requests);
-  return {
-    ...requests,
-    milliCpu: container.resources?.requests?.cpu === undefined ? defaultMilliCpu : requests.milliCpu,
-    memoryBytes: container.resources?.requests?.memory === undefined ? defaultMemoryBytes : requests.memoryBytes,
+/** Where the pod as a whole says something, nothing is added to a resource that any of it names. */
+function nonZeroRequests({ resources, containers, initContainers = [] }: PodSpec) {
+  const asWhole = Object.keys(resources?.requests ?? {}).some(isPodLevelResource);
+  const all = [{ resources }, ...containers, ...initContainers];
+  const assumes = (name: string) => !asWhole || all.every((one) => one.resources?.requests?.[name] === undefined);
+  const [cpu, memory] = [assumes('cpu'), assumes('memory')];
+  return (container: Container): Resources => {
+    const given = container.resources?.requests;
+    const requests = parseResources(given);
+    return {
+      ...requests,
+      milliCpu: cpu && given?.cpu === undefined ? defaultMilliCpu : requests.milliCpu,
+      memoryBytes: memory && given?.memory === undefined ? defaultMemoryBytes : requests.memoryBytes,
+    };
   };
 }
