@@ -12,7 +12,8 @@ export type Grace = Pick<ControllerSettings, 'nodeMonitorGracePeriod' | 'nodeSta
 
 /** What was last seen of a node, and when, on our own clock: the node's may be wrong. */
 export interface Heartbeat {
-  status: string;
+  /** By the node's own word in its Ready condition; undefined without one. */
+  heartbeatTime: string | undefined;
   renewTime: string;
   /** Monotonic: the wall time may jump, and no node is silent for that. */
   seenMs: number;
@@ -30,20 +31,28 @@ export function readyOf(node: Node): NodeCondition | undefined {
   return node.status?.conditions?.find(({ type }) => type === 'Ready');
 }
 
-/** A changed Ready condition or Lease is a sign of life. */
+/**
+ * A new heartbeat in the Ready condition or a renewed Lease is a sign of life. What was heard of an earlier node of this
+ * name counts until then, as in upstream's controller: one that is made again long after, and is silent, is unknown at
+ * once.
+ */
 export function listen(
   before: Heartbeat | undefined,
   { node, lease, nowMs, monotonicMs }: Moment & { node: Node; lease: Lease | undefined },
 ): Heartbeat {
   const ready = readyOf(node);
-  const status = ready ? `${ready.status} ${ready.lastHeartbeatTime}` : '';
-  const renewTime = lease?.spec.renewTime ?? '';
-  if (before && before.status === status && before.renewTime === renewTime) return before;
+  const heartbeatTime = ready && (ready.lastHeartbeatTime ?? '');
+  const given = lease?.spec.renewTime ?? '';
+  const isRenewed = given > (before?.renewTime ?? '');
+  const renewTime = isRenewed ? given : (before?.renewTime ?? '');
+  if (!before) {
+    const isSilent = !ready && !isRenewed;
+    const ageMs = isSilent ? nowMs - Date.parse(node.metadata.creationTimestamp ?? '') : 0;
+    return { heartbeatTime, renewTime, seenMs: monotonicMs - ageMs };
+  }
   // Our own verdict is no sign of life.
-  if (before && before.renewTime === renewTime && ready?.status === 'Unknown') return { ...before, status };
-  const isSilent = !ready && !renewTime;
-  const ageMs = isSilent ? nowMs - Date.parse(node.metadata.creationTimestamp ?? '') : 0;
-  return { status, renewTime, seenMs: monotonicMs - ageMs };
+  const isPosted = ready && ready.status !== 'Unknown' && before.heartbeatTime !== heartbeatTime;
+  return { heartbeatTime, renewTime, seenMs: isPosted || isRenewed ? monotonicMs : before.seenMs };
 }
 
 /** The conditions of a node that was silent for too long; undefined when it was not, or they say so already. */

@@ -18,11 +18,15 @@ import { executingTaintFor, hasExecutingTaint, wantedTaints } from './node-taint
 import { disruptionOf, isCounted, zoneOf } from './zones.js';
 
 const totalCheckMs = 1_000;
+/** Nodes that are gone whose last sign of life is remembered; the one gone for longest is forgotten first. */
+const goneMax = 5_000;
 const leaseNamespace = 'kube-node-lease';
 
 interface State {
   /** By node name. */
   heartbeats: Map<string, Heartbeat>;
+  /** Of nodes that are gone: one may come back under the same name. */
+  gone: Map<string, Heartbeat>;
   known: Map<string, string>;
   /** By zone, when the next node may be tainted NoExecute (monotonic). */
   nextTaintMs: Map<string, number>;
@@ -41,6 +45,7 @@ export default defineController<Node, State>({
   for: nodes,
   state: () => ({
     heartbeats: new Map(),
+    gone: new Map(),
     known: new Map(),
     nextTaintMs: new Map(),
     unmarked: new Set(),
@@ -86,10 +91,11 @@ async function reconcile(name: string, context: Context): Promise<Requeue | unde
 }
 
 function noteComing(name: string, node: Node | undefined, context: Context): void {
-  const { known, heartbeats, unmarked } = context.state;
+  const { known, unmarked } = context.state;
   const uid = known.get(name);
   if (uid === node?.metadata.uid) return;
-  heartbeats.delete(name);
+  if (node) recall(name, context.state);
+  else retire(name, context.state);
   unmarked.delete(name);
   known.delete(name);
   if (uid !== undefined) {
@@ -104,6 +110,19 @@ function noteComing(name: string, node: Node | undefined, context: Context): voi
   known.set(name, node.metadata.uid!);
   const message = `Node ${name} event: Registered Node ${name} in Controller`;
   noteNode(node, { reason: 'RegisteredNode', message, context });
+}
+
+function retire(name: string, { heartbeats, gone }: State): void {
+  const heartbeat = heartbeats.get(name);
+  heartbeats.delete(name);
+  if (heartbeat) gone.set(name, heartbeat);
+  if (gone.size > goneMax) gone.delete(gone.keys().next().value!);
+}
+
+function recall(name: string, { heartbeats, gone }: State): void {
+  const heartbeat = gone.get(name);
+  gone.delete(name);
+  if (heartbeat) heartbeats.set(name, heartbeat);
 }
 
 function noteNode(

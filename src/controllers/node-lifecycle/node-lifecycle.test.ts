@@ -71,6 +71,23 @@ test('a node that never said anything has 60 s from its creation', () => {
   });
 });
 
+test('a silent node that is made again long after an earlier one of its name is unknown at once', () => {
+  const before = listen(undefined, { node: node('a', { ready: 'True' }), lease: lease('2'), ...at(0) });
+  const again = node('a');
+  for (const [left, afterMs, isUnknown] of [
+    [undefined, startupGraceMs, false],
+    [undefined, startupGraceMs + 1, true],
+    [lease('1'), startupGraceMs + 1, true],
+    [lease('2'), startupGraceMs + 1, true],
+    [lease('3'), startupGraceMs + 1, false],
+  ] as const) {
+    const heard = listen(before, { node: again, lease: left, ...at(afterMs) });
+    expect(verdict(again, heard, afterMs) !== undefined).toBe(isUnknown);
+  }
+  const posted = node('a', { ready: 'True', heartbeat: '2026-01-01T02:00:00Z' });
+  expect(listen(before, { node: posted, lease: undefined, ...at(startupGraceMs + 1) }).seenMs).toBe(startupGraceMs + 1);
+});
+
 test('a clock that is set makes no node silent', () => {
   const one = node('a', { ready: 'True' });
   const heard = listen(undefined, { node: one, lease: lease('1'), ...at(0) });
