@@ -8,6 +8,11 @@ export function claimNames(pod: Pod): string[] {
   });
 }
 
+/** As keys of claims. */
+export function claimKeysOf(pod: Pod): string[] {
+  return claimNames(pod).map((name) => `${pod.metadata.namespace}/${name}`);
+}
+
 /** https://kubernetes.io/docs/concepts/storage/ephemeral-volumes/#persistentvolumeclaim-naming */
 export function ephemeralClaimName({ metadata }: Pod, { name }: Volume): string {
   return `${metadata.name}-${name}`;

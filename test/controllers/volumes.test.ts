@@ -1,4 +1,7 @@
 /** PersistentVolumes and their claims on the real API server: found, bound, waited for, released and lost. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import events from '#api/core/event.js';
 import volumes from '#api/core/persistentvolume/index.js';
@@ -8,6 +11,7 @@ import type { PersistentVolume, PersistentVolumeClaim } from '#api/gen/core-v1.j
 import type { StorageClass } from '#api/gen/storage-v1.js';
 import storageClasses from '#api/storage/storageclass.js';
 import attributesClasses from '#api/storage/volumeattributesclass.js';
+import { finishPod } from './finish-pod.js';
 import { TestCluster } from './test-cluster.js';
 
 let cluster: TestCluster;
@@ -133,6 +137,89 @@ test('a volume whose claim is gone is released, and kept or given up as its poli
   await create(claim('a', '1Gi'));
   await cluster.advance(20_000);
   expect((await cluster.get(claims, 'a')).status?.phase).toBe('Pending');
+});
+
+async function releasedVolumes(...all: PersistentVolume[]): Promise<void> {
+  const named = ({ metadata: { name = '' } }: PersistentVolume) => name;
+  const reserved = (one: PersistentVolume) => ({ ...one.spec, claimRef: { namespace: 'default', name: named(one) } });
+  await create(...all.map((one): PersistentVolume => ({ ...one, spec: reserved(one) })));
+  await create(...all.map((one) => claim(named(one), '1Gi', { accessModes: one.spec!.accessModes })));
+  await cluster.until(async () => (await cluster.list(claims)).every(({ status }) => status?.phase === 'Bound'));
+  for (const one of all) await cluster.client.of(claims).delete(named(one), { namespace: 'default' });
+}
+
+test('a directory below /tmp is removed with its volume, and no other; what has no deleter says so', async () => {
+  const directory = await mkdtemp(join('/tmp', 't8s-volume-'));
+  await writeFile(join(directory, 'data'), 'x');
+  const policy = { persistentVolumeReclaimPolicy: 'Delete', hostPath: undefined } as const;
+  await releasedVolumes(
+    volume('gone', '1Gi', { ...policy, hostPath: { path: directory } }),
+    volume('elsewhere', '1Gi', { ...policy, hostPath: { path: '/data' } }),
+    volume('shared', '1Gi', { ...policy, nfs: { server: 's', path: '/p' } }),
+    volume('old', '1Gi', { ...policy, iscsi: { targetPortal: 't', iqn: 'iqn.2026-01.a:b', lun: 0 } }),
+  );
+  await cluster.until(async () => !(await cluster.exists(volumes, 'gone', '')));
+  expect(existsSync(directory)).toBe(false);
+  const whys = {
+    elsewhere: 'host_path deleter only supports /tmp/.+ but received provided /data',
+    shared: 'error getting deleter volume plugin for volume "shared": no deletable volume plugin matched',
+    old: 'error getting deleter volume plugin for volume "old": no volume plugin matched',
+  };
+  await cluster.advance(40_000);
+  for (const [name, message] of Object.entries(whys)) {
+    expect((await cluster.get(volumes, name)).status).toMatchObject({ phase: 'Failed', message });
+    expect(await told(name)).toEqual([`VolumeFailedDelete: ${message}`]);
+  }
+});
+
+test('a volume is recycled by a pod that empties it, and is there for others then', async () => {
+  await releasedVolumes(volume('v', '3Gi', { persistentVolumeReclaimPolicy: 'Recycle', hostPath: { path: '/data' } }));
+  const recycler = () => cluster.get(pods, 'recycler-for-v');
+  await cluster.until(async () => (await cluster.list(pods)).some(({ status }) => status?.phase === 'Running'));
+  expect((await recycler()).spec).toMatchObject({
+    activeDeadlineSeconds: 90,
+    restartPolicy: 'Never',
+    volumes: expect.arrayContaining([{ name: 'vol', hostPath: { path: '/data', type: '' } }]),
+    containers: [{ name: 'pv-recycler', command: ['/bin/sh'] }],
+  });
+  await cluster.client.of(events).create({
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: 'e', namespace: 'default' },
+    involvedObject: { kind: 'Pod', namespace: 'default', name: 'recycler-for-v' },
+    type: 'Normal',
+    reason: 'Started',
+    message: 'Container started',
+  });
+  await cluster.until(async () => (await told('v')).length > 0);
+  await finishPod(cluster, await recycler(), 0);
+  await cluster.until(async () => (await phaseOf('v')) === 'Available');
+  // The reference was its maker's, who goes on keeping it for a claim of that name.
+  const { claimRef } = (await cluster.get(volumes, 'v')).spec!;
+  expect([claimRef?.name, claimRef?.uid]).toEqual(['v', undefined]);
+  expect(await told('v')).toEqual(['RecyclerPod: Recycler pod: Container started', 'VolumeRecycled: Volume recycled']);
+  await cluster.until(async () => !(await cluster.exists(pods, 'recycler-for-v')));
+});
+
+test('a volume whose recycler fails has failed, and is tried again', async () => {
+  await releasedVolumes(
+    volume('v', '1Gi', { persistentVolumeReclaimPolicy: 'Recycle', hostPath: { path: '/data' } }),
+    volume('w', '1Gi', {
+      persistentVolumeReclaimPolicy: 'Recycle',
+      hostPath: undefined,
+      iscsi: { targetPortal: 't', iqn: 'iqn.2026-01.a:b', lun: 0 },
+    }),
+  );
+  const runs = async () => (await cluster.list(pods)).some(({ status }) => status?.phase === 'Running');
+  await cluster.until(runs);
+  await finishPod(cluster, await cluster.get(pods, 'recycler-for-v'), 1);
+  await cluster.until(async () => (await phaseOf('v')) === 'Failed');
+  const why = 'Recycle failed: failed to recycle volume: pod failed, pod.Status.Message unknown';
+  expect(await told('v')).toEqual([`VolumeFailedRecycle: ${why}`]);
+  expect(await told('w')).toEqual(['VolumeFailedRecycle: No recycler plugin found for the volume!']);
+  await cluster.until(runs);
+  await finishPod(cluster, await cluster.get(pods, 'recycler-for-v'), 0);
+  await cluster.until(async () => (await phaseOf('v')) === 'Available');
 });
 
 test('a volume of a driver is left to the driver when its claim is gone', async () => {

@@ -13,7 +13,7 @@ import csiDrivers from '#api/storage/csidriver.js';
 import volumeAttachments from '#api/storage/volumeattachment.js';
 import { equal } from '#base/json.js';
 import { keyOf } from '#client/informer.js';
-import { claimNames } from '../pod-volumes.js';
+import { claimKeysOf, claimNames } from '../pod-volumes.js';
 import { type ControllerContext, defineController, type Requeue, watch } from '../runtime.js';
 import { attach } from './attach.js';
 import { detach, waitMs } from './detach.js';
@@ -33,7 +33,7 @@ export default defineController<Node, State>({
   state: () => ({ asked: new Map(), told: new Map(), refused: new Map(), unwanted: new Map() }),
   watches: ({ informers }) => {
     informers.of(pods).addIndex('node', ({ spec }) => (spec.nodeName ? [spec.nodeName] : []));
-    informers.of(pods).addIndex('claim', claimsOf);
+    informers.of(pods).addIndex('claim', claimKeysOf);
     informers.of(volumeAttachments).addIndex('node', ({ spec }) => [spec.nodeName]);
     informers.of(volumeAttachments).addIndex('volume', ({ spec }) => [spec.source.persistentVolumeName ?? '']);
     const usersOf = (claimKey: string) => informers.of(pods).byIndex('claim', claimKey).flatMap(nodeNameOf);
@@ -60,10 +60,6 @@ export default defineController<Node, State>({
   },
   reconcile: ({ name }, context) => reconcile(name, context),
 });
-
-function claimsOf(pod: Pod): string[] {
-  return claimNames(pod).map((name) => `${pod.metadata.namespace}/${name}`);
-}
 
 function nodeNameOf({ spec }: Pod): string[] {
   return spec.nodeName ? [spec.nodeName] : [];

@@ -77,7 +77,7 @@ export async function setVolumePhase(
   message?: string,
 ): Promise<PersistentVolume> {
   const before = volume.status ?? {};
-  if (before.phase === phase && (before.message ?? '') === (message ?? '')) return volume;
+  if (before.phase === phase) return volume;
   const { lastPhaseTransitionTime: _, ...rest } = before;
   return client.of(volumes).updateStatus({ ...volume, status: { ...rest, phase, message } });
 }
