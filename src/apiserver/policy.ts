@@ -51,6 +51,8 @@ import type { Registry } from './registry/registry.js';
 import type { ComponentHealth } from './subresources/component-status.js';
 import { policyHandlers } from './subresources/policy.js';
 import type { SubresourceHandler } from './subresources/subresource.js';
+import type { ResolveService } from './webhook/client.js';
+import { clusterAddresses } from './webhook/services.js';
 
 export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange' | 'nodePorts' | 'admissionChoice'> {
   /** Asked for at each request: the registry is made with the admission plugins, and so after them. */
@@ -75,6 +77,8 @@ export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange
   authorizers?: RowSource;
   /** Default: callers without credentials are let in as system:anonymous. */
   anonymous?: Anonymous;
+  /** Where the services of webhooks are. Default: at their cluster IPs. */
+  resolveService?: ResolveService;
   /** Told of every request with a certificate how long that is good. */
   observeCertificate?: (secondsLeft: number) => void;
   /** Told of every decision about the security of pods. */
@@ -136,6 +140,7 @@ export function createPolicy(options: PolicyOptions): Policy {
     authorizer,
     observe: options.observeWebhook,
     webhookCredentials: options.admissionChoice?.webhookCredentials,
+    resolveService: options.resolveService ?? clusterAddresses(options),
   });
   const policies = admissionPolicies({ ...options, authorizer, observe: options.observePolicy });
   return {

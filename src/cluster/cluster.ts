@@ -119,6 +119,7 @@ export class Cluster {
       kubeletClient,
       flags: flagTexts(config),
       profiling: config.profiling,
+      aggregatorRouting: config.enableAggregatorRouting,
       setVerbosity,
       storeBytes: () => bytesOnDisk(this.layout.store),
       files,

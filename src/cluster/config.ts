@@ -148,6 +148,7 @@ export function resolveConfig({ flags, env, root, linux }: ConfigSources): Confi
   const machineRuns = root && linux;
   values.dataDir ??= root ? '/var/lib/t8s' : join(homedir(), '.t8s');
   values.runtime ??= machineRuns ? 'containerd' : 'simulated';
+  values.enableAggregatorRouting ??= values.runtime === 'simulated';
   values.nodes ??= values.runtime === 'simulated' ? 1 : 0;
   const isWide = values.runtime === 'simulated' && (values.nodes as number) > podCidrs.fewMax;
   values.podCidr ??= values.clusterCidr ?? (isWide ? podCidrs.many : podCidrs.few);

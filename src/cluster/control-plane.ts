@@ -26,8 +26,8 @@ import { startChecks, startStages } from '#apiserver/start-checks.js';
 import { streamingSubresources } from '#apiserver/subresources/streaming/index.js';
 import type { SubresourceHandler } from '#apiserver/subresources/subresource.js';
 import { ensureSystemObjects } from '#apiserver/system-objects.js';
-import { WebhookClient } from '#apiserver/webhook/client.js';
-import { clusterAddresses } from '#apiserver/webhook/services.js';
+import { type ResolveService, WebhookClient } from '#apiserver/webhook/client.js';
+import { clusterAddresses, endpointAddresses } from '#apiserver/webhook/services.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
@@ -67,6 +67,8 @@ export interface ControlPlaneOptions {
   kubeletClient?: KeyPair;
   /** Whether profiles of this process are to be had. Default: they are not. */
   profiling?: boolean;
+  /** Webhooks and aggregated servers are reached at endpoints of their services. Default: at the cluster IPs of these. */
+  aggregatorRouting?: boolean;
   /** How much the log tells, as Kubernetes counts. Default: it cannot be changed. */
   setVerbosity?: ((level: number) => void) | undefined;
   /** What the files of the store take. Default: it is in memory. */
@@ -116,6 +118,7 @@ export class ControlPlane {
       clientAuthorities: pki.ca,
       serviceAccountKey: pki.serviceAccountKey,
       ...this.#observers(),
+      resolveService: this.#resolveService,
       serviceRange: serviceCidr,
       issuer: `https://kubernetes.default.svc.${clusterDomain}`,
       frontProxy: this.#frontProxy,
@@ -144,7 +147,7 @@ export class ControlPlane {
       ...shared,
       scheme,
       onUnavailable: (name, reason) => this.metrics.unavailable(name, reason),
-      resolve: clusterAddresses({ registry: () => this.registry }),
+      resolve: this.#resolveService,
       identity: async () => {
         const { certificate: cert, key } = await pki.frontProxyClientCertificate();
         return { cert, key };
@@ -212,6 +215,12 @@ export class ControlPlane {
   /** A client in this process, as this user. */
   client(user: UserInfo): Client {
     return new Client(this.server.transport(user, { program: programOf(user) }));
+  }
+
+  get #resolveService(): ResolveService {
+    const { prng, aggregatorRouting } = this.#options;
+    const where = { prng, registry: () => this.registry };
+    return aggregatorRouting ? endpointAddresses(where) : clusterAddresses(where);
   }
 
   get #frontProxy(): FrontProxyOptions {
@@ -282,7 +291,7 @@ export class ControlPlane {
   #followCustomResources(client: Client, informers: InformerFactory): Promise<void> {
     const { clock, prng, log } = this.#options;
     const { registry } = this;
-    const webhooks = new WebhookClient({ clock, resolveService: clusterAddresses({ registry: () => registry }) });
+    const webhooks = new WebhookClient({ clock, resolveService: this.#resolveService });
     this.#stop.signal.addEventListener('abort', () => webhooks.close(), { once: true });
     const converters = webhookConverters({ client: webhooks, prng });
     const options = { registry, schemas: builtinSchemas, client, converters, clock, log };

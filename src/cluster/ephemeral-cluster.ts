@@ -111,6 +111,7 @@ export class EphemeralCluster {
       serviceCidr,
       controllerSettings: { ...defaultSettings, clusterCidr: podCidr, ...options.controllerSettings },
       advertiseAddress,
+      aggregatorRouting: true,
       controllers: chosen,
       scheduler: scheduler !== false,
       schedulerConfiguration: typeof scheduler === 'object' ? schedulerConfigurationOf(scheduler) : undefined,

@@ -15,6 +15,7 @@ import { SeededPrng } from '#base/prng.js';
 import type { UserInfo } from '../authentication/authenticator.js';
 import { parseRule } from '../authorization/rbac/bootstrap/text.js';
 import { RbacAuthorizer } from '../authorization/rbac/rbac.js';
+import { clusterAddresses } from '../webhook/services.js';
 import type { AdmissionRequest } from './admission.js';
 import { defaultTolerationSeconds } from './default-toleration-seconds.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
@@ -329,7 +330,8 @@ describe('the order', () => {
     const { registry } = new Shelf();
     const clock = new VirtualClock();
     const shared = { registry, clock, prng: new SeededPrng(1), authorizer: rbac };
-    const webhooks = admissionWebhooks({ ...shared, log: silentLog, schemas: builtinSchemas });
+    const resolveService = clusterAddresses(shared);
+    const webhooks = admissionWebhooks({ ...shared, resolveService, log: silentLog, schemas: builtinSchemas });
     const policies = admissionPolicies({ ...shared, schemas: builtinSchemas });
     const names = admissionPlugins({ ...shared, rbac, webhooks, policies }).map(({ name }) => name);
     expect(names[0]).toBe('NamespaceLifecycle');

@@ -1,25 +1,61 @@
-/** Where the services are that webhooks run behind: at their cluster IP, as upstream's API server finds them. */
+/**
+ * Where the services are that webhooks and aggregated servers run behind: at their cluster IP, or, as with upstream's
+ * `--enable-aggregator-routing`, at one of their endpoints, which needs nobody who forwards cluster IPs.
+ * https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/
+ */
 import serviceResource from '#api/core/service.js';
-import type { Service } from '#api/gen/core-v1.js';
+import endpointSliceResource from '#api/discovery/endpointslice.js';
+import type { Service, ServicePort } from '#api/gen/core-v1.js';
+import type { EndpointSlice } from '#api/gen/discovery-v1.js';
 import { isReason, StatusError } from '#apimachinery/errors.js';
+import type { Prng } from '#base/prng.js';
 import type { Registry } from '../registry/registry.js';
-import type { ResolveService } from './client.js';
+import type { ResolveService, WebhookAddress } from './client.js';
+
+type Wanted = Parameters<ResolveService>[0];
 
 export function clusterAddresses({ registry }: { registry: () => Registry }): ResolveService {
-  return async ({ namespace, name, port }) => {
-    const { spec = {} } = await find(registry(), { namespace, name });
-    if (spec.type === 'ExternalName') return { host: spec.externalName ?? '', port };
+  return async (wanted) => {
+    const { spec = {} } = await find(registry(), wanted);
+    if (spec.type === 'ExternalName') return { host: spec.externalName ?? '', port: wanted.port };
     if (spec.clusterIP === 'None') throw new Error('cannot route to service with ClusterIP "None"');
-    if (!spec.ports?.some((one) => one.port === port))
-      throw new StatusError({
-        reason: 'ServiceUnavailable',
-        message: `no service port ${port} found for service ${JSON.stringify(name)}`,
-      });
-    return { host: spec.clusterIP ?? '', port };
+    portOf(spec, wanted);
+    return { host: spec.clusterIP ?? '', port: wanted.port };
   };
 }
 
-async function find(registry: Registry, { namespace, name }: { namespace: string; name: string }): Promise<Service> {
+/** A service of type ExternalName has no endpoints, and is found by its name. */
+export function endpointAddresses({ registry, prng }: { registry: () => Registry; prng: Prng }): ResolveService {
+  return async (wanted) => {
+    const { spec = {} } = await find(registry(), wanted);
+    if (spec.type === 'ExternalName') return { host: spec.externalName ?? '', port: wanted.port };
+    const { name: portName = '' } = portOf(spec, wanted);
+    const labelSelector = `kubernetes.io/service-name=${wanted.name}`;
+    const slices = registry().of<EndpointSlice>(endpointSliceResource);
+    const { items } = await slices.list({ namespace: wanted.namespace, labelSelector });
+    const ready = items.flatMap((slice) => readyAddresses(slice, portName));
+    if (ready.length > 0) return ready[prng.uint32() % ready.length]!;
+    const message = `no endpoints available for service ${JSON.stringify(wanted.name)}`;
+    throw new StatusError({ reason: 'ServiceUnavailable', message });
+  };
+}
+
+function readyAddresses({ endpoints, ports }: EndpointSlice, portName: string): WebhookAddress[] {
+  const port = ports?.find(({ name = '' }) => name === portName)?.port;
+  if (port === undefined) return [];
+  const ready = endpoints?.filter(({ conditions }) => conditions?.ready !== false) ?? [];
+  return ready.map(({ addresses }) => ({ host: addresses[0]!, port }));
+}
+
+/** Throws StatusError where there is none. */
+function portOf({ ports = [] }: Partial<Service['spec']> & object, { name, port }: Wanted): ServicePort {
+  const found = ports.find((one) => one.port === port);
+  if (found) return found;
+  const message = `no service port ${port} found for service ${JSON.stringify(name)}`;
+  throw new StatusError({ reason: 'ServiceUnavailable', message });
+}
+
+async function find(registry: Registry, { namespace, name }: Wanted): Promise<Service> {
   try {
     return await registry.of<Service>(serviceResource).get({ namespace, name });
   } catch (error) {

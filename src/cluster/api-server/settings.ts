@@ -16,6 +16,7 @@ export interface ApiServerSettings
     AuthorizationSettings,
     EncryptionSettings {
   profiling: boolean;
+  enableAggregatorRouting: boolean;
 }
 
 export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
@@ -25,4 +26,12 @@ export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
   ...authorizationSettings,
   ...encryptionSettings,
   profiling: flag('profiling', true, 'tell profiles of this process below /debug/pprof/'),
+  enableAggregatorRouting: {
+    ...flag(
+      'enable-aggregator-routing',
+      false,
+      'reach webhooks and aggregated servers at endpoints of their services, not at cluster IPs (default: true with the simulated runtime, where nothing forwards cluster IPs)',
+    ),
+    default: undefined,
+  },
 };

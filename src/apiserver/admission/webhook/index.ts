@@ -1,9 +1,7 @@
 /** The two webhook plugins, and the watch by which they learn of their configurations. */
 import type { Clock } from '#base/clock.js';
-import type { Registry } from '../../registry/registry.js';
-import { WebhookClient } from '../../webhook/client.js';
+import { type ResolveService, WebhookClient } from '../../webhook/client.js';
 import type { WebhookCredentials } from '../../webhook/credentials.js';
-import { clusterAddresses } from '../../webhook/services.js';
 import type { AdmissionPlugin } from '../admission.js';
 import { type Followed, followKind } from '../follow.js';
 import type { AdmissionChoice } from '../plugins.js';
@@ -20,13 +18,12 @@ export interface AdmissionWebhooks {
 
 export function admissionWebhooks(
   dependencies: Omit<MutatingDependencies, 'client'> & {
-    registry: () => Registry;
     clock: Clock;
+    resolveService: ResolveService;
     webhookCredentials?: AdmissionChoice['webhookCredentials'];
   },
 ): AdmissionWebhooks {
-  const { clock, webhookCredentials } = dependencies;
-  const resolveService = clusterAddresses(dependencies);
+  const { clock, resolveService, webhookCredentials } = dependencies;
   const all = (credentials: WebhookCredentials | undefined) => ({
     ...dependencies,
     client: new WebhookClient({ clock, resolveService, credentials }),
