@@ -35,18 +35,9 @@ export class QuotaCharges {
     this.#recent.delete(key);
   }
 
-  /** What a count comes to with charges under way; never more than admission has charged in all. */
-  withRecent(quota: ResourceQuota, counted: Amounts): Amounts {
-    const recent = this.#within(keyOf(quota)).reduce<Amounts>((sum, one) => addAmounts(sum, one.amounts), new Map());
-    const charged = amountsOf(quota.status?.used);
-    return new Map(
-      [...counted].map(([name, count]) => {
-        const most = charged.get(name) ?? count;
-        const sum = count.add(recent.get(name) ?? Quantity.zero);
-        if (count.compare(most) >= 0) return [name, count];
-        return [name, sum.compare(most) < 0 ? sum : most];
-      }),
-    );
+  /** To be asked before the count begins: however long that takes, what was charged right before it may be missed. */
+  recent(quota: ResourceQuota): Amounts {
+    return this.#within(keyOf(quota)).reduce<Amounts>((sum, one) => addAmounts(sum, one.amounts), new Map());
   }
 
   #within(key: string): { amounts: Amounts; atMs: number }[] {
@@ -55,4 +46,17 @@ export class QuotaCharges {
     if (left.length === 0) this.#recent.delete(key);
     return left;
   }
+}
+
+/** What a count comes to with charges under way; never more than admission has charged in all. */
+export function withCharges(quota: ResourceQuota, { counted, recent }: { counted: Amounts; recent: Amounts }): Amounts {
+  const charged = amountsOf(quota.status?.used);
+  return new Map(
+    [...counted].map(([name, count]) => {
+      const most = charged.get(name) ?? count;
+      const sum = count.add(recent.get(name) ?? Quantity.zero);
+      if (count.compare(most) >= 0) return [name, count];
+      return [name, sum.compare(most) < 0 ? sum : most];
+    }),
+  );
 }

@@ -24,7 +24,7 @@ import { equal } from '#base/json.js';
 import type { Client } from '#client/client.js';
 import { type DiscoveredResource, discover } from '#client/discovery.js';
 import type { Informer } from '#client/informer.js';
-import { chargeMs, QuotaCharges } from './quota-charges.js';
+import { chargeMs, QuotaCharges, withCharges } from './quota-charges.js';
 import { type ControllerContext, defineController, type Requeue, type Watch, watch } from './runtime.js';
 
 /** Upstream's --resource-quota-sync-period. */
@@ -134,8 +134,9 @@ async function recount(key: string, context: ControllerContext<State>): Promise<
   state.countedMs.set(key, clock.monotonic());
   try {
     const hard = amountsOf(quota.spec?.hard);
+    const recent = state.charges.recent(quota);
     const there = await countAll(quota, context);
-    const counted = state.charges.withRecent(quota, there);
+    const counted = withCharges(quota, { counted: there, recent });
     if (!equalAmounts(there, counted)) {
       state.stale.add(key);
       context.enqueue(key, chargeMs);
