@@ -147,9 +147,11 @@ test('a server is unavailable, with the reason, until its service is there and i
   expect({ status, text }).toEqual({ status: 503, text: 'service unavailable\n' });
   expect(headers['content-type']).toBe('text/plain; charset=utf-8');
 
-  const metrics = (await http.send('/metrics')).text;
   const name = groupVersion.split('/').reverse().join('.');
-  expect(metrics).toContain(`aggregator_unavailable_apiservice_total{name="${name}",reason="ServiceNotFound"} 1\n`);
+  const total = `aggregator_unavailable_apiservice_total{name="${name}",reason="ServiceNotFound"} 1\n`;
+  // It is counted once the condition is written, which this test sees a moment before.
+  await cluster.until(async () => (await http.send('/metrics')).text.includes(total), { limitMs: 30_000, stepMs: 20 });
+  const metrics = (await http.send('/metrics')).text;
   expect(metrics).toContain(`aggregator_unavailable_apiservice{name="${name}"} 1\n`);
   expect(metrics).toContain('aggregator_unavailable_apiservice{name="v1.apps"} 0\n');
 

@@ -217,7 +217,8 @@ export class WatchCache<V> {
     if (this.#closed) return;
     life.abort();
     this.#wake();
-    this.#started = clock.sleep(restartDelayMs).then(() => this.#start());
+    // The store may be closed by then, and the cache with it.
+    this.#started = clock.sleep(restartDelayMs).then(() => (this.#closed ? undefined : this.#start()));
     this.#started.catch((error) => {
       log.error('watch cache cannot be filled', { prefix, err: error });
       this.#started = undefined;

@@ -1,7 +1,8 @@
 /** Which groups and versions other servers serve, by the APIService objects; the pipeline hands their requests over here. */
 import apiServices from '#api/apiregistration/apiservice.js';
 import type { APIService } from '#api/gen/apiregistration-v1.js';
-import type { Clock } from '#base/clock.js';
+import type { Clock, Timer } from '#base/clock.js';
+import type { Log } from '#base/log.js';
 import { type InformerFactory, keyOf } from '#client/informer.js';
 import type { Answer } from '../call.js';
 import type { RequestInfo } from '../request-info.js';
@@ -11,6 +12,7 @@ import { type ProxyIdentity, RemoteApi } from './remote-api.js';
 
 export interface AggregatorOptions {
   clock: Clock;
+  log: Log;
   resolve: ResolveService;
   /** Asked for when the first of them is there. */
   identity: () => Promise<ProxyIdentity>;
@@ -19,11 +21,15 @@ export interface AggregatorOptions {
 /** Told of each change of what is served elsewhere; `undefined`: it no longer is. */
 export type RemoteListener = (groupVersion: string, remote: RemoteApi | undefined) => void;
 
+/** How long after the identity could not be had it is asked for again. */
+const identityRetryMs = 5_000;
+
 export class Aggregator {
   readonly #options: AggregatorOptions;
   /** By group and version: `metrics.k8s.io/v1beta1`. */
   readonly #remotes = new Map<string, RemoteApi>();
   readonly #listeners = new Set<RemoteListener>();
+  readonly #retries = new Map<string, Timer>();
   #identity: Promise<ProxyIdentity> | undefined;
 
   constructor(options: AggregatorOptions) {
@@ -54,14 +60,45 @@ export class Aggregator {
   /** Resolves when those that there are have been read; goes on with the informer. */
   async follow(informers: InformerFactory): Promise<void> {
     const informer = informers.of(apiServices);
-    const changed = (service: APIService) => void this.#update(service, () => informer.get(keyOf(service)));
-    informer.onEvent({ added: changed, updated: changed, deleted: (service) => this.#remove(service) });
+    const changed = async (service: APIService) => {
+      const latest = () => informer.get(keyOf(service));
+      try {
+        await this.#update(service, latest);
+      } catch (error) {
+        this.#retry(keyOf(service), error, () => {
+          const now = latest();
+          if (now) void changed(now);
+        });
+      }
+    };
+    informer.onEvent({
+      added: (service) => void changed(service),
+      updated: (service) => void changed(service),
+      deleted: (service) => this.#remove(service),
+    });
     await informer.synced;
-    await this.#identity;
+    // Whoever asked for it tells of a failure, and asks again.
+    await this.#identity?.catch(() => {});
   }
 
   close(): void {
+    for (const timer of this.#retries.values()) timer.cancel();
     for (const remote of this.#remotes.values()) remote.close();
+  }
+
+  #retry(name: string, error: unknown, again: () => void): void {
+    const { clock, log } = this.#options;
+    log.error('there is nothing to show to the server of an APIService', { name, err: error });
+    this.#retries.get(name)?.cancel();
+    this.#retries.set(name, clock.setTimer(identityRetryMs, again));
+  }
+
+  #identify(): Promise<ProxyIdentity> {
+    this.#identity ??= this.#options.identity().catch((error) => {
+      this.#identity = undefined;
+      throw error;
+    });
+    return this.#identity;
   }
 
   /** It may change or go while the identity is made: `latest` tells what it is then. */
@@ -74,7 +111,7 @@ export class Aggregator {
     const known = this.#remotes.get(key);
     if (known) known.update(service);
     else {
-      const identity = await (this.#identity ??= this.#options.identity());
+      const identity = await this.#identify();
       const newest = latest();
       if (!newest?.spec.service) return;
       const newer = this.#remotes.get(key);

@@ -161,9 +161,6 @@ export class Availability {
     const next: APIServiceCondition = { type: 'Available', ...finding, lastTransitionTime };
     if (before && equal(before, next)) return;
     const { name = '' } = service.metadata;
-    if (finding.status === 'False' && before?.status !== 'False') {
-      this.#options.onUnavailable?.(name, finding.reason ?? '');
-    }
     const others = conditions.filter(({ type }) => type !== 'Available');
     try {
       const status = { ...service.status, conditions: [...others, next] };
@@ -171,6 +168,10 @@ export class Availability {
     } catch (error) {
       // Somebody was faster; the informer brings what is now.
       if (!isReason(error, 'NotFound', 'Conflict')) throw error;
+      return;
+    }
+    if (finding.status === 'False' && before?.status !== 'False') {
+      this.#options.onUnavailable?.(name, finding.reason ?? '');
     }
   }
 }

@@ -1,4 +1,4 @@
-/** An APIService that goes while something about it is under way stays gone. */
+/** An APIService that goes while something about it is under way stays gone, and one that stays is not lost. */
 import { expect, test } from 'vitest';
 import type { APIService } from '#api/gen/apiregistration-v1.js';
 import { VirtualClock } from '#base/clock.js';
@@ -39,6 +39,7 @@ function apiServices() {
   const informer = {
     onEvent: (given: EventHandlers<APIService>) => {
       handlers = given;
+      for (const one of known.values()) handlers.added!(one);
     },
     get: (name: string) => known.get(name),
     synced: Promise.resolve(),
@@ -47,7 +48,7 @@ function apiServices() {
     informers: { of: () => informer } as unknown as InformerFactory,
     add() {
       known.set(service.metadata.name!, service);
-      handlers.added!(service);
+      handlers.added?.(service);
     },
     remove() {
       known.delete(service.metadata.name!);
@@ -62,6 +63,7 @@ test('while the identity of the proxy is made', async () => {
   const identity = later<ProxyIdentity>();
   const aggregator = new Aggregator({
     clock: new VirtualClock(),
+    log: silentLog,
     identity: () => identity.promise,
     resolve: () => Promise.reject(new Error('not asked')),
   });
@@ -74,12 +76,37 @@ test('while the identity of the proxy is made', async () => {
   expect([...aggregator.remotes.keys()]).toEqual([]);
 });
 
+test('is served when the identity of the proxy could not be made at first', async () => {
+  const clock = new VirtualClock();
+  let tries = 0;
+  const aggregator = new Aggregator({
+    clock,
+    log: silentLog,
+    identity: async () => {
+      if (++tries < 3) throw new Error('no space left on device');
+      return { cert: '', key: '' };
+    },
+    resolve: () => Promise.reject(new Error('not asked')),
+  });
+  const source = apiServices();
+  source.add();
+  await aggregator.follow(source.informers);
+  source.add();
+  await turn();
+  expect(aggregator.remotes.size).toBe(0);
+  await clock.advance(10_000);
+  expect([...aggregator.remotes.keys()]).toEqual(['example.com/v1']);
+  expect(tries).toBe(3);
+  expect(clock.pending).toBe(0);
+});
+
 test('while its server is asked what it serves', async () => {
   const clock = new VirtualClock();
   const place = later<{ host: string; port: number }>();
   let isAsked = false;
   const aggregator = new Aggregator({
     clock,
+    log: silentLog,
     identity: () => Promise.resolve({ cert: '', key: '' }),
     resolve: () => {
       isAsked = true;
