@@ -4,7 +4,16 @@ import { defineConfig } from 'vitest/config';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+const seeded = here('test/fast-check.ts');
+
 export default defineConfig({
+  plugins: [
+    {
+      name: 'seeded fast-check',
+      enforce: 'pre',
+      resolveId: (id, importer) => (id === 'fast-check' && importer !== seeded ? seeded : undefined),
+    },
+  ],
   // Examples in docs/ name the package as its users do.
   resolve: {
     alias: { 'typernetes/client': here('src/client/index.ts'), 'typernetes/testing': here('src/testing/index.ts') },

@@ -10,7 +10,7 @@ import { VirtualClock } from '#base/clock.js';
 import { silentLog } from '#base/log.js';
 import { SeededPrng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
-import { InformerFactory } from '#client/informer.js';
+import { InformerFactory, keyOf } from '#client/informer.js';
 import * as testing from '#testing/index.js';
 
 export const nodeName = 'n1';
@@ -24,6 +24,8 @@ function nodeMeantFor({ spec }: Pod): string | undefined {
 const isNotReady = ({ status }: Pod) =>
   status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'False');
 
+const isOver = (pod: Pod | undefined) => ['Succeeded', 'Failed'].includes(pod?.status?.phase ?? '');
+
 export interface TestClusterOptions {
   /** How long a pod takes to be Ready once it exists; undefined: it never is. Default: 2 s. */
   readyAfterMs?: (pod: Pod) => number | undefined;
@@ -36,6 +38,8 @@ export interface TestClusterOptions {
   /** What goes wrong, by the chance of `seed`. */
   faults?: testing.FaultPlan;
   seed?: number;
+  /** The wall time at which it begins. Default: as a VirtualClock's. */
+  startMs?: number;
   onDone?: (done: testing.DoneRequest) => void;
 }
 
@@ -55,11 +59,13 @@ export class TestCluster {
     copies,
     faults,
     seed,
+    startMs,
     onDone,
     ...options
   }: TestClusterOptions = {}): Promise<TestCluster> {
-    const chosen = { nodes: 0, scheduler: false, controllers, copies, faults, seed, onDone, clock: new VirtualClock() };
-    const cluster = new TestCluster(await testing.startTestCluster(chosen), chosen.clock);
+    const clock = new VirtualClock(startMs);
+    const chosen = { nodes: 0, scheduler: false, controllers, copies, faults, seed, onDone, clock };
+    const cluster = new TestCluster(await testing.startTestCluster(chosen), clock);
     await cluster.addNode(nodeName);
     cluster.#runPods(options);
     void cluster.#heartbeats();
@@ -255,6 +261,8 @@ export class TestCluster {
   async #makeReady(pod: Pod, podIP: string): Promise<void> {
     if (this.#sleeps(pod, () => void this.#makeReady(pod, podIP))) return;
     const { name = '', namespace, uid } = pod.metadata;
+    // What has ended before it was ready does not run again.
+    if (isOver(this.informers.of(pods).get(keyOf(pod)))) return;
     const now = formatTime(this.clock.now());
     const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: now }];
     const startTime = pod.status?.startTime ?? now;

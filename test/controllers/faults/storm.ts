@@ -37,6 +37,8 @@ export interface Storm {
   /** What is written down of. */
   recorded: readonly ResourceRef[];
   options?: TestClusterOptions;
+  /** At one of these wall times each run begins. Default: as a VirtualClock's. */
+  startsMs?: readonly number[];
   /** Times at which something happens. Default: 12. */
   rounds?: number;
   mayRestart?: boolean;
@@ -84,7 +86,9 @@ async function run(storm: Storm, { plan, seed }: { plan: FaultPlan; seed: number
   const onDone = (one: DoneRequest) => {
     if (one.request.method !== 'GET') done.push(one);
   };
-  const cluster = await TestCluster.start({ ...storm.options, copies: storm.copies, faults: plan, seed, onDone });
+  const { copies, startsMs = [] } = storm;
+  const startMs = startsMs[seed % startsMs.length];
+  const cluster = await TestCluster.start({ ...storm.options, startMs, copies, faults: plan, seed, onDone });
   try {
     const history = new History(cluster, storm.recorded);
     const told = storm.stories.map((make) => ({ story: make(), stage: stageOf(make().name, { cluster, prng, done }) }));

@@ -31,18 +31,27 @@ async function addPod({ cluster, namespace }: Stage, name: string, spec: Partial
   await cluster.client.of(pods).create({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec: whole });
 }
 
-/** A volume that is kept when its claim goes is never given to another, once both have said that they belong together. */
+/**
+ * A volume that is kept when its claim goes is never given to another: not once both have said that they belong together,
+ * and before that only when its claim has another volume.
+ */
 const neverGivenTwice = ({ namespace }: Stage): Law => {
-  const owners = new Map<string, string>();
+  const owners = new Map<string, { claim: string; isAgreed: boolean }>();
+  /** By uid: the names of the volume that each claim has, or had. */
+  const chosen = new Map<string, string>();
   return (world) => {
+    for (const { metadata, spec } of world.list(claims, namespace))
+      if (spec?.volumeName) chosen.set(metadata.uid!, spec.volumeName);
     for (const { metadata, spec } of world.list(volumes)) {
-      const { uid, name: claim } = spec?.claimRef ?? {};
-      if (spec?.storageClassName !== namespace || !uid) continue;
-      const { uid: volume = '', name } = metadata;
+      const { uid: claim } = spec?.claimRef ?? {};
+      if (spec?.storageClassName !== namespace || !claim) continue;
+      const { uid: volume = '', name = '' } = metadata;
       const owner = owners.get(volume);
-      if (owner && owner !== uid) return `${name} was given to a second claim`;
-      const known = world.get(claims, `${namespace}/${claim}`);
-      if (known?.metadata.uid === uid && known.spec?.volumeName === name) owners.set(volume, uid);
+      if (owner && owner.claim !== claim) {
+        const hasOther = (chosen.get(owner.claim) ?? name) !== name;
+        if (owner.isAgreed || !hasOther) return `${name} was given to a second claim`;
+      }
+      owners.set(volume, { claim, isAgreed: chosen.get(claim) === name });
     }
     const taken = world.list(claims, namespace).flatMap(({ spec }) => spec?.volumeName ?? []);
     return new Set(taken).size < taken.length ? `two claims have one of ${taken}` : undefined;

@@ -6,13 +6,23 @@ import statefulSets from '#api/apps/statefulset.js';
 import nodes from '#api/core/node.js';
 import pods from '#api/core/pod/index.js';
 import replicationControllers from '#api/core/replicationcontroller.js';
-import type { Pod } from '#api/gen/core-v1.js';
 import type { ResourceRef } from '#api/resource.js';
-import { controllerOf, type KubeObject } from '#apimachinery/object.js';
+import type { KubeObject } from '#apimachinery/object.js';
 import { below, fraction } from '#base/prng.js';
-import type { Law, World } from './history.js';
-import { deleteSome, imageOf, isLive, isReady, labels, livePods, patchSpec, selector, template } from './pods.js';
+import { deleteSome, imageOf, isReady, labels, livePods, patchSpec, selector, template } from './pods.js';
 import type { Stage, Story } from './storm.js';
+import {
+  atMost,
+  enoughAvailable,
+  inOrder,
+  nodeOf,
+  noForce,
+  onePerNode,
+  replicasOf,
+  sizesAtMost,
+  surge,
+  unavailable,
+} from './workload-laws.js';
 
 /** A pod that loses its label is let go, and one that gets it back is taken again, or is too many. */
 async function relabelSome(stage: Stage): Promise<void> {
@@ -25,41 +35,6 @@ async function relabelSome(stage: Stage): Promise<void> {
     .of(pods)
     .patch(one.metadata.name!, { metadata: { labels: { app } } }, { type: 'merge', namespace });
 }
-
-/** The pods that an owner controls and that live are never more than it may have had at one time. */
-function atMost(resource: ResourceRef, allowed: (owner: KubeObject) => number) {
-  return ({ namespace }: Stage): Law => {
-    const most = new Map<string, number>();
-    return (world) => {
-      const counts = new Map<string, number>();
-      for (const pod of world.list(pods, namespace)) {
-        const owner = controllerOf(pod)?.uid;
-        if (owner && isLive(pod)) counts.set(owner, (counts.get(owner) ?? 0) + 1);
-      }
-      for (const owner of world.list(resource, namespace)) {
-        const { uid = '', name } = owner.metadata;
-        const max = Math.max(most.get(uid) ?? 0, allowed(owner));
-        most.set(uid, max);
-        const count = counts.get(uid) ?? 0;
-        if (count > max) return `${name} has ${count} pods where ${max} may be`;
-      }
-      return undefined;
-    };
-  };
-}
-
-/** What a Deployment gives to its ReplicaSets is never more than it wants and its surge. */
-function sizesAtMost({ namespace }: Stage): Law {
-  let max = 0;
-  return (world) => {
-    const owner = world.get(deployments, `${namespace}/it`);
-    if (owner) max = Math.max(max, replicasOf(owner) + surge);
-    const sum = world.list(replicaSets, namespace).reduce((total, one) => total + replicasOf(one), 0);
-    return sum > max ? `sizes of ${sum} where ${max} may be` : undefined;
-  };
-}
-
-const replicasOf = ({ spec }: KubeObject & { spec?: unknown }) => (spec as { replicas?: number }).replicas ?? 1;
 
 /** Its size changes, its pods are deleted and relabelled, and it is deleted and made again under its name. */
 function replicaStory<T extends KubeObject>(resource: ResourceRef<T>, spec: (replicas: number) => object): () => Story {
@@ -132,22 +107,7 @@ export const adoption = (): Story => {
   };
 };
 
-const surge = 2;
-const unavailable = 1;
 const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: surge, maxUnavailable: unavailable } };
-
-/** Never fewer available than may be missing, by a deletion while as many were wanted all the time. */
-function enoughAvailable(min: number) {
-  return ({ namespace }: Stage): Law => {
-    let before = 0;
-    return (world) => {
-      const now = world.list(pods, namespace).filter((pod) => isLive(pod) && isReady(pod)).length;
-      const wrong = now < before && now < min ? `${now} pods are available where ${min} must be` : undefined;
-      before = now;
-      return wrong;
-    };
-  };
-}
 
 /** Its template changes, forth and back, whether or not the last change is through. */
 export const rollout = (): Story => {
@@ -228,43 +188,6 @@ async function deleteReplicaSet({ cluster, namespace, prng }: Stage): Promise<vo
 export const deployment = () => deploymentStory('deployment');
 export const bereftDeployment = () => deploymentStory('bereft deployment', [deleteReplicaSet]);
 
-const ordinalOf = ({ metadata }: Pod) => Number(metadata.name!.split('-').at(-1));
-
-/** Up in order, each when all before it are ready. */
-function inOrder({ namespace }: Stage): Law {
-  return (world, { resource, type, object }) => {
-    if (resource.plural !== 'pods' || object.metadata.namespace !== namespace || type !== 'added') return undefined;
-    const ordinal = ordinalOf(object as Pod);
-    return risesInOrder(
-      ordinal,
-      world.list(pods, namespace).filter((pod) => ordinalOf(pod) !== ordinal),
-    );
-  };
-}
-
-function risesInOrder(ordinal: number, others: readonly Pod[]): string | undefined {
-  for (let before = 0; before < ordinal; before++) {
-    const pod = others.find((one) => ordinalOf(one) === before);
-    if (!pod || !isReady(pod) || pod.metadata.deletionTimestamp) return `${ordinal} comes before ${before} is ready`;
-  }
-  return undefined;
-}
-
-/** Nobody but the kubelet may say that a pod is gone: else two of one name would run. */
-function noForce({ namespace, done }: Stage): Law {
-  return () => {
-    const path = `/namespaces/${namespace}/pods/`;
-    const forced = done.find(
-      ({ client, request: { method, path: at, body } }) =>
-        client.endsWith(':statefulset-controller') &&
-        method === 'DELETE' &&
-        at.includes(path) &&
-        (body as { gracePeriodSeconds?: number }).gracePeriodSeconds === 0,
-    );
-    return forced && `forced ${forced.request.path}`;
-  };
-}
-
 const statefulSetStory = (name: string, podManagementPolicy: string, more: Pick<Story, 'laws' | 'trouble'>): Story => {
   let image = 'v1';
   let replicas = 3;
@@ -306,25 +229,9 @@ const statefulSetStory = (name: string, podManagementPolicy: string, more: Pick<
 
 export const statefulSet = () => statefulSetStory('statefulset', 'OrderedReady', { laws: [inOrder] });
 export const troubledStatefulSet = () =>
-  statefulSetStory('troubled statefulset', 'OrderedReady', { trouble: [deleteSome] });
+  statefulSetStory('troubled statefulset', 'OrderedReady', { trouble: [deleteSome], laws: [inOrder] });
 export const parallelStatefulSet = () =>
   statefulSetStory('parallel statefulset', 'Parallel', { trouble: [deleteSome] });
-
-const nodeOf = ({ spec }: Pod) =>
-  spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms[0]?.matchFields?.[0]
-    ?.values?.[0] ?? '';
-
-function onePerNode(max: number) {
-  return ({ namespace }: Stage): Law =>
-    (world: World) => {
-      const counts = new Map<string, number>();
-      for (const pod of world.list(pods, namespace)) {
-        if (isLive(pod)) counts.set(nodeOf(pod), (counts.get(nodeOf(pod)) ?? 0) + 1);
-      }
-      const crowded = [...counts].find(([, count]) => count > max);
-      return crowded && `${crowded[1]} daemons on ${crowded[0]}`;
-    };
-}
 
 /** With or without a surge; nodes are labelled so that they suit it, or not. */
 export const daemonSet = (maxSurge: number) => (): Story => {
