@@ -88,10 +88,10 @@ export interface ResourceSpec<T extends KubeObject> {
   /** Keeps what an updater may not change (in place). The status of `old` is kept already where it is a subresource. */
   prepareForUpdate?: (object: T, old: T) => void;
   /**
-   * What writes to `/status` cannot change, besides the spec: these fields of metadata, or all of it but managedFields.
-   * Default: nothing.
+   * What writes to `/status` cannot change, besides the spec: these fields of metadata, or all of it but managedFields,
+   * or ('settled') what most newer kinds leave, which are not held to own any of it. Default: nothing.
    */
-  statusKeeps?: 'metadata' | readonly ('labels' | 'ownerReferences' | 'deletionTimestamp')[];
+  statusKeeps?: 'metadata' | 'settled' | readonly ('labels' | 'ownerReferences' | 'deletionTimestamp')[];
   /**
    * The fields that writes through a subresource ('' is none) cannot change, and that their writers are not held to own,
    * where these are not what the subresources say.
@@ -101,6 +101,8 @@ export interface ResourceSpec<T extends KubeObject> {
   prepareForStatusUpdate?: (object: T, old: T, context: { nowMs: number }) => void;
   /** Finalizers need no domain. Default: all but Kubernetes' own do. */
   freeFinalizers?: boolean;
+  /** The rules of metadata that upstream's kind repeats after those of every update. Default: those of a change. */
+  metadataRepeats?: { update?: readonly MetadataCheck[]; status?: readonly MetadataCheck[] };
   /** Loads what the checks below need for this object, beside what is loaded at start. Runs before them. */
   load?: (object: T) => Promise<void>;
   /** Beyond the schema and the metadata, which are checked for every kind. */
@@ -166,6 +168,9 @@ export type PureRule =
 
 /** Rules that change the object they are given. */
 export type RewritingRule = 'default' | 'prepareForCreate' | 'prepareForUpdate' | 'prepareForStatusUpdate';
+
+/** The rules that metadata of a new object is held to, or those of a change. */
+export type MetadataCheck = 'whole' | 'change';
 
 /** Fields of metadata that raise the generation of some kinds. */
 export type MetadataField = 'metadata.annotations' | 'metadata.labels';

@@ -27,6 +27,8 @@ export default defineResource<MutatingAdmissionPolicy>({
   kind: 'MutatingAdmissionPolicy',
   categories: ['api-extensions'],
   namespaced: false,
+  metadataRepeats: { update: ['whole'] },
+  freeFinalizers: true,
   // Upstream keeps it as v1beta1.
   storageVersionHash: 'LYmCf+UMVdg=',
   bumpsGeneration: ['spec'],

@@ -18,6 +18,8 @@ export default defineResource<MutatingAdmissionPolicyBinding>({
   kind: 'MutatingAdmissionPolicyBinding',
   categories: ['api-extensions'],
   namespaced: false,
+  metadataRepeats: { update: ['whole'] },
+  freeFinalizers: true,
   // Upstream keeps it as v1beta1.
   storageVersionHash: '90V5FRZZ3Zg=',
   bumpsGeneration: ['spec'],

@@ -11,6 +11,8 @@ export default defineResource<MutatingWebhookConfiguration>({
   kind: 'MutatingWebhookConfiguration',
   categories: ['api-extensions'],
   namespaced: false,
+  metadataRepeats: { update: ['whole'] },
+  freeFinalizers: true,
   storageVersionHash: 'Sqi0GUgDaX0=',
   bumpsGeneration: ['webhooks'],
   allowUnconditionalUpdate: false,

@@ -14,6 +14,8 @@ export default defineResource<ValidatingAdmissionPolicyBinding>({
   kind: 'ValidatingAdmissionPolicyBinding',
   categories: ['api-extensions'],
   namespaced: false,
+  metadataRepeats: { update: ['whole'] },
+  freeFinalizers: true,
   storageVersionHash: 'v9715VZqakg=',
   bumpsGeneration: ['spec'],
   allowUnconditionalUpdate: false,

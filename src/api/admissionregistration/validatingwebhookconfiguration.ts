@@ -11,6 +11,8 @@ export default defineResource<ValidatingWebhookConfiguration>({
   kind: 'ValidatingWebhookConfiguration',
   categories: ['api-extensions'],
   namespaced: false,
+  metadataRepeats: { update: ['whole'] },
+  freeFinalizers: true,
   storageVersionHash: 'B0wHjQmsGNk=',
   bumpsGeneration: ['webhooks'],
   allowUnconditionalUpdate: false,

@@ -14,6 +14,7 @@ export default defineResource<ControllerRevision>({
   versions: ['v1'],
   kind: 'ControllerRevision',
   namespaced: true,
+  metadataRepeats: { update: ['change', 'whole'] },
   storageVersionHash: '85nkx63pcBU=',
   validate: ({ revision }) => [...checkNonNegative('revision', revision)],
   validateCreate: ({ data }) => {

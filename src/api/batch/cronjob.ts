@@ -26,6 +26,7 @@ export default defineResource<CronJob>({
   shortNames: ['cj'],
   categories: ['all'],
   namespaced: true,
+  metadataRepeats: { status: [] },
   subresources: { status: true },
   storageVersionHash: 'sd5LIXh4Fjs=',
   bumpsGeneration: ['spec'],

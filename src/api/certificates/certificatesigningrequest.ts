@@ -21,6 +21,7 @@ export default defineResource<CertificateSigningRequest>({
   kind: 'CertificateSigningRequest',
   shortNames: ['csr'],
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'change'], status: ['whole', 'change'] },
   subresources: { status: true, others: [{ name: 'approval', verbs: ['get', 'patch', 'update'] }] },
   storageVersionHash: '95fRKMXA+00=',
   selectableFields: { 'spec.signerName': (request) => request.spec?.signerName ?? '' },

@@ -11,6 +11,7 @@ export default defineResource<Lease>({
   versions: ['v1'],
   kind: 'Lease',
   namespaced: true,
+  freeFinalizers: true,
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
   storageVersionHash: 'gqkMMb/YqFM=',

@@ -17,6 +17,7 @@ export default defineResource<ConfigMap>({
   kind: 'ConfigMap',
   shortNames: ['cm'],
   namespaced: true,
+  metadataRepeats: { update: ['change', 'whole'] },
   storageVersionHash: 'qFsyl6wFWjQ=',
   validate: (configMap) => [...checkContents(configMap)],
   tellsChangeFirst: true,

@@ -25,6 +25,7 @@ export default defineResource<Endpoints>({
   plural: 'endpoints',
   shortNames: ['ep'],
   namespaced: true,
+  metadataRepeats: { update: ['change', 'whole'] },
   allowCreateOnUpdate: true,
   storageVersionHash: 'fWeeMqaN/OA=',
   storagePrefix: 'services/endpoints',

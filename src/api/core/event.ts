@@ -10,6 +10,7 @@ export default defineResource<Event>({
   kind: 'Event',
   shortNames: ['ev'],
   namespaced: true,
+  metadataRepeats: { update: [] },
   storageVersionHash: 'r2yiGXH7wu8=',
   allowCreateOnUpdate: true,
   validateName: pathSegmentProblems,

@@ -16,6 +16,7 @@ export default defineResource<LimitRange>({
   kind: 'LimitRange',
   shortNames: ['limits'],
   namespaced: true,
+  metadataRepeats: { update: ['whole'] },
   allowCreateOnUpdate: true,
   storageVersionHash: 'EBKMFVe6cwo=',
   default: setDefaults,

@@ -14,6 +14,7 @@ export default defineResource<Namespace>({
   kind: 'Namespace',
   shortNames: ['ns'],
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'change'] },
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
   subresources: { status: true, others: [{ name: 'finalize', verbs: ['update'] }] },
   storageVersionHash: 'Q3oi5N2YM8M=',

@@ -21,6 +21,7 @@ export default defineResource<Node>({
   kind: 'Node',
   shortNames: ['no'],
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'change'] },
   subresources: {
     status: true,
     others: [{ name: 'proxy', kind: 'NodeProxyOptions', verbs: ['create', 'delete', 'get', 'patch', 'update'] }],

@@ -22,6 +22,7 @@ export default defineResource<PersistentVolumeClaim>({
   kind: 'PersistentVolumeClaim',
   shortNames: ['pvc'],
   namespaced: true,
+  metadataRepeats: { update: ['change', 'whole'] },
   subresources: { status: true },
   storageVersionHash: 'QWTyNDq0dC4=',
   default: defaultClaim,

@@ -19,6 +19,7 @@ export default defineResource<Secret>({
   versions: ['v1'],
   kind: 'Secret',
   namespaced: true,
+  metadataRepeats: { update: ['change', 'whole'] },
   storageVersionHash: 'S6u1pOWzb84=',
   selectableFields: { type: (secret) => secret.type ?? '' },
   default: setDefaults,

@@ -9,6 +9,7 @@ export default defineResource<ServiceAccount>({
   kind: 'ServiceAccount',
   shortNames: ['sa'],
   namespaced: true,
+  metadataRepeats: { update: ['change', 'whole'] },
   subresources: {
     others: [{ name: 'token', kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] }],
   },

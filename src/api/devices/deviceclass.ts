@@ -14,6 +14,7 @@ export default defineResource<DeviceClass>({
   versions: ['v1'],
   kind: 'DeviceClass',
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'change'] },
   deletion: { returnsObject: true },
   storageVersionHash: 'Yk2PTc1Ybxk=',
   bumpsGeneration: ['spec'],

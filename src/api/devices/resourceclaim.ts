@@ -13,9 +13,10 @@ export default defineResource<ResourceClaim>({
   versions: ['v1'],
   kind: 'ResourceClaim',
   namespaced: true,
+  metadataRepeats: { update: ['whole', 'change'] },
   deletion: { returnsObject: true },
   subresources: { status: true },
-  statusKeeps: 'metadata',
+  statusKeeps: 'settled',
   storageVersionHash: 'wgAZaHcZxUg=',
   default({ spec, status }) {
     defaultDeviceClaim(spec?.devices);

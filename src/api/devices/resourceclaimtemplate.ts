@@ -13,6 +13,7 @@ export default defineResource<ResourceClaimTemplate>({
   versions: ['v1'],
   kind: 'ResourceClaimTemplate',
   namespaced: true,
+  metadataRepeats: { update: ['whole', 'change'] },
   deletion: { returnsObject: true },
   storageVersionHash: 'TuzjC49aUfM=',
   default: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),

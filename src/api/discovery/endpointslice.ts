@@ -35,6 +35,7 @@ export default defineResource<EndpointSlice>({
   versions: ['v1'],
   kind: 'EndpointSlice',
   namespaced: true,
+  metadataRepeats: { update: ['whole'] },
   storageVersionHash: 'qgS0xkrxYAI=',
   bumpsGeneration: ['addressType', 'endpoints', 'ports', 'metadata.labels'],
   default: setDefaults,

@@ -27,6 +27,7 @@ export default defineResource<FlowSchema>({
   versions: ['v1'],
   kind: 'FlowSchema',
   namespaced: false,
+  metadataRepeats: { update: ['whole'] },
   subresources: { status: true },
   statusKeeps: 'metadata',
   storageVersionHash: 'GJVAJZSZBIw=',

@@ -25,6 +25,7 @@ export default defineResource<PriorityLevelConfiguration>({
   versions: ['v1'],
   kind: 'PriorityLevelConfiguration',
   namespaced: false,
+  metadataRepeats: { update: ['whole'] },
   subresources: { status: true },
   statusKeeps: 'metadata',
   storageVersionHash: 'Kir5PVfvNeI=',

@@ -21,6 +21,7 @@ export default defineResource<Ingress>({
   kind: 'Ingress',
   shortNames: ['ing'],
   namespaced: true,
+  metadataRepeats: { update: ['change', 'whole'] },
   subresources: { status: true },
   storageVersionHash: '39NQlfNR+bo=',
   storagePrefix: 'ingress',

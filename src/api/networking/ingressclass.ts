@@ -15,6 +15,7 @@ export default defineResource<IngressClass>({
   versions: ['v1'],
   kind: 'IngressClass',
   namespaced: false,
+  metadataRepeats: { update: ['change', 'whole'] },
   storageVersionHash: 'l/iqIbDgFyQ=',
   bumpsGeneration: ['spec'],
   default(ingressClass) {

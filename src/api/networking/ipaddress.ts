@@ -17,6 +17,7 @@ export default defineResource<IPAddress>({
   kind: 'IPAddress',
   shortNames: ['ip'],
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'change'] },
   storageVersionHash: '3f/plJFChNE=',
   validateName: canonicalIpProblems,
   validate: ({ spec }) => [...checkParent('spec.parentRef', spec?.parentRef)],

@@ -16,6 +16,7 @@ export default defineResource<ServiceCIDR>({
   versions: ['v1'],
   kind: 'ServiceCIDR',
   namespaced: false,
+  statusKeeps: 'settled',
   subresources: { status: true },
   storageVersionHash: 'gNLvruQhW2g=',
   validateCreate: ({ spec }) => [...checkCidrs('spec.cidrs', spec?.cidrs ?? [])],

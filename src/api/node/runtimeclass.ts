@@ -16,6 +16,8 @@ export default defineResource<RuntimeClass>({
   versions: ['v1'],
   kind: 'RuntimeClass',
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'change'] },
+  freeFinalizers: true,
   storageVersionHash: 'WQTu1GL3T2Q=',
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,

@@ -15,6 +15,7 @@ export default defineResource<PodDisruptionBudget>({
   kind: 'PodDisruptionBudget',
   shortNames: ['pdb'],
   namespaced: true,
+  metadataRepeats: { update: [], status: [] },
   subresources: { status: true },
   storageVersionHash: 'EVWiDmWqyJw=',
   bumpsGeneration: ['spec'],

@@ -13,6 +13,7 @@ export default defineResource<ClusterRole>({
   versions: ['v1'],
   kind: 'ClusterRole',
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'change'] },
   allowCreateOnUpdate: true,
   storageVersionHash: 'bYE5ZWDrJ44=',
   validateName: pathSegmentProblems,

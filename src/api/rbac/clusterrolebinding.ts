@@ -11,6 +11,7 @@ export default defineResource<ClusterRoleBinding>({
   versions: ['v1'],
   kind: 'ClusterRoleBinding',
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'change'] },
   allowCreateOnUpdate: true,
   storageVersionHash: '48tpQ8gZHFc=',
   validateName: pathSegmentProblems,

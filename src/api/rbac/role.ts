@@ -10,6 +10,7 @@ export default defineResource<Role>({
   versions: ['v1'],
   kind: 'Role',
   namespaced: true,
+  metadataRepeats: { update: ['whole', 'change'] },
   allowCreateOnUpdate: true,
   storageVersionHash: '7FuwZcIIItM=',
   validateName: pathSegmentProblems,

@@ -11,6 +11,7 @@ export default defineResource<RoleBinding>({
   versions: ['v1'],
   kind: 'RoleBinding',
   namespaced: true,
+  metadataRepeats: { update: ['whole', 'change'] },
   allowCreateOnUpdate: true,
   storageVersionHash: 'eGsCzGH6b1g=',
   validateName: pathSegmentProblems,

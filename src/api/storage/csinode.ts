@@ -13,6 +13,7 @@ export default defineResource<CSINode>({
   versions: ['v1'],
   kind: 'CSINode',
   namespaced: false,
+  metadataRepeats: { update: ['whole'] },
   deletion: { returnsObject: true },
   storageVersionHash: 'Pe62DkZtjuo=',
   allowUnconditionalUpdate: false,

@@ -14,6 +14,7 @@ export default defineResource<CSIStorageCapacity>({
   versions: ['v1'],
   kind: 'CSIStorageCapacity',
   namespaced: true,
+  metadataRepeats: { update: ['whole', 'change'] },
   storageVersionHash: 'xeVl+2Ly1kE=',
   allowUnconditionalUpdate: false,
   validate: (capacity) => [...checkCapacity(capacity)],

@@ -25,6 +25,7 @@ export default defineResource<StorageClass>({
   kind: 'StorageClass',
   shortNames: ['sc'],
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'change'] },
   deletion: { returnsObject: true },
   storageVersionHash: 'K+m6uJwbjGY=',
   default(storageClass) {

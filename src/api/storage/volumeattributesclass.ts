@@ -12,6 +12,7 @@ export default defineResource<VolumeAttributesClass>({
   kind: 'VolumeAttributesClass',
   shortNames: ['vac'],
   namespaced: false,
+  metadataRepeats: { update: ['change', 'whole'] },
   deletion: { returnsObject: true },
   storageVersionHash: 'tIjydgKBC5w=',
   validate: ({ driverName, parameters }) => [

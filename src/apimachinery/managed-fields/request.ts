@@ -31,10 +31,10 @@ export function fieldManagerName(request: {
 export function resetFieldsOf(write: {
   subresource?: string | undefined;
   hasStatus: boolean;
-  statusKeeps?: 'metadata' | readonly string[] | undefined;
+  statusKeeps?: 'metadata' | 'settled' | readonly string[] | undefined;
 }): readonly string[][] {
   const { subresource, hasStatus, statusKeeps = [] } = write;
   if (!hasStatus) return [];
   if (subresource !== 'status') return subresource && subresource !== 'finalize' ? [] : [['status']];
-  return [['spec'], ...(statusKeeps === 'metadata' ? [['metadata']] : statusKeeps.map((name) => ['metadata', name]))];
+  return [['spec'], ...(typeof statusKeeps === 'string' ? [['metadata']] : statusKeeps.map((name) => ['metadata', name]))];
 }

@@ -1,6 +1,6 @@
 /** Updates of any kind, as a change from what is to what is wanted: admit, prepare, validate, commit; again on a race. */
 
-import type { AnyResource } from '#api/resource.js';
+import type { AnyResource, MetadataCheck } from '#api/resource.js';
 import {
   conflict,
   internalError,
@@ -11,7 +11,7 @@ import {
 } from '#apimachinery/errors.js';
 import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
 import { validateObjectMeta, validateObjectMetaUpdate } from '#apimachinery/metadata-validation.js';
-import { pathSegmentProblems } from '#apimachinery/names.js';
+import { pathSegmentProblems, subdomainProblems } from '#apimachinery/names.js';
 import type { KubeObject, ObjectMeta } from '#apimachinery/object.js';
 import { isVersion, versionProblem } from '#apimachinery/resource-version.js';
 import { copy, equal } from '#base/json.js';
@@ -183,6 +183,8 @@ function keepOthersPart(
   return desired;
 }
 
+const settledMetadata = ['deletionTimestamp', 'labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
+
 function statusMetadata(
   { metadata: given }: KubeObject,
   { metadata: old }: KubeObject,
@@ -191,7 +193,7 @@ function statusMetadata(
   const { managedFields, resourceVersion } = given;
   if (keeps === 'metadata') return { ...old, managedFields, resourceVersion };
   const metadata = { ...given };
-  for (const name of keeps) setOrDelete(metadata, name, old[name]);
+  for (const name of keeps === 'settled' ? settledMetadata : keeps) setOrDelete(metadata, name, old[name]);
   return metadata;
 }
 
@@ -221,18 +223,23 @@ function fieldAt(object: KubeObject, path: string): unknown {
 
 /** Upstream's store checks metadata, and then does each kind's own rules again: a fault is told more than once. */
 function validateMetadata(
-  { namespaced, freeFinalizers }: AnyResource,
-  { metadata, old, isOfKind }: { metadata: ObjectMeta; old: ObjectMeta; isOfKind: boolean },
+  resource: AnyResource,
+  { metadata, old, repeats }: { metadata: ObjectMeta; old: ObjectMeta; repeats: readonly MetadataCheck[] },
 ): FieldError[] {
+  const { namespaced, freeFinalizers, validateName = subdomainProblems } = resource;
   const errors = [
     ...validateObjectMeta(metadata, { namespaced, validateName: pathSegmentProblems }),
     ...validateObjectMetaUpdate(metadata, old),
   ];
   const standardFinalizers = !freeFinalizers;
-  const mayHaveMore = errors.length > 0 || (standardFinalizers && metadata.finalizers);
-  return mayHaveMore && isOfKind
-    ? [...errors, ...validateObjectMetaUpdate(metadata, old, { standardFinalizers })]
-    : errors;
+  const mayHaveMore = errors.length > 0 || metadata.generateName || (standardFinalizers && metadata.finalizers);
+  if (!mayHaveMore) return errors;
+  const repeated = repeats.flatMap((check) =>
+    check === 'whole'
+      ? validateObjectMeta(metadata, { namespaced, validateName, standardFinalizers })
+      : validateObjectMetaUpdate(metadata, old, { standardFinalizers }),
+  );
+  return [...errors, ...repeated];
 }
 
 function* validateChange(
@@ -240,8 +247,9 @@ function* validateChange(
   { object, old, write }: { object: KubeObject; old: KubeObject; write: UpdateRequest },
 ): Steps<FieldError[]> {
   const mistaken = write.subresource ? [] : validateKind(resource, object);
-  const metadata = { metadata: object.metadata, old: old.metadata };
-  const errors = validateMetadata(resource, { ...metadata, isOfKind: mistaken.length === 0 });
+  const { update = ['change'], status = ['change'] } = resource.metadataRepeats ?? {};
+  const repeats = mistaken.length > 0 ? [] : write.subresource === 'status' ? status : update;
+  const errors = validateMetadata(resource, { metadata: object.metadata, old: old.metadata, repeats });
   yield;
   const warn = (text: string) => write.warn(text);
   if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];

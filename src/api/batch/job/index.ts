@@ -19,6 +19,7 @@ export default defineResource<Job>({
   kind: 'Job',
   categories: ['all'],
   namespaced: true,
+  metadataRepeats: { update: ['whole', 'change'] },
   subresources: { status: true },
   storageVersionHash: 'mudhfqk/qZY=',
   bumpsGeneration: ['spec'],

@@ -16,6 +16,7 @@ export default defineResource<PersistentVolume>({
   kind: 'PersistentVolume',
   shortNames: ['pv'],
   namespaced: false,
+  metadataRepeats: { update: ['whole', 'whole'] },
   subresources: { status: true },
   storageVersionHash: 'HN/zwEC+JgM=',
   default: defaultVolume,

@@ -18,6 +18,7 @@ export default defineResource<Pod>({
   shortNames: ['po'],
   categories: ['all'],
   namespaced: true,
+  metadataRepeats: { update: ['change', 'whole'] },
   subresources: {
     status: true,
     others: [
