@@ -101,6 +101,8 @@ export interface ResourceSpec<T extends KubeObject> {
   prepareForStatusUpdate?: (object: T, old: T, context: { nowMs: number }) => void;
   /** Finalizers need no domain. Default: all but Kubernetes' own do. */
   freeFinalizers?: boolean;
+  /** Of a generated name only the outcome is looked at. Default: what it is generated from as well. */
+  freePrefix?: boolean;
   /** The rules of metadata that upstream's kind repeats after those of every update. Default: those of a change. */
   metadataRepeats?: { update?: readonly MetadataCheck[]; status?: readonly MetadataCheck[] };
   /** Loads what the checks below need for this object, beside what is loaded at start. Runs before them. */

@@ -20,6 +20,8 @@ export interface MetadataRules {
   validateName: (name: string) => string[];
   /** Built-in kinds refuse finalizers that have no domain and are not Kubernetes' own. Custom ones do not. */
   standardFinalizers?: boolean;
+  /** generateName is not looked at, only what has become of it. */
+  freePrefix?: boolean | undefined;
   /** Default: `metadata`. */
   path?: string;
 }
@@ -29,7 +31,7 @@ export function validateObjectMeta(meta: ObjectMeta, rules: MetadataRules): Fiel
   const { path = 'metadata', validateName } = rules;
   const errors: FieldError[] = [];
   const prefix = meta.generateName;
-  if (prefix)
+  if (prefix && !rules.freePrefix)
     for (const problem of namePrefixProblems(prefix, validateName))
       errors.push(invalidValue(`${path}.generateName`, prefix, problem));
   if (!meta.name) errors.push(required(`${path}.name`, 'name or generateName is required'));

@@ -147,6 +147,68 @@ describe('updates', () => {
     expect(error?.status.details?.causes?.map(({ field, message }) => `${field}: ${message}`) ?? []).toEqual(told);
   });
 
+  /** A letter for each fault told: of the generated name, a label, the deletion's grace, and a finalizer without a domain. */
+  const letters: Record<string, string> = {
+    'metadata.generateName': 'G',
+    'metadata.labels': 'L',
+    'metadata.deletionGracePeriodSeconds': 'D',
+    'metadata.finalizers[0]': 'F',
+  };
+  const volume = { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/x' } };
+  const attachment = { attacher: 'a', nodeName: 'n', source: { persistentVolumeName: 'p' } };
+  const apiService = { version: 'v1', group: 'x.y', groupPriorityMinimum: 100, versionPriority: 5 };
+
+  it.each([
+    ['/api/v1/namespaces/default/configmaps/m', {}, 'LDL DLFGLF'],
+    ['/api/v1/namespaces/default/podtemplates/m', { template: { spec: { containers: [container] } } }, 'LDL DLF'],
+    ['/api/v1/nodes/m', {}, 'LDL GLFDLF'],
+    ['/api/v1/persistentvolumes/m', { spec: volume }, 'LDL GLFGLF'],
+    ['/api/v1/namespaces/default/limitranges/m', { spec: { limits: [] } }, 'LDL GLF'],
+    ['/apis/policy/v1/namespaces/default/poddisruptionbudgets/m', { spec: {} }, 'LDL '],
+    ['/apis/rbac.authorization.k8s.io/v1/clusterroles/m', { rules: [] }, 'LDL LFDLF'],
+    ['/apis/coordination.k8s.io/v1/namespaces/default/leases/m', { spec: {} }, 'LDL DL'],
+    ['/apis/apiregistration.k8s.io/v1/apiservices/v1.x.y', { spec: apiService }, 'LDL DLLG'],
+    ['/apis/storage.k8s.io/v1/volumeattachments/m', { spec: attachment }, 'LDL GLF'],
+    // Most of the metadata is not changed through these statuses.
+    ['/apis/storage.k8s.io/v1/volumeattachments/m/status', undefined, 'D G'],
+    ['/apis/resource.k8s.io/v1/deviceclasses/m', { spec: {} }, 'LDL LFDLF'],
+  ])('tells faults of metadata as often as the kind does: %s', async (path, object, told) => {
+    const [, collection, name] = /^(.*)\/([^/]+?)(?:\/status)?$/.exec(path.replace(/\/status$/, ''))!;
+    const body = JSON.stringify({ ...object, metadata: { name } });
+    if (object) expect(statusOf(await call(server, 'POST', collection!, { body })).message).toBe('');
+    const given = objectOf(await call(server, 'GET', `${collection}/${name}`)) as Body;
+    const bad = { generateName: 'A_b', labels: { 'a b': '' }, deletionGracePeriodSeconds: 5, finalizers: ['x'] };
+    const changed = { ...given, metadata: { ...given.metadata, ...bad } };
+    const { error } = await call(server, 'PUT', path, { body: JSON.stringify(changed) });
+    const causes = error?.status.details?.causes ?? [];
+    expect(causes.map(({ field = '' }) => letters[field]).join('')).toBe(told.replace(' ', ''));
+  });
+
+  it('makes no object of a uid that there is not, where an update makes objects', async () => {
+    const path = '/api/v1/namespaces/default/services';
+    const service = (metadata: object) => JSON.stringify({ metadata, spec: { ports: [{ port: 80 }] } });
+    const put = (name: string, metadata: object) =>
+      call(server, 'PUT', `${path}/${name}`, { body: service({ name, ...metadata }) });
+    const { message, code } = statusOf(await put('made', { uid: 'u' }));
+    expect([code, message]).toEqual([
+      409,
+      'Operation cannot be fulfilled on services "made": StorageError: invalid object, Code: 4, Key: /registry/services/specs/default/made, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: u, UID in object meta: ',
+    ]);
+    expect(statusOf(await put('made', { resourceVersion: '7' })).message).toBe('');
+  });
+
+  it('takes a strategic patch that says another kind, and refuses such a merge patch', async () => {
+    const path = '/api/v1/namespaces/default/configmaps';
+    await call(server, 'POST', path, { body: '{"metadata":{"name":"patched"}}' });
+    const patch = async (form: string) => {
+      const type = `application/${form}+json`;
+      const answer = await call(server, 'PATCH', `${path}/patched`, { body: '{"kind":"X","apiVersion":"x/v1"}', type });
+      return [answer.error?.code, (objectOf(answer) as { kind?: string } | undefined)?.kind];
+    };
+    expect(await patch('strategic-merge-patch')).toEqual([undefined, 'ConfigMap']);
+    expect((await patch('merge-patch'))[0]).toBe(422);
+  });
+
   it('reads the finalizers of a namespace that are written through /finalize', async () => {
     const body = { metadata: { name: 'default' }, spec: { finalizers: ['$'] }, status: { phase: 'Gone' } };
     const target = '/api/v1/namespaces/default/finalize';

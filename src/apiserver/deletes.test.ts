@@ -1,5 +1,7 @@
 /** What DELETE answers, and what it does to objects that do not go at once. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import jobs from '#api/batch/job/index.js';
+import priorityClasses from '#api/scheduling/priorityclass.js';
 import { call, objectOf, type Sent, statusOf } from './test-call.js';
 import { startTestServer } from './test-server.js';
 
@@ -100,4 +102,24 @@ describe('grace periods', () => {
     const now = `${new Date(test.clock.now()).toISOString().slice(0, 19)}Z`;
     expect(await graceOf('?gracePeriodSeconds=10')).toEqual([1, now]);
   });
+});
+
+it('refuses to delete what the system needs by its name alone', async () => {
+  const own = startTestServer({ definitions: [priorityClasses] });
+  const path = '/apis/scheduling.k8s.io/v1/priorityclasses';
+  await call(own.server, 'POST', path, { body: '{"metadata":{"name":"system-node-critical"},"value":2000001000}' });
+  expect(statusOf(await call(own.server, 'DELETE', `${path}/system-node-critical`)).code).toBe(403);
+  const { answer } = await call(own.server, 'DELETE', path);
+  expect(answer).toMatchObject({ type: 'list', items: { length: 1 } });
+  expect(statusOf(await call(own.server, 'GET', `${path}/system-node-critical`)).code).toBe(404);
+  await own.close();
+});
+
+it('warns of what becomes of the pods of jobs, also where there are none', async () => {
+  const own = startTestServer({ definitions: [jobs] });
+  const target = '/apis/batch/v1/namespaces/none/jobs';
+  const { warnings } = await call(own.server, 'DELETE', target);
+  expect(warnings).toEqual([expect.stringContaining('child pods are preserved by default')]);
+  expect((await call(own.server, 'DELETE', `${target}?propagationPolicy=Orphan`)).warnings).toEqual([]);
+  await own.close();
 });

@@ -10,7 +10,7 @@ export interface MediaType {
 const parsedMax = 128;
 const parsed = new Map<string | undefined, readonly MediaType[]>();
 
-/** What a client takes, best first; an equal quality keeps the order given. Absent: everything. */
+/** What a client takes, best first; an equal quality keeps the order given. To upstream a quality of 0 is but the last. */
 export function parseAccept(header: string | undefined): readonly MediaType[] {
   let types = parsed.get(header);
   if (!types) {
@@ -28,7 +28,6 @@ function readAccept(header: string | undefined): MediaType[] {
     .map(parseMediaType)
     .filter(({ type }) => type !== '')
     .map((media) => ({ media, quality: qualityOf(media) }))
-    .filter(({ quality }) => quality > 0)
     .sort((a, b) => b.quality - a.quality)
     .map(({ media }) => media);
 }

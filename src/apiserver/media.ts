@@ -102,10 +102,9 @@ export function checkRouted({
 }
 
 function transformOf(params: Record<string, string>, format: Format): Media['as'] | 'unknown' {
-  const kind = params['as'];
-  if (!kind) return undefined;
-  const version = params['v'];
-  if (params['g'] !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return 'unknown';
+  const { as: kind, g, v: version } = params;
+  if (kind === undefined && g === undefined && version === undefined) return undefined;
+  if (g !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return 'unknown';
   if (kind === 'Table') return format === 'protobuf' ? 'unknown' : { kind, version };
   if (kind === 'PartialObjectMetadata' || kind === 'PartialObjectMetadataList') return { kind, version };
   return 'unknown';

@@ -287,11 +287,6 @@ export class Pipeline {
     const warn = (text: string) => progress.warnings.add(text);
     const { record } = progress;
     const annotate = record?.annotate ?? noAnnotation;
-    if (resource.deprecation) {
-      warn(resource.deprecation);
-      annotate('k8s.io/deprecated', 'true');
-      this.#options.metrics?.deprecated(info);
-    }
     const subject = { call, info, user, resource, store, registry, schemas, handler };
     const protobuf = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
     const streams = info.verb === 'watch';
@@ -301,6 +296,12 @@ export class Pipeline {
     const isTaken = handler?.connect !== undefined || handler?.stream !== undefined;
     const handle = route({ ...subject, clock, prng, warn, annotate, record });
     if (!isTaken && !call.user) progress.media = negotiate({ ...wanted, routed: protobuf, protobuf });
+    // Upstream's router says so, of requests that it passes on.
+    if (resource.deprecation) {
+      warn(resource.deprecation);
+      annotate('k8s.io/deprecated', 'true');
+      this.#options.metrics?.deprecated(info);
+    }
     const answering = handle();
     const answer = await (isLongRunning(info) ? answering : this.#inTime(answering, requestTimeoutMs(info)));
     if (!isStatus(answer))

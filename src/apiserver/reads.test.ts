@@ -65,7 +65,9 @@ describe('a continue token', () => {
 
   it('does not go with a version', async () => {
     const query = `resourceVersion=2&continue=${token({ v, rv: 2, start: 'b' })}`;
-    expect(await problem(query)).toEqual([400, 'specifying resource version is not allowed when using continue']);
+    const why = [400, 'specifying resource version is not allowed when using continue'];
+    expect(await problem(query)).toEqual(why);
+    expect(await problem(query.replace('=2&', '=00&'))).toEqual(why);
   });
 });
 
@@ -151,6 +153,16 @@ describe('forms of an answer', () => {
       `${available}${protobuf}, application/json;stream=watch, ${protobuf};stream=watch`,
     );
   });
+});
+
+it('takes a type of no quality for the last one, and none that is to be shown as nothing it knows', async () => {
+  const form = async (accept: string) => {
+    const { error, media } = await send('GET', `${configMaps}/a`, { accept });
+    return error?.code ?? media.format;
+  };
+  expect(await form('application/json;q=0')).toBe('json');
+  expect(await form('application/json;q=0,application/yaml')).toBe('yaml');
+  for (const params of ['v=1', 'v=v1', 'g=meta.k8s.io']) expect(await form(`application/json;${params}`)).toBe(406);
 });
 
 describe('paths', () => {

@@ -333,7 +333,7 @@ describe('authorization', () => {
   });
 });
 
-it('warns of a deprecated resource whatever is asked of it', async () => {
+it("warns of a deprecated resource in every answer that is not the router's", async () => {
   const own = startTestServer({ definitions: [endpoints, namespaces] });
   const call = {
     target: '/api/v1/endpoints',
@@ -343,10 +343,15 @@ it('warns of a deprecated resource whatever is asked of it', async () => {
     readBody: async () => ({ value: undefined }),
     signal: new AbortController().signal,
   };
-  for (const method of ['GET', 'DELETE'])
-    expect((await own.server.pipeline.handle({ ...call, method })).warnings).toEqual([
-      'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
-    ]);
+  const text = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
+  const target = `/api/v1/namespaces/default/endpoints`;
+  const warnings = async (given: { method: string; target?: string }) =>
+    (await own.server.pipeline.handle({ ...call, ...given })).warnings;
+  expect(await warnings({ method: 'GET' })).toEqual([text]);
+  expect(await warnings({ method: 'GET', target: `${target}/none` })).toEqual([text]);
+  // Of all namespaces nothing is deleted at once, and endpoints have no status.
+  expect(await warnings({ method: 'DELETE' })).toEqual([]);
+  expect(await warnings({ method: 'GET', target: `${target}/none/status` })).toEqual([]);
   await own.close();
 });
 

@@ -2,6 +2,7 @@
 import type { APIService, APIServiceCondition, APIServiceSpec } from '#api/gen/apiregistration-v1.js';
 import { invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { dns1035LabelProblems, pathSegmentProblems } from '#apimachinery/names.js';
+import type { ObjectMeta } from '#apimachinery/object.js';
 import { check, checkReference, each, type FieldErrors, portRange, rangeMessage } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -30,7 +31,7 @@ export default defineResource<APIService>({
   prepareForCreate(service) {
     if (!service.spec?.service) service.status = { conditions: [localCondition(service)] };
   },
-  validate: ({ metadata, spec }) => [...checkName(metadata.name ?? '', spec), ...checkSpec(spec)],
+  validate: ({ metadata, spec }) => [...checkNames(metadata, spec), ...checkSpec(spec)],
   validateStatusUpdate: (service) => [...checkStatus(service)],
   columns: [
     nameColumn,
@@ -56,10 +57,15 @@ function localCondition({ metadata }: APIService): APIServiceCondition {
   };
 }
 
-function* checkName(name: string, { version = '', group = '' }: Partial<APIServiceSpec> = {}): FieldErrors {
+function* checkNames(
+  { name = '', generateName }: ObjectMeta,
+  { version = '', group = '' }: Partial<APIServiceSpec> = {},
+): FieldErrors {
   const wanted = `${version}.${group}`;
-  if (name !== wanted && pathSegmentProblems(name).length === 0)
-    yield invalidValue('metadata.name', name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`);
+  const why = `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`;
+  const isOther = (given: string) => given !== wanted && pathSegmentProblems(given).length === 0;
+  if (generateName && isOther(generateName)) yield invalidValue('metadata.generateName', generateName, why);
+  if (isOther(name)) yield invalidValue('metadata.name', name, why);
 }
 
 function* checkSpec(spec: Partial<APIServiceSpec> = {}): FieldErrors {

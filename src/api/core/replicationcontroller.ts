@@ -2,6 +2,7 @@
 
 import type { ReplicationController, ReplicationControllerSpec } from '#api/gen/core-v1.js';
 import { invalidValue, required } from '#apimachinery/field-error.js';
+import { subdomainProblems } from '#apimachinery/names.js';
 import { formatLabels, labelSelectorFromMap } from '#apimachinery/selectors.js';
 import { checkCounts, checkLasting, checkParts, warnOfNamedTemplate } from '../apps/template.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
@@ -21,6 +22,8 @@ export default defineResource<ReplicationController>({
   shortNames: ['rc'],
   categories: ['all'],
   namespaced: true,
+  validateName: (name) => subdomainProblems(name, 'bytes'),
+  freePrefix: true,
   subresources: {
     scale: { replicas: 'spec.replicas', statusReplicas: 'status.replicas', selector: 'spec.selector' },
     status: true,

@@ -1,6 +1,7 @@
 /** DeviceClass: a sort of device that claims can name, as the administrator sees it. */
 import type { DeviceClass, DeviceClassSpec } from '#api/gen/resource-v1.js';
 import { invalidValue } from '#apimachinery/field-error.js';
+import { subdomainProblems } from '#apimachinery/names.js';
 import { isExtendedName } from '../core/pod/validate-resources.js';
 import type { FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
@@ -14,6 +15,8 @@ export default defineResource<DeviceClass>({
   versions: ['v1'],
   kind: 'DeviceClass',
   namespaced: false,
+  validateName: (name) => subdomainProblems(name, 'bytes'),
+  freePrefix: true,
   metadataRepeats: { update: ['whole', 'change'] },
   deletion: { returnsObject: true },
   storageVersionHash: 'Yk2PTc1Ybxk=',

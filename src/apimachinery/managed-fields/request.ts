@@ -36,5 +36,8 @@ export function resetFieldsOf(write: {
   const { subresource, hasStatus, statusKeeps = [] } = write;
   if (!hasStatus) return [];
   if (subresource !== 'status') return subresource && subresource !== 'finalize' ? [] : [['status']];
-  return [['spec'], ...(typeof statusKeeps === 'string' ? [['metadata']] : statusKeeps.map((name) => ['metadata', name]))];
+  return [
+    ['spec'],
+    ...(typeof statusKeeps === 'string' ? [['metadata']] : statusKeeps.map((name) => ['metadata', name])),
+  ];
 }

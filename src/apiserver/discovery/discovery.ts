@@ -5,16 +5,25 @@ import { freeze } from '#base/json.js';
 import { Document, type DocumentRequest, type DocumentResponse } from '../document.js';
 import { unknownResource } from '../handlers/route.js';
 import { encodeBody } from '../http/protobuf.js';
+import { encodeText } from '../http/respond.js';
 import { contentTypes } from '../media.js';
 import { accepts, type MediaType, parseAccept } from '../media-type.js';
 import { type RemoteVersion, type ServedGroup, servedGroups } from './groups.js';
-import { renderAggregated, renderApiVersions, renderGroup, renderGroupList, renderResourceList } from './render.js';
+import {
+  discoveryGroup,
+  discoveryVersion,
+  renderAggregated,
+  renderApiVersions,
+  renderGroup,
+  renderGroupList,
+  renderResourceList,
+} from './render.js';
 
-type Form = 'plain' | { version: 'v2' | 'v2beta1'; type: string };
+type Form = 'plain' | { type: string };
 
-const discoveryGroup = 'apidiscovery.k8s.io';
 const discoveryKind = 'APIGroupDiscoveryList';
-const discoveryTypes = [contentTypes.json, contentTypes.protobuf];
+/** In the order in which a wildcard takes them. */
+const discoveryTypes = Object.values(contentTypes);
 
 /** What other servers serve. */
 export interface RemoteVersions {
@@ -60,12 +69,12 @@ export class Discovery {
     if (!top && !/^\/(?:api\/[^/]+|apis\/[^/]+(?:\/[^/]+)?)$/.test(path)) return undefined;
     const form = top ? negotiate(parseAccept(request.accept)) : 'plain';
     if (form === 'plain') return this.#plain(path);
-    const contentType = `${form.type};g=${discoveryGroup};v=${form.version};as=${discoveryKind}`;
+    const contentType = `${form.type};g=${discoveryGroup};v=${discoveryVersion};as=${discoveryKind}`;
     const key = `${contentType} ${path}`;
     let document = this.#documents.get(key);
     if (!document) {
       const value = this.#render(path, form) as { apiVersion: string; kind: string };
-      const body = form.type === contentTypes.json ? encode(value) : encodeBody(this.#schemas, value);
+      const body = this.#encode(value, form.type);
       this.#documents.set(key, (document = new Document(contentType, body)));
     }
     const response = document.respond(request);
@@ -75,6 +84,11 @@ export class Discovery {
     return request.pretty && isText && response.status === 200
       ? { ...response, body: indent(document.body) }
       : response;
+  }
+
+  #encode(value: { apiVersion: string; kind: string }, type: string): Uint8Array {
+    if (type === contentTypes.protobuf) return encodeBody(this.#schemas, value);
+    return encodeText(value, { format: type === contentTypes.yaml ? 'yaml' : 'json', pretty: false });
   }
 
   /** Throws StatusError (404) for a version that is not, of a group that is. */
@@ -100,7 +114,7 @@ export class Discovery {
     const [, root, ...rest] = path.split('/') as [string, string, ...string[]];
     if (rest.length === 0) {
       const shown = root === 'api' ? groups.filter(({ name }) => name === '') : named;
-      if (form !== 'plain') return renderAggregated(shown, form.version);
+      if (form !== 'plain') return renderAggregated(shown);
       return root === 'api'
         ? renderApiVersions(shown[0] ?? { name: '', versions: [] }, this.#serverAddress)
         : renderGroupList(named);
@@ -121,16 +135,12 @@ function negotiate(clauses: readonly MediaType[]): Form {
     const { as, g, v } = clause.params;
     const type = discoveryTypes.find((one) => accepts(clause, one));
     if (!type) continue;
-    if (as === undefined) return 'plain';
-    if (as === discoveryKind && g === discoveryGroup && (v === 'v2' || v === 'v2beta1')) return { version: v, type };
+    if (as === undefined && g === undefined && v === undefined) return 'plain';
+    if (as === discoveryKind && g === discoveryGroup && v === discoveryVersion) return { type };
   }
   return 'plain';
 }
 
 function indent(body: Uint8Array): Uint8Array {
   return Buffer.from(JSON.stringify(JSON.parse(Buffer.from(body).toString()), undefined, 2));
-}
-
-function encode(value: unknown): Uint8Array {
-  return Buffer.from(`${JSON.stringify(value)}\n`);
 }

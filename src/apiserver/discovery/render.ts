@@ -5,6 +5,10 @@
 import { formatApiVersion, type GroupVersionKind } from '#apimachinery/object.js';
 import type { ServedGroup, ServedResource, ServedVersion } from './groups.js';
 
+export const discoveryGroup = 'apidiscovery.k8s.io';
+/** Its first beta is no longer given. */
+export const discoveryVersion = 'v2';
+
 /** `/api`. `serverAddress` is `host:port`. */
 export function renderApiVersions({ versions }: ServedGroup, serverAddress: string): unknown {
   return {
@@ -70,10 +74,10 @@ function resourcesOf({ definition, verbs, storageVersionHash, subresources }: Se
 }
 
 /** `/api` and `/apis` for clients that ask for everything at once. */
-export function renderAggregated(groups: readonly ServedGroup[], version: 'v2' | 'v2beta1'): unknown {
+export function renderAggregated(groups: readonly ServedGroup[]): unknown {
   return {
     kind: 'APIGroupDiscoveryList',
-    apiVersion: `apidiscovery.k8s.io/${version}`,
+    apiVersion: `${discoveryGroup}/${discoveryVersion}`,
     metadata: {},
     items: groups.map(({ name, versions }) => ({
       metadata: name ? { name } : {},

@@ -114,7 +114,10 @@ export interface ReadList extends ListRequest {
 export function readList(context: HandlerContext, { watch }: { watch: boolean }): ReadList {
   const { info, resource } = context;
   const { query } = info;
-  const resourceVersion = withoutLeadingZeros(query.get('resourceVersion') ?? '');
+  const token = query.get('continue') ?? '';
+  const version = query.get('resourceVersion') ?? '';
+  // Beside a token even a zero of more than one digit is a version too many.
+  const resourceVersion = token === '' ? withoutLeadingZeros(version) : version;
   let match = query.get('resourceVersionMatch') ?? '';
   let sendInitialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
   const startsAnywhere = resourceVersion === '' || resourceVersion === '0';
@@ -131,7 +134,6 @@ export function readList(context: HandlerContext, { watch }: { watch: boolean })
     labelSelector: query.get('labelSelector'),
     fieldSelector: query.get('fieldSelector') ?? (info.resource.named ? `metadata.name=${info.resource.name}` : ''),
   });
-  const token = query.get('continue') ?? '';
   const given = { resourceVersion, match, token, sendInitialEvents };
   throwInvalid('ListOptions', watch ? validateWatchOptions(given) : validateListOptions(given));
   const selection = selectionBy(resource, selectors);

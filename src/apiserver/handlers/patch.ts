@@ -48,7 +48,6 @@ export async function patch(context: HandlerContext): Promise<Answer> {
     if (!isReason(error, 'NotFound') || !request.isApply || write.subresource) throw error;
     const object = await request.patched(undefined, kind);
     checkUid(context, object);
-    delete object.metadata.resourceVersion;
     return { type: 'stored', code: 201, resource, stored: await createNamed(context, { object, key, write }) };
   }
 }
@@ -128,7 +127,7 @@ function* merge(context: HandlerContext, { live, patch, type, kind, isLarge }: M
   let after: Json;
   if (type === patchTypes.json) after = applyJsonPatch(before, patch.value);
   else if (type === patchTypes.merge) after = applyMergePatch(before, patch.value);
-  else after = yield* strategicMerge(before, patch.value, { table: schemas, type: schemas.kind(kind) });
+  else after = ofKind(yield* strategicMerge(before, patch.value, { table: schemas, type: schemas.kind(kind) }), before);
   const isStrategic = type === patchTypes.strategic;
   const isShaped = shapeOf(context, kind.kind) !== undefined;
   const shown = () => (isStrategic ? plain(patch.value as Json) : escapeHtml(goJson(after, isShaped ? {} : before)));
@@ -142,6 +141,13 @@ function* merge(context: HandlerContext, { live, patch, type, kind, isLarge }: M
   };
   yield;
   return told(context, yield* decodeLarge(after, target, { faults: patch.faults, isLarge }));
+}
+
+/** Upstream knows by Go's type what a strategic patch gives, whatever else that says it is. */
+function ofKind(after: JsonObject, before: JsonObject): JsonObject {
+  const { kind, apiVersion } = before;
+  const isText = typeof after['kind'] === 'string' && typeof after['apiVersion'] === 'string';
+  return isText ? Object.assign(after, { kind, apiVersion }) : after;
 }
 
 /** Of a custom resource itself; its scale is of a built-in kind. */

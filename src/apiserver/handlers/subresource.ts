@@ -1,7 +1,7 @@
 /** Requests that a hand-written handler serves: decodes and admits what goes in, and answers with what comes out. */
 
 import type { OtherSubresource } from '#api/resource.js';
-import { internalError, type Status, StatusError } from '#apimachinery/errors.js';
+import { badRequest, internalError, type Status, StatusError } from '#apimachinery/errors.js';
 import { trackUpdate } from '#apimachinery/managed-fields/update.js';
 import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import { copy } from '#base/json.js';
@@ -131,6 +131,7 @@ async function admitted(
 
 async function connect(context: HandlerContext, run: (call: ConnectCall) => Promise<void>): Promise<Answer> {
   const { info, registry } = context;
+  if (info.query.has('dryRun')) throw badRequest('dryRun is not supported');
   const kind = bodyKind(context);
   const path = info.resource.tail || undefined;
   const object = connectOptions(info.query, { schemas: context.schemas, kind, path });

@@ -70,6 +70,8 @@ export function createNamed(
   { object, key, write }: { object: KubeObject; key: ObjectKey; write: Write },
 ): Promise<Stored> {
   object.metadata.name = key.name;
+  // Only a POST minds it.
+  delete object.metadata.resourceVersion;
   return store.insert(object, write);
 }
 

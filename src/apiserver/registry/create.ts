@@ -131,7 +131,7 @@ function* validateNew(
   object: KubeObject,
   { isLarge }: { isLarge: boolean },
 ): Steps<FieldError[]> {
-  const { namespaced, validateName = subdomainProblems, freeFinalizers, metadataLast } = resource;
+  const { namespaced, validateName = subdomainProblems, freeFinalizers, freePrefix, metadataLast } = resource;
   const mistaken = validateKind(resource, object);
   if (mistaken.length > 0) return mistaken;
   const inSteps = isLarge ? resource.inSteps?.validateCreate : undefined;
@@ -149,6 +149,7 @@ function* validateNew(
     namespaced,
     validateName,
     standardFinalizers: !freeFinalizers,
+    freePrefix,
   });
   yield;
   return metadataLast ? metadata : [...metadata, ...(yield* own())];

@@ -44,10 +44,11 @@ export async function deleteObject(
   context: ResourceContext,
   { key, options, write }: { key: ObjectKey; options: DeleteOptions; write: Write },
 ): Promise<Deleted> {
-  const { warning, refuses } = context.resource.deletion ?? {};
-  const refusal = refuses?.(key.name);
+  const { refuses } = context.resource.deletion ?? {};
+  // Only a request for the one object is refused upstream, which guards the path and not the store.
+  const refusal = write.isCollective ? undefined : refuses?.(key.name);
   if (refusal) throw forbidden(subjectOf(context, key.name), refusal);
-  if (warning && options.propagationPolicy === undefined) write.warn(warning);
+  warnOfDependents(context.resource, options, write);
   let current = await readCurrent(context, key);
   let last: Stored | undefined;
   for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
@@ -78,6 +79,11 @@ export async function deleteObject(
     current = removed.current;
   }
   throw internalError(`${context.resource.plural} "${key.name}" is written too often by others`);
+}
+
+/** What becomes of dependents is said even where there is nothing to delete. */
+export function warnOfDependents({ deletion }: AnyResource, { propagationPolicy }: DeleteOptions, write: Write): void {
+  if (deletion?.warning && propagationPolicy === undefined) write.warn(deletion.warning);
 }
 
 /** Removes an object whose last finalizer an update takes away; gives it as that update would have left it. */

@@ -1,26 +1,33 @@
 /** Conditions that a writer puts on the object as it is, in the two wordings that upstream has for them. */
 import { conflict } from '#apimachinery/errors.js';
-import type { Preconditions } from './registry.js';
-import { type ResourceContext, subjectOf } from './resource-context.js';
+import type { ObjectKey, Preconditions } from './registry.js';
+import { type ResourceContext, storageKey, subjectOf } from './resource-context.js';
 import type { Stored } from './stored.js';
 
-export function checkUpdatePreconditions(context: ResourceContext, current: Stored, conditions: Preconditions): void {
-  const { uid = '', name } = current.object.metadata;
-  const rv = current.resourceVersion;
+/** `current` undefined: there is none, and so none that has the uid asked for. */
+export function checkUpdatePreconditions(
+  context: ResourceContext,
+  current: Stored | undefined,
+  { key, conditions, dryRun }: { key: ObjectKey; conditions: Preconditions; dryRun: boolean },
+): void {
+  const { uid = '' } = current?.object.metadata ?? {};
+  const rv = current?.resourceVersion ?? '';
   let why = '';
   if (conditions.uid !== undefined && conditions.uid !== uid)
     why = `UID in precondition: ${conditions.uid}, UID in object meta: ${uid}`;
   else if (conditions.resourceVersion !== undefined && conditions.resourceVersion !== rv)
     why = `ResourceVersion in precondition: ${conditions.resourceVersion}, ResourceVersion in object meta: ${rv}`;
   if (!why) return;
-  const text = `StorageError: invalid object, Code: 4, Key: ${current.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${why}`;
-  throw conflict(subjectOf(context, name), text);
+  // Upstream pretends above its store, where keys have no prefix yet.
+  const shownKey = storageKey(context, key).slice(dryRun ? '/registry'.length : 0);
+  const text = `StorageError: invalid object, Code: 4, Key: ${shownKey}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${why}`;
+  throw conflict(subjectOf(context, key.name), text);
 }
 
 export function checkDeletePreconditions(context: ResourceContext, current: Stored, conditions: Preconditions): void {
   const { uid = '', name } = current.object.metadata;
   const rv = current.resourceVersion;
-  const { group, kind } = context.resource;
+  const { group, kind } = context.resource.storedAs?.resource ?? context.resource;
   // Upstream names the kind here, where other conflicts name the resource.
   const subject = { group, resource: kind, name };
   if (conditions.uid !== undefined && conditions.uid !== uid) {

@@ -39,11 +39,14 @@ export function parseSelectors(texts: SelectorTexts): Selectors {
   };
 }
 
-function unknownField({ kind, selectableFields, shape }: AnyResource, field: string): string {
+function unknownField(resource: AnyResource, field: string): string {
+  const { group, kind, versions, version = versions[0], selectableFields, shape } = resource;
   if (!selectableFields && !shape)
     return `${quote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
-  // The one kind with words of its own.
+  // The two kinds with words of their own.
   if (kind === 'Job' && !shape) return `field label ${quote(field)} not supported for Job`;
+  if (kind === 'ResourceSlice' && !shape)
+    return `field label not supported for ${group}/${version}, Kind=${kind}: ${field}`;
   return `field label not supported: ${field}`;
 }
 

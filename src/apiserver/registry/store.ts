@@ -20,7 +20,7 @@ import { AdmissionChain } from './admit.js';
 import { BookmarkTimes } from './bookmark-times.js';
 import { compactPeriodically } from './compaction.js';
 import { type CreateRequest, createObject } from './create.js';
-import { type Deleted, deleteObject } from './delete.js';
+import { type Deleted, deleteObject, warnOfDependents } from './delete.js';
 import type { Encryption } from './encryption/configuration.js';
 import { expirePeriodically } from './expiry.js';
 import type { FieldTracker } from './field-tracker.js';
@@ -173,6 +173,9 @@ export class ObjectRegistry implements Registry {
   }
 }
 
+/** Objects that a deletion of a collection lists at a time. */
+const deletedPageMax = 10_000;
+
 /** Objects that are looked at to tell how large those of a resource are. */
 const sampleMax = 8;
 
@@ -287,14 +290,30 @@ export class ObjectStore implements ResourceStore {
     return deleteObject(this.#context, { key, options, write });
   }
 
-  /** Deletes what a list gives; what is gone meanwhile is no error. Gives the objects as they were listed. */
+  /** Deletes what a list gives, page by page; what is gone meanwhile is no error. Gives the objects as they were listed. */
   async removeAll(
     list: Pick<ListRequest, 'namespace' | 'selection'> & Partial<ListRequest>,
     options: DeleteOptions,
     write: Write,
   ): Promise<ListResult> {
-    const page = await this.page({ resourceVersion: '', limit: 0, continue: '', ...list });
-    for (const { object } of page.items) {
+    warnOfDependents(this.resource, options, write);
+    const request = { resourceVersion: '', continue: '', ...list, limit: list.limit || deletedPageMax };
+    let page = await this.page(request);
+    await this.#removeEach(page.items, options, write);
+    // Who asks for so many has them, and where to go on.
+    if (list.limit) return page;
+    const { resourceVersion } = page;
+    const items = [...page.items];
+    while (page.continue) {
+      page = await this.page({ ...request, resourceVersion: '', match: undefined, continue: page.continue });
+      await this.#removeEach(page.items, options, write);
+      items.push(...page.items);
+    }
+    return { items, resourceVersion };
+  }
+
+  async #removeEach(listed: readonly Stored[], options: DeleteOptions, write: Write): Promise<void> {
+    for (const { object } of listed) {
       const { name = '', namespace = '' } = object.metadata;
       try {
         await this.remove({ name, namespace }, options, { ...write, isCollective: true });
@@ -302,7 +321,6 @@ export class ObjectStore implements ResourceStore {
         if (!isReason(error, 'NotFound')) throw error;
       }
     }
-    return page;
   }
 
   /** The object while it is there, or where the kind says so; else a Status that it is gone. */

@@ -47,8 +47,10 @@ export async function updateObject(
 ): Promise<Stored> {
   let current = await readCurrent(context, key);
   for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
+    const { preconditions: conditions, dryRun } = write;
+    if (conditions && (current || context.resource.allowCreateOnUpdate))
+      checkUpdatePreconditions(context, current, { key, conditions, dryRun });
     if (!current) throw notFound(subjectOf(context, key.name));
-    if (write.preconditions) checkUpdatePreconditions(context, current, write.preconditions);
     const { object, request } = await wanted(context, { current, change, write });
     const old = current.object;
     const { turns } = write;
@@ -226,7 +228,7 @@ function validateMetadata(
   resource: AnyResource,
   { metadata, old, repeats }: { metadata: ObjectMeta; old: ObjectMeta; repeats: readonly MetadataCheck[] },
 ): FieldError[] {
-  const { namespaced, freeFinalizers, validateName = subdomainProblems } = resource;
+  const { namespaced, freeFinalizers, freePrefix, validateName = subdomainProblems } = resource;
   const errors = [
     ...validateObjectMeta(metadata, { namespaced, validateName: pathSegmentProblems }),
     ...validateObjectMetaUpdate(metadata, old),
@@ -236,7 +238,7 @@ function validateMetadata(
   if (!mayHaveMore) return errors;
   const repeated = repeats.flatMap((check) =>
     check === 'whole'
-      ? validateObjectMeta(metadata, { namespaced, validateName, standardFinalizers })
+      ? validateObjectMeta(metadata, { namespaced, validateName, standardFinalizers, freePrefix })
       : validateObjectMetaUpdate(metadata, old, { standardFinalizers }),
   );
   return [...errors, ...repeated];

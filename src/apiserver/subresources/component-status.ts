@@ -17,7 +17,7 @@ export function componentStatusHandler(components: readonly ComponentHealth[]): 
     name: '',
     async get({ key }) {
       const found = components.find(({ name }) => name === key.name);
-      if (!found) throw notFound({ group: '', resource: 'componentstatuses', name: key.name });
+      if (!found) throw notFound({ group: '', resource: 'componentstatus', name: key.name });
       return statusOf(found);
     },
     list: () => Promise.all(components.map(statusOf)),
