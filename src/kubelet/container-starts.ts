@@ -1,7 +1,7 @@
 /** The starts of a pod's containers that are under way, in their order, with back-off and what they failed by. */
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Container, Pod, ResourceRequirements } from '#api/gen/core-v1.js';
+import type { Container, Pod } from '#api/gen/core-v1.js';
 import type { Timer } from '#base/clock.js';
 import { BackOff } from './back-off.js';
 import { type ReadySandbox, StartFailure, startContainer } from './container-start.js';
@@ -13,6 +13,7 @@ import type { PodActions } from './pod-actions.js';
 import { containerEvents, podEvents } from './pod-events.js';
 import { makeSandbox } from './pod-sandbox.js';
 import { findContainer, latestContainer, podText, restartCountOf } from './pod-state.js';
+import type { Running } from './resize/changes.js';
 import type { ContainerState } from './runtime/runtime.js';
 import { sandboxConfig } from './sandbox-config.js';
 import { VolumeFailure } from './volumes/volumes.js';
@@ -39,7 +40,7 @@ export class ContainerStarts {
   readonly inProgress = new Map<string, number>();
   readonly waiting = new Map<string, WaitingReason>();
   /** By container name, as it was last started. */
-  readonly resources = new Map<string, ResourceRequirements>();
+  readonly resources = new Map<string, Running>();
   #abort = new AbortController();
   #sandbox?: Promise<ReadySandbox>;
   #sandboxFailures = 0;
@@ -156,7 +157,7 @@ export class ContainerStarts {
     { name, last, actions }: { name: string; last: ContainerState | undefined; actions: PodActions },
   ): void {
     const container = findContainer(pod, name)!;
-    this.resources.set(name, (container as Container).resources ?? {});
+    this.resources.set(name, { own: (container as Container).resources ?? {}, whole: pod.spec.resources });
     const created = last?.state === 'created' && last.sandboxId === actions.sandboxId ? last : undefined;
     const attempt = created ? created.attempt : this.#nextAttempt(pod, { name, last });
     if (last?.state === 'exited') this.#restarts.increase(name, last.finishedAtMs);

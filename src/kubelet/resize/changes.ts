@@ -1,9 +1,9 @@
 /** What of a pod's running containers is not as it was granted. Pure. */
 import { podRequests } from '#api/core/pod/totals.js';
-import type { Container, Pod } from '#api/gen/core-v1.js';
+import type { Container, Pod, ResourceRequirements } from '#api/gen/core-v1.js';
 import { latestContainer, type PodState } from '../pod-state.js';
 import { effectiveResources } from '../qos.js';
-import { type Amounts, amountsOf, isSame, type PodResources, resizable, wantsRestart } from './resources.js';
+import { type Amounts, amountsOf, isSame, resizable, wantsRestart } from './resources.js';
 
 export interface Change {
   id: string;
@@ -13,8 +13,17 @@ export interface Change {
   restarts: boolean;
 }
 
-/** What the pod has as a whole, and what its containers run with, by their id. */
-export type Actual = PodResources;
+/** With what a container runs: its own, and what the pod had as a whole when it began or was changed last. */
+export interface Running {
+  own: ResourceRequirements;
+  whole: ResourceRequirements | undefined;
+}
+
+/** What the pod has as a whole, and with what its containers run, by their id. */
+export interface Actual {
+  whole: ResourceRequirements | undefined;
+  containers: ReadonlyMap<string, Running>;
+}
 
 /** What shrinks comes before what grows, so that together they never take more than the pod may. */
 export function changesOf(pod: Pod, state: PodState, actual: Actual): Change[] {
@@ -22,7 +31,7 @@ export function changesOf(pod: Pod, state: PodState, actual: Actual): Change[] {
     const last = latestContainer(state, container.name);
     const now = last?.state === 'running' ? actual.containers.get(last.id) : undefined;
     if (!last || !now) return [];
-    const before = effectiveResources(now, actual.whole);
+    const before = effectiveResources(now.own, now.whole);
     const after = effectiveResources(container.resources, pod.spec.resources);
     if (isSame(before, after)) return [];
     const [from, to] = [amountsOf(before), amountsOf(after)];

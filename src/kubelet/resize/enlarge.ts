@@ -18,8 +18,8 @@ export async function enlarge(
   const running = new Map(
     pod.spec.containers.flatMap(({ name }) => {
       const last = latestContainer(state, name);
-      const resources = last && actual.containers.get(last.id);
-      return resources ? [[name, resources] as const] : [];
+      const running = last && actual.containers.get(last.id);
+      return running ? [[name, running.own] as const] : [];
     }),
   );
   const [now, then] = [

@@ -117,10 +117,10 @@ describe('a pod that asks for resources as a whole', () => {
   const share: Container = { ...main, name: 'share' };
   const own: Container = { ...main, name: 'own', resources: { limits: { cpu: '100m' }, requests: { cpu: '100m' } } };
 
-  async function beginWhole() {
+  async function beginWhole(more: Partial<Container> = {}) {
     const kubelet = await setUp({ kubelet: { facts } });
     const { api, clock, runtime } = kubelet;
-    api.put(makePod('web', { containers: [share, own], resources: whole('500m', '64Mi') }));
+    api.put(makePod('web', { containers: [{ ...share, ...more }, own], resources: whole('500m', '64Mi') }));
     await clock.advance(500);
     const status = () => api.status('web')!;
     const limitsOf = (name: string) => {
@@ -162,6 +162,23 @@ describe('a pod that asks for resources as a whole', () => {
       expect.arrayContaining(['ResizeStarted', 'ResizeCompleted']),
     );
     expect(status().conditions!.filter(({ type }) => type.startsWith('PodResize'))).toEqual([]);
+  });
+
+  test('has been given it once what wants to start anew for it has', async () => {
+    const { api, clock, events, status } = await beginWhole({
+      resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }],
+    });
+    const next = copy(api.pods.get('web')!);
+    next.spec.resources = whole('1', '64Mi');
+    next.metadata.generation = 2;
+    api.put(next);
+    await clock.advance(500);
+    const restarts = status().containerStatuses!.map(({ name, restartCount }) => `${name} ${restartCount}`);
+    expect(restarts).toEqual(['share 1', 'own 0']);
+    const told = events
+      .filter((text) => /^(Killing|Started|ResizeCompleted)/.test(text))
+      .map((text) => text.split(':')[0]);
+    expect(told.slice(2)).toEqual(['Killing', 'Started', 'ResizeCompleted']);
   });
 
   test('waits for room with what it has', async () => {

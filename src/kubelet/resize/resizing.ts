@@ -13,7 +13,7 @@ import type { NodeContext } from '../node-context.js';
 import type { ContainerToKill } from '../pod-actions.js';
 import { podEvents } from '../pod-events.js';
 import { latestContainer, type PodState, podText } from '../pod-state.js';
-import { type Change, changesOf, increases, summaryOf } from './changes.js';
+import { type Change, changesOf, increases, type Running, summaryOf } from './changes.js';
 import { enlarge } from './enlarge.js';
 import { grantedByStatus, isSame, type PodResources, resizable, resourcesOf, withResources } from './resources.js';
 
@@ -24,7 +24,7 @@ export interface ResizingOptions {
   context: NodeContext;
   pod: Pod;
   /** With what the newest container of a name was started; undefined: it was found here. */
-  startedWith: (name: string) => ResourceRequirements | undefined;
+  startedWith: (name: string) => Running | undefined;
   wake: () => void;
 }
 
@@ -32,7 +32,9 @@ export class Resizing {
   readonly #options: ResizingOptions;
   #granted: PodResources;
   /** What runs, by container id. */
-  readonly #actual = new Map<string, ResourceRequirements>();
+  readonly #actual = new Map<string, Running>();
+  /** The containers that end to start anew with what was granted: their ids by name. */
+  readonly #restarting = new Map<string, string>();
   /** What the pod has as a whole. */
   #whole: ResourceRequirements | undefined;
   #pending?: PodCondition;
@@ -87,7 +89,7 @@ export class Resizing {
     const changes = changesOf(pod, state, actual);
     const isWhole = isSame(this.#whole ?? {}, pod.spec.resources ?? {});
     if (changes.length === 0 && isWhole) {
-      if (this.#progress && !this.#updating) this.#complete(pod);
+      if (this.#progress && !this.#updating && this.#restarting.size === 0) this.#complete(pod);
       return [];
     }
     const { context, wake } = this.#options;
@@ -102,17 +104,15 @@ export class Resizing {
           wake();
         });
     }
-    return anew.map(({ id, container: { name } }) => ({
-      id,
-      name,
-      message: `Container ${name} resize requires restart`,
-      reason: 'resize',
-    }));
+    return anew.map(({ id, container: { name } }) => {
+      this.#restarting.set(name, id);
+      return { id, name, message: `Container ${name} resize requires restart`, reason: 'resize' };
+    });
   }
 
   /** What the status shows of a running container's resources, where that is known. */
   actual(containerId: string): ResourceRequirements | undefined {
-    return this.#actual.get(containerId);
+    return this.#actual.get(containerId)?.own;
   }
 
   /** The same pod with what it has as a whole, while that is not yet what it was granted. */
@@ -135,12 +135,18 @@ export class Resizing {
   #note(pod: Pod, { containers }: PodState): void {
     for (const { name } of resizable(pod)) {
       const last = latestContainer({ sandboxes: [], containers }, name);
+      if (last?.id !== this.#restarting.get(name)) this.#restarting.delete(name);
       if (last?.state !== 'running' || this.#actual.has(last.id)) continue;
-      const started = this.#options.startedWith(name) ?? grantedByStatus(this.#options.pod).containers.get(name);
-      this.#actual.set(last.id, started ?? {});
+      this.#actual.set(last.id, this.#options.startedWith(name) ?? this.#found(name));
     }
     const there = new Set(containers.map(({ id }) => id));
     for (const id of this.#actual.keys()) if (!there.has(id)) this.#actual.delete(id);
+  }
+
+  /** What an earlier kubelet said of a container that it has started. */
+  #found(name: string): Running {
+    const { containers, whole } = grantedByStatus(this.#options.pod);
+    return { own: containers.get(name) ?? {}, whole };
   }
 
   async #update(pod: Pod, changes: readonly Change[]): Promise<void> {
@@ -149,7 +155,7 @@ export class Resizing {
     this.#enlargedFor = pod.metadata.generation;
     for (const { id, container } of changes) {
       await context.runtime.updateContainerResources(id, containerResources(pod, container, context));
-      this.#actual.set(id, container.resources ?? {});
+      this.#actual.set(id, { own: container.resources ?? {}, whole: pod.spec.resources });
     }
     this.#whole = pod.spec.resources;
   }
