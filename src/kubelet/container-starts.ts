@@ -12,7 +12,7 @@ import { podLogDirectory } from './paths.js';
 import type { PodActions } from './pod-actions.js';
 import { containerEvents, podEvents } from './pod-events.js';
 import { makeSandbox } from './pod-sandbox.js';
-import { findContainer, latestContainer, podText, restartCountOf } from './pod-state.js';
+import { type AnyContainer, findContainer, latestContainer, podText, restartCountOf } from './pod-state.js';
 import type { Running } from './resize/changes.js';
 import type { ContainerState } from './runtime/runtime.js';
 import { sandboxConfig } from './sandbox-config.js';
@@ -120,14 +120,15 @@ export class ContainerStarts {
   /** How long to hold the start back: a restart too soon, or a failure too fresh. */
   #delayMs(pod: Pod, { name, last }: { name: string; last: ContainerState | undefined }): number {
     if (last?.state !== 'exited') return this.#remainingMs(name);
-    const restartMs = this.#restarts.remainingMs(name, last.finishedAtMs);
+    const key = restartKey(findContainer(pod, name)!);
+    const restartMs = this.#restarts.remainingMs(key, last.finishedAtMs);
     if (restartMs === 0) return this.#remainingMs(name);
     if (this.#announced.get(name) !== last.finishedAtMs) {
       this.#announced.set(name, last.finishedAtMs);
       const text = `Back-off restarting failed container ${name} in pod ${podText(pod)}`;
       containerEvents(this.#context.events, pod, name).warning('BackOff', text);
     }
-    const delay = formatDuration(this.#restarts.delayMs(name));
+    const delay = formatDuration(this.#restarts.delayMs(key));
     const message = `back-off ${delay} restarting failed container=${name} pod=${podText(pod)}`;
     this.waiting.set(name, { reason: 'CrashLoopBackOff', message });
     return Math.max(restartMs, this.#remainingMs(name));
@@ -157,10 +158,11 @@ export class ContainerStarts {
     { name, last, actions }: { name: string; last: ContainerState | undefined; actions: PodActions },
   ): void {
     const container = findContainer(pod, name)!;
+    const key = restartKey(container);
     this.resources.set(name, { own: (container as Container).resources ?? {}, whole: pod.spec.resources });
     const created = last?.state === 'created' && last.sandboxId === actions.sandboxId ? last : undefined;
     const attempt = created ? created.attempt : this.#nextAttempt(pod, { name, last });
-    if (last?.state === 'exited') this.#restarts.increase(name, last.finishedAtMs);
+    if (last?.state === 'exited') this.#restarts.increase(key, last.finishedAtMs);
     const turn = this.#turn;
     const sandbox = this.#sandbox ?? Promise.resolve(this.#readySandbox(pod, actions));
     const job = startContainer(this.#context, {
@@ -266,4 +268,9 @@ export class ContainerStarts {
         .catch((err) => log.warn('dead container could not be removed', { id, err }));
     }
   }
+}
+
+/** Another image may well do what the one before could not, and is tried at once. */
+function restartKey({ name, image = '' }: AnyContainer): string {
+  return `${name}/${image}`;
 }

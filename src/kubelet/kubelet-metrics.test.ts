@@ -26,6 +26,18 @@ it('probes are counted by result, until their pod is gone', () => {
   expect(linesOf(told.probes.expose(), 'prober_')).toEqual([]);
 });
 
+it('each end of a container is counted once', () => {
+  const told = metrics();
+  const own = { name: 'app', image: '', imageID: '', ready: false, restartCount: 0 };
+  const ended = { containerStatuses: [{ ...own, state: { terminated: { exitCode: 139, reason: 'Error' } } }] };
+  const running = { containerStatuses: [{ ...own, state: { running: {} } }] };
+  const steps = [undefined, running, ended, ended, running, ended];
+  for (const [index, status] of steps.slice(1).entries()) told.countEnds(steps[index], status!);
+  expect(linesOf(told.own.expose(), 'kubelet_terminated_containers_total')).toEqual([
+    'kubelet_terminated_containers_total{container_type="container",exit_code="139",reason="Error"} 2',
+  ]);
+});
+
 it('calls of the runtime are counted, and those that fail', async () => {
   class Fake {
     readonly #id = 'i1';

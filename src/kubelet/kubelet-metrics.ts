@@ -1,4 +1,5 @@
 /** What the kubelet counts of its own work: GET /metrics and /metrics/probes, under upstream's names. */
+import type { ContainerStatus, PodStatus } from '#api/gen/core-v1.js';
 import type { Clock } from '#base/clock.js';
 import { type Histogram, MetricRegistry } from '#base/metrics.js';
 import { addProcessMetrics } from '#base/process-metrics.js';
@@ -78,6 +79,11 @@ export class KubeletMetrics {
     labels: ['operation_type'],
     bounds: operationBounds,
   });
+  readonly #ended = this.own.counter({
+    name: 'kubelet_terminated_containers_total',
+    help: '[ALPHA] Containers that have ended, by kind, exit code and reason.',
+    labels: ['container_type', 'exit_code', 'reason'],
+  });
   readonly #requests = this.own.counter({
     name: 'kubelet_http_requests_total',
     help: '[ALPHA] Requests that the server was sent.',
@@ -124,6 +130,16 @@ export class KubeletMetrics {
     this.#probeDurations.remove(type, container, name, namespace);
   }
 
+  /** Each end once: when the status of a container first tells of it. */
+  countEnds(before: PodStatus | undefined, now: PodStatus): void {
+    for (const [key, kind] of kindsOfContainers) {
+      for (const { name, state } of now[key] ?? []) {
+        if (state?.terminated && !isEnded(before?.[key], name))
+          this.#ended.with(kind, String(state.terminated.exitCode), state.terminated.reason ?? '').add();
+      }
+    }
+  }
+
   countRequest({ method, path, tookMs }: { method: string; path: string; tookMs: number }): void {
     const labels = [method, path, 'readwrite', String(longRunning.has(path))];
     this.#requests.with(...labels).add();
@@ -155,6 +171,16 @@ export class KubeletMetrics {
       this.#operationDurations.with(operation).observe((this.#clock.monotonic() - beganMs) / 1000);
     }
   }
+}
+
+const kindsOfContainers = [
+  ['initContainerStatuses', 'init_container'],
+  ['containerStatuses', 'container'],
+  ['ephemeralContainerStatuses', 'ephemeral_container'],
+] as const;
+
+function isEnded(statuses: readonly ContainerStatus[] | undefined, name: string): boolean {
+  return statuses?.find((status) => status.name === name)?.state?.terminated !== undefined;
 }
 
 const resultNames: Record<ProbeResult['result'], string> = {

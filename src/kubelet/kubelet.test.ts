@@ -1,6 +1,7 @@
 /** Scenarios of a whole kubelet on a virtual clock, with the simulated runtime and a scripted API. */
 import { expect, test, vi } from 'vitest';
 import type { Container, Pod } from '#api/gen/core-v1.js';
+import { copy } from '#base/json.js';
 import { Kubelet } from './kubelet.js';
 import { main, makePod, setUp, started } from './test-kubelet.js';
 import { CheckedVolumes } from './volumes/volumes.js';
@@ -120,6 +121,14 @@ test('a container that keeps failing waits 10 s, then 20 s, between restarts', a
   expect(restarts()).toBe(2);
   await clock.advance(5_000);
   expect(waiting()?.message).toContain('back-off 20s');
+  // Another image may well do better, and does not wait.
+  const mended = copy(api.pods.get('crash')!);
+  mended.spec.containers[0]!.image = 'busybox:2';
+  api.put(mended);
+  await clock.advance(500);
+  expect(restarts()).toBe(3);
+  await clock.advance(2_000);
+  expect(waiting()?.message).toContain('back-off 10s');
 });
 
 test('a container that cannot be started waits like one that failed', async () => {

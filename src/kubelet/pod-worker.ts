@@ -3,7 +3,7 @@
  * the whole, decides by `computePodActions`, and starts the work; the work runs beside it and wakes it when done.
  */
 import pods from '#api/core/pod/index.js';
-import type { Pod } from '#api/gen/core-v1.js';
+import type { Pod, PodStatus } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { Timer } from '#base/clock.js';
 import { equal } from '#base/json.js';
@@ -55,6 +55,8 @@ export class PodWorker {
   /** Ends the wait before a refusal is told. */
   #pause?: AbortController;
   #ending?: Promise<void>;
+  /** What was said of it last. */
+  #told?: PodStatus;
   /** How it ended is decided, and what is still taken away changes nothing of it. */
   #endIsTold = false;
   /** The API object is gone. */
@@ -331,6 +333,8 @@ export class PodWorker {
       verdict: this.#verdict,
       resizing: this.#resizing,
     });
+    this.#context.metrics.countEnds(this.#told ?? this.#pod.status, status);
+    this.#told = status;
     this.#context.statuses.publish(this.#pod, status);
   }
 
