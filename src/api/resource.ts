@@ -7,6 +7,7 @@ import type { KubeObject } from '#apimachinery/object.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
 import type { RowCondition } from '#apimachinery/table.js';
 import type { Steps } from '#base/turns.js';
+import type { GatedFields } from './gated.js';
 
 /** What a client needs to address a resource; every definition is one. */
 export interface ResourceRef<T extends KubeObject = KubeObject> {
@@ -83,8 +84,8 @@ export interface ResourceSpec<T extends KubeObject> {
   keepsStatusOnCreate?: boolean;
   /** Clears or sets what a creator may not choose (in place). `status` is cleared already where it is a subresource. */
   prepareForCreate?: (object: T) => void;
-  /** Drops what belongs to features that are off (in place): its writer is held to manage it, but it is not kept. */
-  dropUnserved?: (object: T) => void;
+  /** Fields that are dropped where their feature is off: who writes them is held to manage them, but they are not kept. */
+  gated?: GatedFields;
   /** Keeps what an updater may not change (in place). The status of `old` is kept already where it is a subresource. */
   prepareForUpdate?: (object: T, old: T) => void;
   /**

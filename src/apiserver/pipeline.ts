@@ -86,7 +86,9 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#flow = options.flow ?? new FlowControl({ clock: options.clock });
-    this.#impersonation = new Impersonation(options.authorizer);
+    this.#impersonation = new Impersonation(options.authorizer, {
+      constrained: options.registry.gates.enabled('ConstrainedImpersonation'),
+    });
     for (const handler of options.subresources) {
       const { resource, name } = handler;
       this.#handlers.set(resource === '*' ? `*/${name}` : `${resource.group}/${resource.plural}/${name}`, handler);

@@ -13,6 +13,7 @@ import clusterRoleBindingResource from '#api/rbac/clusterrolebinding.js';
 import roleResource from '#api/rbac/role.js';
 import roleBindingResource from '#api/rbac/rolebinding.js';
 import { isReason } from '#apimachinery/errors.js';
+import { FeatureGates, type Gate } from '#apimachinery/features/gates.js';
 import { lastUsedLabel } from '#apimachinery/legacy-token.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
@@ -87,6 +88,8 @@ export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange
   observeWebhook?: (observation: CallObservation) => void;
   /** Told of every expression of an admission policy. */
   observePolicy?: (observation: PolicyObservation) => void;
+  /** Default: all at their default. */
+  gates?: FeatureGates;
   clock: Clock;
   prng: Prng;
   log: Log;
@@ -108,10 +111,17 @@ export interface Policy {
   follow(informers: InformerFactory): Promise<void>;
 }
 
+/** Admission plugins that a feature gate turns off. */
+const gatedPlugins: Readonly<Record<string, Gate>> = {
+  MutatingAdmissionPolicy: 'MutatingAdmissionPolicy',
+  PodTopologyLabels: 'PodTopologyLabelsAdmission',
+};
+
 export const defaultIssuer = 'https://kubernetes.default.svc.cluster.local';
 
 export function createPolicy(options: PolicyOptions): Policy {
   const { clock, prng, registry, clientAuthorities, serviceAccountKey, issuer = defaultIssuer } = options;
+  const { gates = FeatureGates.standard } = options;
   const objects = boundObjects(registry);
   const tokens = new ServiceAccountTokens({
     issuer,
@@ -124,7 +134,12 @@ export function createPolicy(options: PolicyOptions): Policy {
   const authenticator = new UnionAuthenticator({
     authenticators: [
       ...(options.frontProxy ? [frontProxy(options.frontProxy, clock)] : []),
-      new X509Authenticator({ authorities: clientAuthorities, clock, observe: options.observeCertificate }),
+      new X509Authenticator({
+        authorities: clientAuthorities,
+        clock,
+        observe: options.observeCertificate,
+        takesUid: gates.enabled('AllowParsingUserUIDFromCertAuth'),
+      }),
       tokens,
       ...storedTokens(options, { tokens, objects }),
       ...(options.tokenAuthenticators ?? []),
@@ -148,7 +163,9 @@ export function createPolicy(options: PolicyOptions): Policy {
     authenticator,
     authorizer,
     rbac,
-    admission: admissionPlugins({ ...options, authorizer, rbac, webhooks, policies }),
+    admission: admissionPlugins({ ...options, authorizer, rbac, webhooks, policies }).filter(
+      ({ name }) => !gatedPlugins[name] || gates.enabled(gatedPlugins[name]),
+    ),
     handlers: (components) =>
       policyHandlers({
         clock,

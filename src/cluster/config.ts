@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { prefixLength } from '#network/cidr.js';
+import { gatesOf } from './api-server/gates.js';
 import { type ApiServerSettings, apiServerSettings } from './api-server/settings.js';
 import { checkElection, type ElectionFlags, electionSettings } from './controller-manager/election.js';
 import { type ControllerFlags, controllerSettings } from './controller-manager/settings.js';
@@ -155,6 +156,7 @@ export function resolveConfig({ flags, env, root, linux }: ConfigSources): Confi
   const config = values as unknown as Config;
   checkNodeCidrs(config);
   checkElection(config);
+  gatesOf(config);
   if (config.runtime === 'containerd' && !machineRuns) {
     const why = linux ? 'needs root: run it with sudo' : 'needs Linux';
     throw new ConfigError(`--runtime containerd ${why}, or use --runtime simulated`);

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import builtins from '#api/index.gen.js';
 import { builtinSchemas } from '#api/schema-table.js';
 import { Scheme } from '#api/scheme.js';
+import { FeatureGates } from '#apimachinery/features/gates.js';
 import { Aggregation } from '#apiserver/aggregation/aggregation.js';
 import type { UserInfo } from '#apiserver/authentication/authenticator.js';
 import { componentUsers, programOf } from '#apiserver/authentication/component-users.js';
@@ -16,6 +17,7 @@ import type { HealthCheck } from '#apiserver/health.js';
 import { collectIdentityLeases, keepIdentityLease } from '#apiserver/identity-lease.js';
 import { ServerMetrics } from '#apiserver/metrics/server-metrics.js';
 import { addStoreSize } from '#apiserver/metrics/store-metrics.js';
+import type { PathHandler } from '#apiserver/path-handler.js';
 import { createPolicy, type Policy, type PolicyOptions } from '#apiserver/policy.js';
 import { profilingPaths } from '#apiserver/profiling/paths.js';
 import { ObjectRegistry } from '#apiserver/registry/store.js';
@@ -125,11 +127,13 @@ export class ControlPlane {
       ...options.files?.authentication,
       authorizers: options.files?.authorizers,
       admissionChoice: options.files?.admission,
+      gates: this.#gates,
     });
     this.metrics = new ServerMetrics({
       clock,
       flow: () => this.flow,
       registry: () => this.registry,
+      gates: this.#gates,
       build: { ...versionInfo },
     });
     this.registry = new ObjectRegistry({
@@ -140,6 +144,7 @@ export class ControlPlane {
       encryption: options.files?.encryption,
       admission: this.policy.admission,
       admissionObserver: this.metrics.admission,
+      gates: this.#gates,
     });
     const loadOf = (resource: ResourceRequest) => this.registry.loadOf(resource);
     this.flow = new FlowControl({ clock, loadOf, metrics: this.metrics.flow });
@@ -171,12 +176,7 @@ export class ControlPlane {
         ...streamingHandlers(options),
         ...(options.subresources ?? []),
       ],
-      paths: [
-        this.metrics.answer,
-        (_, info) => dumpFlowControl(info, { levels: this.flow.levels.all, clock }),
-        ...(options.profiling ? [profilingPaths({ clock, setVerbosity: options.setVerbosity })] : []),
-        ...pathHandlers({ ...options, scheme, policy: this.policy, aggregation: this.aggregation, healthChecks }),
-      ],
+      paths: this.#paths(scheme, healthChecks),
       tls: {
         cert: pki.server.certificate,
         key: pki.server.key,
@@ -184,6 +184,17 @@ export class ControlPlane {
       },
       healthChecks,
     });
+  }
+
+  #paths(scheme: Scheme, healthChecks: readonly HealthCheck[]): PathHandler[] {
+    const { policy, aggregation } = this;
+    const { profiling, setVerbosity, clock } = this.#options;
+    return [
+      this.metrics.answer,
+      (_, info) => dumpFlowControl(info, { levels: this.flow.levels.all, clock }),
+      ...(profiling ? [profilingPaths({ clock, setVerbosity })] : []),
+      ...pathHandlers({ ...this.#options, gates: this.#gates, scheme, policy, aggregation, healthChecks }),
+    ];
   }
 
   #healthChecks(): HealthCheck[] {
@@ -221,6 +232,10 @@ export class ControlPlane {
     const { prng, aggregatorRouting } = this.#options;
     const where = { prng, registry: () => this.registry };
     return aggregatorRouting ? endpointAddresses(where) : clusterAddresses(where);
+  }
+
+  get #gates(): FeatureGates {
+    return this.#options.files?.gates ?? FeatureGates.standard;
   }
 
   get #frontProxy(): FrontProxyOptions {
@@ -282,7 +297,7 @@ export class ControlPlane {
 
   #identityWork(client: Client, port: number): Promise<void>[] {
     const { clock, prng, log, hostname, advertiseAddress } = this.#options;
-    if (!hostname) return [];
+    if (!hostname || !this.#gates.enabled('APIServerIdentity')) return [];
     const options = { client, clock, prng, log, hostname, address: `${advertiseAddress}:${port}` };
     const { signal } = this.#stop;
     return [keepIdentityLease(options, signal), collectIdentityLeases(options, signal)];

@@ -1,6 +1,7 @@
 /** What answers on the API server's paths that are no resources, but those about health, metrics and profiles. */
 import { builtinSchemas } from '#api/schema-table.js';
 import type { Scheme } from '#api/scheme.js';
+import type { FeatureGates } from '#apimachinery/features/gates.js';
 import type { Aggregation } from '#apiserver/aggregation/aggregation.js';
 import { Discovery } from '#apiserver/discovery/discovery.js';
 import { type HealthCheck, healthPaths } from '#apiserver/health.js';
@@ -16,7 +17,7 @@ import { versionInfo } from './version.js';
 /** What the index at `/` names besides discovery and the issuer's documents. */
 const servedPaths = [
   ...['/healthz', '/healthz/ping', '/livez', '/livez/ping', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3'],
-  ...['/readyz', '/readyz/ping', '/statusz', '/version'],
+  ...['/readyz', '/readyz/ping', '/version'],
 ];
 
 export function pathHandlers(options: {
@@ -29,8 +30,11 @@ export function pathHandlers(options: {
   healthChecks: readonly HealthCheck[];
   clock: Clock;
   prng: Prng;
+  gates: FeatureGates;
 }): PathHandler[] {
-  const { scheme, policy, aggregation, advertiseAddress, advertisePort = 443, flags, clock, prng } = options;
+  const { scheme, policy, aggregation, advertiseAddress, advertisePort = 443, clock, prng, gates } = options;
+  const flags = gates.enabled('ComponentFlagz') ? options.flags : undefined;
+  const tellsStatus = gates.enabled('ComponentStatusz');
   const { discovery: remote } = aggregation;
   const serverAddress = `${advertiseAddress}:${advertisePort}`;
   const discovery = new Discovery({ scheme, schemas: builtinSchemas, serverAddress, remote });
@@ -40,12 +44,13 @@ export function pathHandlers(options: {
   const others = [
     ...documents.keys(),
     ...servedPaths,
+    ...(tellsStatus ? ['/statusz'] : []),
     ...healthPaths(options.healthChecks),
     ...(flags ? ['/flagz'] : []),
   ];
   return [
     versionPath(versionInfo),
-    statuszPath({ clock, prng, version: versionInfo, paths: others }),
+    ...(tellsStatus ? [statuszPath({ clock, prng, version: versionInfo, paths: others })] : []),
     ...(flags ? [flagzPath(flags, prng)] : []),
     discoveryPaths(discovery),
     documentPaths((request) => openApi.respond(request)),

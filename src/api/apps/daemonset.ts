@@ -7,7 +7,7 @@ import { validateImmutable, validateLabelSelector } from '#apimachinery/metadata
 import { formatLabels } from '#apimachinery/selectors.js';
 import { equal } from '#base/json.js';
 import { defaultPodTemplate } from '../core/pod/defaults.js';
-import { dropFromTemplate } from '../core/pod/unserved.js';
+import { gatedInTemplate } from '../core/pod/gated.js';
 import { checkPodTemplate } from '../core/pod/validate.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
@@ -41,7 +41,7 @@ export default defineResource<DaemonSet>({
   storageVersionHash: 'dd7pWHUlMKQ=',
   bumpsGeneration: ['spec'],
   default: setDefaults,
-  dropUnserved: ({ spec }) => dropFromTemplate(spec?.template),
+  gated: gatedInTemplate('spec.template'),
   prepareForCreate: (daemonSet) => setTemplateGeneration(daemonSet, Math.max(1, templateGenerationOf(daemonSet))),
   prepareForUpdate(daemonSet, old) {
     const isSame = equal(daemonSet.spec.template, old.spec.template);

@@ -4,7 +4,7 @@ import type { Deployment, DeploymentSpec, DeploymentStrategy } from '#api/gen/ap
 import { forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { defaultPodTemplate } from '../core/pod/defaults.js';
-import { dropFromTemplate } from '../core/pod/unserved.js';
+import { gatedInTemplate } from '../core/pod/gated.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
@@ -28,7 +28,10 @@ export default defineResource<Deployment>({
   storageVersionHash: '8aSe+NMegvE=',
   bumpsGeneration: ['spec', 'metadata.annotations'],
   default: setDefaults,
-  dropUnserved: ({ spec }) => dropFromTemplate(spec?.template),
+  gated: {
+    ...gatedInTemplate('spec.template'),
+    DeploymentReplicaSetTerminatingReplicas: ['status.terminatingReplicas'],
+  },
   validate: ({ spec }) => [...checkSpec(spec)],
   validateUpdate: (deployment, old) =>
     validateImmutable('spec.selector', { value: deployment.spec.selector, old: old.spec.selector }),

@@ -3,7 +3,7 @@
 import type { ReplicaSet, ReplicaSetSpec } from '#api/gen/apps-v1.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { defaultPodTemplate } from '../core/pod/defaults.js';
-import { dropFromTemplate } from '../core/pod/unserved.js';
+import { gatedInTemplate } from '../core/pod/gated.js';
 import { checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
@@ -26,7 +26,10 @@ export default defineResource<ReplicaSet>({
   storageVersionHash: 'P1RzHs8/mWQ=',
   bumpsGeneration: ['spec'],
   default: setDefaults,
-  dropUnserved: ({ spec }) => dropFromTemplate(spec?.template),
+  gated: {
+    ...gatedInTemplate('spec.template'),
+    DeploymentReplicaSetTerminatingReplicas: ['status.terminatingReplicas'],
+  },
   validate: ({ spec }) => [...checkSpec(spec)],
   validateUpdate: (replicaSet, old) =>
     validateImmutable('spec.selector', { value: replicaSet.spec.selector, old: old.spec.selector }),

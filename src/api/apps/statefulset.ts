@@ -6,7 +6,7 @@ import { labelProblems } from '#apimachinery/names.js';
 import { equal } from '#base/json.js';
 import { checkClaimSpec, claimWarnings, defaultClaim } from '../core/claim-spec.js';
 import { defaultPodTemplate } from '../core/pod/defaults.js';
-import { dropFromTemplate } from '../core/pod/unserved.js';
+import { gatedInTemplate } from '../core/pod/gated.js';
 import { checkLabel, checkNonNegative, checkOptionalEnum, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn, templateColumns } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -29,10 +29,10 @@ export default defineResource<StatefulSet>({
   // Pods are called after it, and their names are host names.
   validateName: labelProblems,
   default: setDefaults,
-  dropUnserved({ spec }) {
-    dropFromTemplate(spec?.template);
-    // Of MaxUnavailableStatefulSet, a feature that is off since 1.35 broke the order of parallel pods with it.
-    delete spec.updateStrategy?.rollingUpdate?.maxUnavailable;
+  gated: {
+    ...gatedInTemplate('spec.template'),
+    // Off since 1.35 broke the order of parallel pods with it.
+    MaxUnavailableStatefulSet: ['spec.updateStrategy.rollingUpdate.maxUnavailable'],
   },
   validate: ({ spec }) => [...checkSpec(spec)],
   validateUpdate: (statefulSet, old) => [...checkUnchanged(statefulSet.spec, old.spec)],

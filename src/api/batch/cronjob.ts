@@ -6,7 +6,7 @@ import { humanAge } from '#apimachinery/duration.js';
 import { type FieldError, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { formatLabelSelector } from '#apimachinery/selectors.js';
 import { timeZone } from '#base/time-zone.js';
-import { dropFromTemplate } from '../core/pod/unserved.js';
+import { gatedInTemplate } from '../core/pod/gated.js';
 import { nameWarnings } from '../core/pod/warnings.js';
 import { checkEnum, checkNonNegative, type FieldErrors } from '../meta/check.js';
 import { ageColumn, joinedContainers, nameColumn } from '../meta/columns.js';
@@ -31,7 +31,7 @@ export default defineResource<CronJob>({
   storageVersionHash: 'sd5LIXh4Fjs=',
   bumpsGeneration: ['spec'],
   default: setDefaults,
-  dropUnserved: ({ spec }) => dropFromTemplate(spec?.jobTemplate?.spec?.template),
+  gated: gatedInTemplate('spec.jobTemplate.spec.template'),
   validateCreate: ({ metadata, spec }) => [...checkSpec(spec, undefined), ...checkName(metadata.name ?? '')],
   validateUpdate: ({ spec }, old): FieldError[] => [...checkSpec(spec, old.spec)],
   warnings,

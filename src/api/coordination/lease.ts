@@ -15,11 +15,7 @@ export default defineResource<Lease>({
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
   storageVersionHash: 'gqkMMb/YqFM=',
-  dropUnserved({ spec }) {
-    // Of CoordinatedLeaderElection, a feature that is off by default.
-    delete spec?.strategy;
-    delete spec?.preferredHolder;
-  },
+  gated: { CoordinatedLeaderElection: ['spec.strategy', 'spec.preferredHolder'] },
   validate: (lease) => [...checkSpec(lease)],
   columns: [
     nameColumn,

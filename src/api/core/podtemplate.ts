@@ -4,7 +4,7 @@ import { formatLabels } from '#apimachinery/selectors.js';
 import { joinedContainers, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { defaultPodTemplate } from './pod/defaults.js';
-import { dropFromTemplate } from './pod/unserved.js';
+import { gatedInTemplate } from './pod/gated.js';
 import { checkPodTemplate } from './pod/validate.js';
 import { templateWarnings } from './pod/warnings.js';
 
@@ -19,7 +19,7 @@ export default defineResource<PodTemplate>({
     podTemplate.template ??= {};
     defaultPodTemplate(podTemplate.template);
   },
-  dropUnserved: ({ template }) => dropFromTemplate(template),
+  gated: gatedInTemplate('template'),
   validate: ({ template }) => [...checkPodTemplate('template', template ?? {})],
   warnings: ({ metadata, template }, old) =>
     old && old.metadata.generation === metadata.generation ? [] : templateWarnings('template', template),

@@ -10,7 +10,7 @@ import { ageColumn, nameColumn, templateColumns } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
 import { defaultPodTemplate } from './pod/defaults.js';
-import { dropFromTemplate } from './pod/unserved.js';
+import { gatedInTemplate } from './pod/gated.js';
 import { checkPodTemplate } from './pod/validate.js';
 
 const parts = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'];
@@ -32,7 +32,7 @@ export default defineResource<ReplicationController>({
   storagePrefix: 'controllers',
   bumpsGeneration: ['spec'],
   default: setDefaults,
-  dropUnserved: ({ spec }) => dropFromTemplate(spec?.template),
+  gated: gatedInTemplate('spec.template'),
   validate: ({ spec }) => [...checkSpec(spec)],
   validateStatusUpdate: ({ status = { replicas: 0 } }) => [
     ...checkCounts(status, ['replicas', ...parts, 'observedGeneration']),

@@ -21,6 +21,7 @@ export default defineResource<DeviceClass>({
   deletion: { returnsObject: true },
   storageVersionHash: 'Yk2PTc1Ybxk=',
   bumpsGeneration: ['spec'],
+  gated: { DRAExtendedResource: ['spec.extendedResourceName'] },
   load: ({ spec }) => loadForSelectors(spec?.selectors),
   validate: ({ spec }) => [...checkSpec(spec ?? {})],
   columns: [nameColumn, ageColumn],

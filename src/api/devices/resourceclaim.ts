@@ -6,6 +6,7 @@ import { defineResource } from '../resource.js';
 import { checkClaimStatus, deviceId } from './allocation-rules.js';
 import { checkDeviceClaim, defaultDeviceClaim } from './claim-rules.js';
 import { loadForClaim } from './expressions.js';
+import { gatedInClaim } from './gated.js';
 import { goClaimSpec } from './go-claim.js';
 
 export default defineResource<ResourceClaim>({
@@ -18,6 +19,7 @@ export default defineResource<ResourceClaim>({
   subresources: { status: true },
   statusKeeps: 'settled',
   storageVersionHash: 'wgAZaHcZxUg=',
+  gated: gatedInClaim,
   default({ spec, status }) {
     defaultDeviceClaim(spec?.devices);
     for (const { tolerations } of status?.allocation?.devices?.results ?? [])

@@ -6,6 +6,7 @@ import { ageColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
 import { checkDeviceClaim, defaultDeviceClaim } from './claim-rules.js';
 import { loadForClaim } from './expressions.js';
+import { gatedInClaimTemplate } from './gated.js';
 import { goClaimSpec } from './go-claim.js';
 
 export default defineResource<ResourceClaimTemplate>({
@@ -16,6 +17,7 @@ export default defineResource<ResourceClaimTemplate>({
   metadataRepeats: { update: ['whole', 'change'] },
   deletion: { returnsObject: true },
   storageVersionHash: 'TuzjC49aUfM=',
+  gated: gatedInClaimTemplate,
   default: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),
   load: ({ spec }) => loadForClaim(spec?.spec?.devices),
   validate: (template) => [...checkTemplate(template)],

@@ -5,6 +5,7 @@ import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { fieldText } from '../meta/field-text.js';
 import { defineResource } from '../resource.js';
+import { gatedInSlice } from './gated.js';
 import { checkSliceSpec } from './slice-rules.js';
 
 export default defineResource<ResourceSlice>({
@@ -15,6 +16,7 @@ export default defineResource<ResourceSlice>({
   deletion: { returnsObject: true },
   storageVersionHash: 'KsC072WgaEY=',
   bumpsGeneration: ['spec'],
+  gated: gatedInSlice,
   selectableFields: {
     'spec.driver': ({ spec }) => spec?.driver ?? '',
     'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',

@@ -17,9 +17,8 @@ export default defineResource<CSIDriver>({
   deletion: { returnsObject: true },
   storageVersionHash: 'hL6j/rwBV5w=',
   bumpsGeneration: ['spec'],
+  gated: { VolumeLimitScaling: ['spec.preventPodSchedulingIfMissing'] },
   // Counted from the first change, not from the creation.
-  // Of VolumeLimitScaling, a feature that is off by default.
-  dropUnserved: ({ spec }) => void delete spec?.preventPodSchedulingIfMissing,
   prepareForCreate: ({ metadata }) => void delete metadata.generation,
   allowUnconditionalUpdate: false,
   default: setDefaults,

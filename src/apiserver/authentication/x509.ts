@@ -26,16 +26,24 @@ export class X509Authenticator implements Authenticator {
   readonly name = 'x509';
   readonly #authorities: readonly X509Certificate[];
   readonly #clock: Clock;
+  readonly #takesUid: boolean;
   readonly #known = new RecentMap<string, Known>(certificatesMax);
 
   readonly #observe: ((secondsLeft: number) => void) | undefined;
 
   /** `authorities` is PEM, of one certificate or several. Intermediate certificates of clients are not followed. */
-  constructor(options: { authorities: string; clock: Clock; observe?: ((secondsLeft: number) => void) | undefined }) {
+  constructor(options: {
+    authorities: string;
+    clock: Clock;
+    observe?: ((secondsLeft: number) => void) | undefined;
+    /** Default: true. */
+    takesUid?: boolean;
+  }) {
     const { authorities, clock } = options;
     this.#observe = options.observe;
     this.#authorities = splitPem(authorities).map((pem) => new X509Certificate(pem));
     this.#clock = clock;
+    this.#takesUid = options.takesUid ?? true;
   }
 
   async authenticate({ certificate }: Credentials): Promise<Authenticated | undefined> {
@@ -72,7 +80,7 @@ export class X509Authenticator implements Authenticator {
     const subject = certificate.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
     const name = [subject['CN'] ?? []].flat()[0];
     if (!name) return undefined;
-    const uid = uidOf([subject[uidAttribute] ?? []].flat());
+    const uid = this.#takesUid && uidOf([subject[uidAttribute] ?? []].flat());
     const fingerprint = createHash('sha256').update(der).digest('hex');
     return {
       authenticated: {

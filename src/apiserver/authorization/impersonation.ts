@@ -55,17 +55,19 @@ function verbOf(mode: ModeName): string {
 
 export class Impersonation {
   readonly #authorizer: Authorizer;
+  readonly #modes: readonly Mode[];
   readonly #lastModes = new RecentMap<string, Mode>(usersMax);
 
-  constructor(authorizer: Authorizer) {
+  constructor(authorizer: Authorizer, { constrained = true }: { constrained?: boolean } = {}) {
     this.#authorizer = authorizer;
+    this.#modes = constrained ? modes : modes.filter(({ name }) => name === 'legacy');
   }
 
   /** The user that the request is of from here on. `attributes` are the request's own. Throws StatusError (403). */
   async impersonate(wanted: WantedUser, attributes: Attributes): Promise<Impersonated> {
     const { user } = attributes;
     const last = this.#lastModes.get(user.name);
-    const order = last ? [last, ...modes.filter((mode) => mode !== last)] : modes;
+    const order = last ? [last, ...this.#modes.filter((mode) => mode !== last)] : this.#modes;
     let refusal: StatusError | undefined;
     for (const mode of order) {
       if (!mode.covers(wanted, user)) continue;

@@ -135,7 +135,8 @@ export function readList(context: HandlerContext, { watch }: { watch: boolean })
     fieldSelector: query.get('fieldSelector') ?? (info.resource.named ? `metadata.name=${info.resource.name}` : ''),
   });
   const given = { resourceVersion, match, token, sendInitialEvents };
-  throwInvalid('ListOptions', watch ? validateWatchOptions(given) : validateListOptions(given));
+  const allowsInitial = context.registry.gates.enabled('WatchList') || !query.has('sendInitialEvents');
+  throwInvalid('ListOptions', watch ? validateWatchOptions(given, { allowsInitial }) : validateListOptions(given));
   const selection = selectionBy(resource, selectors);
   // Where there is a token, it is looked at first, and allows no version beside it.
   if (token === '') checkVersion(resourceVersion, { list: !watch });
@@ -182,11 +183,18 @@ function validateListOptions({ resourceVersion, match, token, sendInitialEvents 
   return errors;
 }
 
-function validateWatchOptions({ match, token, sendInitialEvents }: ListOptions): FieldError[] {
+function validateWatchOptions(
+  { match, token, sendInitialEvents }: ListOptions,
+  { allowsInitial }: { allowsInitial: boolean },
+): FieldError[] {
   const errors: FieldError[] = [];
   const forbid = (detail: string) => errors.push(forbiddenField(matchPath, detail));
   if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
     forbid('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  if (!allowsInitial) {
+    const detail = 'sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled';
+    errors.push(forbiddenField('sendInitialEvents', detail));
+  }
   if (match === '') return errors;
   if (sendInitialEvents === undefined)
     forbid('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');

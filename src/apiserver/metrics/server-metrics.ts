@@ -1,4 +1,5 @@
 /** `/metrics` and `/metrics/slis`: everything that the API server counts of itself, in one place. */
+import type { FeatureGates } from '#apimachinery/features/gates.js';
 import type { Clock } from '#base/clock.js';
 import { MetricRegistry } from '#base/metrics.js';
 import { addProcessMetrics } from '#base/process-metrics.js';
@@ -19,6 +20,7 @@ export interface ServerMetricsOptions {
   clock: Clock;
   flow: () => FlowControl;
   registry: () => ObjectRegistry;
+  gates: FeatureGates;
   /** `gitVersion` and the like, as `/version` tells them. */
   build: Record<string, string>;
 }
@@ -51,7 +53,7 @@ export class ServerMetrics {
   readonly #indicators = new MetricRegistry();
   readonly #health: { state: ReturnType<MetricRegistry['gauge']>; total: ReturnType<MetricRegistry['counter']> };
 
-  constructor({ clock, flow, registry, build }: ServerMetricsOptions) {
+  constructor({ clock, flow, registry, gates, build }: ServerMetricsOptions) {
     this.requests = new RequestMetrics(this.registry);
     this.admission = admissionMetrics(this.registry);
     this.flow = new FlowMetrics(this.registry, () => flow().levels);
@@ -70,6 +72,19 @@ export class ServerMetrics {
     addProcessMetrics(this.registry, clock);
     this.#addInFlight(flow);
     addStoreMetrics(this.registry, registry);
+    this.registry.collected({
+      name: 'kubernetes_feature_enabled',
+      type: 'gauge',
+      help: '[BETA] Whether a feature gate is enabled, and its stage.',
+      labels: ['name', 'stage'],
+      collect: () =>
+        [...gates.states()]
+          .sort((a, b) => (a.name < b.name ? -1 : 1))
+          .map(({ name, stage, enabled }) => ({
+            labels: [name, stage === 'GA' ? '' : stage],
+            value: Number(enabled),
+          })),
+    });
     this.registry.collected({
       name: 'kubernetes_build_info',
       type: 'gauge',

@@ -113,7 +113,7 @@ function wipe({ metadata }: KubeObject): void {
 }
 
 /** What the server alone decides of a new object. */
-function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject): void {
+function prepare({ resource, dropping, clock, prng }: ResourceContext, object: KubeObject): void {
   const { metadata } = object;
   if (!metadata.name && metadata.generateName) metadata.name = generateName(metadata.generateName, prng);
   metadata.uid = uuid(prng);
@@ -122,7 +122,7 @@ function prepare({ resource, clock, prng }: ResourceContext, object: KubeObject)
   delete metadata.generation;
   if (resource.bumpsGeneration) metadata.generation = 1;
   if (resource.subresources?.status && !resource.keepsStatusOnCreate && 'status' in object) object.status = {};
-  resource.dropUnserved?.(object);
+  dropping?.drop(object, undefined, resource.keepsStatusOnCreate ? 'both' : 'others');
   resource.prepareForCreate?.(object);
 }
 

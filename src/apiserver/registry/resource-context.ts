@@ -1,5 +1,6 @@
 /** What every operation on one resource needs at hand: its definition, its place in the store, its cache, the rules. */
 
+import type { Dropping } from '#api/gated.js';
 import type { AnyResource } from '#api/resource.js';
 import { normalize, normalizeKind, normalizeLarge } from '#apimachinery/encode.js';
 import { StatusError, type Subject } from '#apimachinery/errors.js';
@@ -31,6 +32,8 @@ export interface ResourceContext {
   readonly view: VersionView | undefined;
   /** Shared by resources that are stored under one prefix. */
   readonly written: { revision: number };
+  /** Of fields whose features are off. */
+  readonly dropping: Dropping | undefined;
   readonly schemas: SchemaTable;
   readonly admission: AdmissionChain;
   readonly fields: FieldTracker;

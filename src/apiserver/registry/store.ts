@@ -3,10 +3,12 @@
  * The steps are in `create.ts`, `update.ts` and `delete.ts`, reads in `list.ts` and `watch.ts`.
  */
 
+import { droppingOf } from '#api/gated.js';
 import type { AnyResource } from '#api/resource.js';
 import type { Scheme } from '#api/scheme.js';
 import { hasVersions, rulesAt } from '#api/versions.js';
 import { isReason, notFound, type Status } from '#apimachinery/errors.js';
+import { FeatureGates } from '#apimachinery/features/gates.js';
 import { formatApiVersion, type KubeList, type KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
@@ -47,10 +49,13 @@ export interface RegistryOptions {
   prng: Prng;
   log: Log;
   cacheLimits?: Partial<WatchCacheLimits>;
+  /** Default: all at their default. */
+  gates?: FeatureGates;
 }
 
 export class ObjectRegistry implements Registry {
   readonly scheme: Scheme;
+  readonly gates: FeatureGates;
   readonly admission: AdmissionChain;
   readonly #options: RegistryOptions;
   readonly #fields: FieldTracker;
@@ -64,6 +69,7 @@ export class ObjectRegistry implements Registry {
 
   constructor(options: RegistryOptions) {
     this.scheme = options.scheme;
+    this.gates = options.gates ?? FeatureGates.standard;
     const { admission, admissionObserver: observer, clock } = options;
     this.admission = new AdmissionChain(admission, observer && { observer, clock });
     this.#fields = managedFieldsTracker(options);
@@ -169,7 +175,23 @@ export class ObjectRegistry implements Registry {
     if (!written) this.#written.set(prefix, (written = { revision: 0 }));
     const view = VersionView.of(resource);
     const { admission } = this;
-    return { resource, schemas, store, cache, prefix, form, view, written, admission, fields, bookmarks, clock, prng };
+    const dropping = droppingOf(resource.gated, this.gates);
+    return {
+      resource,
+      dropping,
+      schemas,
+      store,
+      cache,
+      prefix,
+      form,
+      view,
+      written,
+      admission,
+      fields,
+      bookmarks,
+      clock,
+      prng,
+    };
   }
 }
 

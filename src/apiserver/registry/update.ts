@@ -164,7 +164,7 @@ function keepMetadata({ metadata }: KubeObject, { metadata: old }: KubeObject): 
 
 /** A write to the resource keeps the status, one to `/status` the rest, one to `/finalize` all but the spec. */
 function keepOthersPart(
-  { resource, clock }: ResourceContext,
+  { resource, dropping, clock }: ResourceContext,
   { desired, old, write }: { desired: KubeObject; old: KubeObject; write: UpdateRequest },
 ): KubeObject {
   if (write.rules) {
@@ -175,12 +175,13 @@ function keepOthersPart(
     const metadata = statusMetadata(desired, old, resource.statusKeeps);
     const object: KubeObject = { ...old, metadata };
     setOrDelete(object as KubeObject & Stateful, 'status', (desired as Stateful).status);
+    dropping?.drop(object, old, 'status');
     resource.prepareForStatusUpdate?.(object, old, { nowMs: clock.now() });
     return object;
   }
   if (resource.subresources?.status)
     setOrDelete(desired as KubeObject & Stateful, 'status', copy((old as Stateful).status));
-  resource.dropUnserved?.(desired);
+  dropping?.drop(desired, old, 'others');
   if (write.subresource !== 'finalize') resource.prepareForUpdate?.(desired, old);
   return desired;
 }

@@ -1,4 +1,5 @@
 /** What the settings of the API server name in files, opened before it starts; what is not set is not loaded. */
+import type { FeatureGates } from '#apimachinery/features/gates.js';
 import type { AdmissionChoice } from '#apiserver/admission/plugins.js';
 import type { OpenAuditor } from '#apiserver/audit/open.js';
 import type { RowSource } from '#apiserver/authorization/row.js';
@@ -8,6 +9,7 @@ import { openAudit } from './audit.js';
 import { type Authentication, type AuthenticationEnvironment, openAuthentication } from './authentication.js';
 import { openAuthorization } from './authorization.js';
 import { openEncryptionOf } from './encryption.js';
+import { gatesOf, tellUnmoved } from './gates.js';
 import type { ApiServerSettings } from './settings.js';
 
 export interface ApiServerFiles {
@@ -16,6 +18,7 @@ export interface ApiServerFiles {
   authentication: Authentication;
   authorizers?: RowSource;
   encryption?: Encryption;
+  gates: FeatureGates;
 }
 
 /** Throws ConfigurationError or KubeconfigError for a file that cannot be used. */
@@ -23,7 +26,10 @@ export async function openApiServerFiles(
   settings: ApiServerSettings,
   environment: AuthenticationEnvironment,
 ): Promise<ApiServerFiles> {
+  const gates = gatesOf(settings);
+  tellUnmoved(gates, environment.log);
   return {
+    gates,
     admission: await openAdmissionOf(settings, environment),
     audit: await openAudit(settings, environment),
     authentication: await openAuthentication(withoutUnknown(settings, environment), environment),

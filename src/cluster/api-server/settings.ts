@@ -8,13 +8,15 @@ import { type AuditSettings, auditSettings } from './audit.js';
 import { type AuthenticationSettings, authenticationSettings } from './authentication.js';
 import { type AuthorizationSettings, authorizationSettings } from './authorization.js';
 import { type EncryptionSettings, encryptionSettings } from './encryption.js';
+import { type GateSettings, gateSettings } from './gates.js';
 
 export interface ApiServerSettings
   extends AdmissionSettings,
     AuditSettings,
     AuthenticationSettings,
     AuthorizationSettings,
-    EncryptionSettings {
+    EncryptionSettings,
+    GateSettings {
   profiling: boolean;
   enableAggregatorRouting: boolean;
 }
@@ -25,6 +27,7 @@ export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
   ...authenticationSettings,
   ...authorizationSettings,
   ...encryptionSettings,
+  ...gateSettings,
   profiling: flag('profiling', true, 'tell profiles of this process below /debug/pprof/'),
   enableAggregatorRouting: {
     ...flag(

@@ -21,6 +21,7 @@ export default defineResource<HorizontalPodAutoscaler>({
   subresources: { status: true },
   storageVersionHash: 'qwQve8ut294=',
   default: defaultAutoscaler,
+  gated: { HPAConfigurableTolerance: ['spec.behavior.scaleDown.tolerance', 'spec.behavior.scaleUp.tolerance'] },
   validateCreate: (autoscaler) => validateAutoscaler(autoscaler),
   validateUpdate: (autoscaler, old) => validateAutoscaler(autoscaler, old),
   validateStatusUpdate: ({ status }) => [

@@ -1,7 +1,7 @@
 /** Job: pods that run until enough of them have succeeded. */
 
 import type { Job } from '#api/gen/batch-v1.js';
-import { dropFromTemplate } from '../../core/pod/unserved.js';
+import { gatedInTemplate } from '../../core/pod/gated.js';
 import { nameWarnings } from '../../core/pod/warnings.js';
 import { ageColumn, nameColumn, selectorColumn, templateColumns } from '../../meta/columns.js';
 import { fieldText } from '../../meta/field-text.js';
@@ -24,7 +24,7 @@ export default defineResource<Job>({
   storageVersionHash: 'mudhfqk/qZY=',
   bumpsGeneration: ['spec'],
   default: defaultJob,
-  dropUnserved: ({ spec }) => dropFromTemplate(spec?.template),
+  gated: gatedInTemplate('spec.template'),
   prepareForCreate: generateSelector,
   validateCreate: validateJobCreate,
   validateUpdate: validateJobUpdate,

@@ -4,8 +4,8 @@ import { defineResource } from '../../resource.js';
 import { podColumns, podRowConditions } from './columns.js';
 import { defaultPod } from './defaults.js';
 import { podGracePeriodSeconds } from './deletion.js';
+import { gatedInPod } from './gated.js';
 import { preparePodForCreate, preparePodForStatusUpdate } from './prepare.js';
-import { dropFromPodSpec } from './unserved.js';
 import { validatePod, validatePodCreate } from './validate.js';
 import { validatePodStatusUpdate } from './validate-status.js';
 import { validatePodUpdate } from './validate-update.js';
@@ -56,7 +56,7 @@ export default defineResource<Pod>({
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
   default: defaultPod,
-  dropUnserved: ({ spec }) => dropFromPodSpec(spec),
+  gated: gatedInPod,
   prepareForCreate: preparePodForCreate,
   statusKeeps: ['ownerReferences', 'deletionTimestamp'],
   prepareForStatusUpdate: preparePodForStatusUpdate,
