@@ -3,9 +3,7 @@
  * https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/
  */
 import { innerGates, switchableGates } from './switchable.js';
-import { gateNeeds, gateRows } from './table.js';
-
-export type Stage = 'ALPHA' | 'BETA' | 'GA' | 'DEPRECATED';
+import { gateNeeds, gateRows, type Stage } from './table.js';
 
 /** One whose state makes a difference here. */
 export type Gate = (typeof switchableGates)[number];

@@ -2,7 +2,7 @@
  * The feature gates of Kubernetes 1.36 as data: stage, default, whether they are locked to it, and which need which.
  * https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/
  */
-import type { Stage } from './gates.js';
+export type Stage = 'ALPHA' | 'BETA' | 'GA' | 'DEPRECATED';
 
 interface Row {
   stage: Stage;
