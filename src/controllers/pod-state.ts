@@ -35,9 +35,10 @@ export function availableInMs(
   pod: Pod,
   { minReadySeconds, nowMs }: { minReadySeconds: number; nowMs: number },
 ): number | undefined {
+  // The time need not be read then, which would take longer than all else here.
+  if (minReadySeconds === 0) return isReady(pod) ? 0 : undefined;
   const sinceMs = readySinceMs(pod);
-  if (sinceMs === undefined) return undefined;
-  return minReadySeconds === 0 ? 0 : Math.max(sinceMs + minReadySeconds * 1000 - nowMs, 0);
+  return sinceMs === undefined ? undefined : Math.max(sinceMs + minReadySeconds * 1000 - nowMs, 0);
 }
 
 /** Milliseconds until time alone makes the next of the ready pods available; undefined when it will make none so. */
@@ -45,6 +46,7 @@ export function nextAvailableInMs(
   pods: readonly Pod[],
   options: { minReadySeconds: number; nowMs: number },
 ): number | undefined {
+  if (options.minReadySeconds === 0) return undefined;
   const delays = pods.map((pod) => availableInMs(pod, options) ?? 0).filter((delay) => delay > 0);
   return delays.length > 0 ? Math.min(...delays) : undefined;
 }

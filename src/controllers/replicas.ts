@@ -35,16 +35,22 @@ export interface ReplicaKind<O extends ReplicaOwner> {
   countsTerminating: boolean;
 }
 
-interface Context<O extends ReplicaOwner> extends ControllerContext<UnseenWrites<Pod>>, ReplicaKind<O> {}
+interface State<O extends ReplicaOwner> {
+  pods: UnseenWrites<Pod>;
+  owners: UnseenWrites<O>;
+}
 
-export function keepReplicas<O extends ReplicaOwner>(
-  kind: ReplicaKind<O>,
-): Omit<ControllerSpec<O, UnseenWrites<Pod>>, 'name'> {
+interface Context<O extends ReplicaOwner> extends ControllerContext<State<O>>, ReplicaKind<O> {}
+
+export function keepReplicas<O extends ReplicaOwner>(kind: ReplicaKind<O>): Omit<ControllerSpec<O, State<O>>, 'name'> {
   const { resource, selectorOf } = kind;
   return {
     for: resource,
     owns: [pods],
-    state: ({ clock, informers }) => new UnseenWrites({ clock, informer: informers.of(pods) }),
+    state: ({ clock, informers }) => ({
+      pods: new UnseenWrites({ clock, informer: informers.of(pods) }),
+      owners: new UnseenWrites({ clock, informer: informers.of(resource) }),
+    }),
     watches: ({ informers }) => [
       // A pod without a controller may be one to adopt.
       watch(pods, (pod, { type }) => {
@@ -62,9 +68,11 @@ async function reconcile<O extends ReplicaOwner>(key: string, context: Context<O
   const owner = informers.of(resource).get(key);
   if (!owner) return undefined;
   const { uid = '', deletionTimestamp } = owner.metadata;
+  // With a status older than the one we wrote, the next write would be in conflict. Its coming wakes us.
+  if (state.owners.pendingMs(uid) !== undefined) return undefined;
   const selector = context.selectorOf(owner);
-  await state.settle(uid, () => askControlledBy(client, { owner, selector, resource: pods }));
-  const pendingMs = state.pendingMs(uid);
+  await state.pods.settle(uid, () => askControlledBy(client, { owner, selector, resource: pods }));
+  const pendingMs = state.pods.pendingMs(uid);
   const candidates = candidatesOf(informers.of(pods), owner);
   const request = { client, owner, ownerResource: resource, selector, resource: pods };
   const active = await claim({ ...request, candidates: candidates.filter(isActive) });
@@ -75,7 +83,7 @@ async function reconcile<O extends ReplicaOwner>(key: string, context: Context<O
     failure = await manage(owner, active, context).catch((error) => error);
   }
   // What a rollout counts on must not be pods that are going by our own hand.
-  const going = active.filter((pod) => state.isDeleted(uid, pod));
+  const going = active.filter((pod) => state.pods.isDeleted(uid, pod));
   const counted = {
     active: active.filter((pod) => !going.includes(pod)),
     terminating: [...terminating, ...going],
@@ -90,7 +98,7 @@ async function reconcile<O extends ReplicaOwner>(key: string, context: Context<O
 /** Creates what is missing, deletes what is too many. Throws the first failure after trying. */
 async function manage<O extends ReplicaOwner>(owner: O, active: Pod[], context: Context<O>): Promise<void> {
   const missing = (owner.spec.replicas ?? 1) - active.length;
-  const { state: unseen } = context;
+  const { pods: unseen } = context.state;
   if (missing > 0) {
     await slowStart(Math.min(missing, burstMax), async () => {
       const template = owner.spec.template!;
@@ -150,11 +158,11 @@ function nextConditions(
 async function writeStatus<O extends ReplicaOwner>(
   owner: O,
   status: ReplicaSetStatus,
-  { client, resource }: Context<O>,
+  { client, resource, state }: Context<O>,
 ): Promise<void> {
   if (sameStatus(owner.status, status)) return;
   try {
-    await client.of(resource).updateStatus({ ...owner, status });
+    state.owners.wrote(owner.metadata.uid ?? '', await client.of(resource).updateStatus({ ...owner, status }));
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error;
   }

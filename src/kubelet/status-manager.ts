@@ -91,28 +91,31 @@ export class StatusManager {
   }
 
   #write(slot: Slot): void {
-    if (slot.writing || slot.gone || !statusPatch(slot.base, slot.wanted)) return;
-    slot.writing = this.#writeAll(slot).finally(() => {
+    if (slot.writing || slot.gone) return;
+    const status = statusPatch(slot.base, slot.wanted);
+    if (!status) return;
+    slot.writing = this.#writeAll(slot, status).finally(() => {
       slot.writing = undefined;
     });
   }
 
-  async #writeAll(slot: Slot): Promise<void> {
+  async #writeAll(slot: Slot, first: Record<string, unknown>): Promise<void> {
     const { name = '', namespace, uid } = slot.pod.metadata;
-    for (let tries = 0; !slot.gone && !this.#signal.aborted; ) {
-      const status = statusPatch(slot.base, slot.wanted);
-      if (!status) return;
+    let status: Record<string, unknown> | undefined = first;
+    for (let tries = 0; status && !slot.gone && !this.#signal.aborted; ) {
       try {
         const body = { metadata: { uid }, status };
         const options = { type: 'strategic', subresource: 'status', namespace, signal: this.#signal } as const;
         const pod = await this.#client.of(pods).patch(name, body, options);
         slot.base = pod.status ?? {};
         slot.baseVersion = pod.metadata.resourceVersion ?? '';
-        if (statusPatch(slot.base, slot.wanted) && equal(statusPatch(slot.base, slot.wanted), status)) {
+        const left = statusPatch(slot.base, slot.wanted);
+        if (left && equal(left, status)) {
           // The server does not take what we say; asking again would never end.
           this.#log.warn('pod status not taken as written', { pod: `${namespace}/${name}`, status });
           return;
         }
+        status = left;
         tries = 0;
       } catch (error) {
         if (this.#signal.aborted) return;
@@ -127,6 +130,7 @@ export class StatusManager {
         }
         const delayMs = Math.min(retryInitialMs * 2 ** tries++, retryMaximumMs);
         await this.#clock.sleep(delayMs, this.#signal).catch(() => {});
+        status = statusPatch(slot.base, slot.wanted);
       }
     }
   }
@@ -148,7 +152,7 @@ function merged(base: PodStatus | undefined, own: PodStatus): PodStatus {
 export function statusPatch(base: PodStatus, wanted: PodStatus): Record<string, unknown> | undefined {
   const patch: Record<string, unknown> = {};
   for (const key of Object.keys(wanted) as (keyof PodStatus)[]) {
-    if (equal(base[key], wanted[key]) || equal(withoutNulls(base[key]), wanted[key])) continue;
+    if (isSame(base[key], wanted[key])) continue;
     if (key === 'conditions') {
       const changed = changedConditions(base.conditions ?? [], wanted.conditions ?? []);
       if (changed.length > 0) patch[key] = changed;
@@ -161,19 +165,25 @@ export function statusPatch(base: PodStatus, wanted: PodStatus): Record<string, 
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
 
-/** The API writes a time that was never set as null (lastProbeTime, startedAt), where we leave it out. */
-function withoutNulls<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(withoutNulls) as T;
-  if (typeof value !== 'object' || value === null) return value;
-  const set = Object.entries(value).filter(([, field]) => field !== null);
-  return Object.fromEntries(set.map(([key, field]) => [key, withoutNulls(field)])) as T;
+/** `equal`, but the API writes a time that was never set as null (lastProbeTime, startedAt), where we leave it out. */
+function isSame(served: unknown, wanted: unknown): boolean {
+  if ((served ?? undefined) === (wanted ?? undefined)) return true;
+  if (typeof served !== 'object' || typeof wanted !== 'object' || !served || !wanted) return false;
+  if (Array.isArray(served) || Array.isArray(wanted)) {
+    if (!Array.isArray(served) || !Array.isArray(wanted) || served.length !== wanted.length) return false;
+    return served.every((item, index) => isSame(item, wanted[index]));
+  }
+  const [left, right] = [served as Record<string, unknown>, wanted as Record<string, unknown>];
+  for (const key in left) if (!isSame(left[key], right[key])) return false;
+  for (const key in right) if (!(key in left) && !isSame(undefined, right[key])) return false;
+  return true;
 }
 
 function changedConditions(base: readonly PodCondition[], wanted: readonly PodCondition[]): object[] {
   const dropped = base.filter(({ type }) => ownConditions.has(type) && !wanted.some((one) => one.type === type));
   const changed = wanted.flatMap((condition) => {
     const before = base.find(({ type }) => type === condition.type);
-    if (before && equal(withoutNulls(before), withoutNulls(condition))) return [];
+    if (isSame(before, condition)) return [];
     // A merge keeps what is not named: what no longer holds is taken away by null.
     const cleared: Record<string, null> = {};
     for (const field of ['reason', 'message'] as const) if (before?.[field] && !condition[field]) cleared[field] = null;

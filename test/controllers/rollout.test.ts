@@ -264,6 +264,20 @@ test('many pods are made once, whatever the informers show when', async () => {
   expect(created).toBe(60);
 });
 
+test('no status is written onto one that the copy does not show yet', async () => {
+  await start({ faults: { late: 0.5, lateMsMax: 500 } });
+  await cluster.client.of(deployments).create(web('v1', { replicas: 20 }));
+  await cluster.until(isDone);
+  const { body } = await cluster.client.transport.request({ method: 'GET', path: '/metrics' });
+  const statusWrites = String(body)
+    .split('\n')
+    .filter((line) =>
+      /^apiserver_request_total.*resource="(deployments|replicasets)",.*subresource="status"/.test(line),
+    );
+  expect(statusWrites.filter((line) => line.includes('code="200"'))).toHaveLength(2);
+  expect(statusWrites.filter((line) => line.includes('code="409"'))).toEqual([]);
+});
+
 test('an annotation of old clients takes a Deployment back to a revision, its annotations too', async () => {
   await start();
   const { client } = cluster;

@@ -14,7 +14,7 @@ import { askControlledBy, candidatesOf, claim, controlledBy } from '../claim.js'
 import { isTerminal } from '../pod-state.js';
 import { defineController, type Requeue, watch } from '../runtime.js';
 import { UnseenWrites } from '../unseen-writes.js';
-import { type Context, ensureNewest, newestOf, writeReplicaSet } from './newest.js';
+import { type Context, ensureNewest, newestOf, type State, writeOwnStatus, writeReplicaSet } from './newest.js';
 import { byRevision, desiredAnnotation, maxAnnotation, sizeAnnotations } from './revision.js';
 import { rollBack, rollbackTarget } from './rollback.js';
 import { isRolling } from './rounding.js';
@@ -42,11 +42,14 @@ import {
 /** Also what clients write for "keep all". */
 const int32Max = 2 ** 31 - 1;
 
-export default defineController<Deployment, UnseenWrites<ReplicaSet>>({
+export default defineController<Deployment, State>({
   name: 'deployment-controller',
   for: deployments,
   owns: [replicaSets],
-  state: ({ clock, informers }) => new UnseenWrites({ clock, informer: informers.of(replicaSets) }),
+  state: ({ clock, informers }) => ({
+    replicaSets: new UnseenWrites({ clock, informer: informers.of(replicaSets) }),
+    deployments: new UnseenWrites({ clock, informer: informers.of(deployments) }),
+  }),
   watches: (context) => [
     // A ReplicaSet without a controller may be one to adopt.
     watch(replicaSets, (replicaSet, { type }) => {
@@ -65,6 +68,9 @@ async function reconcile(key: string, context: Context): Promise<Requeue | undef
   const { informers, recorder, clock, client, state } = context;
   const cached = informers.of(deployments).get(key);
   if (!cached) return;
+  const { uid = '' } = cached.metadata;
+  // With a status older than the one we wrote, the next write would be in conflict. Its coming wakes us.
+  if (state.deployments.pendingMs(uid) !== undefined) return;
   if (equal(cached.spec.selector, {})) {
     const message = 'This deployment is selecting all pods. A non-empty selector is required.';
     recorder.event(cached, { type: 'Warning', reason: 'SelectingAll', message });
@@ -73,11 +79,12 @@ async function reconcile(key: string, context: Context): Promise<Requeue | undef
       await writeStatus(cached, { ...cached.status, observedGeneration: generation }, context);
     return;
   }
-  const { uid = '' } = cached.metadata;
   const selector = labelSelectorFrom(cached.spec.selector);
-  await state.settle(uid, () => askControlledBy(client, { owner: cached, selector, resource: replicaSets }));
+  await state.replicaSets.settle(uid, () =>
+    askControlledBy(client, { owner: cached, selector, resource: replicaSets }),
+  );
   // Sizes that our copy does not show yet would be given away twice.
-  const pendingMs = state.pendingMs(uid);
+  const pendingMs = state.replicaSets.pendingMs(uid);
   if (pendingMs !== undefined) return { afterMs: pendingMs };
   const owned = await claim({
     client,
@@ -152,9 +159,7 @@ async function notePause(deployment: Deployment, context: Context): Promise<Depl
     { type: 'Progressing', status: 'Unknown', ...text },
     context.clock.now(),
   );
-  return await context.client
-    .of(deployments)
-    .updateStatus({ ...deployment, status: { ...deployment.status, conditions } });
+  return await writeOwnStatus({ ...deployment, status: { ...deployment.status, conditions } }, context);
 }
 
 /** Gives the ReplicaSets these sizes, and all of them the annotations of the Deployment's size now. */
@@ -207,10 +212,10 @@ async function finishRollout(
   return leftMs === undefined ? undefined : { afterMs: Math.max(leftMs, 0) + 1000 };
 }
 
-async function writeStatus(deployment: Deployment, status: DeploymentStatus, { client }: Context): Promise<void> {
+async function writeStatus(deployment: Deployment, status: DeploymentStatus, context: Context): Promise<void> {
   if (equal(comparable(deployment.status), comparable(status))) return;
   try {
-    await client.of(deployments).updateStatus({ ...deployment, status });
+    await writeOwnStatus({ ...deployment, status }, context);
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error;
   }

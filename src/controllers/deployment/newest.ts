@@ -16,7 +16,12 @@ import { newestAnnotations, revisionAnnotation, revisionOf } from './revision.js
 import { byAge, newestSize, type ReplicaSets, sizeOf } from './scaling.js';
 import { type ConditionText, conditionOf, hasProgressDeadline, withCondition } from './status.js';
 
-export type Context = ControllerContext<UnseenWrites<ReplicaSet>>;
+export interface State {
+  replicaSets: UnseenWrites<ReplicaSet>;
+  deployments: UnseenWrites<Deployment>;
+}
+
+export type Context = ControllerContext<State>;
 
 interface Request {
   deployment: Deployment;
@@ -39,8 +44,15 @@ export async function writeReplicaSet(
   { client, state }: Context,
   write: (client: ResourceClient<ReplicaSet>) => Promise<ReplicaSet>,
 ): Promise<ReplicaSet> {
-  const written = await state.attempt(uid, () => write(client.of(replicaSets)));
-  state.wrote(uid, written);
+  const written = await state.replicaSets.attempt(uid, () => write(client.of(replicaSets)));
+  state.replicaSets.wrote(uid, written);
+  return written;
+}
+
+/** The like. */
+export async function writeOwnStatus(deployment: Deployment, { client, state }: Context): Promise<Deployment> {
+  const written = await client.of(deployments).updateStatus(deployment);
+  state.deployments.wrote(written.metadata.uid ?? '', written);
   return written;
 }
 
@@ -150,9 +162,7 @@ async function takenName(
   const taken = await context.client.of(replicaSets).get(name, { namespace });
   if (controllerOf(taken)?.uid === uid && sameTemplate(taken.spec.template, deployment.spec.template)) return taken;
   const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
-  await context.client
-    .of(deployments)
-    .updateStatus({ ...deployment, status: { ...deployment.status, collisionCount } });
+  await writeOwnStatus({ ...deployment, status: { ...deployment.status, collisionCount } }, context);
   throw error;
 }
 
@@ -160,7 +170,7 @@ async function reportFailure(
   deployment: Deployment,
   { name, error, context }: { name: string; error: unknown; context: Context },
 ): Promise<void> {
-  const { client, clock, recorder } = context;
+  const { clock, recorder } = context;
   const reason = 'ReplicaSetCreateError';
   const message = `Failed to create new replica set ${JSON.stringify(name)}: ${(error as Error).message}`;
   recorder.event(deployment, { type: 'Warning', reason, message });
@@ -168,7 +178,7 @@ async function reportFailure(
   const text: ConditionText = { type: 'Progressing', status: 'False', reason, message };
   const conditions = withCondition(deployment.status?.conditions, text, clock.now());
   if (equal(conditions, deployment.status?.conditions)) return;
-  await client.of(deployments).updateStatus({ ...deployment, status: { ...deployment.status, conditions } });
+  await writeOwnStatus({ ...deployment, status: { ...deployment.status, conditions } }, context);
 }
 
 /** Writes the revision on the Deployment, and the condition in the same request. */
@@ -185,7 +195,5 @@ async function note(
   if (isNoted && equal(conditions ?? [], status?.conditions ?? [])) return deployment;
   const annotations = { ...metadata.annotations, [revisionAnnotation]: String(revision) };
   const next: DeploymentStatus = { ...status, conditions };
-  return await context.client
-    .of(deployments)
-    .updateStatus({ ...deployment, metadata: { ...metadata, annotations }, status: next });
+  return await writeOwnStatus({ ...deployment, metadata: { ...metadata, annotations }, status: next }, context);
 }
