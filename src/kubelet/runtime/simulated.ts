@@ -71,6 +71,9 @@ interface Container {
   cpu?: { atMs: number; nanos: bigint };
 }
 
+/** That of the user `nonroot` in images without a distribution. */
+const nonRootUid = 65_532;
+
 export class SimulatedRuntime implements Runtime {
   readonly #options: SimulatedRuntimeOptions;
   readonly #sandboxes = new Map<string, SandboxState>();
@@ -337,8 +340,9 @@ export class SimulatedRuntime implements Runtime {
   }
 }
 
+/** Whatever it is, it runs as somebody: a pod that asks for `runAsNonRoot` starts, as it does with the image itself. */
 function imageNamed(reference: string): ImageInfo {
-  return { id: reference, tags: [reference], digests: [], sizeBytes: 0 };
+  return { id: reference, tags: [reference], digests: [], sizeBytes: 0, uid: nonRootUid };
 }
 
 function throwFault(fault: Fault | undefined): void {
