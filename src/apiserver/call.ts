@@ -28,7 +28,7 @@ export interface Call {
   /** The address of the other end, for audit. */
   source: string;
   /** Throws StatusError when the body is too large or does not come in time. */
-  readBody(): Promise<CallBody>;
+  readBody(): CallBody | Promise<CallBody>;
   /** How long the body was, once it is read. */
   bodyBytes?: number;
   /** Aborts when the client has gone or the server closes. */

@@ -95,7 +95,7 @@ export class LoopbackTransport implements Transport {
       user: this.#user,
       source: 'loopback',
       // In a patch a key is a change, and one that JSON text would not hold is none.
-      readBody: async () => ({ value: method === 'PATCH' ? withoutUndefined(body) : body }),
+      readBody: () => ({ value: method === 'PATCH' ? withoutUndefined(body) : body }),
       get signal() {
         return abort.signal;
       },

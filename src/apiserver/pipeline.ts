@@ -21,10 +21,10 @@ import { type Answer, type Call, noSniff, type Outcome, PlainError, plainText } 
 import type { Classification } from './flow-control/classification.js';
 import { FlowControl, Shed } from './flow-control/flow-control.js';
 import type { HandlerContext } from './handlers/context.js';
+import { checkAnswer, negotiated } from './handlers/media.js';
 import { route, unknownResource } from './handlers/route.js';
-import { servesProtobuf } from './http/protobuf.js';
 import { shownObject } from './http/respond.js';
-import { checkShown, isPretty, type Media, negotiate, refusalMedia, schemalessType } from './media.js';
+import { isPretty, type Media, refusalMedia } from './media.js';
 import type { AuthenticationResult } from './metrics/access-metrics.js';
 import type { RequestMetrics } from './metrics/request-metrics.js';
 import { checkRoute, type PathHandler } from './path-handler.js';
@@ -186,13 +186,12 @@ export class Pipeline {
     try {
       await this.#authorize(info, user, progress);
       const remote = this.#options.aggregator?.remoteOf(info);
-      const { resource } = info;
       const recorded = progress.record && call.connection ? recordedCall(call, progress.record) : call;
       if (remote) {
         return await this.#options.aggregator!.relay({ call: recorded, info, user, auditId: progress.auditId }, remote);
       }
-      if (!resource) return await this.#answerPath(recorded, info, progress);
-      return await this.#answerResource(recorded, { ...info, resource }, { user, progress });
+      if (!isOfResource(info)) return await this.#answerPath(recorded, info, progress);
+      return await this.#answerResource(recorded, info, { user, progress });
     } finally {
       admitted.leave();
     }
@@ -225,7 +224,8 @@ export class Pipeline {
     // Credentials that do not hold are an error; none at all, where nobody comes in without them, a failure.
     let result: AuthenticationResult = 'error';
     try {
-      const found = await authenticator.authenticate(call.credentials);
+      const answer = authenticator.authenticate(call.credentials);
+      const found = answer instanceof Promise ? await answer : answer;
       result = found ? 'success' : 'failure';
       metrics?.access.authenticated(result, { seconds: took(), user: found?.user.name });
       if (!found) throw unauthorized();
@@ -284,20 +284,29 @@ export class Pipeline {
     const store = registry.storeOf(definition, info.resource.version);
     const { resource } = store;
     progress.isServed = hasSubresource(resource, info.resource);
-    const { accept, 'user-agent': userAgent } = call.headers;
     const handler = this.#handlerOf(info.resource, resource);
     const warn = (text: string) => progress.warnings.add(text);
     const { record } = progress;
     const annotate = record?.annotate ?? noAnnotation;
-    const subject = { call, info, user, resource, store, registry, schemas, handler };
-    const protobuf = servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
-    const streams = info.verb === 'watch';
-    const lists = info.verb === 'list';
-    const tables = hasTable(resource, info.resource);
-    const wanted = { accept, userAgent, query: info.query, streams, lists, tables };
+    // Named one by one, as in all that is made for every request: to spread an object takes longer than what is done with it.
+    const context = {
+      call,
+      info,
+      user,
+      resource,
+      store,
+      registry,
+      schemas,
+      handler,
+      clock,
+      prng,
+      warn,
+      annotate,
+      record,
+    };
+    const handle = route(context);
     const isTaken = handler?.connect !== undefined || handler?.stream !== undefined;
-    const handle = route({ ...subject, clock, prng, warn, annotate, record });
-    if (!isTaken && !call.user) progress.media = negotiate({ ...wanted, routed: protobuf, protobuf });
+    if (!isTaken && !call.user) progress.media = negotiated(context);
     // Upstream's router says so, of requests that it passes on.
     if (resource.deprecation) {
       warn(resource.deprecation);
@@ -306,8 +315,7 @@ export class Pipeline {
     }
     const answering = handle();
     const answer = await (isLongRunning(info) ? answering : this.#inTime(answering, requestTimeoutMs(info)));
-    if (!isStatus(answer))
-      checkShown(progress.media, { answer: formOf(answer), goType: () => goTypeOf(subject), query: info.query });
+    checkAnswer(answer, progress.media, context);
     return answer;
   }
 
@@ -355,36 +363,19 @@ function isInScope({ shape, namespaced }: AnyResource, { verb, resource }: Reque
   return namespaced && (verb === 'list' || verb === 'watch');
 }
 
-function isStatus(answer: Answer): boolean {
-  return answer.type === 'value' && (answer.value as { kind?: string }).kind === 'Status';
-}
-
 function hasSubresource({ subresources = {} }: AnyResource, { subresource }: ResourceRequest): boolean {
   if (subresource === '') return true;
   if (subresource === 'status' || subresource === 'scale') return Boolean(subresources[subresource]);
   return subresources.others?.some(({ name }) => name === subresource) ?? false;
 }
 
-function formOf(answer: Answer): 'list' | 'object' | 'events' {
-  if (answer.type === 'watch') return 'events';
-  return answer.type === 'list' || (answer.type === 'value' && 'items' in answer.value) ? 'list' : 'object';
-}
-
-/** As upstream's messages name the type of an object: `*apps.Deployment`. */
-function goTypeOf({ info, resource, schemas }: Pick<HandlerContext, 'info' | 'resource' | 'schemas'>): string {
-  if (!servesProtobuf(schemas, { ...info.resource, kind: resource.kind })) return schemalessType;
-  return `*${resource.group.split('.', 1)[0] || 'core'}.${resource.kind}`;
-}
-
-/** Objects that can be read have columns; what is only created, a review or a binding, has none. */
-function hasTable({ verbs, subresources }: AnyResource, { subresource }: ResourceRequest): boolean {
-  const own = subresources?.others?.find(({ name }) => name === subresource);
-  return (own?.verbs ?? verbs).some((verb) => verb !== 'create');
-}
-
 /** The same call, whose connection tells the record when a handler answers by itself. */
 function recordedCall(call: Call, record: AuditRecord): Call {
   return { ...call, connection: call.connection && record.connection(call.connection) };
+}
+
+function isOfResource(info: RequestInfo): info is HandlerContext['info'] {
+  return info.resource !== undefined;
 }
 
 function attributesOf({ verb, path, resource }: RequestInfo, user: UserInfo): Attributes {

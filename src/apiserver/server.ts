@@ -237,7 +237,8 @@ class Http implements ApiServer {
       if (taken) await streamWatch(taken, { ...outcome, answer }, { schemas, clock, log, query });
       return;
     }
-    await respond(exchange, { ...outcome, answer }, { schemas, nowMs: clock.now(), query });
+    const responding = respond(exchange, outcome, answer, { schemas, nowMs: clock.now(), query });
+    if (responding) await responding;
     if (!exchange.body.readableEnded && hasBody(outcome)) exchange.body.resume();
   }
 
@@ -263,10 +264,13 @@ class Http implements ApiServer {
         target,
       },
       source: socket?.remoteAddress ?? '',
-      readBody: async () => {
-        const bytes = await readBody(exchange, this.#options.clock);
-        call.bodyBytes = bytes.length;
-        return { bytes };
+      readBody: () => {
+        const taken = (bytes: Uint8Array) => {
+          call.bodyBytes = bytes.length;
+          return { bytes };
+        };
+        const reading = readBody(exchange, this.#options.clock);
+        return reading instanceof Promise ? reading.then(taken) : taken(reading);
       },
       get signal() {
         return abort.signal;

@@ -85,14 +85,11 @@ export class RevisionStore implements Store {
     return { entries, revision: at, remaining };
   }
 
-  async put(key: string, value: Uint8Array, expected: number): Promise<Written> {
-    if (value.length > valueBytesMax) {
-      throw new StoreError('too large', `${key} has ${value.length} bytes, over the limit of ${valueBytesMax}`);
-    }
+  put(key: string, value: Uint8Array, expected: number): Promise<Written> {
     return this.#write(key, { expected, value });
   }
 
-  async delete(key: string, expected: number): Promise<Written> {
+  delete(key: string, expected: number): Promise<Written> {
     return this.#write(key, { expected, value: undefined });
   }
 
@@ -133,6 +130,8 @@ export class RevisionStore implements Store {
     { expected, value }: { expected: number; value: Uint8Array | undefined },
   ): Promise<Written> {
     this.#assertOpen();
+    if (value && value.length > valueBytesMax)
+      throw new StoreError('too large', `${key} has ${value.length} bytes, over the limit of ${valueBytesMax}`);
     const pending = this.#pending.get(key);
     const head = pending ? headOf(pending.record) : this.#backing.head(key);
     const modified = head && head.created > 0 ? head.modified : 0;

@@ -7,6 +7,7 @@
  */
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
+import { SortedKeys } from './sorted-keys.js';
 import { type Entry, type Event, type Store, StoreError } from './store.js';
 
 export interface CacheEvent<V> {
@@ -68,12 +69,13 @@ export class WatchCache<V> {
   readonly #options: WatchCacheOptions<V>;
   readonly #limits: WatchCacheLimits;
   #values = new Map<string, V>();
-  /** All keys in order; rebuilt from the map after many changes at once. */
-  #keys: string[] = [];
+  #keys = new SortedKeys();
   #revision = 0;
   #history = new History<V>();
   #waiters = new Set<() => void>();
   #started: Promise<void> | undefined;
+  /** Holds the state as of its revision, and follows what changes. */
+  #isFilled = false;
   /** Of the current life of the feed; aborting it ends the watchers of that life. */
   #life = new AbortController();
   #closed = false;
@@ -101,16 +103,19 @@ export class WatchCache<V> {
     return this.#values.size;
   }
 
+  /** Whether changes up to `revision` are seen, so that there is nothing to wait for. */
+  has(revision: number): boolean {
+    return this.#isFilled && this.#revision >= revision;
+  }
+
   get(key: string): V | undefined {
     return this.#values.get(key);
   }
 
   /** The values under a prefix in key order, as of `revision`. */
   list(prefix: string): V[] {
-    const from = lowerBound(this.#keys, prefix);
-    const to = prefix === this.#options.prefix ? this.#keys.length : lowerBound(this.#keys, `${prefix}\uffff`);
-    const out = new Array<V>(to - from);
-    for (let index = from; index < to; index++) out[index - from] = this.#values.get(this.#keys[index]!)!;
+    const out: V[] = [];
+    this.#keys.visit(prefix, (key) => out.push(this.#values.get(key)!));
     return out;
   }
 
@@ -195,11 +200,12 @@ export class WatchCache<V> {
     const { store, prefix, open } = this.#options;
     const { entries, revision } = await store.range(prefix);
     this.#values = new Map(entries.map((entry) => [entry.key, open(entry)]));
-    this.#keys = [...this.#values.keys()].sort();
+    this.#keys = new SortedKeys(this.#values.keys());
     this.#history = new History(revision);
     this.#revision = revision;
     this.#life = new AbortController();
     if (this.#closed) this.#life.abort();
+    this.#isFilled = true;
     this.#wake();
     void this.#feed(revision, this.#life);
   }
@@ -214,6 +220,7 @@ export class WatchCache<V> {
     } catch (error) {
       if (!this.#closed) log.warn('watch cache starts again', { prefix, err: error });
     }
+    this.#isFilled = false;
     if (this.#closed) return;
     life.abort();
     this.#wake();
@@ -233,11 +240,9 @@ export class WatchCache<V> {
     if (!previous && event.previous) previous = open(event.previous);
     const value = open(entry);
     if (type === 'put') {
-      if (!this.#values.has(key)) this.#keys.splice(lowerBound(this.#keys, key), 0, key);
+      if (!this.#values.has(key)) this.#keys.insert(key);
       this.#values.set(key, value);
-    } else if (this.#values.delete(key)) {
-      this.#keys.splice(lowerBound(this.#keys, key), 1);
-    }
+    } else if (this.#values.delete(key)) this.#keys.delete(key);
     this.#revision = entry.modified;
     this.#history.push({ type, revision: entry.modified, key, value, previous }, entry.value.length);
     this.#history.trim(this.#limits);
@@ -344,16 +349,4 @@ class History<V> {
       this.#head = 0;
     }
   }
-}
-
-/** The index of the first key that is not before `key`. */
-function lowerBound(keys: readonly string[], key: string): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (keys[middle]! < key) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

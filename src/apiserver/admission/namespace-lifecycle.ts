@@ -32,7 +32,7 @@ export function namespaceLifecycle({ registry, clock }: { registry: () => Regist
   return {
     name: 'NamespaceLifecycle',
     handles: ({ operation }) => operation !== 'CONNECT',
-    async mutate(request) {
+    mutate(request) {
       const { operation, resource, name, namespace } = request;
       if (resource.kind === 'Namespace' && resource.group === '') {
         if (operation === 'DELETE' && immortalNamespaces.has(name))
@@ -42,8 +42,9 @@ export function namespaceLifecycle({ registry, clock }: { registry: () => Regist
       // Deletion is allowed everywhere, or a namespace could never be emptied; reviews ask about what need not exist.
       if (!resource.namespaced || !namespace || operation === 'DELETE' || resource.group === 'authorization.k8s.io')
         return;
-      const found = await existing(request);
-      if (operation === 'CREATE' && found.status?.phase === 'Terminating') throw terminating(request);
+      return existing(request).then(({ status }) => {
+        if (operation === 'CREATE' && status?.phase === 'Terminating') throw terminating(request);
+      });
     },
   };
 }

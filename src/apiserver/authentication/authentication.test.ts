@@ -6,6 +6,7 @@ import { VirtualClock } from '#base/clock.js';
 import { signToken } from '#base/jws.js';
 import { SeededPrng } from '#base/prng.js';
 import { type ExtendedKeyUsage, encodeName, issueCertificate, toPem } from '#base/x509.js';
+import type { Credentials } from './authenticator.js';
 import { issuerDiscovery } from './issuer-discovery.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
 import { rejectionReason, UnionAuthenticator } from './union.js';
@@ -69,7 +70,7 @@ describe('X509Authenticator', () => {
     const ours = authority();
     const theirs = authority();
     const x509 = new X509Authenticator({ authorities: ours.pem, clock });
-    const ask = (certificate: Uint8Array) => x509.authenticate({ certificate });
+    const ask = async (certificate: Uint8Array) => x509.authenticate({ certificate });
     expect(await refusal(ask(theirs.make({ commonName: 'kubernetes-admin' })))).toMatch('unknown authority');
     expect(await refusal(ask(ours.make({ commonName: 'a', usages: ['serverAuth'] })))).toMatch(
       'incompatible key usage',
@@ -244,12 +245,13 @@ describe('UnionAuthenticator', () => {
   });
 
   it('lets callers without credentials in as anonymous, but not those whose credentials fail', async () => {
+    const ask = async (credentials: Credentials) => union.authenticate(credentials);
     expect((await union.authenticate({}))?.user).toEqual({
       name: 'system:anonymous',
       groups: ['system:unauthenticated'],
     });
-    expect(await refusal(union.authenticate({ bearerToken: 'bad' }))).toBe('invalid bearer token');
-    expect(await refusal(union.authenticate({ certificate: Buffer.from('x') }))).toMatch('malformed');
+    expect(await refusal(ask({ bearerToken: 'bad' }))).toBe('invalid bearer token');
+    expect(await refusal(ask({ certificate: Buffer.from('x') }))).toMatch('malformed');
     const closed = new UnionAuthenticator({ authenticators: [byToken], anonymous: { enabled: false } });
     expect(await closed.authenticate({})).toBeUndefined();
   });

@@ -27,13 +27,16 @@ export interface Authenticator {
   readonly name: string;
   /**
    * The user; undefined when these credentials are not of this authenticator's sort. Throws StatusError Unauthorized
-   * when they are but do not hold. `audiences` are those the answer must cover (empty: the API server's own).
+   * when they are but do not hold. `audiences` are those the answer must cover (empty: the API server's own). A promise
+   * only where something must be waited for.
    */
   authenticate(
     credentials: Credentials,
     options?: { audiences?: readonly string[] },
-  ): Promise<Authenticated | undefined>;
+  ): MaybeAuthenticated | Promise<MaybeAuthenticated>;
 }
+
+export type MaybeAuthenticated = Authenticated | undefined;
 
 export interface Authenticated {
   user: UserInfo;

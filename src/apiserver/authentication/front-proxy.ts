@@ -36,7 +36,7 @@ export function frontProxy(options: FrontProxyOptions, clock: Clock): Authentica
   const prefixes = lower(options.extraHeaderPrefixes);
   return {
     name: 'front proxy',
-    async authenticate(credentials) {
+    authenticate(credentials) {
       const { certificate, rawHeaders = [], headers: sent = {} } = credentials;
       // Nearly every request is none of a proxy's, and is to be let go at once.
       if (!certificate || !names.user.some((name) => sent[name])) return undefined;
@@ -44,7 +44,7 @@ export function frontProxy(options: FrontProxyOptions, clock: Clock): Authentica
       const first = (wanted: readonly string[]) => wanted.flatMap((name) => headers.get(name) ?? []).find(Boolean);
       const name = first(names.user);
       if (!name) return undefined;
-      const proxy = await proxies.authenticate({ certificate });
+      const proxy = proxies.authenticate({ certificate });
       const commonName = proxy?.user.name ?? '';
       if (options.allowedNames.length > 0 && !options.allowedNames.includes(commonName))
         throw rejected(`x509: subject with cn=${commonName} is not in the allowed list`);

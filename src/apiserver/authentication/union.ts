@@ -1,7 +1,7 @@
 /** Authenticators in a row, the groups that every user gets, and what becomes of callers without credentials. */
 import { StatusError } from '#apimachinery/errors.js';
 import { freeze } from '#base/json.js';
-import type { Authenticated, Authenticator, Credentials, UserInfo } from './authenticator.js';
+import type { Authenticated, Authenticator, Credentials, MaybeAuthenticated, UserInfo } from './authenticator.js';
 
 export const authenticatedGroup = 'system:authenticated';
 export const unauthenticatedGroup = 'system:unauthenticated';
@@ -27,6 +27,21 @@ export interface Anonymous {
   paths?: readonly string[];
 }
 
+interface AudienceOptions {
+  audiences?: readonly string[];
+}
+
+interface Asked {
+  credentials: Credentials;
+  options: AudienceOptions | undefined;
+}
+
+/** Who is asked next, and the first refusal of those before. */
+interface Heard {
+  from: number;
+  refusal: StatusError | undefined;
+}
+
 /**
  * The first authenticator to know the user wins, even where one before it refused its own sort of credentials. Was one
  * refused and none accepted, the request is refused too; without any credentials it is the anonymous user's.
@@ -36,7 +51,7 @@ export class UnionAuthenticator implements Authenticator {
   readonly #authenticators: readonly Authenticator[];
   readonly #anonymous: Anonymous;
   /** Users with the group added, one for each the authenticators remember: authorizers remember by identity. */
-  readonly #grouped = new WeakMap<UserInfo, UserInfo>();
+  readonly #users = new WeakMap<UserInfo, UserInfo>();
 
   constructor({
     authenticators,
@@ -49,12 +64,11 @@ export class UnionAuthenticator implements Authenticator {
     this.#anonymous = allowed;
   }
 
-  async authenticate(
-    credentials: Credentials,
-    options?: { audiences?: readonly string[] },
-  ): Promise<Authenticated | undefined> {
-    const found = await this.identify(credentials, options);
-    return found ?? (this.#letsIn(credentials) ? { user: anonymous } : undefined);
+  authenticate(credentials: Credentials, options?: AudienceOptions): MaybeAuthenticated | Promise<MaybeAuthenticated> {
+    const orNobody = (found: MaybeAuthenticated) =>
+      found ?? (this.#letsIn(credentials) ? { user: anonymous } : undefined);
+    const found = this.identify(credentials, options);
+    return found instanceof Promise ? found.then(orNobody) : orNobody(found);
   }
 
   #letsIn({ target = '' }: Credentials): boolean {
@@ -63,32 +77,50 @@ export class UnionAuthenticator implements Authenticator {
   }
 
   /** As `authenticate`, but nobody is nobody: what a TokenReview asks. */
-  async identify(
-    credentials: Credentials,
-    options?: { audiences?: readonly string[] },
-  ): Promise<Authenticated | undefined> {
-    let refusal: StatusError | undefined;
-    for (const authenticator of this.#authenticators) {
+  identify(credentials: Credentials, options?: AudienceOptions): MaybeAuthenticated | Promise<MaybeAuthenticated> {
+    return this.#ask({ credentials, options }, { from: 0, refusal: undefined });
+  }
+
+  /** Stays synchronous as long as the authenticators do. */
+  #ask(asked: Asked, { from, refusal }: Heard): MaybeAuthenticated | Promise<MaybeAuthenticated> {
+    let refused = refusal;
+    for (let index = from; index < this.#authenticators.length; index++) {
       try {
-        const found = await authenticator.authenticate(credentials, options);
-        if (found) return { ...found, user: this.#withGroup(found.user) };
+        const answer = this.#authenticators[index]!.authenticate(asked.credentials, asked.options);
+        if (answer instanceof Promise) {
+          const goOn = (heard: StatusError | undefined) => this.#ask(asked, { from: index + 1, refusal: heard });
+          return answer.then(
+            (found) => (found ? this.#grouped(found) : goOn(refused)),
+            (error) => goOn(firstOf(refused, error)),
+          );
+        }
+        if (answer) return this.#grouped(answer);
       } catch (error) {
-        if (!(error instanceof StatusError) || error.reason !== 'Unauthorized') throw error;
-        refusal ??= error;
+        refused = firstOf(refused, error);
       }
     }
-    if (refusal) throw refusal;
-    if (credentials.bearerToken) throw rejected('invalid bearer token');
+    if (refused) throw refused;
+    if (asked.credentials.bearerToken) throw rejected('invalid bearer token');
     return undefined;
+  }
+
+  #grouped(found: Authenticated): Authenticated {
+    return { ...found, user: this.#withGroup(found.user) };
   }
 
   #withGroup(user: UserInfo): UserInfo {
     if (user.groups.includes(authenticatedGroup) || user.groups.includes(unauthenticatedGroup)) return user;
-    let grouped = this.#grouped.get(user);
+    let grouped = this.#users.get(user);
     if (!grouped) {
       grouped = freeze({ ...user, groups: [...user.groups, authenticatedGroup] });
-      this.#grouped.set(user, grouped);
+      this.#users.set(user, grouped);
     }
     return grouped;
   }
+}
+
+/** Throws what is no refusal. */
+function firstOf(refusal: StatusError | undefined, error: unknown): StatusError {
+  if (!(error instanceof StatusError) || error.reason !== 'Unauthorized') throw error;
+  return refusal ?? error;
 }

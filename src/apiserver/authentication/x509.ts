@@ -7,7 +7,7 @@ import type { Clock } from '#base/clock.js';
 import { freeze } from '#base/json.js';
 import { extendedKeyUsages } from '#base/x509.js';
 import { RecentMap } from '#client/recent-map.js';
-import type { Authenticated, Authenticator, Credentials } from './authenticator.js';
+import type { Authenticated, Authenticator, Credentials, MaybeAuthenticated } from './authenticator.js';
 import { rejected } from './union.js';
 
 /** Certificates remembered, so that a connection's requests do not each verify one. */
@@ -28,7 +28,8 @@ export class X509Authenticator implements Authenticator {
   readonly #clock: Clock;
   readonly #takesUid: boolean;
   readonly #known = new RecentMap<string, Known>(certificatesMax);
-
+  /** By the bytes that each connection has of its certificate. */
+  readonly #ofConnections = new WeakMap<Uint8Array, Known>();
   readonly #observe: ((secondsLeft: number) => void) | undefined;
 
   /** `authorities` is PEM, of one certificate or several. Intermediate certificates of clients are not followed. */
@@ -46,8 +47,17 @@ export class X509Authenticator implements Authenticator {
     this.#takesUid = options.takesUid ?? true;
   }
 
-  async authenticate({ certificate }: Credentials): Promise<Authenticated | undefined> {
-    if (!certificate) return undefined;
+  authenticate({ certificate }: Credentials): MaybeAuthenticated {
+    const known = certificate && (this.#ofConnections.get(certificate) ?? this.#look(certificate));
+    if (!known) return undefined;
+    const nowMs = this.#clock.now();
+    if (nowMs < known.notBeforeMs || nowMs > known.notAfterMs)
+      throw rejected('x509: certificate has expired or is not yet valid');
+    this.#observe?.((known.notAfterMs - nowMs) / 1000);
+    return known.authenticated;
+  }
+
+  #look(certificate: Uint8Array): Known | undefined {
     const id = Buffer.from(certificate.buffer, certificate.byteOffset, certificate.byteLength).toString('latin1');
     let known = this.#known.get(id);
     if (!known) {
@@ -55,11 +65,8 @@ export class X509Authenticator implements Authenticator {
       if (!known) return undefined;
       this.#known.set(id, known);
     }
-    const nowMs = this.#clock.now();
-    if (nowMs < known.notBeforeMs || nowMs > known.notAfterMs)
-      throw rejected('x509: certificate has expired or is not yet valid');
-    this.#observe?.((known.notAfterMs - nowMs) / 1000);
-    return known.authenticated;
+    this.#ofConnections.set(certificate, known);
+    return known;
   }
 
   #verify(der: Uint8Array): Known | undefined {

@@ -17,7 +17,7 @@ import { inTurns, type Turns, turnsFor } from '#base/turns.js';
 import type { CallBody } from '../call.js';
 import { contentTypes } from '../media.js';
 import { parseMediaType } from '../media-type.js';
-import type { HandlerContext } from './context.js';
+import { type HandlerContext, kindOf } from './context.js';
 import type { YamlDocument } from './yaml/index.js';
 
 export interface BodyTarget {
@@ -31,14 +31,14 @@ export interface BodyTarget {
 }
 
 /** Of the resource itself, in the version of the request. */
-export function bodyTargetOf({ info, resource }: HandlerContext): BodyTarget {
-  return { kind: { ...info.resource, kind: resource.kind }, shape: resource.shape };
+export function bodyTargetOf(context: HandlerContext): BodyTarget {
+  return { kind: kindOf(context), shape: context.resource.shape };
 }
 
 /** Throws StatusError: 400 for a body that cannot be read, 413 for a large one, 415 for an unknown media type. */
 export async function readObject(context: HandlerContext, target: BodyTarget): Promise<KubeObject> {
-  const body = await context.call.readBody();
-  return decodeBody(body, { ...target, context });
+  const reading = context.call.readBody();
+  return decodeBody(reading instanceof Promise ? await reading : reading, { ...target, context });
 }
 
 /** Undefined for an empty body. */
@@ -48,27 +48,34 @@ export async function readOptionalObject(context: HandlerContext, target: BodyTa
   return isEmpty ? undefined : decodeBody(body, { ...target, context });
 }
 
-async function decodeBody(
+function decodeBody(
   body: CallBody,
   { context, ...target }: BodyTarget & { context: HandlerContext },
-): Promise<KubeObject> {
-  const { schemas, warn } = context;
-  const decodeTarget = { fieldValidation: fieldValidationOf(context), ...target, table: schemas };
-  let decoded: Decoded;
+): KubeObject | Promise<KubeObject> {
+  const taken = ({ object, warnings }: Decoded) => {
+    for (const text of warnings) context.warn(text);
+    object.metadata ??= {};
+    context.record?.request(object);
+    return object;
+  };
+  const decoding = decode(
+    body,
+    { fieldValidation: fieldValidationOf(context), ...target, table: context.schemas },
+    context,
+  );
+  return decoding instanceof Promise ? decoding.then(taken) : taken(decoding);
+}
+
+function decode(body: CallBody, target: DecodeTarget, context: HandlerContext): Decoded | Promise<Decoded> {
   if ('value' in body) {
     const { turns } = context;
-    decoded = await inTurns(decodeLarge(body.value, decodeTarget, { isLarge: Boolean(turns) }), turns);
-  } else {
-    const turns = (context.turns = turnsFor(body.bytes.length) ?? context.turns);
-    const type = mediaTypeOf(context);
-    if (type === contentTypes.json) decoded = await inTurns(decodeJson(body.bytes, decodeTarget), turns);
-    else if (type === contentTypes.protobuf) decoded = await inTurns(decodeProtobuf(body.bytes, decodeTarget), turns);
-    else decoded = await decodeYaml(body.bytes, decodeTarget, turns);
+    return inTurns(decodeLarge(body.value, target, { isLarge: Boolean(turns) }), turns);
   }
-  for (const text of decoded.warnings) warn(text);
-  decoded.object.metadata ??= {};
-  context.record?.request(decoded.object);
-  return decoded.object;
+  const turns = (context.turns = turnsFor(body.bytes.length) ?? context.turns);
+  const type = mediaTypeOf(context);
+  if (type === contentTypes.json) return inTurns(decodeJson(body.bytes, target), turns);
+  if (type === contentTypes.protobuf) return inTurns(decodeProtobuf(body.bytes, target), turns);
+  return decodeYaml(body.bytes, target, turns);
 }
 
 /** Of the body; JSON where nothing is said. Throws StatusError (415). */

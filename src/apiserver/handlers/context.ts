@@ -2,7 +2,7 @@
 import type { AnyResource } from '#api/resource.js';
 import { badRequest } from '#apimachinery/errors.js';
 import { pathSegmentProblems } from '#apimachinery/names.js';
-import { formatApiVersion } from '#apimachinery/object.js';
+import { formatApiVersion, type GroupVersionKind } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Clock } from '#base/clock.js';
 import { quote } from '#base/go-text.js';
@@ -43,6 +43,12 @@ export function keyOf({ info, resource }: HandlerContext): ObjectKey {
   const problems = pathSegmentProblems(name);
   if (problems.length > 0) throw badRequest(`Name parameter invalid: ${quote(name)}: ${problems.join(';')}`);
   return { namespace: resource.namespaced ? info.resource.namespace : '', name: info.resource.name };
+}
+
+/** What the resource's objects are, in the version of the request. */
+export function kindOf({ info, resource }: Pick<HandlerContext, 'info' | 'resource'>): GroupVersionKind {
+  const { group, version } = info.resource;
+  return { group, version, kind: resource.kind };
 }
 
 export function apiVersionOf({ info }: HandlerContext): string {

@@ -21,7 +21,7 @@ import { fieldWriteOf } from '../registry/managed-fields.js';
 import type { Change, Write } from '../registry/registry.js';
 import { isTrue } from '../request-info.js';
 import { checkName, fieldValidationOf, inOne, placeInNamespace } from './body.js';
-import { type HandlerContext, keyOf } from './context.js';
+import { type HandlerContext, keyOf, kindOf } from './context.js';
 import { readWrite } from './options.js';
 import { type PatchDocument, type PatchType, parsePatch, patchTypes } from './patch-document.js';
 import { createNamed } from './write.js';
@@ -37,7 +37,7 @@ export async function patch(context: HandlerContext): Promise<Answer> {
   const { store, resource, info } = context;
   const request = await readPatch(context);
   const key = keyOf(context);
-  const kind = { ...info.resource, kind: resource.kind };
+  const kind = kindOf(context);
   const change: Change<KubeObject> = (live) => request.patched(live, kind);
   // A small patch of a large object is a large write.
   request.write.turns ??= turnsFor(store.sizeOf(key));
@@ -96,10 +96,11 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
 }
 
 /** Throws StatusError (415). */
-export function patchTypeOf({ call, resource, info, schemas }: HandlerContext): PatchType {
+export function patchTypeOf(context: HandlerContext): PatchType {
+  const { call, resource, schemas } = context;
   const { type } = parseMediaType(call.headers['content-type'] ?? '');
   if (isPatchType(type) && !(resource.shape && type === patchTypes.strategic)) return type;
-  throw unknownPatchType(servesProtobuf(schemas, { ...info.resource, kind: resource.kind }));
+  throw unknownPatchType(servesProtobuf(schemas, kindOf(context)));
 }
 
 function isPatchType(type: string): type is PatchType {

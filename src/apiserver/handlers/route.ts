@@ -2,7 +2,7 @@
 import { badRequest, methodNotSupported, notFound, StatusError } from '#apimachinery/errors.js';
 import type { Answer } from '../call.js';
 import { servesProtobuf } from '../http/protobuf.js';
-import type { HandlerContext } from './context.js';
+import { type HandlerContext, kindOf } from './context.js';
 import { patch, patchTypeOf } from './patch.js';
 import { getOne, list, watch } from './read.js';
 import { methodNotAllowed, serveSubresource } from './subresource.js';
@@ -64,10 +64,12 @@ function isKnown({ info, resource, handler }: HandlerContext): boolean {
 const streamMethods = ['GET', 'POST'];
 
 /** Reads are by GET: upstream's router for kinds with a Go type knows no HEAD. */
-function isServed({ call: { method }, info, schemas, resource, handler }: HandlerContext): boolean {
+function isServed(context: HandlerContext): boolean {
+  const { info, schemas, handler } = context;
+  const { method } = context.call;
   if (handler?.connect) return (handler.methods ?? streamMethods).includes(method);
   if (info.verb === 'watch' && method !== 'GET') return false;
-  return method !== 'HEAD' || !servesProtobuf(schemas, { ...info.resource, kind: resource.kind });
+  return method !== 'HEAD' || !servesProtobuf(schemas, kindOf(context));
 }
 
 function nameless(): never {

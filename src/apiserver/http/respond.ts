@@ -36,29 +36,35 @@ export interface RespondOptions {
 
 type Listed = Extract<Answer, { type: 'list' }>;
 
-/** Of every answer but watches and those that a handler has given. Resolves when all is handed to the connection. */
-export async function respond(
+/**
+ * Of every answer but watches and those that a handler has given. A promise where it takes turns, which resolves when all
+ * is handed to the connection.
+ */
+export function respond(
   exchange: Exchange,
-  outcome: Outcome & { answer: Exclude<Answer, { type: 'watch' | 'taken' }> },
+  outcome: Outcome,
+  answer: Exclude<Answer, { type: 'watch' | 'taken' }>,
   options: RespondOptions,
-): Promise<void> {
-  const { answer, media } = outcome;
+): Promise<void> | void {
+  const { media } = outcome;
   const headers = commonHeaders(outcome);
   if (answer.type === 'bytes') {
     const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
     // A 304 that names a type would give the client's cached document that type.
     if (answer.code !== 304) headers['content-type'] = answer.contentType;
     outcome.sizes?.observe(body.length);
-    await send(exchange, answer.code, Object.assign(headers, answer.headers), slicedBody([body]));
-    return;
+    return send(exchange, answer.code, Object.assign(headers, answer.headers), slicedBody([body]));
   }
   const code = answer.type === 'list' ? 200 : answer.code;
   const retryAfter = answer.type === 'value' ? retryAfterOf(answer.value) : undefined;
   if (retryAfter) headers['retry-after'] = String(retryAfter);
-  const encoded = await bodyOf(answer, media, options);
   headers['content-type'] = contentTypes[media.format];
-  outcome.sizes?.observe(encoded.bytes);
-  await send(exchange, code, headers, encoded);
+  const encoded = (body: Body) => {
+    outcome.sizes?.observe(body.bytes);
+    return send(exchange, code, headers, body);
+  };
+  const encoding = bodyOf(answer, media, options);
+  return encoding instanceof Promise ? encoding.then(encoded) : encoded(encoding);
 }
 
 export function commonHeaders({
@@ -88,24 +94,27 @@ function retryAfterOf(value: object): number | undefined {
 
 interface Body {
   bytes: number;
-  /** Each is written when the one before has been taken. */
-  slices: Iterable<Uint8Array>;
+  /** Each is written when the one before has been taken; one that is no more than a slice, at once. */
+  slices: Iterable<Uint8Array> | Uint8Array;
 }
 
-async function bodyOf(
+function bodyOf(
   answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>,
   media: Media,
   options: RespondOptions,
-): Promise<Body> {
+): Body | Promise<Body> {
   const { as, format, pretty } = media;
   if (answer.type === 'list' && !as && format === 'json' && !pretty) return listBody(answer, isTyped(answer, options));
-  return slicedBody(await encode(answer, media, options));
+  if (answer.type === 'list') return encodeListed(answer, media, options).then(slicedBody);
+  const encoding = encode(answer, media, options);
+  return encoding instanceof Promise ? encoding.then((bytes) => slicedBody([bytes])) : slicedBody([encoding]);
 }
 
 function slicedBody(parts: readonly Uint8Array[]): Body {
   let bytes = 0;
   for (const part of parts) bytes += part.length;
-  return { bytes, slices: bytes <= sliceBytes && parts.length === 1 ? parts : slicesOf(parts) };
+  const [only] = parts;
+  return { bytes, slices: only && bytes <= sliceBytes && parts.length === 1 ? only : slicesOf(parts) };
 }
 
 /** Small parts are written together, a large one bit by bit. */
@@ -126,20 +135,18 @@ function* slicesOf(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
   if (bytes > 0) yield Buffer.concat(slice, bytes);
 }
 
-async function encode(
-  answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' }>,
+function encode(
+  answer: Exclude<Answer, { type: 'watch' | 'taken' | 'bytes' | 'list' }>,
   media: Media,
   options: RespondOptions,
-): Promise<Uint8Array[]> {
-  if (answer.type === 'list') return encodeListed(answer, media, options);
-  if (media.as && !isFailure(answer)) return [encodeValue(transformed(answer, media.as, options), media, options)];
-  if (media.format === 'json' && !media.pretty) {
-    if (answer.type === 'stored') return [answer.stored.line];
+): Uint8Array | Promise<Uint8Array> {
+  if (media.as && !isFailure(answer)) return encodeValue(transformed(answer, media.as, options), media, options);
+  if (answer.type === 'stored') {
+    if (media.format === 'json' && !media.pretty) return answer.stored.line;
+    if (media.format === 'protobuf') return encodeStoredBody(options.schemas, answer.stored);
   }
-  if (media.format === 'protobuf' && answer.type === 'stored')
-    return [encodeStoredBody(options.schemas, answer.stored)];
   const value = plainOf(answer, options);
-  return [isLong(value) ? await encodeLong(value, media, options) : encodeValue(value, media, options)];
+  return isLong(value) ? encodeLong(value, media, options) : encodeValue(value, media, options);
 }
 
 /** Of all that is wrong with a large object. */
@@ -319,12 +326,12 @@ export function encodeText(
   return Buffer.from(pretty ? escapeHtml(toJson(value, 2)) : `${escapeHtml(toJson(value))}\n`);
 }
 
-async function send(
+function send(
   exchange: Exchange,
   code: number,
   headers: Record<string, string | string[]>,
   { bytes, slices }: Body,
-): Promise<void> {
+): Promise<void> | void {
   const compress =
     bytes > gzipBytesMin && !headers['content-encoding'] && takesGzip(exchange.headers['accept-encoding'] ?? '');
   if (compress) {
@@ -333,13 +340,12 @@ async function send(
     const out = exchange.open(code, headers);
     const gzip = createGzip({ level: gzipLevel });
     gzip.pipe(out);
-    await writeSlices(gzip, slices, exchange);
-    return;
+    return writeSlices(gzip, slices, exchange);
   }
   if (code !== 304) headers['content-length'] = String(bytes);
   const out = exchange.open(code, headers);
   if (exchange.method === 'HEAD' || code === 304) out.end();
-  else await writeSlices(out, slices, exchange);
+  else return writeSlices(out, slices, exchange);
 }
 
 /** Upstream knows the word alone, without a quality. */
@@ -347,8 +353,13 @@ function takesGzip(encodings: string): boolean {
   return encodings.split(',').some((one) => one.trim() === 'gzip');
 }
 
+function writeSlices(out: Writable, slices: Body['slices'], exchange: Exchange): Promise<void> | void {
+  if (slices instanceof Uint8Array) out.end(slices);
+  else return writeEach(out, slices, exchange);
+}
+
 /** Each after the one before has been taken; the last one with the end. */
-async function writeSlices(out: Writable, slices: Iterable<Uint8Array>, { gone }: Exchange): Promise<void> {
+async function writeEach(out: Writable, slices: Iterable<Uint8Array>, { gone }: Exchange): Promise<void> {
   let last: Uint8Array | undefined;
   for (const slice of slices) {
     const ready = last;

@@ -45,14 +45,8 @@ export class AdmissionChain {
   }
 
   /** Throws StatusError when a plugin refuses. */
-  mutate(request: AdmissionRequest): Promise<void> {
-    return this.#observed('admit', request, async () => {
-      const held = managedFieldsOf(request);
-      await this.#run(this.#rounds, request);
-      if (beginSecondRound(request)) await this.#run(this.#rounds, request);
-      await this.#run(this.#last, request);
-      if (managedFieldsOf(request) !== held) keepReadable(request, held);
-    });
+  mutate(request: AdmissionRequest): Promise<void> | void {
+    return this.#observed(this.#steps?.admit, request, this.#mutate);
   }
 
   /** Tells the plugins that the write will not happen, so that they give back what they took for it. */
@@ -60,40 +54,48 @@ export class AdmissionChain {
     for (const plugin of this.#plugins) if (plugin.abandoned && plugin.handles(request)) plugin.abandoned(request);
   }
 
-  validate(request: AdmissionRequest): Promise<void> {
-    return this.#observed('validate', request, () => this.#run(this.#validating, request));
+  validate(request: AdmissionRequest): Promise<void> | void {
+    return this.#observed(this.#steps?.validate, request, this.#validate);
   }
 
-  async #observed(step: AdmissionStep, { operation }: AdmissionRequest, run: () => Promise<void>): Promise<void> {
+  readonly #mutate = async (request: AdmissionRequest): Promise<void> => {
+    const held = managedFieldsOf(request);
+    await this.#run(this.#rounds, request);
+    if (beginSecondRound(request)) await this.#run(this.#rounds, request);
+    await this.#run(this.#last, request);
+    if (managedFieldsOf(request) !== held) keepReadable(request, held);
+  };
+
+  readonly #validate = (request: AdmissionRequest): Promise<void> | void => this.#run(this.#validating, request);
+
+  /** Stays synchronous as long as the plugins do: most requests have only one or two that look at anything. */
+  #run(parts: readonly Part[], request: AdmissionRequest, from = 0): Promise<void> | void {
+    for (let index = from; index < parts.length; index++) {
+      const { plugin, run, series } = parts[index]!;
+      if (!plugin.handles(request)) continue;
+      const running = this.#observed(series, request, run);
+      if (running) return running.then(() => this.#run(parts, request, index + 1));
+    }
+  }
+
+  #observed(series: AdmissionSeries | undefined, request: AdmissionRequest, run: Part['run']): Promise<void> | void {
     const clock = this.#clock;
-    if (!clock) return await run();
+    if (!clock || !series) return run(request);
     const startMs = clock.monotonic();
-    let rejected = true;
+    const told = (rejected: boolean) =>
+      series.observe(request.operation, { seconds: (clock.monotonic() - startMs) / 1000, rejected });
+    const failed = (error: unknown): never => {
+      told(true);
+      throw error;
+    };
+    let running: Promise<void> | void;
     try {
-      await run();
-      rejected = false;
-    } finally {
-      this.#steps![step].observe(operation, { seconds: (clock.monotonic() - startMs) / 1000, rejected });
+      running = run(request);
+    } catch (error) {
+      return failed(error);
     }
-  }
-
-  async #run(parts: readonly Part[], request: AdmissionRequest): Promise<void> {
-    let sinceMs = this.#clock?.monotonic() ?? 0;
-    for (const part of parts) {
-      if (!part.plugin.handles(request)) continue;
-      let rejected = true;
-      try {
-        const running = part.run(request);
-        if (running) await running;
-        rejected = false;
-      } finally {
-        if (part.series && this.#clock) {
-          const nowMs = this.#clock.monotonic();
-          part.series.observe(request.operation, { seconds: (nowMs - sinceMs) / 1000, rejected });
-          sinceMs = nowMs;
-        }
-      }
-    }
+    if (running) return running.then(() => told(false), failed);
+    told(false);
   }
 }
 

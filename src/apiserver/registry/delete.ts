@@ -201,7 +201,7 @@ async function admitDeletion(
 }
 
 async function tryRemove(context: ResourceContext, current: Stored): Promise<CommitResult> {
-  const result = await storeCall(() => context.store.delete(current.key, current.modified));
+  const result = await storeCall(context.store.delete(current.key, current.modified));
   if (!result.ok) return { ok: false, current: result.current && (await openEntry(context, result.current)) };
   context.written.revision = Math.max(context.written.revision, result.revision);
   return { ok: true, stored: current.under(result.revision) };

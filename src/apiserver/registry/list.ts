@@ -46,7 +46,8 @@ export async function listObjects(context: ResourceContext, request: ListRequest
   }
   const exact = request.match === 'Exact' || (limit > 0 && version !== '' && version !== '0' && !request.match);
   if (exact) return listPage(context, request, { revision: Number(version), after: undefined });
-  await reachVersion(context, version);
+  const reaching = reachVersion(context, version);
+  if (reaching) await reaching;
   if (limit > 0 && version !== '0' && selection.isEverything && (await isKept(context)))
     return cachedPage(context, request, undefined);
   const { items, revision } = await listCache(context, request);
@@ -54,9 +55,17 @@ export async function listObjects(context: ResourceContext, request: ListRequest
   return listPage(context, request, { revision: undefined, after: undefined });
 }
 
-/** Waits until the cache is fresh enough for a read not older than `version`. Throws 504 for one from the future. */
-export async function reachVersion(context: ResourceContext, version: string): Promise<void> {
-  const { cache, store, written } = context;
+/**
+ * Waits until the cache is fresh enough for a read not older than `version`; undefined where it is. Throws 504 for one from
+ * the future.
+ */
+export function reachVersion(context: ResourceContext, version: string): Promise<void> | undefined {
+  const { cache, written } = context;
+  const needed = version === '0' ? 0 : Math.max(written.revision, Number(version));
+  return cache.has(needed) ? undefined : waitForVersion(context, version);
+}
+
+async function waitForVersion({ cache, store, written }: ResourceContext, version: string): Promise<void> {
   if (version === '0') {
     await cache.ready();
     return;
@@ -94,7 +103,8 @@ export async function listCache(
     return { items: one && selection.matches(one.object) ? [one] : [], revision: Math.max(revision, cache.revision) };
   }
   const all = cache.list(rangePrefix(context, namespace));
-  return { items: await chosen(view ? await view.all(all) : all, selection), revision };
+  const viewed = view ? await view.all(all) : all;
+  return { items: selection.isEverything ? viewed : await chosen(viewed, selection), revision };
 }
 
 export function rangePrefix({ prefix, resource }: ResourceContext, namespace: string): string {
@@ -102,7 +112,6 @@ export function rangePrefix({ prefix, resource }: ResourceContext, namespace: st
 }
 
 async function chosen(all: Stored[], selection: Selection): Promise<Stored[]> {
-  if (selection.isEverything) return all;
   const items: Stored[] = [];
   const turns = new Turns();
   for (const stored of all) {

@@ -66,20 +66,24 @@ export function validateKind({ group, version, kind, shape }: AnyResource, objec
   return errors;
 }
 
-/** The object now; reads its own writes, from the cache when that is fresh and from the store otherwise. */
-export async function readCurrent(context: ResourceContext, key: ObjectKey): Promise<Stored | undefined> {
-  await context.cache.reach(context.written.revision);
-  return cached(context, storageKey(context, key));
+type MaybeStored = Stored | undefined;
+
+/** The object now, with the writes of this process; a promise only where it must be waited for. */
+export function readCurrent(context: ResourceContext, key: ObjectKey): MaybeStored | Promise<MaybeStored> {
+  const { cache, written } = context;
+  const place = storageKey(context, key);
+  if (cache.has(written.revision)) return cached(context, place);
+  return cache.reach(written.revision).then(() => cached(context, place));
 }
 
 /** What the cache has, in the context's version. */
-export async function cached({ cache, view }: ResourceContext, key: string): Promise<Stored | undefined> {
+export function cached({ cache, view }: ResourceContext, key: string): MaybeStored | Promise<MaybeStored> {
   const stored = cache.get(key);
   return stored && view ? view.one(stored) : stored;
 }
 
 /** From the store itself, for a write that has just lost a race. */
-export async function openEntry({ form, view }: ResourceContext, entry: Entry): Promise<Stored> {
+export function openEntry({ form, view }: ResourceContext, entry: Entry): Stored | Promise<Stored> {
   const stored = openStored(entry, form);
   return view ? view.one(stored) : stored;
 }
@@ -98,8 +102,9 @@ export async function commit(
   context: ResourceContext,
   { key, object, expected, turns }: Commit,
 ): Promise<CommitResult> {
-  const value = await inTurns(encodeStored(await storageForm(context, object)), turns);
-  const written = await storeCall(() => context.store.put(key, value, expected?.modified ?? 0));
+  const form = storageForm(context, object);
+  const value = await inTurns(encodeStored(form instanceof Promise ? await form : form), turns);
+  const written = await storeCall(context.store.put(key, value, expected?.modified ?? 0));
   if (!written.ok) return { ok: false, current: written.current && (await openEntry(context, written.current)) };
   const { revision } = written;
   context.written.revision = Math.max(context.written.revision, revision);
@@ -108,7 +113,7 @@ export async function commit(
 }
 
 /** The object as it is stored: in the form of another kind, or in the storage version. */
-async function storageForm({ resource, view }: ResourceContext, object: KubeObject): Promise<KubeObject> {
+function storageForm({ resource, view }: ResourceContext, object: KubeObject): KubeObject | Promise<KubeObject> {
   if (resource.storedAs) return resource.storedAs.encode(object);
   return view ? view.encode(object) : object;
 }
@@ -163,12 +168,10 @@ export function admissionRequest(
 }
 
 /** Turns the store's operating errors into the API's. */
-export async function storeCall<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
+export function storeCall<T>(call: Promise<T>): Promise<T> {
+  return call.catch((error) => {
     throw statusOfStoreError(error);
-  }
+  });
 }
 
 export function statusOfStoreError(error: unknown): unknown {

@@ -253,15 +253,18 @@ export class ObjectStore implements ResourceStore {
 
   /** `resourceVersion`: '' for the newest, 0 for any, else not older than it. Throws NotFound. */
   async read(key: ObjectKey, resourceVersion = ''): Promise<Stored> {
-    await reachVersion(this.#context, resourceVersion);
-    const found = await cached(this.#context, storageKey(this.#context, key));
+    const reaching = reachVersion(this.#context, resourceVersion);
+    if (reaching) await reaching;
+    const reading = cached(this.#context, storageKey(this.#context, key));
+    const found = reading instanceof Promise ? await reading : reading;
     if (!found) throw notFound(subjectOf(this.#context, key.name));
     return found;
   }
 
   async list(options: { namespace?: string; labelSelector?: string; fieldSelector?: string } = {}): Promise<KubeList> {
     const { resource } = this;
-    await reachVersion(this.#context, '');
+    const reaching = reachVersion(this.#context, '');
+    if (reaching) await reaching;
     const selection = selectionOf(resource, options);
     const { items, revision } = await listCache(this.#context, { namespace: options.namespace ?? '', selection });
     return {
