@@ -10,8 +10,13 @@ export interface TlsAccess {
 
 export interface Reply {
   code: number;
+  /** Status line and headers, as sent. */
+  head: string;
   body: Buffer;
 }
+
+/** In place of the Accept of other requests. */
+export type Headers = Readonly<Record<string, string>>;
 
 interface Waiting {
   resolve(reply: Reply): void;
@@ -25,6 +30,13 @@ interface Waiting {
 const headEnd = Buffer.from('\r\n\r\n');
 const lineFeed = 0x0a;
 const lineEnd = Buffer.from('\r\n');
+const acceptJson = 'accept: application/json\r\n';
+
+function linesOf(headers: Headers): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+}
 
 /** One request at a time; a watch takes the connection for itself. */
 export class Connection {
@@ -34,7 +46,7 @@ export class Connection {
   #parts: Buffer[] = [];
   #partsBytes = 0;
   #waiting: Waiting | undefined;
-  #head: { code: number; length: number | 'chunked' } | undefined;
+  #head: { code: number; text: string; length: number | 'chunked' } | undefined;
   #chunks: Buffer[] = [];
   #line = '';
   /** Resolves when the connection has ended, for whatever reason. */
@@ -65,8 +77,8 @@ export class Connection {
     });
   }
 
-  request(method: string, path: string, body?: string): Promise<Reply> {
-    return new Promise((resolve, reject) => this.#send({ method, path, body }, { resolve, reject }));
+  request(method: string, path: string, body?: string, headers?: Headers): Promise<Reply> {
+    return new Promise((resolve, reject) => this.#send({ method, path, body, headers }, { resolve, reject }));
   }
 
   /** As `watch`, but tells of each event only that it came: the client must not be what is measured. */
@@ -87,7 +99,10 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #send({ method, path, body }: { method: string; path: string; body?: string }, waiting: Waiting): void {
+  #send(
+    { method, path, body, headers }: { method: string; path: string; body?: string; headers?: Headers },
+    waiting: Waiting,
+  ): void {
     if (this.#waiting) throw new Error('a request is under way');
     if (this.#socket.destroyed) {
       waiting.reject(new Error('the connection has ended'));
@@ -96,9 +111,8 @@ export class Connection {
     this.#waiting = waiting;
     const entity =
       body === undefined ? '' : `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`;
-    this.#socket.write(
-      `${method} ${path} HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n${entity}\r\n${body ?? ''}`,
-    );
+    const more = headers ? linesOf(headers) : acceptJson;
+    this.#socket.write(`${method} ${path} HTTP/1.1\r\nhost: localhost\r\n${more}${entity}\r\n${body ?? ''}`);
   }
 
   #fail(error: Error): void {
@@ -123,10 +137,10 @@ export class Connection {
   /** Takes one piece from what is received; false when more must come first. */
   #step(): boolean {
     if (!this.#head) return this.#readHead();
-    const { code, length } = this.#head;
+    const { code, text: head, length } = this.#head;
     if (length !== 'chunked') {
       if (this.#received.length < length) return false;
-      this.#finish({ code, body: this.#take(length) });
+      this.#finish({ code, head, body: this.#take(length) });
       return true;
     }
     const end = this.#received.indexOf(lineEnd);
@@ -136,7 +150,7 @@ export class Connection {
     this.#take(end + 2);
     const chunk = this.#take(size);
     this.#take(2);
-    if (size === 0) this.#finish({ code, body: Buffer.concat(this.#chunks) });
+    if (size === 0) this.#finish({ code, head, body: Buffer.concat(this.#chunks) });
     else if (this.#waiting?.onChunk && code === 200) this.#waiting.onChunk(chunk);
     else if (this.#waiting?.onLine && code === 200) this.#readLines(chunk, this.#waiting.onLine);
     else this.#chunks.push(chunk);
@@ -146,9 +160,10 @@ export class Connection {
   #readHead(): boolean {
     const end = this.#received.indexOf(headEnd);
     if (end < 0) return false;
-    const head = this.#take(end + 4).toString('latin1');
-    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
-    this.#head = { code: Number(head.slice(9, 12)), length: length === undefined ? 'chunked' : Number(length) };
+    const text = this.#take(end + 4).toString('latin1');
+    const code = Number(text.slice(9, 12));
+    const length = code === 304 ? '0' : /\r\ncontent-length: *(\d+)/i.exec(text)?.[1];
+    this.#head = { code, text, length: length === undefined ? 'chunked' : Number(length) };
     return true;
   }
 

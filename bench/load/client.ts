@@ -7,12 +7,16 @@ import type { Figure } from '../figures.js';
 /** From the suite to the client process. */
 export interface LoadRequest {
   access: TlsAccess;
+  /** What is measured, by its name in `main.ts`. */
+  parts: readonly PartName[];
   /** Of the server, whose processor time is read from /proc. */
   pid: number;
   connections: number[];
   watchers: number[];
   durationMs: number;
 }
+
+export type PartName = 'requests' | 'watches' | 'fan-out' | 'lists' | 'large' | 'documents' | 'pods';
 
 export interface Load {
   request: LoadRequest & { server: Server };
@@ -38,6 +42,21 @@ export async function ask(connection: Connection, method: string, path: string, 
   const reply = await connection.request(method, path, body);
   if (reply.code >= 300) throw new Error(`${method} ${path} answered ${reply.code}: ${reply.body}`);
   return reply.body;
+}
+
+/** Milliseconds that each of so many turns of the work takes. */
+export async function timed(
+  { clock }: Load,
+  turns: number,
+  work: (turn: number) => Promise<unknown>,
+): Promise<number[]> {
+  const samples: number[] = [];
+  for (let turn = 0; turn < turns; turn++) {
+    const sentMs = clock.monotonic();
+    await work(turn);
+    samples.push(clock.monotonic() - sentMs);
+  }
+  return samples;
 }
 
 /** A clock tick of /proc is 10 ms on every Linux that Node runs on. */

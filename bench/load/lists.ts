@@ -1,12 +1,13 @@
 /** Lists of ten thousand objects: whole, from any version the server has, and in pages; and what they leave in memory. */
-import { ask, collection, configMap, openMany, type Part } from './client.js';
+import { ask, collection, configMap, openMany, type Part, timed } from './client.js';
 
 const stored = 10_000;
 const pageSize = 500;
 const writers = 16;
 const turns = 5;
 
-export const measureLists: Part = async ({ request, clock, report }) => {
+export const measureLists: Part = async (load) => {
+  const { request, report } = load;
   const connections = await openMany(request.access, writers);
   const [reader] = connections;
   const before = request.server.rssMb();
@@ -29,15 +30,8 @@ export const measureLists: Part = async ({ request, clock, report }) => {
       }
     },
   };
-  for (const [name, list] of Object.entries(kinds)) {
-    const samples: number[] = [];
-    for (let turn = 0; turn < turns; turn++) {
-      const sentMs = clock.monotonic();
-      await list();
-      samples.push(clock.monotonic() - sentMs);
-    }
-    report({ name: `list of ${stored}, ${name}`, unit: 'ms', samples });
-  }
+  for (const [name, list] of Object.entries(kinds))
+    report({ name: `list of ${stored}, ${name}`, unit: 'ms', samples: await timed(load, turns, list) });
   await ask(reader!, 'DELETE', collection);
   for (const connection of connections) connection.close();
 };

@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import path from 'node:path';
 import { withCluster } from '../cluster.js';
 import type { Figure } from '../figures.js';
-import type { LoadRequest } from '../load/client.js';
+import type { LoadRequest, PartName } from '../load/client.js';
 import type { Settings } from '../settings.js';
 import { etcd } from './etcd.js';
 import { floors } from './floors.js';
@@ -14,19 +14,25 @@ interface LoadResult {
 
 export async function api({ runs }: Settings): Promise<Figure[]> {
   const durationMs = 300 * runs;
-  return [...(await measured(durationMs)), ...floors(), ...(await etcd(durationMs))];
+  const measures = [
+    ...(await measured(['requests', 'watches', 'fan-out', 'lists', 'large', 'documents'], durationMs)),
+    // In a server that has nothing to forget yet.
+    ...(await measured(['pods'], durationMs)),
+  ];
+  return [...measures, ...floors(), ...(await etcd(durationMs))];
 }
 
-function measured(durationMs: number): Promise<Figure[]> {
+function measured(parts: readonly PartName[], durationMs: number): Promise<Figure[]> {
   return withCluster('simulated', async (cluster) => {
     cluster.start();
     await cluster.ready();
     await cluster.eventually('the cluster is ready', async () => cluster.output.includes('Ready in'));
     const request: LoadRequest = {
+      parts,
       access: cluster.access!,
       pid: cluster.pid,
       connections: [1, 16, 64],
-      watchers: [1, 16, 64],
+      watchers: [1, 16, 64, 1000],
       durationMs,
     };
     const { figures } = await load(request);
