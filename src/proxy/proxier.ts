@@ -9,6 +9,7 @@ import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
 import { InformerFactory } from '#client/informer.js';
 import { type LoadedTable, readTable, renderChange, renderRemoval } from './change.js';
+import { HealthCheckPorts, healthChecks } from './health-checks.js';
 import { hostPortRoutes } from './host-ports.js';
 import { listTable, loadRules } from './nftables.js';
 import { renderRules } from './rules.js';
@@ -45,6 +46,9 @@ export class Proxier {
   #loaded = '';
   #before: LoadedTable | undefined;
   #dirty = true;
+  /** Whether the kernel took the rules when they were given to it last. */
+  #isHealthy = false;
+  readonly #healthChecks: HealthCheckPorts;
   #wake: (() => void) | undefined;
   #markReady!: () => void;
 
@@ -55,6 +59,7 @@ export class Proxier {
 
   constructor(options: ProxierOptions) {
     this.#options = { table: 't8s', load: loadRules, list: listTable, ...options };
+    this.#healthChecks = new HealthCheckPorts({ log: options.log, isProxyHealthy: () => this.#isHealthy });
     this.#informers = new InformerFactory(options);
     this.#nodeInformers = new InformerFactory({ ...options, client: options.nodeClient });
   }
@@ -80,8 +85,10 @@ export class Proxier {
       let waitMs = minIntervalMs;
       try {
         await this.#load();
+        this.#isHealthy = true;
         this.#markReady();
       } catch (error) {
+        this.#isHealthy = false;
         log.error('packet rules were refused', { err: error });
         // Whatever stood in the way, a table that is made anew does not meet it.
         this.#before = undefined;
@@ -90,7 +97,7 @@ export class Proxier {
       }
       await clock.sleep(waitMs, signal).catch(() => {}); // only an abort rejects, and it ends the loop
     }
-    await Promise.all([this.#informers.stopped(), this.#nodeInformers.stopped()]);
+    await Promise.all([this.#informers.stopped(), this.#nodeInformers.stopped(), this.#healthChecks.stop()]);
   }
 
   #watch(): void {
@@ -120,12 +127,12 @@ export class Proxier {
 
   async #load(): Promise<void> {
     const { nodeName, table, podCidr, serviceCidr, load, clock } = this.#options;
+    const [all, slices] = [this.#informers.of(services).list(), this.#informers.of(endpointSlices).list()];
+    await this.#healthChecks.sync(healthChecks(all, slices, { nodeName }));
     const rules = renderRules({
       podCidr,
       serviceCidr,
-      routes: serviceRoutes(this.#informers.of(services).list(), this.#informers.of(endpointSlices).list(), {
-        nodeName,
-      }),
+      routes: serviceRoutes(all, slices, { nodeName }),
       hostPorts: hostPortRoutes(this.#ownPods().list()),
     });
     if (rules.body === this.#loaded) return;

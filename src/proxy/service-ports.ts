@@ -42,6 +42,20 @@ export function serviceRoutes(
   slices: Iterable<EndpointSlice>,
   { nodeName }: { nodeName: string },
 ): ServicePortRoute[] {
+  const slicesOf = slicesByService(slices);
+  const routes: ServicePortRoute[] = [];
+  for (const service of services) {
+    if (!isProxied(service)) continue;
+    const key = `${service.metadata.namespace}/${service.metadata.name}`;
+    for (const port of service.spec.ports ?? []) {
+      routes.push(routeOf(service, { key, port, slices: slicesOf.get(key) ?? [], nodeName }));
+    }
+  }
+  return routes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** By `namespace/name` of the service. */
+export function slicesByService(slices: Iterable<EndpointSlice>): Map<string, EndpointSlice[]> {
   const slicesOf = new Map<string, EndpointSlice[]>();
   for (const slice of slices) {
     const { [serviceNameLabel]: service, [headlessLabel]: headless } = slice.metadata.labels ?? {};
@@ -51,17 +65,13 @@ export function serviceRoutes(
     if (list) list.push(slice);
     else slicesOf.set(key, [slice]);
   }
-  const routes: ServicePortRoute[] = [];
-  for (const service of services) {
-    const { clusterIP, type } = service.spec;
-    if (!clusterIP || clusterIP === 'None' || type === 'ExternalName') continue;
-    if (service.metadata.labels?.[proxyNameLabel] !== undefined) continue;
-    const key = `${service.metadata.namespace}/${service.metadata.name}`;
-    for (const port of service.spec.ports ?? []) {
-      routes.push(routeOf(service, { key, port, slices: slicesOf.get(key) ?? [], nodeName }));
-    }
-  }
-  return routes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return slicesOf;
+}
+
+/** Whether the service has addresses that are ours to forward. */
+export function isProxied({ metadata, spec: { clusterIP, type } }: Service): boolean {
+  if (!clusterIP || clusterIP === 'None' || type === 'ExternalName') return false;
+  return metadata.labels?.[proxyNameLabel] === undefined;
 }
 
 function routeOf(
@@ -113,6 +123,14 @@ function usable(slices: EndpointSlice[], { port, nodeName }: { port: ServicePort
   return [...(ready.size > 0 ? ready : ending).values()].sort((a, b) =>
     `${a.ip}:${a.port}` < `${b.ip}:${b.port}` ? -1 : 1,
   );
+}
+
+/** How many addresses are ready on the node, at whichever port. */
+export function localReady(slices: readonly EndpointSlice[], nodeName: string): number {
+  const local = slices.flatMap(({ endpoints = [], ports = [] }) =>
+    ports.length === 0 ? [] : endpoints.filter((endpoint) => endpoint.nodeName === nodeName && isReady(endpoint)),
+  );
+  return new Set(local.flatMap(({ addresses }) => addresses)).size;
 }
 
 /** Unknown counts as ready (discovery/v1). */
