@@ -155,6 +155,16 @@ test('the schedule is in the time of its zone, and the annotation too', async ()
   expect(job?.metadata).toMatchObject({ name: nameAt('2026-01-01T00:05:00Z'), annotations });
 });
 
+test('a time that came while the machine slept is made up for within an hour of its waking', async () => {
+  await start({ schedule: '0 5 * * *' });
+  await goTo('2026-01-01T00:01:00Z');
+  cluster.clock.jump(8 * 60 * minute);
+  await cluster.advance(50 * minute);
+  expect(await made()).toEqual([]);
+  await cluster.advance(10 * minute);
+  expect(await made()).toEqual([nameAt('2026-01-01T05:00:00Z')]);
+});
+
 test('times of a new schedule that have passed already are not made up for', async () => {
   await start({ schedule: '0 0 1 6 *' });
   await goTo('2026-01-01T00:10:30Z');

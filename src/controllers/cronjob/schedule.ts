@@ -9,6 +9,8 @@ import { type TimeZone, timeZone, utc } from '#base/time-zone.js';
 /** So much later than the time, in case the clocks of machines differ. */
 const marginMs = 100;
 const missedMax = 100;
+/** A machine may sleep, or its clock be set, while a timer runs on as it was: so none runs longer than this. */
+const lookMs = 3_600_000;
 
 /** A schedule that can be read and yet has no times, such as 31 February. */
 export class ScheduleError extends Error {}
@@ -71,9 +73,10 @@ export function dueTime(
   return { dueMs: latestMs, isMissedOften: latestMs !== undefined && missed > missedMax };
 }
 
+/** Until the next time, or until it is worth looking what the clock says. */
 export function untilNextMs(cronJob: CronJob, schedule: Schedule, nowMs: number): number | undefined {
   const nextMs = schedule.next(lastPassedMs(cronJob, schedule, nowMs));
-  return nextMs === undefined ? undefined : nextMs + marginMs - nowMs;
+  return nextMs === undefined ? undefined : Math.min(nextMs + marginMs - nowMs, lookMs);
 }
 
 function lastPassedMs(cronJob: CronJob, schedule: Schedule, nowMs: number): number {
