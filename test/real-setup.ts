@@ -3,6 +3,7 @@ import { installMissing } from '#cluster/machine/system-packages.js';
 import { thisMachine } from '#cluster/machine/this-machine.js';
 import { buildCommand } from './cluster-process.js';
 import { provide } from './kubectl.js';
+import { obstacle } from './runtime/node.js';
 
 export default async function prepareRealTests(): Promise<void> {
   const { linux, root } = thisMachine();
@@ -12,6 +13,8 @@ export default async function prepareRealTests(): Promise<void> {
     );
   }
   await installMissing((detail) => process.stdout.write(`${detail}\n`));
+  const reason = obstacle();
+  if (reason) throw new Error(`these tests run real containers, and ${reason}`);
   await provide('kubectl', 'kubernetes-client');
   await provide('busybox', 'busybox-static');
   await buildCommand();

@@ -9,16 +9,14 @@ import { clock, createCluster, nodeReady } from '../../bench/cluster.js';
 import { buildCommand, type ClusterProcess } from '../cluster-process.js';
 import type { Connection } from '../connection.js';
 import { busyboxImage, busyboxReference } from '../images/images.js';
-import { obstacle } from '../runtime/node.js';
 import { Follower, Writer } from './load.js';
 
 const kills = 24;
 /** Every so many kills one comes while the command is still starting. */
 const killEarlyEvery = 4;
 const pods = '/api/v1/namespaces/default/pods';
-const reason = obstacle();
 
-describe.skipIf(reason !== undefined)(`${kills} times kill -9 under load`, () => {
+describe(`${kills} times kill -9 under load`, () => {
   const prng = new SeededPrng(1);
   const end = new AbortController();
   const writers: Writer[] = [];

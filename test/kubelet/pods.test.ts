@@ -16,13 +16,12 @@ import { SystemPrng } from '#base/prng.js';
 import { Kubelet, type KubeletOptions } from '#kubelet/kubelet.js';
 import { readLogs } from '#kubelet/logs.js';
 import { busyboxImage, busyboxReference } from '../images/images.js';
-import { clock, obstacle, startNode, type TestNode, until } from '../runtime/node.js';
+import { clock, startNode, type TestNode, until } from '../runtime/node.js';
 
-const reason = obstacle();
 const namespace = 'default';
 const sleeper: Container = { name: 'main', image: busyboxReference, command: ['sh', '-c', 'sleep 1000 & wait'] };
 
-describe.skipIf(reason !== undefined)('a kubelet on containerd', () => {
+describe('a kubelet on containerd', () => {
   let node: TestNode;
   let server: ReturnType<typeof startTestServer>;
   let kubelet: Kubelet;

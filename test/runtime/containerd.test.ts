@@ -11,11 +11,9 @@ import { readImageArchive, writeImageArchive } from '#kubelet/runtime/images/arc
 import { pauseReference } from '#kubelet/runtime/images/pause.js';
 import type { ContainerConfig, RuntimeEvent, SandboxConfig } from '#kubelet/runtime/runtime.js';
 import { busyboxImage, busyboxReference, healthAppImage } from '../images/images.js';
-import { clock, containerOf, obstacle, sandboxNamed, startNode, type TestNode, until } from './node.js';
+import { clock, containerOf, sandboxNamed, startNode, type TestNode, until } from './node.js';
 
-const reason = obstacle();
-
-describe.skipIf(reason !== undefined)('the containerd runtime', () => {
+describe('the containerd runtime', () => {
   let node: TestNode;
   let busybox: string;
   const signal = new AbortController().signal;
