@@ -40,9 +40,6 @@ function someSpec(prng: Prng): JobSpec {
 
 const replacesOnlyFailed = ({ spec }: Job) => spec?.podReplacementPolicy === 'Failed';
 const indexOf = ({ metadata }: Pod) => metadata.annotations?.['batch.kubernetes.io/job-completion-index'];
-const jobOf = (world: World, pod: Pod): Job | undefined =>
-  world.get(jobs, `${pod.metadata.namespace}/${controllerOf(pod)?.name}`);
-
 /** Whether it still takes the place of another. */
 const holdsPlace = (job: Job, pod: Pod) => (replacesOnlyFailed(job) ? !isOver(pod) : isLive(pod));
 
@@ -65,33 +62,23 @@ const placesKept = ({ namespace }: Stage): Law => {
   };
 };
 
+const isIn = (indexes: string | undefined, index: string) =>
+  hasIndex(readIndexSet(indexes, Number.MAX_SAFE_INTEGER), Number(index));
+
 /** An index that is counted as done, or has failed as often as it may, is not tried again; and nothing begins after the end. */
 const noneTooMany = ({ namespace }: Stage): Law => {
-  const failures = new Map<string, Set<string>>();
   return (world, { resource, type, object }) => {
+    if (resource.plural !== 'pods' || type !== 'added' || object.metadata.namespace !== namespace) return undefined;
     const pod = object as Pod;
-    const job = resource.plural === 'pods' && pod.metadata.namespace === namespace && jobOf(world, pod);
-    if (!job || job.metadata.uid !== controllerOf(pod)?.uid) return undefined;
-    const { name, uid = '' } = pod.metadata;
+    const job = world.get(jobs, `${namespace}/${controllerOf(pod)?.name}`);
+    const { name, annotations = {} } = pod.metadata;
+    if (!job || isFinished(job)) return `${name} begins when its Job has ended`;
     const index = indexOf(pod);
-    const key = `${job.metadata.uid} ${index}`;
-    const failed = failures.get(key) ?? new Set();
-    failures.set(key, failed);
-    if (type === 'added') {
-      if (isFinished(job)) return `${name} begins when ${job.metadata.name} has ended`;
-      if (index === undefined) return undefined;
-      if (hasIndex(readIndexSet(job.status?.completedIndexes, Number.MAX_SAFE_INTEGER), Number(index)))
-        return `${name} begins though its index has succeeded`;
-      const limit = job.spec?.backoffLimitPerIndex;
-      if (limit !== undefined && failed.size > limit) return `${name} begins though its index has failed for good`;
-      return undefined;
-    }
-    // Of whom it has let go, as it does of all when it is suspended, it does not count how they end.
-    if (!pod.metadata.finalizers) return undefined;
-    // Where what is deleted counts as failed at once, nobody asks how it ended.
-    const isLost = Boolean(pod.metadata.deletionTimestamp) && !replacesOnlyFailed(job);
-    if (pod.status?.phase === 'Failed' || isLost) failed.add(uid);
-    return undefined;
+    if (index === undefined) return undefined;
+    if (isIn(job.status?.completedIndexes, index)) return `${name} begins though its index has succeeded`;
+    if (isIn(job.status?.failedIndexes, index)) return `${name} begins though its index has failed for good`;
+    const failures = Number(annotations['batch.kubernetes.io/job-index-failure-count'] ?? 0);
+    return failures > (job.spec?.backoffLimitPerIndex ?? 0) ? `${name} begins after ${failures} failures` : undefined;
   };
 };
 

@@ -5,8 +5,12 @@ import resourceQuotas from '#api/core/resourcequota.js';
 import services from '#api/core/service.js';
 import endpointSlices from '#api/discovery/endpointslice.js';
 import type { Pod, Service } from '#api/gen/core-v1.js';
+import type { ServiceCIDR } from '#api/gen/networking-v1.js';
 import ipAddresses from '#api/networking/ipaddress.js';
+import serviceCidrs from '#api/networking/servicecidr.js';
 import budgets from '#api/policy/poddisruptionbudget.js';
+import { parseAddress, parseRange, rangeHolds } from '#apimachinery/addresses.js';
+import { isReason } from '#apimachinery/errors.js';
 import { below, fraction } from '#base/prng.js';
 import type { Law } from './history.js';
 import { deleteSome, isLive, isReady, labels, livePods, patchSpec, selector, template } from './pods.js';
@@ -67,6 +71,25 @@ export const budget = (): Story => {
   };
 };
 
+/** Many ask at once for what only some can have. */
+async function rush({ cluster, namespace, prng }: Stage, cpu: string): Promise<void> {
+  const spec = { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }] };
+  const alone = Array.from({ length: 4 }, (_, place) => `rush-${below(prng, 100)}-${place}`);
+  const tries = [
+    ...alone.map((name) =>
+      cluster.client.of(pods).create({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec }),
+    ),
+    ...alone.map((name) => {
+      const metadata = { name, namespace };
+      return cluster.client
+        .of(services)
+        .create({ apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } });
+    }),
+  ];
+  const ended = await Promise.allSettled(tries);
+  for (const one of ended) if (one.status === 'rejected' && !isReason(one.reason, 'Forbidden')) throw one.reason;
+}
+
 /** Pods and services come and go, more than fit; never are there more than the quota says, and the count ends exact. */
 export const quota = (): Story => {
   const hard = { pods: '4', services: '2', 'requests.cpu': '350m' };
@@ -98,8 +121,10 @@ export const quota = (): Story => {
       (stage) => patchSpec(deployments, stage, { replicas: 2 + below(stage.prng, 4) }),
       (stage) => makeService(stage, 'ClusterIP'),
       dropService,
+      (stage) => rush(stage, cpu),
     ],
     async end({ cluster, namespace }) {
+      await dropRushed(cluster, namespace);
       const { status } = await cluster.get(resourceQuotas, 'it', namespace);
       const { spec } = await cluster.get(deployments, 'it', namespace);
       const all = await cluster.list(pods, namespace);
@@ -117,6 +142,14 @@ export const quota = (): Story => {
     laws: [neverMore],
   };
 };
+
+/** Pods that no controller made stand in the way of those that it should make. */
+async function dropRushed(cluster: Stage['cluster'], namespace: string): Promise<void> {
+  for (const { metadata } of await cluster.list(pods, namespace)) {
+    const { name = '', deletionTimestamp } = metadata;
+    if (name.startsWith('rush') && !deletionTimestamp) await cluster.client.of(pods).delete(name, { namespace });
+  }
+}
 
 async function makeService({ cluster, namespace, prng }: Stage, type: string): Promise<void> {
   const metadata = { name: `s${below(prng, 6)}`, namespace };
@@ -176,6 +209,65 @@ export const publishing = (): Story => ({
   },
   laws: [givenOnce],
 });
+
+const ranges = ['10.210.0.0/29', '10.210.0.0/28', '10.220.0.0/30'];
+
+function holds({ spec }: ServiceCIDR, service: Service): boolean {
+  const address = parseAddress(service.spec.clusterIP ?? '');
+  return (spec?.cidrs ?? []).some((cidr) => {
+    const range = parseRange(cidr);
+    return range && address && rangeHolds(range, address);
+  });
+}
+
+/** Ranges come and go while services ask for addresses of them by name: each is given once, and keeps its range. */
+export const addresses = (): Story => {
+  const nameOf = (range: string) => range.replaceAll(/[./]/g, '-');
+  const some = ({ prng }: Stage) => ranges[below(prng, ranges.length)]!;
+  const addRange = async (stage: Stage) => {
+    const range = some(stage);
+    const body = { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: nameOf(range) } };
+    await stage.cluster.client.of(serviceCidrs).create({ ...body, spec: { cidrs: [range] } });
+  };
+  const ask = async (stage: Stage) => {
+    const { cluster, namespace, prng } = stage;
+    const clusterIP = `${fraction(prng) < 0.7 ? '10.210' : '10.220'}.0.${1 + below(prng, 6)}`;
+    const metadata = { name: `s${below(prng, 12)}`, namespace };
+    const spec = { clusterIP, ports: [{ port: 80 }] };
+    try {
+      await cluster.client.of(services).create({ apiVersion: 'v1', kind: 'Service', metadata, spec });
+    } catch (error) {
+      // It is taken, or in no range that is there.
+      if (!isReason(error, 'Invalid')) throw error;
+    }
+  };
+  return {
+    name: 'addresses',
+    begin: addRange,
+    trouble: [
+      addRange,
+      (stage) => stage.cluster.client.of(serviceCidrs).delete(nameOf(some(stage))),
+      ask,
+      ask,
+      ask,
+      dropService,
+    ],
+    async end({ cluster, namespace }) {
+      const all = await cluster.list(services, namespace);
+      const given = (await cluster.list(ipAddresses)).filter(({ spec }) => spec?.parentRef?.namespace === namespace);
+      const there = await cluster.list(serviceCidrs);
+      const homeless = all.filter((service) => !there.some((range) => holds(range, service)));
+      const staying = there.filter(({ metadata }) => !metadata.deletionTimestamp);
+      const needed = all.filter((service) => !staying.some((range) => holds(range, service)));
+      const idle = there.filter((one) => !staying.includes(one) && !needed.some((service) => holds(one, service)));
+      return [
+        [given.map(({ metadata }) => metadata.name).sort(), homeless, idle],
+        [all.map(({ spec }) => spec.clusterIP).sort(), [], []],
+      ];
+    },
+    laws: [givenOnce],
+  };
+};
 
 async function retype({ cluster, namespace, prng }: Stage): Promise<void> {
   const all = await cluster.list(services, namespace);

@@ -6,5 +6,5 @@ import services from '#api/core/service.js';
 import * as told from './policy-stories.js';
 import { weather } from './storm.js';
 
-const stories = [told.budget, told.quota, told.publishing];
+const stories = [told.budget, told.quota, told.publishing, told.addresses];
 weather('limits are kept', { stories, recorded: [pods, services, deployments, replicaSets] });

@@ -48,26 +48,24 @@ export function sizesAtMost({ namespace }: Stage): Law {
 }
 
 /**
- * Never fewer available than may be missing, by a deletion while as many were wanted all the time. Pods that nobody is
- * known to need go first: so those may be missing too that were ready when their ReplicaSet was made smaller, and that
- * the Deployment had not heard of by then.
+ * Nothing is made smaller so that fewer stay available than may be missing, as far as the Deployment had heard of those
+ * that are: those of whom nobody knows that they are needed go first.
  */
 export function enoughAvailable(min: number) {
-  return ({ namespace }: Stage): Law => {
-    const unheardOf = new Map<string, number>();
-    let before = 0;
-    return (world, { resource, object, old }) => {
-      const now = world.list(pods, namespace).filter((pod) => isLive(pod) && isReady(pod)).length;
-      if (resource.plural === 'replicasets' && old && replicasOf(object) < replicasOf(old)) {
-        const told = world.get(deployments, `${namespace}/it`)?.status?.availableReplicas ?? 0;
-        unheardOf.set(object.metadata.uid!, Math.max(now - told, 0));
-      }
-      const mayMiss = [...unheardOf.values()].reduce((sum, one) => sum + one, 0);
-      const isWrong = now < before && now + mayMiss < min;
-      before = now;
-      return isWrong ? `${now} pods are available where ${min} must be` : undefined;
+  return ({ namespace }: Stage): Law =>
+    (world, { resource, object, old }) => {
+      if (resource.plural !== 'replicasets' || object.metadata.namespace !== namespace) return undefined;
+      if (!old || replicasOf(object) >= replicasOf(old)) return undefined;
+      const ready = world.list(pods, namespace).filter((pod) => isLive(pod) && isReady(pod));
+      const staying = world.list(replicaSets, namespace).reduce((sum, set) => {
+        const own = ready.filter((pod) => controllerOf(pod)?.uid === set.metadata.uid).length;
+        return sum + Math.min(own, replicasOf(set));
+      }, 0);
+      const told = world.get(deployments, `${namespace}/it`)?.status?.availableReplicas ?? 0;
+      const unheardOf = Math.max(ready.length - told, 0);
+      const isLess = staying < ready.length && staying + unheardOf < min;
+      return isLess ? `${staying} pods stay available where ${min} must` : undefined;
     };
-  };
 }
 
 export const ordinalOf = ({ metadata }: Pod) => Number(metadata.name!.split('-').at(-1));
