@@ -1,6 +1,5 @@
 /** Runs the pods of one node: a worker for each, fed by the API's watch, the runtime's events and slow relists. */
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import nodes from '#api/core/node.js';
 import services from '#api/core/service.js';
 import type { Node, Pod, Service, Taint } from '#api/gen/core-v1.js';
@@ -20,14 +19,14 @@ import { KubeletError } from './kubelet-error.js';
 import { KubeletMetrics, type NodeCounts } from './kubelet-metrics.js';
 import { LifecycleHooks } from './lifecycle-hooks.js';
 import { type LogFile, logFile } from './log-file.js';
-import { rotateIfLarge } from './log-rotation.js';
+import { rotateLogs } from './log-rotation.js';
 import type { NodeContext } from './node-context.js';
 import { type NodeFacts, nodeAmounts, readMachine, readPressure } from './node-facts.js';
 import { keepLease } from './node-lease.js';
 import { NodeReporter } from './node-status.js';
-import { defaultPaths, type KubeletPaths, podLogDirectory } from './paths.js';
+import { defaultPaths, type KubeletPaths } from './paths.js';
 import { type EventSink, podEvents } from './pod-events.js';
-import { OwnPods, type PodSource } from './pod-source.js';
+import { OwnPods, type PodHandlers, type PodSource } from './pod-source.js';
 import { PodStates } from './pod-states.js';
 import type { Verdict } from './pod-status.js';
 import { PodWorker } from './pod-worker.js';
@@ -36,6 +35,9 @@ import { PendingResizes } from './resize/pending-resizes.js';
 import type { Runtime } from './runtime/runtime.js';
 import { RuntimeWatch } from './runtime-watch.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
+import { defaultKubeletSettings, type KubeletSettings } from './settings.js';
+import { fromApi, mirroredHash } from './static-pods/origin.js';
+import { StaticPods } from './static-pods/static-pods.js';
 import { KubeletUsage } from './stats/kubelet-usage.js';
 import type { UsageSource } from './stats/usage.js';
 import { StatusManager } from './status-manager.js';
@@ -44,7 +46,6 @@ import { LocalVolumes } from './volumes/local-volumes.js';
 import { CheckedVolumes, type Volumes } from './volumes/volumes.js';
 
 const garbageMs = 60_000;
-const logCheckMs = 10_000;
 
 export interface KubeletOptions {
   client: Client;
@@ -78,10 +79,12 @@ export interface KubeletOptions {
   prober?: Prober;
   /** Keep secrets on a tmpfs. Default: true where we may mount (root). */
   confidentialInMemory?: boolean;
+  settings?: Partial<KubeletSettings>;
 }
 
 export class Kubelet {
   readonly #options: KubeletOptions;
+  readonly #settings: KubeletSettings;
   readonly #stop = new AbortController();
   /** By pod uid. */
   readonly #workers = new Map<string, PodWorker>();
@@ -95,6 +98,7 @@ export class Kubelet {
     const { clock, nodeName, runtime } = options;
     this.#metrics = new KubeletMetrics({ clock, nodeName, counts: () => this.#counts() });
     this.#options = { ...options, runtime: this.#metrics.counted(runtime) };
+    this.#settings = { ...defaultKubeletSettings, ...options.settings };
   }
 
   /** Resolves when the node is registered and its pods are taken over; Ready follows as soon as the runtime is. */
@@ -128,10 +132,16 @@ export class Kubelet {
     this.#run('lease', keepLease({ client, clock, log, nodeName, node: () => reporter.node }, signal));
     this.#run('runtime watch', watch.run(signal));
     const source = this.#options.podSource ?? new OwnPods(client, this.#options);
-    const handlers = { changed: (pod: Pod) => this.#changed(pod), deleted: (pod: Pod) => this.#deleted(pod) };
-    await source.follow(nodeName, handlers, signal);
+    const statics = this.#makeStaticPods(() => reporter.node);
+    await source.follow(nodeName, this.#handlers(statics), signal);
+    await statics.start();
+    this.#run('static pods', statics.run(signal));
     this.#run('garbage collection', this.#collectGarbage());
-    if (machine) this.#run('log rotation', this.#rotateLogs());
+    if (machine)
+      this.#run(
+        'log rotation',
+        rotateLogs(this.#context, () => this.pods(), signal),
+      );
     if (machine) this.#run('storage limits', this.#enforceStorageLimits());
   }
 
@@ -192,15 +202,40 @@ export class Kubelet {
     worker.wake();
   }
 
-  #deleted({ metadata }: Pod): void {
+  async #remove({ metadata }: Pod): Promise<void> {
     const uid = metadata.uid!;
-    const worker = this.#workers.get(uid);
-    if (!worker) return;
-    const removal = worker.remove().finally(() => {
-      this.#workers.delete(uid);
-      this.#context.resizes.retry();
+    await this.#workers
+      .get(uid)
+      ?.remove()
+      .finally(() => {
+        this.#workers.delete(uid);
+        this.#context.resizes.retry();
+      });
+  }
+
+  /** Mirrors of static pods are no pods to run. */
+  #handlers(statics: StaticPods): PodHandlers {
+    return {
+      changed: (pod) => {
+        if (mirroredHash(pod) === undefined) this.#changed(fromApi(pod));
+        else statics.observe(pod);
+      },
+      deleted: (pod) => {
+        if (mirroredHash(pod) === undefined) this.#run('pod removal', this.#remove(pod));
+        else statics.forget(pod);
+      },
+    };
+  }
+
+  #makeStaticPods(node: () => Node | undefined): StaticPods {
+    return new StaticPods({
+      ...this.#options,
+      ...this.#settings,
+      statuses: this.#context.statuses,
+      node,
+      changed: (pod) => this.#changed(pod),
+      ended: (pod) => this.#remove(pod),
     });
-    this.#run('pod removal', removal);
   }
 
   #wake(uid: string): void {
@@ -217,25 +252,6 @@ export class Kubelet {
         log.warn('garbage collection failed', { err });
       }
       await clock.sleep(garbageMs, signal).catch(() => {});
-    }
-  }
-
-  async #rotateLogs(): Promise<void> {
-    const { clock, log, runtime } = this.#options;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await clock.sleep(logCheckMs, signal).catch(() => {});
-      for (const pod of signal.aborted ? [] : this.pods()) {
-        const running = this.#context.states
-          .of(pod.metadata.uid!)
-          .containers.filter(({ state }) => state === 'running');
-        for (const { id: containerId, logPath } of running) {
-          const path = resolve(podLogDirectory(this.#context.paths, pod), logPath);
-          await rotateIfLarge({ path, containerId }, { runtime, clock }).catch((err) =>
-            log.warn('log could not be rotated', { path, err }),
-          );
-        }
-      }
     }
   }
 

@@ -7,6 +7,7 @@ import { type KubeletPaths, podLogDirectory } from './paths.js';
 import { podNameLabel, podNamespaceLabel, podUidLabel } from './pod-state.js';
 import type { SandboxConfig } from './runtime/runtime.js';
 import { sandboxSecurity } from './security.js';
+import { sourceAnnotation } from './static-pods/origin.js';
 
 export interface SandboxInput {
   pod: Pod;
@@ -39,7 +40,7 @@ export function sandboxConfig(input: SandboxInput): SandboxConfig {
       [podNamespaceLabel]: namespace,
       [podUidLabel]: uid,
     },
-    annotations: { ...metadata.annotations, 'kubernetes.io/config.source': 'api' },
+    annotations: { [sourceAnnotation]: 'api', ...metadata.annotations },
     hostNetwork,
     hostPid: spec.hostPID ?? false,
     hostIpc: spec.hostIPC ?? false,

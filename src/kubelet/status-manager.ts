@@ -7,6 +7,7 @@ import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Client } from '#client/client.js';
 import { allRestartingCondition } from './restart-all.js';
+import { isStatic } from './static-pods/origin.js';
 
 const retryInitialMs = 200;
 const retryMaximumMs = 10_000;
@@ -23,7 +24,8 @@ const ownConditions = new Set([
 ]);
 
 interface Slot {
-  pod: Pod;
+  /** The object whose status is written; undefined: a static pod that has none yet. */
+  target: Pod | undefined;
   /** As the API last showed or answered it. */
   base: PodStatus;
   baseVersion: string;
@@ -39,6 +41,8 @@ export class StatusManager {
   readonly #signal: AbortSignal;
   /** By uid; bounded by the pods on the node. */
   readonly #slots = new Map<string, Slot>();
+  /** By the uid of a static pod, the pod in the API that stands for it. */
+  readonly #mirrors = new Map<string, Pod>();
 
   constructor({ client, clock, log, signal }: { client: Client; clock: Clock; log: Log; signal: AbortSignal }) {
     this.#client = client;
@@ -63,9 +67,18 @@ export class StatusManager {
   observe(pod: Pod): void {
     const slot = this.#slots.get(pod.metadata.uid!);
     if (!slot || newer(slot, pod)) return;
-    slot.pod = pod;
-    slot.base = pod.status ?? {};
-    slot.baseVersion = pod.metadata.resourceVersion ?? '';
+    show(slot, pod);
+    this.#write(slot);
+  }
+
+  /** What the API shows in place of a static pod now; undefined: nothing. */
+  mirror(uid: string, mirror: Pod | undefined): void {
+    const slot = this.#slots.get(uid);
+    if (mirror) this.#mirrors.set(uid, mirror);
+    else this.#mirrors.delete(uid);
+    if (!slot) return;
+    if (!mirror) slot.target = undefined;
+    else if (slot.target?.metadata.uid !== mirror.metadata.uid || !newer(slot, mirror)) show(slot, mirror);
     this.#write(slot);
   }
 
@@ -84,14 +97,16 @@ export class StatusManager {
     const uid = pod.metadata.uid!;
     const known = this.#slots.get(uid);
     if (known) return known;
-    const baseVersion = pod.metadata.resourceVersion ?? '';
-    const slot: Slot = { pod, base: pod.status ?? {}, baseVersion, wanted: status, writing: undefined, gone: false };
+    const target = isStatic(pod) ? this.#mirrors.get(uid) : pod;
+    const base = target?.status ?? {};
+    const baseVersion = target?.metadata.resourceVersion ?? '';
+    const slot: Slot = { target, base, baseVersion, wanted: status, writing: undefined, gone: false };
     this.#slots.set(uid, slot);
     return slot;
   }
 
   #write(slot: Slot): void {
-    if (slot.writing || slot.gone) return;
+    if (slot.writing || slot.gone || !slot.target) return;
     const status = statusPatch(slot.base, slot.wanted);
     if (!status) return;
     slot.writing = this.#writeAll(slot, status).finally(() => {
@@ -100,9 +115,9 @@ export class StatusManager {
   }
 
   async #writeAll(slot: Slot, first: Record<string, unknown>): Promise<void> {
-    const { name = '', namespace, uid } = slot.pod.metadata;
     let status: Record<string, unknown> | undefined = first;
-    for (let tries = 0; status && !slot.gone && !this.#signal.aborted; ) {
+    for (let tries = 0; status && slot.target && !slot.gone && !this.#signal.aborted; ) {
+      const { name = '', namespace, uid } = slot.target.metadata;
       try {
         const body = { metadata: { uid }, status };
         const options = { type: 'strategic', subresource: 'status', namespace, signal: this.#signal } as const;
@@ -121,7 +136,8 @@ export class StatusManager {
         if (this.#signal.aborted) return;
         // A conflict means the name is another pod's by now: the precondition is the uid.
         if (isReason(error, 'NotFound', 'Conflict')) {
-          slot.gone = true;
+          if (isStatic(slot.target)) slot.target = undefined;
+          else slot.gone = true;
           return;
         }
         if (error instanceof StatusError && error.code < 500 && error.code !== 429) {
@@ -134,6 +150,12 @@ export class StatusManager {
       }
     }
   }
+}
+
+function show(slot: Slot, pod: Pod): void {
+  slot.target = pod;
+  slot.base = pod.status ?? {};
+  slot.baseVersion = pod.metadata.resourceVersion ?? '';
 }
 
 function newer(slot: Slot, pod: Pod): boolean {

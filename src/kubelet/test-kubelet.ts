@@ -53,7 +53,12 @@ class ScriptedApi implements Transport {
       const items = path.endsWith('/pods') ? [...this.pods.values()] : path.endsWith('/nodes') ? this.nodes : [];
       return { status: 200, body: { metadata: { resourceVersion: String(this.#revision) }, items } };
     }
-    if (method === 'POST' && path.endsWith('/nodes')) this.nodes = [request.body as Node];
+    if (method === 'POST' && path.endsWith('/nodes')) {
+      const node = request.body as Node;
+      this.nodes = [{ ...node, metadata: { ...node.metadata, uid: 'uid-of-node' } }];
+    }
+    if (method === 'POST' && path.endsWith('/pods'))
+      return { status: 201, body: this.put(this.#created(request.body as Pod)) };
     if (method === 'POST') return { status: 201, body: path.endsWith('/nodes') ? this.nodes[0] : request.body };
     const [, , resource = '', name = ''] = /\/(namespaces\/[^/]+\/)?([^/]+)\/([^/]+)(\/status)?$/.exec(
       path.replace(/\/status$/, ''),
@@ -81,6 +86,10 @@ class ScriptedApi implements Transport {
       await new Promise<void>((resolve) => (wake = resolve));
     }
     this.#watchers.delete(tell);
+  }
+
+  #created({ metadata, ...rest }: Pod): Pod {
+    return { ...rest, metadata: { ...metadata, uid: `uid-${++this.#revision}` }, status: { phase: 'Pending' } };
   }
 
   #patch(pod: Pod, { status }: { status: PatchedStatus }): Pod {

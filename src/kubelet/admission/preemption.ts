@@ -5,6 +5,7 @@
 import { podRequests } from '#api/core/pod/totals.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import { type QosClass, qosClass } from '../qos.js';
+import { isStatic } from '../static-pods/origin.js';
 import { inUnits, type Lack } from './resources.js';
 
 /** What is to be freed; amounts that are freed already are left out. */
@@ -13,8 +14,9 @@ type Needs = ReadonlyMap<string, number>;
 /** From `system-cluster-critical` on. */
 const criticalPriority = 2_000_000_000;
 
-export function isCritical({ spec }: Pod): boolean {
-  return (spec.priority ?? 0) >= criticalPriority;
+/** The pods of the node's own files are, whatever their priority. */
+export function isCritical(pod: Pod): boolean {
+  return isStatic(pod) || (pod.spec.priority ?? 0) >= criticalPriority;
 }
 
 /** The pods that must go, or why none will do. */
