@@ -6,9 +6,10 @@ import { gatesOf } from './api-server/gates.js';
 import { type ApiServerSettings, apiServerSettings } from './api-server/settings.js';
 import { checkElection, type ElectionFlags, electionSettings } from './controller-manager/election.js';
 import { type ControllerFlags, controllerSettings } from './controller-manager/settings.js';
+import { checkKubelet, type KubeletFlags, kubeletSettings } from './kubelet/settings.js';
 import { ConfigError, duration, file, oneOf, type Setting, wholeNumber } from './setting.js';
 
-export interface Config extends ApiServerSettings, ControllerFlags, ElectionFlags {
+export interface Config extends ApiServerSettings, ControllerFlags, ElectionFlags, KubeletFlags {
   dataDir: string;
   /** The API server's port; 0 lets the system choose. */
   port: number;
@@ -128,6 +129,7 @@ export const settings: Record<Exclude<keyof Config, 'kubeconfig'> | 'clusterCidr
   ...apiServerSettings,
   ...controllerSettings,
   ...electionSettings,
+  ...kubeletSettings,
 };
 
 /** Where to look for what the user said, and what machine this is. */
@@ -157,6 +159,7 @@ export function resolveConfig({ flags, env, root, linux }: ConfigSources): Confi
   checkNodeCidrs(config);
   checkElection(config);
   gatesOf(config);
+  checkKubelet(config);
   if (config.runtime === 'containerd' && !machineRuns) {
     const why = linux ? 'needs root: run it with sudo' : 'needs Linux';
     throw new ConfigError(`--runtime containerd ${why}, or use --runtime simulated`);

@@ -203,6 +203,7 @@ export class MachineNode {
       addresses: [nodeAddress],
       cluster: { servers: [dnsAddress], domain: config.clusterDomain },
       version: gitVersion,
+      settings: config,
       paths: { root: layout.kubelet, podLogs: layout.podLogs, cgroupRoot: layout.cgroupRoot },
     });
     const sinceMs = clock.now();

@@ -13,15 +13,15 @@ import { CgroupTree, noCgroups } from './cgroup-tree.js';
 import { ConfigObjects } from './config-objects.js';
 import type { ClusterDns } from './dns.js';
 import { parseResolvConf } from './dns.js';
-import { collectGarbage } from './garbage-collection.js';
+import { thresholdsOf } from './eviction/thresholds.js';
+import { Housekeeping } from './housekeeping.js';
 import { ImagePuller } from './image-puller.js';
 import { KubeletError } from './kubelet-error.js';
 import { KubeletMetrics, type NodeCounts } from './kubelet-metrics.js';
 import { LifecycleHooks } from './lifecycle-hooks.js';
 import { type LogFile, logFile } from './log-file.js';
-import { rotateLogs } from './log-rotation.js';
 import type { NodeContext } from './node-context.js';
-import { type NodeFacts, nodeAmounts, readMachine, readPressure } from './node-facts.js';
+import { type NodeAmounts, type NodeFacts, nodeAmounts, readMachine } from './node-facts.js';
 import { keepLease } from './node-lease.js';
 import { NodeReporter } from './node-status.js';
 import { defaultPaths, type KubeletPaths } from './paths.js';
@@ -41,11 +41,8 @@ import { StaticPods } from './static-pods/static-pods.js';
 import { KubeletUsage } from './stats/kubelet-usage.js';
 import type { UsageSource } from './stats/usage.js';
 import { StatusManager } from './status-manager.js';
-import { enforceStorageLimits, hasStorageLimits } from './storage-limits.js';
 import { LocalVolumes } from './volumes/local-volumes.js';
 import { CheckedVolumes, type Volumes } from './volumes/volumes.js';
-
-const garbageMs = 60_000;
 
 export interface KubeletOptions {
   client: Client;
@@ -92,6 +89,7 @@ export class Kubelet {
   readonly #metrics: KubeletMetrics;
   #context!: NodeContext;
   #measured: Measured | undefined;
+  #housekeeping: Housekeeping | undefined;
   #startedAtMs = 0;
 
   constructor(options: KubeletOptions) {
@@ -110,14 +108,16 @@ export class Kubelet {
     const machine = this.#options.mode === 'machine';
     const facts = this.#options.facts ?? (machine ? await readMachine('/') : missingFacts());
     const nodeWatch = this.#options.nodes ?? this.#ownNode();
-    const reporter = this.#reporter(facts, paths, () => nodeWatch.get(nodeName));
+    const amounts = nodeAmounts(facts, thresholdsOf(this.#settings));
+    const reporter = this.#reporter(facts, amounts, () => nodeWatch.get(nodeName));
     const node = { kind: 'Node', name: nodeName, uid: nodeName, apiVersion: 'v1' };
     events.event(node, { type: 'Normal', reason: 'Starting', message: 'Starting kubelet.' });
     const registered = new Promise<void>((resolve) => this.#run('node status', reporter.run(signal, resolve)));
-    this.#context = await this.#makeContext(facts, paths, () => reporter.node);
+    this.#context = await this.#makeContext({ facts, amounts, paths }, () => reporter.node);
     const { context } = this;
     const usage = new KubeletUsage({ nodeName, startedAtMs: this.#startedAtMs, context, pods: () => this.pods() });
     this.#measured = { usage, facts, metrics: this.#metrics };
+    this.#housekeeping = this.#keepHouse(usage);
     const watch = new RuntimeWatch({
       runtime,
       clock,
@@ -136,13 +136,7 @@ export class Kubelet {
     await source.follow(nodeName, this.#handlers(statics), signal);
     await statics.start();
     this.#run('static pods', statics.run(signal));
-    this.#run('garbage collection', this.#collectGarbage());
-    if (machine)
-      this.#run(
-        'log rotation',
-        rotateLogs(this.#context, () => this.pods(), signal),
-      );
-    if (machine) this.#run('storage limits', this.#enforceStorageLimits());
+    for (const [name, task] of this.#housekeeping.tasks(signal)) this.#run(name, task);
   }
 
   /** Leaves all containers running: the next kubelet takes them over. */
@@ -242,31 +236,24 @@ export class Kubelet {
     this.#workers.get(uid)?.wake();
   }
 
-  async #collectGarbage(): Promise<void> {
-    const { clock, log } = this.#options;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await collectGarbage(this.#context, { wanted: (uid) => this.#workers.has(uid) });
-      } catch (err) {
-        log.warn('garbage collection failed', { err });
-      }
-      await clock.sleep(garbageMs, signal).catch(() => {});
-    }
-  }
-
-  async #enforceStorageLimits(): Promise<void> {
-    const { nodeName, clock, log } = this.#options;
-    const pods = () => this.pods().filter(hasStorageLimits);
-    const usage = new KubeletUsage({ nodeName, startedAtMs: this.#startedAtMs, context: this.#context, pods });
-    const evict = (pod: Pod, verdict: Verdict) => this.#evict(pod, verdict);
-    await enforceStorageLimits({ usage, evict, clock, log }, this.#stop.signal);
-  }
-
   /** Resolves when nothing of it runs any more. */
-  async #evict(pod: Pod, verdict: Verdict): Promise<void> {
-    podEvents(this.#options.events, pod).warning(verdict.reason, verdict.message);
+  async #evict(pod: Pod, verdict: Verdict, annotations?: Record<string, string>): Promise<void> {
+    podEvents(this.#options.events, pod).warning(verdict.reason, verdict.message, annotations);
     await this.#workers.get(pod.metadata.uid!)?.evict(verdict);
+  }
+
+  #keepHouse(usage: UsageSource): Housekeeping {
+    return new Housekeeping({
+      nodeName: this.#options.nodeName,
+      startedAtMs: this.#startedAtMs,
+      context: this.#context,
+      settings: this.#settings,
+      usage,
+      pods: () => this.pods(),
+      active: () => [...this.#workers.values()].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod),
+      isKnown: (uid) => this.#workers.has(uid),
+      evict: (pod, verdict, annotations) => this.#evict(pod, verdict, annotations),
+    });
   }
 
   #ownNode(): Informer<Node> {
@@ -291,23 +278,33 @@ export class Kubelet {
     await this.#context.cgroups.start({ milliCpu: cpus * 1000, memoryBytes });
   }
 
-  #reporter(facts: NodeFacts, { root }: KubeletPaths, seen: () => Node | undefined): NodeReporter {
-    const { labels = {}, taints = [], port = 0, mode } = this.#options;
-    const none = { memory: false, disk: false, pids: false };
-    // The root itself may not be there yet.
-    const pressure = async () => (mode === 'machine' ? await readPressure(root).catch(() => readPressure('/')) : none);
-    return new NodeReporter({ ...this.#options, facts, labels, taints, port, pressure, seen });
+  #reporter(facts: NodeFacts, amounts: NodeAmounts, seen: () => Node | undefined): NodeReporter {
+    const { labels = {}, taints = [], port = 0 } = this.#options;
+    const pressure = () => this.#housekeeping?.conditions ?? [];
+    return new NodeReporter({ ...this.#options, facts, amounts, labels, taints, port, pressure, seen });
   }
 
   #admission(facts: NodeFacts, node: () => Node | undefined): AdmissionGate {
     const { client, clock, nodeName } = this.#options;
     const { operatingSystem } = facts.info;
     const admitted = () => [...this.#workers.values()].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod);
-    const evict = (pod: Pod, verdict: Verdict) => this.#evict(pod, verdict);
-    return new AdmissionGate({ client, clock, nodeName, operatingSystem, node, admitted, evict });
+    return new AdmissionGate({
+      client,
+      clock,
+      nodeName,
+      operatingSystem,
+      node,
+      pressure: () => this.#housekeeping?.conditions ?? [],
+      allowedSysctls: this.#settings.allowedUnsafeSysctls,
+      admitted,
+      evict: (pod, verdict) => this.#evict(pod, verdict),
+    });
   }
 
-  async #makeContext(facts: NodeFacts, paths: KubeletPaths, node: () => Node | undefined): Promise<NodeContext> {
+  async #makeContext(
+    { facts, amounts, paths }: { facts: NodeFacts; amounts: NodeAmounts; paths: KubeletPaths },
+    node: () => Node | undefined,
+  ): Promise<NodeContext> {
     const { client, runtime, clock, log, prng, mode, cluster } = this.#options;
     const isMachine = mode === 'machine';
     const config = this.#options.config ?? new ConfigObjects(this.#options);
@@ -343,7 +340,7 @@ export class Kubelet {
       nodeHosts,
       hostIPs: this.#options.addresses,
       memoryBytes: facts.memoryBytes,
-      allocatable: nodeAmounts(facts).allocatable,
+      allocatable: amounts.allocatable,
       services: () => [],
       isMachine,
     };

@@ -1,11 +1,12 @@
 /** A node's conditions and their events, in upstream's words. Pure. */
 import type { NodeCondition } from '#api/gen/core-v1.js';
 import { formatTime } from '#apimachinery/object.js';
-import type { NodePressure } from './node-facts.js';
+import type { Condition } from './eviction/thresholds.js';
 import type { RuntimeStatus } from './runtime/runtime.js';
 
 export interface ConditionsInput {
-  pressure: NodePressure;
+  /** What the node is short of. */
+  pressure: readonly Condition[];
   /** Or why the runtime does not answer. */
   runtime: RuntimeStatus | { error: string };
   before: readonly NodeCondition[];
@@ -20,13 +21,13 @@ interface Words {
 
 export function nodeConditions({ pressure, runtime, before, nowMs }: ConditionsInput): NodeCondition[] {
   const words: Record<string, Words> = {
-    MemoryPressure: pressure.memory
+    MemoryPressure: pressure.includes('MemoryPressure')
       ? yes('KubeletHasInsufficientMemory', 'kubelet has insufficient memory available')
       : no('KubeletHasSufficientMemory', 'kubelet has sufficient memory available'),
-    DiskPressure: pressure.disk
+    DiskPressure: pressure.includes('DiskPressure')
       ? yes('KubeletHasDiskPressure', 'kubelet has disk pressure')
       : no('KubeletHasNoDiskPressure', 'kubelet has no disk pressure'),
-    PIDPressure: pressure.pids
+    PIDPressure: pressure.includes('PIDPressure')
       ? yes('KubeletHasInsufficientPID', 'kubelet has insufficient PID available')
       : no('KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
     Ready: ready(runtime),

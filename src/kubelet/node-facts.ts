@@ -1,8 +1,9 @@
 /** What a node is: its identity, size and versions; read from the machine, or made up for a simulated node. */
 import { readFile, statfs } from 'node:fs/promises';
-import { arch, availableParallelism, freemem, release, totalmem } from 'node:os';
+import { arch, availableParallelism, release, totalmem } from 'node:os';
 import type { NodeSystemInfo } from '#api/gen/core-v1.js';
 import { canonicalQuantity, Quantity } from '#apimachinery/quantity.js';
+import { type Signal, type Threshold, unitsOf } from './eviction/thresholds.js';
 
 export interface NodeFacts {
   cpus: number;
@@ -10,13 +11,6 @@ export interface NodeFacts {
   diskBytes: number;
   pods: number;
   info: Omit<NodeSystemInfo, 'containerRuntimeVersion' | 'kubeletVersion' | 'kubeProxyVersion'>;
-}
-
-/** What is in short supply, by upstream's default eviction thresholds. */
-export interface NodePressure {
-  memory: boolean;
-  disk: boolean;
-  pids: boolean;
 }
 
 export const podsMaxDefault = 110;
@@ -74,38 +68,23 @@ export function simulatedFacts(
   };
 }
 
-const memoryAvailableBytesMin = 100 * 2 ** 20;
-const diskAvailableFractionMin = 0.1;
-const inodesFreeFractionMin = 0.05;
+export type NodeAmounts = ReturnType<typeof nodeAmounts>;
 
-export async function readPressure(root: string): Promise<NodePressure> {
-  const [meminfo, disk, pidMax, load] = await Promise.all([
-    readText('/proc/meminfo'),
-    statfs(root),
-    readText('/proc/sys/kernel/pid_max'),
-    readText('/proc/loadavg'),
-  ]);
-  const availableKib = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1];
-  const availableBytes = availableKib ? Number(availableKib) * 1024 : freemem();
-  const tasks = Number(/\/(\d+)/.exec(load)?.[1] ?? 0);
-  return {
-    memory: availableBytes < memoryAvailableBytesMin,
-    disk: disk.bavail < disk.blocks * diskAvailableFractionMin || disk.ffree < disk.files * inodesFreeFractionMin,
-    pids: tasks >= Number(pidMax || Number.POSITIVE_INFINITY),
-  };
-}
-
-/** The amounts as a node shows them; allocatable leaves what the eviction thresholds keep free. */
-export function nodeAmounts({ cpus, memoryBytes, diskBytes, pods }: NodeFacts) {
+/** The amounts as a node shows them; allocatable leaves what the hard eviction thresholds keep free. */
+export function nodeAmounts({ cpus, memoryBytes, diskBytes, pods }: NodeFacts, thresholds: readonly Threshold[]) {
   // As the API writes them, or the status would seem to have changed with every look at it.
   const kib = (bytes: number) => canonicalQuantity(`${Math.floor(bytes / 1024)}Ki`);
   const common = { cpu: String(cpus), 'hugepages-1Gi': '0', 'hugepages-2Mi': '0', pods: String(pods) };
+  const kept = (wanted: Signal, capacity: number) => {
+    const value = thresholds.find(({ signal, graceMs }) => signal === wanted && graceMs === 0)?.value;
+    return value ? unitsOf(value, capacity) : 0;
+  };
   return {
     capacity: { ...common, 'ephemeral-storage': kib(diskBytes), memory: kib(memoryBytes) },
     allocatable: {
       ...common,
-      'ephemeral-storage': Quantity.of(Math.floor(diskBytes * (1 - diskAvailableFractionMin))).toString(),
-      memory: kib(Math.max(memoryBytes - memoryAvailableBytesMin, 0)),
+      'ephemeral-storage': Quantity.of(Math.max(diskBytes - kept('nodefs.available', diskBytes), 0)).toString(),
+      memory: kib(Math.max(memoryBytes - kept('memory.available', memoryBytes), 0)),
     },
   };
 }

@@ -8,9 +8,10 @@ import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Client } from '#client/client.js';
 import { declaredFeatures } from './declared-features.js';
+import type { Condition } from './eviction/thresholds.js';
 import { textOf } from './kubelet-error.js';
 import { type ConditionsInput, conditionEvents, nodeConditions } from './node-conditions.js';
-import { type NodeFacts, type NodePressure, nodeAmounts } from './node-facts.js';
+import type { NodeAmounts, NodeFacts } from './node-facts.js';
 import type { EventSink } from './pod-events.js';
 import type { Runtime } from './runtime/runtime.js';
 
@@ -34,7 +35,8 @@ export interface NodeStatusOptions {
   /** The first is the node's own. */
   addresses: readonly string[];
   facts: NodeFacts;
-  pressure: () => Promise<NodePressure>;
+  amounts: NodeAmounts;
+  pressure: () => readonly Condition[];
   labels: Record<string, string>;
   taints: readonly Taint[];
   /** `v1.36.0+t8s.0.1.0` */
@@ -47,14 +49,12 @@ export interface NodeStatusOptions {
 
 export class NodeReporter {
   readonly #options: NodeStatusOptions;
-  readonly #amounts: ReturnType<typeof nodeAmounts>;
   #node?: Node;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
   #announced: readonly NodeCondition[] = [];
 
   constructor(options: NodeStatusOptions) {
     this.#options = options;
-    this.#amounts = nodeAmounts(options.facts);
   }
 
   /** As the API last showed it, whether in a watch or in the answer to a write. */
@@ -158,14 +158,11 @@ export class NodeReporter {
 
   async #status(): Promise<NodeStatus> {
     const { clock, nodeName, addresses, facts, version, port } = this.#options;
-    const [runtime, pressure, images] = await Promise.all([
-      this.#runtimeStatus(),
-      this.#options.pressure(),
-      this.#images(),
-    ]);
+    const [runtime, images] = await Promise.all([this.#runtimeStatus(), this.#images()]);
+    const pressure = this.#options.pressure();
     const { conditions: before = [], capacity = {} } = this.node?.status ?? {};
     return {
-      ...withExtended(this.#amounts, capacity),
+      ...withExtended(this.#options.amounts, capacity),
       conditions: nodeConditions({ pressure, runtime, before, nowMs: clock.now() }),
       addresses: [
         ...addresses.map((address) => ({ type: 'InternalIP', address })),

@@ -2,14 +2,21 @@
 import type { ObjectReference, Pod } from '#api/gen/core-v1.js';
 import { type ContainerKind, containersOf } from './pod-state.js';
 
+interface EventText {
+  type: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+  annotations?: Record<string, string> | undefined;
+}
+
 /** What we ask of the recorder in #client/events.js. */
 export interface EventSink {
-  event(about: ObjectReference, text: { type: 'Normal' | 'Warning'; reason: string; message: string }): void;
+  event(about: ObjectReference, text: EventText): void;
 }
 
 export interface ContainerEvents {
   normal(reason: string, message: string): void;
-  warning(reason: string, message: string): void;
+  warning(reason: string, message: string, annotations?: Record<string, string>): void;
 }
 
 export function podEvents(sink: EventSink, pod: Pod): ContainerEvents {
@@ -34,7 +41,8 @@ export function containerEvents(sink: EventSink, pod: Pod, name: string): Contai
 function eventsAbout(sink: EventSink, about: ObjectReference): ContainerEvents {
   return {
     normal: (reason, message) => sink.event(about, { type: 'Normal', reason, message }),
-    warning: (reason, message) => sink.event(about, { type: 'Warning', reason, message }),
+    warning: (reason, message, annotations) =>
+      sink.event(about, { type: 'Warning', reason, message, ...(annotations && { annotations }) }),
   };
 }
 

@@ -136,6 +136,8 @@ export class StatusManager {
         if (this.#signal.aborted) return;
         // A conflict means the name is another pod's by now: the precondition is the uid.
         if (isReason(error, 'NotFound', 'Conflict')) {
+          // Another may stand for a static pod already.
+          if (slot.target.metadata.uid !== uid) continue;
           if (isStatic(slot.target)) slot.target = undefined;
           else slot.gone = true;
           return;

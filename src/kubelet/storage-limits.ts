@@ -5,41 +5,31 @@
 import { aggregateRequests } from '#api/core/pod/resources.js';
 import type { Container, Pod } from '#api/gen/core-v1.js';
 import { Quantity } from '#apimachinery/quantity.js';
-import type { Clock } from '#base/clock.js';
-import type { Log } from '#base/log.js';
 import { isCritical } from './admission/preemption.js';
 import type { Verdict } from './pod-status.js';
 import type { PodUsage, UsageSource } from './stats/usage.js';
 
 const storage = 'ephemeral-storage';
-/** Upstream's period of looking for reasons to evict. */
-const checkMs = 10_000;
 /** Whoever fills the disk gets no more time than that. */
 const graceSeconds = 1;
 
-export interface StorageLimitsOptions {
+/** Ends those that have too much. Gives whether there were any. */
+export async function evictOverLimits({
+  usage,
+  evict,
+}: {
   /** Of the pods with limits alone: to look at disks is not cheap. */
   usage: UsageSource;
   evict: (pod: Pod, verdict: Verdict) => Promise<void>;
-  clock: Clock;
-  log: Log;
-}
-
-/** Runs until the signal aborts. */
-export async function enforceStorageLimits(options: StorageLimitsOptions, signal: AbortSignal): Promise<void> {
-  const { usage, evict, clock, log } = options;
-  while (!signal.aborted) {
-    await clock.sleep(checkMs, signal).catch(() => {}); // only an abort rejects, and it ends the loop
-    if (signal.aborted) return;
-    try {
-      for (const one of await usage.pods({ detailed: true })) {
-        const message = excess(one);
-        if (message) await evict(one.pod, { reason: 'Evicted', message, graceSeconds });
-      }
-    } catch (err) {
-      log.warn('local storage could not be looked at', { err });
-    }
+}): Promise<boolean> {
+  let hasEvicted = false;
+  for (const one of await usage.pods({ detailed: true })) {
+    const message = excess(one);
+    if (!message) continue;
+    await evict(one.pod, { reason: 'Evicted', message, graceSeconds });
+    hasEvicted = true;
   }
+  return hasEvicted;
 }
 
 /** Pods that the node itself needs are never ended for that. */

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Container, Node, Pod, PodSpec } from '#api/gen/core-v1.js';
-import { type Refusal, refusalOf } from './admission.js';
+import type { Condition } from '../eviction/thresholds.js';
+import { type AdmissionInput, type Refusal, refusalOf } from './admission.js';
+import { allowedSysctlProblem } from './sysctls.js';
 
 const node: Node = {
   apiVersion: 'v1',
@@ -19,8 +21,17 @@ const podOf = (spec: Partial<PodSpec> = {}, labels?: Record<string, string>): Po
   spec: { nodeName: 'n1', containers: [asking({})], ...spec },
 });
 
-const refused = (pod: Pod, others: Pod[] = [], on: Node = node) =>
-  told(refusalOf({ pod, others, node: on, operatingSystem: 'linux' }));
+const refused = (pod: Pod, others: Pod[] = [], on: Node = node) => told(refusalOf(inputOf(pod, { others, node: on })));
+
+const inputOf = (pod: Pod, given: Partial<AdmissionInput> = {}): AdmissionInput => ({
+  pod,
+  others: [],
+  node,
+  operatingSystem: 'linux',
+  pressure: [],
+  allowedSysctls: [],
+  ...given,
+});
 
 const told = (refusal: Refusal | undefined) => refusal && { reason: refusal.reason, message: refusal.message };
 
@@ -92,18 +103,15 @@ test('kernel parameters that are not safe, or not the pod’s own, are refused',
 });
 
 test('under pressure a node takes only what is critical, or says how much memory it needs', () => {
-  const under = (type: string): Node => ({
-    ...node,
-    status: { ...node.status, conditions: [{ type, status: 'True' }] },
-  });
+  const under = (pod: Pod, pressure: Condition) => told(refusalOf(inputOf(pod, { pressure: [pressure] })));
   const measured = podOf({ containers: [asking({ memory: '1Mi' })] });
-  expect(refused(podOf(), [], under('MemoryPressure'))).toEqual({
+  expect(under(podOf(), 'MemoryPressure')).toEqual({
     reason: 'Evicted',
     message: 'The node had condition: [MemoryPressure]. ',
   });
-  expect(refused(measured, [], under('MemoryPressure'))).toBeUndefined();
-  expect(refused(measured, [], under('DiskPressure'))?.message).toBe('The node had condition: [DiskPressure]. ');
-  expect(refused(podOf({ priority: 2_000_000_000 }), [], under('DiskPressure'))).toBeUndefined();
+  expect(under(measured, 'MemoryPressure')).toBeUndefined();
+  expect(under(measured, 'DiskPressure')?.message).toBe('The node had condition: [DiskPressure]. ');
+  expect(under(podOf({ priority: 2_000_000_000 }), 'DiskPressure')).toBeUndefined();
 });
 
 test('a feature that this kubelet does not declare is refused by its name, and one that it has is not', () => {
@@ -114,4 +122,23 @@ test('a feature that this kubelet does not declare is refused by its name, and o
   const exitCodes = { operator: 'In', values: [1] };
   const restarting = { ...asking({}), restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes }] };
   expect(refused(podOf({ containers: [restarting] }))).toBeUndefined();
+});
+
+test('kernel parameters that are not safe need the word of whoever runs the node', () => {
+  const asks = (name: string, spec: Partial<PodSpec> = {}) =>
+    podOf({ securityContext: { sysctls: [{ name, value: '1' }] }, ...spec });
+  const told = (pod: Pod, ...allowedSysctls: string[]) => refusalOf(inputOf(pod, { allowedSysctls }))?.message;
+  expect(told(asks('kernel.msgmax'))).toBe('forbidden sysctl: "kernel.msgmax" not allowlisted');
+  expect(told(asks('kernel.msgmax'), 'kernel.msg*')).toBeUndefined();
+  expect(told(asks('kernel/msgmax'), 'kernel.msgmax')).toBeUndefined();
+  expect(told(asks('kernel.msgmax'), 'net.*', 'kernel.msg')).toBe('forbidden sysctl: "kernel.msgmax" not allowlisted');
+  expect(told(asks('net.core.somaxconn', { hostNetwork: true }), 'net.*')).toBe(
+    'forbidden sysctl: "net.core.somaxconn" not allowed with host Net enabled',
+  );
+  expect(told(asks('fs.mqueue.msg_max', { hostIPC: true }), 'fs.mqueue.*')).toBe(
+    'forbidden sysctl: "fs.mqueue.msg_max" not allowed with host IPC enabled',
+  );
+  expect(allowedSysctlProblem('kernel.msg*')).toBeUndefined();
+  expect(allowedSysctlProblem('vm.swappiness')).toBe('the sysctls "vm.swappiness" are not known to be namespaced');
+  expect(allowedSysctlProblem('net.*.x')).toContain('must');
 });

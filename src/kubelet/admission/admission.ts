@@ -10,6 +10,7 @@ import { hostPorts, portsConflict } from '#api/core/pod/host-ports.js';
 import { anyTolerates } from '#api/core/tolerations.js';
 import type { Node, Pod } from '#api/gen/core-v1.js';
 import { declaredFeatures } from '../declared-features.js';
+import type { Condition } from '../eviction/thresholds.js';
 import { formatList } from '../go-text.js';
 import { qosClass } from '../qos.js';
 import { isCritical } from './preemption.js';
@@ -21,6 +22,10 @@ export interface AdmissionInput {
   /** Those that this node has admitted and that have not ended. */
   others: readonly Pod[];
   node: Node;
+  /** What the node is short of now. */
+  pressure: readonly Condition[];
+  /** Kernel parameters beside the safe ones. */
+  allowedSysctls: readonly string[];
   /** Of what this kubelet runs: `linux`. */
   operatingSystem: string;
 }
@@ -48,7 +53,7 @@ export function refusalOf(input: AdmissionInput): Refusal | undefined {
 function* refusals(input: AdmissionInput): Generator<Refusal> {
   const { pod, others, node } = input;
   yield* pressureRefusals(input);
-  const sysctl = sysctlProblem(pod);
+  const sysctl = sysctlProblem(pod, input.allowedSysctls);
   if (sysctl) yield { reason: 'SysctlForbidden', message: sysctl };
   yield* systemRefusals(input);
   const missing = [...lacksOf({ pod, others, node })];
@@ -59,13 +64,10 @@ function* refusals(input: AdmissionInput): Generator<Refusal> {
   yield* predicateRefusals(input);
 }
 
-const pressures = ['MemoryPressure', 'DiskPressure', 'PIDPressure'];
 const memoryTaint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' };
 
 /** Where only memory is short, those may come that say how much they need. */
-function* pressureRefusals({ pod, node }: AdmissionInput): Generator<Refusal> {
-  const conditions = (node.status?.conditions ?? []).filter(({ status }) => status === 'True');
-  const types = conditions.map(({ type }) => type).filter((type) => pressures.includes(type));
+function* pressureRefusals({ pod, pressure: types }: AdmissionInput): Generator<Refusal> {
   if (types.length === 0 || isCritical(pod)) return;
   const isOfMemory = types.length === 1 && types[0] === 'MemoryPressure';
   if (isOfMemory && (qosClass(pod) !== 'BestEffort' || anyTolerates(pod.spec.tolerations, memoryTaint))) return;

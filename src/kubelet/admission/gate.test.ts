@@ -12,6 +12,8 @@ test('a few refusals are told at once, and those that come in masses ten in a se
     nodeName: 'n1',
     operatingSystem: 'linux',
     node: () => undefined,
+    pressure: () => [],
+    allowedSysctls: [],
     admitted: () => [],
     evict: async () => {},
   });

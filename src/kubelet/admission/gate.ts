@@ -3,6 +3,7 @@ import nodes from '#api/core/node.js';
 import type { Node, Pod } from '#api/gen/core-v1.js';
 import type { Clock } from '#base/clock.js';
 import type { Client } from '#client/client.js';
+import type { Condition } from '../eviction/thresholds.js';
 import type { Verdict } from '../pod-status.js';
 import { nodeAffinityReason, type Refusal, refusalOf } from './admission.js';
 import { isCritical, victimsFor } from './preemption.js';
@@ -27,6 +28,9 @@ export interface AdmissionGateOptions {
   operatingSystem: string;
   /** As the API last showed it; it may be a little old. */
   node: () => Node | undefined;
+  /** What the node is short of, as known here: sooner than the API shows it. */
+  pressure: () => readonly Condition[];
+  allowedSysctls: readonly string[];
   /** Let in, and not ended. */
   admitted: () => readonly Pod[];
   /** Ends a pod; resolves when nothing of it runs any more. */
@@ -44,10 +48,10 @@ export class AdmissionGate {
 
   /** The answer counts at the instant that it is given: whoever is let in must count as admitted from then on. */
   refusal(pod: Pod, node = this.#options.node()): Refusal | undefined {
-    const { admitted, operatingSystem } = this.#options;
+    const { admitted, operatingSystem, allowedSysctls, pressure } = this.#options;
     if (!node) return { reason: 'InvalidNodeInfo', message: 'Kubelet cannot get node info.' };
     const others = admitted().filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
-    return refusalOf({ pod, others, node, operatingSystem });
+    return refusalOf({ pod, others, node, operatingSystem, pressure: pressure(), allowedSysctls });
   }
 
   /** Makes room for a critical pod. Gives why it still cannot run; undefined: it may. */

@@ -20,12 +20,34 @@ const safe = new Set([
   'net.ipv4.tcp_wmem',
 ]);
 
-/** Why the pod's parameters cannot be set; undefined: they can. */
-export function sysctlProblem({ spec }: Pod): string | undefined {
+/** Those that each pod has its own of: what else is set would be the whole machine's. */
+const namespaced = { IPC: ['kernel.shm', 'kernel.msg', 'kernel.sem', 'fs.mqueue.'], Net: ['net.'] };
+
+/** What is wrong with an entry of a list of parameters that the user allows; undefined: nothing. */
+export function allowedSysctlProblem(given: string): string | undefined {
+  if (!/^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*([a-z0-9][-_a-z0-9]*)?[a-z0-9*]$/.test(given))
+    return `sysctl "${given}" must have at most 253 characters and match regex`;
+  const start = dottedSysctl(given).replace(/\*$/, '');
+  if (namespaceOf(start)) return undefined;
+  return `the sysctls "${start}" are not known to be namespaced`;
+}
+
+function namespaceOf(dotted: string): string | undefined {
+  return Object.entries(namespaced).find(([, starts]) => starts.some((start) => dotted.startsWith(start)))?.[0];
+}
+
+/** `allowed` are names, or beginnings with a `*`. Why the pod's parameters cannot be set; undefined: they can. */
+export function sysctlProblem({ spec }: Pod, allowed: readonly string[] = []): string | undefined {
+  const isAllowed = (name: string) =>
+    allowed.some((one) => {
+      const dotted = dottedSysctl(one);
+      return dotted.endsWith('*') ? name.startsWith(dotted.slice(0, -1)) : name === dotted;
+    });
   for (const { name } of spec.securityContext?.sysctls ?? []) {
     const dotted = dottedSysctl(name);
-    if (!safe.has(dotted)) return `forbidden sysctl: "${dotted}" not allowlisted`;
-    const shared = dotted.startsWith('net.') ? spec.hostNetwork && 'Net' : spec.hostIPC && 'IPC';
+    if (!safe.has(dotted) && !isAllowed(dotted)) return `forbidden sysctl: "${dotted}" not allowlisted`;
+    const namespace = namespaceOf(dotted) ?? 'IPC';
+    const shared = (namespace === 'Net' ? spec.hostNetwork : spec.hostIPC) && namespace;
     if (shared) return `forbidden sysctl: "${dotted}" not allowed with host ${shared} enabled`;
   }
   return undefined;

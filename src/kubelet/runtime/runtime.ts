@@ -225,6 +225,8 @@ export interface ImageInfo {
   /** The user the image runs as: a number, or a name. */
   uid?: number;
   username?: string;
+  /** The runtime needs it itself. */
+  isPinned?: boolean;
 }
 
 export interface ContainerStats {

@@ -28,7 +28,7 @@ export interface ManifestOrigin {
 /** Throws ManifestError. */
 export async function readManifest(text: string, { path, nodeName, seen }: ManifestOrigin): Promise<Pod> {
   const { parse } = await import('yaml');
-  const pod = decoded(() => parse(text));
+  const pod = decoded(() => parse(text, { logLevel: 'error' }));
   const given = pod.metadata.name;
   if (!given) throw new ManifestError('invalid pod: name is needed for the pod');
   const seed = JSON.stringify([pod, `host:${nodeName}`, `file:${path}`]);

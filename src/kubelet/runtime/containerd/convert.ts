@@ -204,6 +204,7 @@ export function imageFromCri(image: Decoded<typeof imageMessage>): ImageInfo {
     sizeBytes: image.size,
     ...(image.uid ? { uid: Number(image.uid.value) } : {}),
     ...(image.username ? { username: image.username } : {}),
+    ...(image.pinned ? { isPinned: true } : {}),
   };
 }
 

@@ -172,6 +172,7 @@ export const imageMessage = message({
   size: int(4),
   uid: nested(5, int64Value),
   username: string(6),
+  pinned: bool(8),
 });
 
 const cpuUsage = message({ timestamp: int64(1), usageCoreNanoSeconds: nested(2, uint64Value) });
