@@ -1,5 +1,5 @@
 /** Volumes of pods on this machine: made below the kubelet's root, kept up to date while the pod lives, taken away after. */
-import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Pod, Volume, VolumeMount } from '#api/gen/core-v1.js';
 import type { Clock, Timer } from '#base/clock.js';
@@ -150,8 +150,7 @@ export class LocalVolumes implements Volumes {
     const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
     if (volume.emptyDir) {
       const memoryLimitBytes = podAmount(pod, 'limits', 'memory')?.unitsNumber() ?? 0;
-      const isNew = !(await exists(directory));
-      await setUpEmptyDir(directory, volume.emptyDir, { memoryLimitBytes });
+      const isNew = await setUpEmptyDir(directory, volume.emptyDir, { memoryLimitBytes });
       const onRootMismatch = fsGroupChangePolicy === 'OnRootMismatch';
       if (fsGroup !== undefined && isNew) await giveToGroup(directory, { groupId: fsGroup, onRootMismatch });
       return undefined;
@@ -252,14 +251,4 @@ function expandStrictly(text: string, env: ReadonlyMap<string, string>): string 
     if (value === undefined) throw new KubeletError('config', `missing value for ${JSON.stringify(name)}`);
     return value;
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
 }
