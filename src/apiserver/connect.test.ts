@@ -88,7 +88,8 @@ beforeEach(async () => {
     process: (event) => audited.push(event) > 0,
     close: async () => {},
   };
-  const audit: Auditor = { begin: (received) => new AuditRecord({ received, verdict, sink, clock }) };
+  const counts = { events: 0, rejected: 0, levels: new Map(), errors: new Map() };
+  const audit: Auditor = { begin: (received) => new AuditRecord({ received, verdict, sink, clock, counts }) };
   test = startTestServer({ tls, clock, subresources: [exec, log, proxy], admission: [witness], audit });
   ({ port } = await test.server.listen({ host: '127.0.0.1', port: 0 }));
 });

@@ -2,6 +2,7 @@
  * The transport for components in this process: the same pipeline with the same checks, but objects instead of bytes.
  * What it gives is shared with everybody else, and therefore frozen.
  */
+import type { Clock } from '#base/clock.js';
 import { freeze, withoutUndefined } from '#base/json.js';
 import {
   type ApiRequest,
@@ -14,6 +15,7 @@ import type { UserInfo } from './authentication/authenticator.js';
 import type { Answer, Call } from './call.js';
 import type { CallSignal, CallSignals } from './call-signals.js';
 import { bookmarkObject } from './events.js';
+import type { ClientObserver } from './metrics/request-metrics.js';
 import type { Pipeline } from './pipeline.js';
 import { objectsOf } from './registry/stored.js';
 
@@ -24,7 +26,8 @@ export interface LoopbackOptions {
   program?: string;
   signals: CallSignals;
   /** Told of every request and how it was answered. */
-  answered?: ((method: string, code: number) => void) | undefined;
+  answered?: ClientObserver | undefined;
+  clock: Clock;
 }
 
 export class LoopbackTransport implements Transport {
@@ -33,12 +36,14 @@ export class LoopbackTransport implements Transport {
   readonly #signals: CallSignals;
   readonly #program: string;
   readonly #answered: LoopbackOptions['answered'];
+  readonly #clock: Clock;
 
-  constructor({ pipeline, user, signals, program, answered }: LoopbackOptions) {
+  constructor({ pipeline, user, signals, program, answered, clock }: LoopbackOptions) {
     this.#pipeline = pipeline;
     this.#user = user;
     this.#program = program ?? user.name;
     this.#answered = answered;
+    this.#clock = clock;
     this.#signals = signals;
   }
 
@@ -77,8 +82,10 @@ export class LoopbackTransport implements Transport {
   async #answer(request: ApiRequest, abort: CallSignal): Promise<Answer> {
     if (this.#signals.closed) throw new TransportError('the server is closed');
     request.signal?.throwIfAborted();
+    const startMs = this.#clock.monotonic();
     const { answer, error } = await this.#pipeline.handle(this.#call(request, abort));
-    this.#answered?.(request.method, error?.code ?? ('code' in answer ? answer.code : 200));
+    const code = error?.code ?? ('code' in answer ? answer.code : 200);
+    this.#answered?.(request.method, { code, seconds: (this.#clock.monotonic() - startMs) / 1000 });
     if (error) throw error;
     return answer;
   }

@@ -47,6 +47,7 @@ import { feedNodeAuthorizer } from './authorization/node-feed.js';
 import { feedRbac } from './authorization/rbac/feed.js';
 import { RbacAuthorizer } from './authorization/rbac/rbac.js';
 import { AuthorizerRow, type RowSource } from './authorization/row.js';
+import type { TokenUse } from './metrics/token-metrics.js';
 import { ownWrite } from './registry/own-write.js';
 import type { Registry } from './registry/registry.js';
 import type { ComponentHealth } from './subresources/component-status.js';
@@ -82,6 +83,8 @@ export interface PolicyOptions extends Pick<AdmissionDependencies, 'serviceRange
   resolveService?: ResolveService;
   /** Told of every request with a certificate how long that is good. */
   observeCertificate?: (secondsLeft: number) => void;
+  /** Told of every token of a service account that holds. */
+  observeToken?: TokenUse;
   /** Told of every decision about the security of pods. */
   observePodSecurity?: (observation: PodSecurityObservation) => void;
   /** Told of every call of an admission webhook. */
@@ -130,6 +133,7 @@ export function createPolicy(options: PolicyOptions): Policy {
     clock,
     prng,
     objects,
+    observe: options.observeToken,
   });
   const authenticator = new UnionAuthenticator({
     authenticators: [
@@ -201,7 +205,7 @@ export function createPolicy(options: PolicyOptions): Policy {
 
 /** Those whose tokens stand in secrets; they say nothing of audiences, and so are good for the server's own. */
 function storedTokens(
-  { registry, clock, bootstrapTokens: takesBootstrap = true }: PolicyOptions,
+  { registry, clock, bootstrapTokens: takesBootstrap = true, observeToken: observe }: PolicyOptions,
   { tokens, objects }: { tokens: ServiceAccountTokens; objects: BoundObjects },
 ): Authenticator[] {
   const noteUse = async ({ metadata: { namespace = '', name = '' } }: Secret, day: string) => {
@@ -219,7 +223,7 @@ function storedTokens(
   const secret = (name: string) =>
     objects.get('Secret', { namespace: 'kube-system', name }) as Promise<Secret | undefined>;
   return [
-    legacyTokens({ keys: tokens.verificationKeys, objects, clock, noteUse }),
+    legacyTokens({ keys: tokens.verificationKeys, objects, clock, noteUse, observe }),
     ...(takesBootstrap ? [bootstrapTokens({ clock, secret })] : []),
   ].map((one) => audienceAgnostic(one, tokens.audiences));
 }

@@ -97,7 +97,8 @@ class Http implements ApiServer {
 
   transport(user: UserInfo, { program }: { program?: string } = {}): Transport {
     const answered = this.#options.metrics?.ofClients;
-    return new LoopbackTransport({ pipeline: this.pipeline, user, program, signals: this.#signals, answered });
+    const { clock } = this.#options;
+    return new LoopbackTransport({ pipeline: this.pipeline, user, program, signals: this.#signals, answered, clock });
   }
 
   listen({ host, port }: { host: string; port: number }): Promise<AddressInfo> {

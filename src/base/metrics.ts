@@ -3,7 +3,7 @@
  * often keeps the series that `with` gives. https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 
-export type MetricType = 'counter' | 'gauge' | 'histogram';
+export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary';
 
 export interface MetricOptions {
   name: string;
@@ -211,6 +211,12 @@ export class MetricRegistry {
     this.#add(new Collected(options));
   }
 
+  /** One that writes its own lines when somebody reads it. */
+  lines(options: { name: string; help: string; type: MetricType; lines: (name: string) => Iterable<string> }): void {
+    const { name, lines } = options;
+    this.#add({ ...options, lines: () => lines(name) });
+  }
+
   /** All metrics by name; one without a series is left out, as Prometheus' own libraries do it. */
   expose(): string {
     const parts: string[] = [];
@@ -233,6 +239,20 @@ export class MetricRegistry {
     this.#metrics.set(metric.name, metric);
     return metric;
   }
+}
+
+/** A summary without labels, of these observations. */
+export function* quantileLines(
+  name: string,
+  summary: { sorted: readonly number[]; quantiles: readonly number[]; sum: number; count: number },
+): Iterable<string> {
+  const { sorted, quantiles, sum, count } = summary;
+  for (const quantile of quantiles) {
+    const place = Math.round(quantile * (sorted.length - 1));
+    yield `${name}{quantile="${format(quantile)}"} ${format(sorted[place] ?? Number.NaN)}`;
+  }
+  yield `${name}_sum ${format(sum)}`;
+  yield `${name}_count ${count}`;
 }
 
 /** Labels in order of their names, as Go's library writes them; a bucket's bound comes last. */

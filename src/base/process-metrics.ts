@@ -53,7 +53,7 @@ export function addProcessMetrics(registry: MetricRegistry, clock: Clock): void 
 const pageBytes = 4096;
 
 /** '' where there is no /proc. */
-function readProc(name: string): string {
+export function readProc(name: string): string {
   try {
     return readFileSync(`/proc/self/${name}`, 'utf8');
   } catch {

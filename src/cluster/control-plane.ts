@@ -15,6 +15,7 @@ import { FlowControl } from '#apiserver/flow-control/flow-control.js';
 import { followFlowControl } from '#apiserver/flow-control/follow.js';
 import type { HealthCheck } from '#apiserver/health.js';
 import { collectIdentityLeases, keepIdentityLease } from '#apiserver/identity-lease.js';
+import { addAllocatorMetrics } from '#apiserver/metrics/allocator-metrics.js';
 import { ServerMetrics } from '#apiserver/metrics/server-metrics.js';
 import { addStoreSize } from '#apiserver/metrics/store-metrics.js';
 import type { PathHandler } from '#apiserver/path-handler.js';
@@ -113,6 +114,14 @@ export class ControlPlane {
     const { store, pki, clock, prng, log, serviceCidr, clusterDomain } = options;
     const scheme = new Scheme(builtins);
     const shared = { clock, prng, log };
+    this.metrics = new ServerMetrics({
+      clock,
+      flow: () => this.flow,
+      registry: () => this.registry,
+      gates: this.#gates,
+      audit: () => options.files?.audit?.counts,
+      build: { ...versionInfo },
+    });
     this.policy = createPolicy({
       ...shared,
       registry: () => this.registry,
@@ -129,13 +138,6 @@ export class ControlPlane {
       admissionChoice: options.files?.admission,
       gates: this.#gates,
     });
-    this.metrics = new ServerMetrics({
-      clock,
-      flow: () => this.flow,
-      registry: () => this.registry,
-      gates: this.#gates,
-      build: { ...versionInfo },
-    });
     this.registry = new ObjectRegistry({
       ...shared,
       scheme,
@@ -144,6 +146,7 @@ export class ControlPlane {
       encryption: options.files?.encryption,
       admission: this.policy.admission,
       admissionObserver: this.metrics.admission,
+      observeStore: (resource) => this.metrics.storage.of(resource),
       gates: this.#gates,
     });
     const loadOf = (resource: ResourceRequest) => this.registry.loadOf(resource);
@@ -205,17 +208,22 @@ export class ControlPlane {
     });
   }
 
-  #observers(): Pick<PolicyOptions, 'observeCertificate' | 'observeWebhook' | 'observePolicy' | 'observePodSecurity'> {
+  #observers(): Pick<
+    PolicyOptions,
+    'observeCertificate' | 'observeToken' | 'observeWebhook' | 'observePolicy' | 'observePodSecurity'
+  > {
     return {
       observeCertificate: (secondsLeft) => this.metrics.requests.access.certificate(secondsLeft),
       observeWebhook: (call) => this.metrics.admissionCalls.webhook(call),
       observePolicy: (evaluation) => this.metrics.admissionCalls.policy(evaluation),
+      observeToken: this.metrics.tokens,
       observePodSecurity: (evaluation) => this.metrics.podSecurity.evaluated(evaluation),
     };
   }
 
   #addMetrics(scheme: Scheme): void {
-    const { storeBytes } = this.#options;
+    const { storeBytes, serviceCidr: serviceRange } = this.#options;
+    addAllocatorMetrics(this.metrics.registry, { objects: () => this.registry, serviceRange });
     if (storeBytes) addStoreSize(this.metrics.registry, storeBytes);
     this.metrics.watchAggregation(
       () => this.aggregation.aggregator.remotes.values(),
@@ -309,7 +317,7 @@ export class ControlPlane {
     const webhooks = new WebhookClient({ clock, resolveService: this.#resolveService });
     this.#stop.signal.addEventListener('abort', () => webhooks.close(), { once: true });
     const converters = webhookConverters({ client: webhooks, prng });
-    const options = { registry, schemas: builtinSchemas, client, converters, clock, log };
+    const options = { registry, schemas: builtinSchemas, client, converters, observer: this.metrics.rules, clock, log };
     return new CustomResources(options).follow(informers, this.#stop.signal);
   }
 

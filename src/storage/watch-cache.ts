@@ -57,6 +57,21 @@ export interface WatchCacheLimits {
   backlogEventsMax: number;
 }
 
+/** What a cache holds and does, and what it has done since the start. */
+export interface CacheLoad {
+  values: number;
+  /** Those that wait for a change. */
+  watchers: number;
+  revision: number;
+  eventsMax: number;
+  /** How often it was filled from the store, and with how many values. */
+  fills: number;
+  filledValues: number;
+  eventsReceived: number;
+  /** To all watchers. */
+  eventsDispatched: number;
+}
+
 const defaultLimits: WatchCacheLimits = {
   historyEventsMax: 4096,
   historyBytesMax: 32 << 20,
@@ -79,6 +94,7 @@ export class WatchCache<V> {
   /** Of the current life of the feed; aborting it ends the watchers of that life. */
   #life = new AbortController();
   #closed = false;
+  readonly #counts = { fills: 0, filledValues: 0, eventsReceived: 0, eventsDispatched: 0 };
 
   constructor(options: WatchCacheOptions<V>) {
     this.#options = options;
@@ -119,13 +135,13 @@ export class WatchCache<V> {
     return out;
   }
 
-  /** How many values there are as of which revision, how many watchers wait for a change, and what it may keep of those. */
-  get load(): { values: number; watchers: number; revision: number; eventsMax: number } {
+  get load(): CacheLoad {
     return {
       values: this.#values.size,
       watchers: this.#waiters.size,
       revision: this.#revision,
       eventsMax: this.#limits.historyEventsMax,
+      ...this.#counts,
     };
   }
 
@@ -180,6 +196,7 @@ export class WatchCache<V> {
         if (behind > 0) {
           const events = history.from(position);
           position = history.end;
+          this.#counts.eventsDispatched += behind;
           yield { events, revision: this.#revision };
         } else if (nudge?.isDue) yield { events: [], revision: this.#revision };
         else await this.#change(wait);
@@ -202,6 +219,8 @@ export class WatchCache<V> {
     this.#values = new Map(entries.map((entry) => [entry.key, open(entry)]));
     this.#keys = new SortedKeys(this.#values.keys());
     this.#history = new History(revision);
+    this.#counts.fills++;
+    this.#counts.filledValues += entries.length;
     this.#revision = revision;
     this.#life = new AbortController();
     if (this.#closed) this.#life.abort();
@@ -215,6 +234,7 @@ export class WatchCache<V> {
     try {
       for await (const events of store.watch(prefix, { since, signal: life.signal })) {
         for (const event of events) this.#apply(event);
+        this.#counts.eventsReceived += events.length;
         this.#wake();
       }
     } catch (error) {

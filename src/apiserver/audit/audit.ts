@@ -14,6 +14,17 @@ export type Stage = 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete' |
  */
 export type Annotate = (key: string, value: string, options?: { level: 'Metadata' | 'Request' }) => void;
 
+/** What became of events and of requests, since the start. */
+export interface AuditCounts {
+  events: number;
+  /** Requests that were refused since their reception could not be stored. */
+  rejected: number;
+  /** Requests by level. */
+  readonly levels: Map<string, number>;
+  /** Events that were not stored, by backend. */
+  readonly errors: Map<string, number>;
+}
+
 /** Takes events, of which it may keep the object. False, or a promise of it: the event could not be stored. */
 export interface AuditSink {
   process(event: Event): boolean | Promise<boolean>;

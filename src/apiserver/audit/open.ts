@@ -1,7 +1,7 @@
 /** Puts policy and backends together as the settings say. Loaded only where a policy file is set. */
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
-import type { AuditSink } from './audit.js';
+import type { AuditCounts, AuditSink } from './audit.js';
 import { type LogFileOptions, openLogBackend } from './log.js';
 import { readAuditPolicy } from './policy.js';
 import { type Auditor, AuditRecord } from './record.js';
@@ -22,6 +22,7 @@ export interface AuditOptions {
 }
 
 export interface OpenAuditor extends Auditor {
+  readonly counts: AuditCounts;
   /** Resolves when all events have been passed on, as far as that is possible. */
   close(): Promise<void>;
 }
@@ -33,7 +34,8 @@ export async function openAuditor(
 ): Promise<OpenAuditor> {
   const { evaluate, warnings } = await readAuditPolicy(policyFile);
   for (const warning of warnings) log.warn('audit policy', { file: policyFile, warning });
-  const shared = { clock, log };
+  const counts: AuditCounts = { events: 0, rejected: 0, levels: new Map(), errors: new Map() };
+  const shared = { clock, log, counts };
   const sinks: AuditSink[] = [];
   if (file) sinks.push(delivered(openLogBackend({ ...file, ...shared }), file, shared));
   if (webhook) {
@@ -42,22 +44,43 @@ export async function openAuditor(
   }
   const sink = all(sinks);
   return {
+    counts,
     begin(received) {
       const verdict = evaluate(received.user, received.info);
-      return verdict && new AuditRecord({ received, verdict, sink, clock });
+      const level = verdict?.level ?? 'None';
+      counts.levels.set(level, (counts.levels.get(level) ?? 0) + 1);
+      return verdict && new AuditRecord({ received, verdict, sink, clock, counts });
     },
     close: () => sink.close(),
   };
 }
 
 function delivered(
-  backend: Backend,
+  plain: Backend,
   { mode, batch, truncateBytes }: Delivery,
-  { clock, log }: { clock: Clock; log: Log },
+  { clock, log, counts }: { clock: Clock; log: Log; counts: AuditCounts },
 ): AuditSink {
+  const backend = counting(plain, counts);
   const sink =
     mode === 'batch'
       ? new Batches({ backend, limits: batch, clock, log })
       : blocking(backend, { strict: mode === 'blocking-strict' });
   return truncateBytes ? truncating(sink, { eventBytesMax: truncateBytes, log }) : sink;
+}
+
+function counting(backend: Backend, { errors }: AuditCounts): Backend {
+  const judge = (stored: boolean, count: number) => {
+    if (!stored) errors.set(backend.name, (errors.get(backend.name) ?? 0) + count);
+    return stored;
+  };
+  return {
+    name: backend.name,
+    store(events) {
+      const stored = backend.store(events);
+      return stored instanceof Promise
+        ? stored.then((done) => judge(done, events.length))
+        : judge(stored, events.length);
+    },
+    close: () => backend.close(),
+  };
 }

@@ -8,7 +8,7 @@ import { copy, type Json } from '#base/json.js';
 import { describeUser, type UserInfo } from '../authentication/authenticator.js';
 import type { Answer, Call } from '../call.js';
 import type { RequestInfo } from '../request-info.js';
-import type { Annotate, AuditSink, Level, Stage } from './audit.js';
+import type { Annotate, AuditCounts, AuditSink, Level, Stage } from './audit.js';
 import type { Verdict } from './policy.js';
 
 const userAgentCharsMax = 1024;
@@ -41,20 +41,28 @@ export class AuditRecord {
   readonly #verdict: Verdict;
   readonly #sink: AuditSink;
   readonly #clock: Clock;
+  readonly #counts: AuditCounts;
   readonly #event: Event;
   #started = false;
 
-  constructor(options: { received: Received; verdict: Verdict; sink: AuditSink; clock: Clock }) {
+  constructor(options: { received: Received; verdict: Verdict; sink: AuditSink; clock: Clock; counts: AuditCounts }) {
     this.#received = options.received;
     this.#verdict = options.verdict;
     this.#sink = options.sink;
     this.#clock = options.clock;
+    this.#counts = options.counts;
     this.#event = firstEvent(options.received, options.verdict.level);
   }
 
   /** The stage before anything is done. False: it could not be stored, and must not be done. */
   begin(): boolean | Promise<boolean> {
-    return this.#tell('RequestReceived');
+    const stored = this.#tell('RequestReceived');
+    return stored instanceof Promise ? stored.then((done) => this.#judge(done)) : this.#judge(stored);
+  }
+
+  #judge(stored: boolean): boolean {
+    if (!stored) this.#counts.rejected++;
+    return stored;
   }
 
   readonly annotate: Annotate = (key, value, { level } = { level: 'Metadata' }) => {
@@ -158,6 +166,7 @@ export class AuditRecord {
     if (this.#verdict.omitStages.has(stage)) return true;
     const nowMs = stage === 'RequestReceived' ? this.#received.receivedMs : this.#clock.now();
     const { annotations, objectRef } = this.#event;
+    this.#counts.events++;
     // Backends may keep what they are given, while the request goes on.
     return this.#sink.process({
       ...this.#event,

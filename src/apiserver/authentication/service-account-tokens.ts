@@ -10,6 +10,7 @@ import { JwsError, peekClaims, signToken, type VerificationKey, verificationKey,
 import { type Prng, uuid } from '#base/prng.js';
 import { RecentMap } from '#client/recent-map.js';
 import { quoteList } from '../authorization/rbac/rules.js';
+import type { TokenUse } from '../metrics/token-metrics.js';
 import type { Authenticated, Authenticator, Credentials, UserInfo } from './authenticator.js';
 import { rejected } from './union.js';
 
@@ -42,6 +43,8 @@ export interface TokenOptions {
   clock: Clock;
   prng: Prng;
   objects: BoundObjects;
+  /** Told of every token that was looked into and holds. */
+  observe?: TokenUse | undefined;
 }
 
 interface Reference {
@@ -154,6 +157,8 @@ export class ServiceAccountTokens implements Authenticator {
     if (claims['sub'] !== serviceAccountUserName({ namespace: own.namespace, name: own.serviceaccount.name }))
       throw rejected('the token’s subject is not its service account');
     await this.#requireAll(own);
+    const { observe, clock } = this.#options;
+    observe?.bound(own.warnafter !== undefined && clock.now() / 1000 > own.warnafter);
     return { answer: { user: userOf(own, claims['jti']), audiences }, expiresMs: Number(claims['exp']) * 1000 };
   }
 

@@ -15,6 +15,7 @@ import { copy, equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Client } from '#client/client.js';
 import type { Informer, InformerFactory } from '#client/informer.js';
+import type { RuleObserver } from '../metrics/rule-metrics.js';
 import type { Write } from '../registry/registry.js';
 import { selectionOf } from '../registry/selection.js';
 import type { ObjectRegistry } from '../registry/store.js';
@@ -27,6 +28,8 @@ export interface CustomResourcesOptions {
   /** Of the API server itself. */
   client: Client;
   converters: ConverterFactory;
+  /** Told how long rules take. */
+  observer?: RuleObserver;
   clock: Clock;
   log: Log;
 }
@@ -136,9 +139,9 @@ export class CustomResources {
     const known = this.#served.get(name);
     if (known && isSame(known.crd, crd)) return;
     if (!isTrue(crd, 'NamesAccepted') && !isTrue(crd, 'Established')) return;
-    const { registry, schemas, converters } = this.#options;
+    const { registry, schemas, converters, observer } = this.#options;
     const convert = isWebhook(crd) ? converters(crd) : undefined;
-    const definition = await definitionOf(crd, { schemas, convert });
+    const definition = await definitionOf(crd, { schemas, convert, observer });
     if (!definition) return;
     const { scheme } = registry;
     const { group, plural } = definition;

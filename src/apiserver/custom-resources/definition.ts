@@ -16,6 +16,7 @@ import { type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { shapeFor } from '#apimachinery/structural/shape.js';
 import { atOnce } from '#base/turns.js';
 import { compareVersions } from '../discovery/version-order.js';
+import type { RuleObserver } from '../metrics/rule-metrics.js';
 import { columnsOf, selectableFieldsOf } from './columns.js';
 import { finalizerWarnings, rulesFor, type SchemaRules } from './rules.js';
 
@@ -23,19 +24,20 @@ export interface DefinitionOptions {
   schemas: SchemaTable;
   /** Of a definition that has a conversion webhook. */
   convert: Convert | undefined;
+  observer?: RuleObserver | undefined;
 }
 
 /** Undefined for a definition without accepted names, or without a version to store, which is not served. */
 export async function definitionOf(
   crd: CustomResourceDefinition,
-  { schemas, convert }: DefinitionOptions,
+  { schemas, convert, observer }: DefinitionOptions,
 ): Promise<AnyResource | undefined> {
   const { spec, status } = crd;
   const names = status?.acceptedNames;
   const storage = spec.versions.find((version) => version.storage);
   if (!names?.plural || !names.kind || !names.singular || !names.listKind || !storage) return undefined;
   const perVersion: Record<string, VersionRules> = {};
-  for (const version of spec.versions) perVersion[version.name] = await rulesOf(version, { crd, schemas });
+  for (const version of spec.versions) perVersion[version.name] = await rulesOf(version, { crd, schemas, observer });
   const served = spec.versions.filter((version) => version.served).map(({ name }) => name);
   const [first = storage.name, ...others] = served.sort(compareVersions);
   return defineResource<KubeObject>({
@@ -66,14 +68,14 @@ export function isServed({ spec }: CustomResourceDefinition): boolean {
 
 async function rulesOf(
   version: CustomResourceDefinitionVersion,
-  { crd, schemas }: { crd: CustomResourceDefinition; schemas: SchemaTable },
+  { crd, schemas, observer }: { crd: CustomResourceDefinition } & Omit<DefinitionOptions, 'convert'>,
 ): Promise<VersionRules> {
   const { spec } = crd;
   const schema = version.schema?.openAPIV3Schema as Schema | undefined;
   const { status, scale } = version.subresources ?? {};
   const shape = shapeFor(schema, { table: schemas, keepsUnknown: spec.preserveUnknownFields === true });
   const patterns = await compilePatterns(patternsOf(schema));
-  const rules = rulesFor({ schema, scale, patterns, rules: schema && (await rulesIn(schema)) });
+  const rules = rulesFor({ schema, scale, patterns, rules: schema && (await rulesIn(schema, observer)), observer });
   return {
     shape,
     default: (object: KubeObject) => shape.fill(object as never),
@@ -104,10 +106,11 @@ async function rulesOf(
   };
 }
 
-async function rulesIn(schema: Schema): Promise<SchemaRules | undefined> {
+async function rulesIn(schema: Schema, observer: RuleObserver | undefined): Promise<SchemaRules | undefined> {
   if (!hasRules(schema)) return undefined;
   const room = await loadRules();
-  const tree = room.RuleTree.of(schema, { isResource: true });
+  const compile = () => room.RuleTree.of(schema, { isResource: true });
+  const tree = observer ? observer.compiling(compile) : compile();
   return tree && { room, tree };
 }
 

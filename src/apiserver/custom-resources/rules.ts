@@ -19,6 +19,7 @@ import { isNumber } from '#base/exact-json.js';
 import { isInt64, plain, typeName } from '#base/go-text.js';
 import type { Json } from '#base/json.js';
 import type { Steps } from '#base/turns.js';
+import type { RuleObserver } from '../metrics/rule-metrics.js';
 
 export interface RuleOptions {
   schema: Schema | undefined;
@@ -26,6 +27,7 @@ export interface RuleOptions {
   patterns: Patterns;
   /** In CEL; undefined where the schema has none. */
   rules: SchemaRules | undefined;
+  observer: RuleObserver | undefined;
 }
 
 export interface SchemaRules {
@@ -61,7 +63,7 @@ const unchecked =
 
 const int32Max = 2 ** 31 - 1;
 
-export function rulesFor({ schema, scale, patterns, rules }: RuleOptions): Rules {
+export function rulesFor({ schema, scale, patterns, rules, observer }: RuleOptions): Rules {
   const scaleErrors = (object: KubeObject) => [...specErrors(object, scale), ...statusErrors(object, scale)];
   function* listErrors(object: KubeObject, old: KubeObject | undefined): Steps<FieldError[]> {
     yield;
@@ -98,7 +100,9 @@ export function rulesFor({ schema, scale, patterns, rules }: RuleOptions): Rules
     const { RuleRun, Ratchet, costBudget } = rules.room;
     const run = new RuleRun(costBudget);
     const ratchet = correlation ? Ratchet.of(correlation) : Ratchet.none;
-    rules.tree.check({ path: '', value: asJson(object), old: correlation?.old, ratchet }, run);
+    const check = () => rules.tree.check({ path: '', value: asJson(object), old: correlation?.old, ratchet }, run);
+    if (observer) observer.evaluating(check);
+    else check();
     for (const text of run.warnings) warn?.(text);
     return [...errors, ...run.errors];
   };

@@ -4,6 +4,7 @@ import type { Decision } from '../authorization/authorizer.js';
 
 /** From a millisecond on, each twice the one before. */
 const bounds = Array.from({ length: 15 }, (_, step) => 0.001 * 2 ** step);
+const filterBounds = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5, 10, 15, 30];
 const hour = 3600;
 const day = 24 * hour;
 /** Alerts look at those of a day and of a week. */
@@ -26,7 +27,15 @@ export class AccessMetrics {
   readonly #authorizations: { count: Counter; seconds: Histogram };
   readonly #certificates: Distribution;
 
+  readonly #filters: Histogram;
+
   constructor(registry: MetricRegistry) {
+    this.#filters = registry.histogram({
+      name: 'apiserver_request_filter_duration_seconds',
+      help: '[ALPHA] Time that the stations before the handler took, by station.',
+      labels: ['filter'],
+      bounds: filterBounds,
+    });
     const counter = (name: string, help: string, names = labels) => registry.counter({ name, help, labels: names });
     const histogram = (name: string, help: string) => registry.histogram({ name, help, labels, bounds });
     this.#users = counter('authenticated_user_requests', '[ALPHA] Requests by who made them.', ['username']);
@@ -55,6 +64,7 @@ export class AccessMetrics {
   authenticated(result: AuthenticationResult, { seconds, user }: { seconds: number; user?: string }): void {
     this.#authentications.count.with(result).add();
     this.#authentications.seconds.with(result).observe(seconds);
+    this.#filters.with('authentication').observe(seconds);
     if (user !== undefined) this.#users.with(shownUser(user)).add();
   }
 
@@ -62,6 +72,7 @@ export class AccessMetrics {
     const result = error && decision !== 'allow' ? 'error' : results[decision];
     this.#authorizations.count.with(result).add();
     this.#authorizations.seconds.with(result).observe(seconds);
+    this.#filters.with('authorization').observe(seconds);
   }
 }
 

@@ -61,8 +61,8 @@ test('sizes are counted of bodies, of answers to GET and LIST, and of events', (
   const events = metrics.sizes.ofEvents(made.info.resource!);
   for (const bytes of [200, 2000]) events.observe(bytes);
   metrics.handshakeFailed();
-  metrics.ofClients('GET', 404);
-  metrics.ofClients('GET', 404);
+  metrics.ofClients('GET', { code: 404, seconds: 0.1 });
+  metrics.ofClients('GET', { code: 404, seconds: 0.1 });
   metrics.access.certificate(3 * 24 * 3600);
   const text = registry.expose();
   const labels = (verb: string, scope: string) =>

@@ -8,7 +8,7 @@ import type { RequestInfo } from '../request-info.js';
 import { AccessMetrics } from './access-metrics.js';
 import { SizeMetrics } from './size-metrics.js';
 
-const durationBounds = [
+export const durationBounds = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
 
@@ -64,9 +64,10 @@ export class RequestMetrics {
   readonly #deprecated: Gauge;
   readonly access: AccessMetrics;
   readonly sizes: SizeMetrics;
+  readonly #fieldValidation: Histogram;
   readonly #handshakes: Value;
   /** Counts what clients in this process ask for, as those of upstream's components do it. */
-  readonly ofClients: (method: string, code: number) => void;
+  readonly ofClients: ClientObserver;
 
   constructor(registry: MetricRegistry) {
     const labels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'];
@@ -90,6 +91,12 @@ export class RequestMetrics {
     registry.renamed(this.#indicator, {
       name: 'apiserver_request_slo_duration_seconds',
       help: '[ALPHA] The same under the name that it had before.',
+    });
+    this.#fieldValidation = registry.histogram({
+      name: 'field_validation_request_duration_seconds',
+      help: '[ALPHA] Time until the answer to a write, by what it wants of unknown fields.',
+      labels: ['field_validation'],
+      bounds: indicatorBounds,
     });
     this.#longRunning = registry.gauge({
       name: 'apiserver_longrunning_requests',
@@ -130,6 +137,7 @@ export class RequestMetrics {
     count.value++;
     series.duration.observe(seconds);
     series.indicator.observe(seconds);
+    if (validated.has(info.verb)) this.#fieldValidation.with(fieldValidationOf(info)).observe(seconds);
     if (bodyBytes !== undefined) (series.bodies ??= this.sizes.ofBodies(info))?.observe(bodyBytes);
     return series.sizes;
   }
@@ -181,18 +189,43 @@ export class RequestMetrics {
   }
 }
 
-function clientRequests(registry: MetricRegistry): (method: string, code: number) => void {
+const validated = new Set(['create', 'update', 'patch']);
+const validations = ['Ignore', 'Strict', 'Warn'];
+
+/** '' where it is left out or is none. */
+function fieldValidationOf({ query }: RequestInfo): string {
+  const given = query.size > 0 ? query.get('fieldValidation') : null;
+  return given !== null && validations.includes(given) ? given : '';
+}
+
+export type ClientObserver = (method: string, answer: { code: number; seconds: number }) => void;
+
+const clientBounds = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
+/** As the host of their requests: they come by no network. */
+const clientHost = 'loopback';
+
+function clientRequests(registry: MetricRegistry): ClientObserver {
   const total = registry.counter({
     name: 'rest_client_requests_total',
     help: '[ALPHA] Requests of clients in this process by code of the answer, method and host.',
     labels: ['code', 'host', 'method'],
   });
-  const known = new Map<string, Value>();
-  return (method, code) => {
+  const durations = registry.histogram({
+    name: 'rest_client_request_duration_seconds',
+    help: '[ALPHA] Time that requests of clients in this process took, by method and host.',
+    labels: ['verb', 'host'],
+    bounds: clientBounds,
+  });
+  const known = new Map<string, { count: Value; duration: Distribution }>();
+  return (method, { code, seconds }) => {
     const key = `${code}${method}`;
-    let count = known.get(key);
-    if (!count) known.set(key, (count = total.with(String(code), 'loopback', method)));
-    count.value++;
+    let series = known.get(key);
+    if (!series) {
+      series = { count: total.with(String(code), clientHost, method), duration: durations.with(method, clientHost) };
+      known.set(key, series);
+    }
+    series.count.value++;
+    series.duration.observe(seconds);
   };
 }
 

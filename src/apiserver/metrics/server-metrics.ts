@@ -3,7 +3,9 @@ import type { FeatureGates } from '#apimachinery/features/gates.js';
 import type { Clock } from '#base/clock.js';
 import { MetricRegistry } from '#base/metrics.js';
 import { addProcessMetrics } from '#base/process-metrics.js';
+import { addRuntimeMetrics } from '#base/runtime-metrics.js';
 import type { RemoteApi } from '../aggregation/remote-api.js';
+import type { AuditCounts } from '../audit/audit.js';
 import type { Answer } from '../call.js';
 import type { FlowControl } from '../flow-control/flow-control.js';
 import { FlowMetrics } from '../flow-control/flow-metrics.js';
@@ -12,15 +14,21 @@ import type { PathHandler } from '../path-handler.js';
 import type { ObjectRegistry } from '../registry/store.js';
 import { AdmissionCallMetrics } from './admission-call-metrics.js';
 import { type AdmissionObserver, admissionMetrics } from './admission-metrics.js';
+import { addAuditMetrics } from './audit-metrics.js';
 import { PodSecurityMetrics } from './pod-security-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
+import { type RuleObserver, ruleMetrics } from './rule-metrics.js';
+import { StorageRequests } from './storage-requests.js';
 import { addStoreMetrics } from './store-metrics.js';
+import { tokenMetrics } from './token-metrics.js';
 
 export interface ServerMetricsOptions {
   clock: Clock;
   flow: () => FlowControl;
   registry: () => ObjectRegistry;
   gates: FeatureGates;
+  /** Undefined where nothing is audited. */
+  audit: () => AuditCounts | undefined;
   /** `gitVersion` and the like, as `/version` tells them. */
   build: Record<string, string>;
 }
@@ -42,6 +50,9 @@ export class ServerMetrics {
   readonly registry = new MetricRegistry();
   readonly requests: RequestMetrics;
   readonly flow: FlowMetrics;
+  readonly rules: RuleObserver;
+  readonly tokens = tokenMetrics(this.registry);
+  readonly storage: StorageRequests;
   readonly admissionCalls = new AdmissionCallMetrics(this.registry);
   readonly admission: AdmissionObserver;
   readonly podSecurity = new PodSecurityMetrics(this.registry);
@@ -53,7 +64,7 @@ export class ServerMetrics {
   readonly #indicators = new MetricRegistry();
   readonly #health: { state: ReturnType<MetricRegistry['gauge']>; total: ReturnType<MetricRegistry['counter']> };
 
-  constructor({ clock, flow, registry, gates, build }: ServerMetricsOptions) {
+  constructor({ clock, flow, registry, gates, audit, build }: ServerMetricsOptions) {
     this.requests = new RequestMetrics(this.registry);
     this.admission = admissionMetrics(this.registry);
     this.flow = new FlowMetrics(this.registry, () => flow().levels);
@@ -69,7 +80,11 @@ export class ServerMetrics {
         labels: ['name', 'status', 'type'],
       }),
     };
+    this.rules = ruleMetrics(this.registry, clock);
+    this.storage = new StorageRequests(this.registry, clock);
     addProcessMetrics(this.registry, clock);
+    addRuntimeMetrics(this.registry, build['goVersion'] ?? '');
+    addAuditMetrics(this.registry, audit);
     this.#addInFlight(flow);
     addStoreMetrics(this.registry, registry);
     this.registry.collected({

@@ -6,6 +6,7 @@ import { StatusError } from '#apimachinery/errors.js';
 import { Turns } from '#base/turns.js';
 import { type Entry, StoreError } from '#storage/store.js';
 import { decodeToken, encodeToken, type PageStart } from './continue-token.js';
+import { countList } from './read-counts.js';
 import { type ResourceContext, readCurrent, statusOfStoreError } from './resource-context.js';
 import type { Selection } from './selection.js';
 import { openStored, type Stored } from './stored.js';
@@ -95,16 +96,20 @@ export async function listCache(
   context: ResourceContext,
   { namespace, selection }: Pick<ListRequest, 'namespace' | 'selection'>,
 ): Promise<{ items: Stored[]; revision: number }> {
-  const { cache, resource, view } = context;
+  const { cache, resource, view, reads } = context;
   const revision = cache.revision;
   const name = selection.fields.exactValue('metadata.name');
   if (name !== undefined && (namespace !== '' || !resource.namespaced)) {
     const one = await readCurrent(context, { namespace, name });
-    return { items: one && selection.matches(one.object) ? [one] : [], revision: Math.max(revision, cache.revision) };
+    const items = one && selection.matches(one.object) ? [one] : [];
+    countList(reads.cache, { fetched: one ? 1 : 0, returned: items.length });
+    return { items, revision: Math.max(revision, cache.revision) };
   }
   const all = cache.list(rangePrefix(context, namespace));
   const viewed = view ? await view.all(all) : all;
-  return { items: selection.isEverything ? viewed : await chosen(viewed, selection), revision };
+  const items = selection.isEverything ? viewed : await chosen(viewed, selection);
+  countList(reads.cache, { fetched: all.length, returned: items.length });
+  return { items, revision };
 }
 
 export function rangePrefix({ prefix, resource }: ResourceContext, namespace: string): string {
@@ -130,7 +135,7 @@ async function cachedPage(
   { namespace, limit }: ListRequest,
   after: string | undefined,
 ): Promise<ListResult> {
-  const { cache, view } = context;
+  const { cache, view, reads } = context;
   const { revision } = cache;
   const prefix = rangePrefix(context, namespace);
   const all = cache.list(prefix);
@@ -138,6 +143,7 @@ async function cachedPage(
   const page = from < 0 ? [] : all.slice(from, limit > 0 ? from + limit : undefined);
   const remaining = from < 0 ? 0 : all.length - from - page.length;
   const items = view ? await view.all(page) : page;
+  countList(reads.cache, { fetched: page.length, returned: items.length });
   const result = { items, resourceVersion: String(revision) };
   if (remaining === 0) return result;
   const token = encodeToken({ revision, after: page.at(-1)!.key.slice(prefix.length) });
@@ -157,6 +163,17 @@ async function isKept({ store, cache, prefix }: ResourceContext): Promise<boolea
 
 /** From the store, which remembers the revision that the first page was of. */
 async function listPage(context: ResourceContext, request: ListRequest, start: PageStart): Promise<ListResult> {
+  const counts = { fetched: 0 };
+  const result = await storedPage(context, request, { ...start, counts });
+  countList(context.reads.store, { ...counts, returned: result.items.length });
+  return result;
+}
+
+async function storedPage(
+  context: ResourceContext,
+  request: ListRequest,
+  start: PageStart & { counts: { fetched: number } },
+): Promise<ListResult> {
   const { namespace, selection, limit } = request;
   const prefix = rangePrefix(context, namespace);
   const items: Stored[] = [];
@@ -168,6 +185,7 @@ async function listPage(context: ResourceContext, request: ListRequest, start: P
     const pageLimit = wanted && (selection.isEverything ? wanted : Math.max(wanted, pageEntriesMin));
     const page = await readPage(context, { prefix, after, limit: pageLimit, revision, token: request.continue });
     revision = page.revision;
+    start.counts.fetched += page.entries.length;
     const result = { items, resourceVersion: String(revision) };
     const opened = await openPage(context, page.entries);
     for (const [index, entry] of page.entries.entries()) {

@@ -17,6 +17,7 @@ import type { AdmissionRequest, Operation } from '../admission/admission.js';
 import type { AdmissionChain } from './admit.js';
 import type { BookmarkTimes } from './bookmark-times.js';
 import type { FieldTracker } from './field-tracker.js';
+import type { ReadCounts } from './read-counts.js';
 import type { ObjectKey, Write } from './registry.js';
 import { encodeStored, type Form, openStored, type Stored } from './stored.js';
 import type { VersionView } from './version-view.js';
@@ -32,6 +33,7 @@ export interface ResourceContext {
   readonly view: VersionView | undefined;
   /** Shared by resources that are stored under one prefix. */
   readonly written: { revision: number };
+  readonly reads: ReadCounts;
   /** Of fields whose features are off. */
   readonly dropping: Dropping | undefined;
   readonly schemas: SchemaTable;

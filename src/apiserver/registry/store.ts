@@ -15,7 +15,7 @@ import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import type { Store } from '#storage/store.js';
-import { WatchCache, type WatchCacheLimits } from '#storage/watch-cache.js';
+import { type CacheLoad, WatchCache, type WatchCacheLimits } from '#storage/watch-cache.js';
 import type { AdmissionPlugin } from '../admission/admission.js';
 import type { AdmissionObserver } from '../metrics/admission-metrics.js';
 import { AdmissionChain } from './admit.js';
@@ -28,6 +28,8 @@ import { expirePeriodically } from './expiry.js';
 import type { FieldTracker } from './field-tracker.js';
 import { type ListRequest, type ListResult, listCache, listObjects, reachVersion } from './list.js';
 import { managedFieldsTracker } from './managed-fields.js';
+import { observedStore, type StoreObserver } from './observed-store.js';
+import { newReadCounts, type ReadCounts } from './read-counts.js';
 import type { Change, DeleteOptions, ObjectKey, Registry, ResourceStore, UpdateOptions, Write } from './registry.js';
 import { cached, type ResourceContext, storageKey, subjectOf } from './resource-context.js';
 import { selectionOf } from './selection.js';
@@ -40,6 +42,8 @@ export interface RegistryOptions {
   scheme: Scheme;
   schemas: SchemaTable;
   store: Store;
+  /** Who is told what is asked of the store for a resource. */
+  observeStore?: (resource: AnyResource) => StoreObserver;
   /** Left out: values lie as they are. */
   encryption?: Encryption;
   admission: readonly AdmissionPlugin[];
@@ -64,6 +68,7 @@ export class ObjectRegistry implements Registry {
   /** One for all versions of a resource, which share its stored objects. */
   readonly #caches = new Map<string, WatchCache<Stored>>();
   readonly #written = new Map<string, { revision: number }>();
+  readonly #reads = new Map<string, ReadCounts>();
   readonly #end = new AbortController();
   #closed = false;
 
@@ -98,14 +103,14 @@ export class ObjectRegistry implements Registry {
   }
 
   /** Of every resource that is kept in memory since somebody reads it. */
-  loads(): { group: string; plural: string; objects: number; revision: number; eventsMax: number }[] {
+  loads(): KindLoad[] {
     const resources = new Map([...this.scheme.resources()].map((one) => [prefixOf(one), one]));
     return [...this.#caches].flatMap(([key, cache]) => {
       const resource = resources.get(key);
       if (!resource) return [];
       const { group, plural } = resource;
-      const { values: objects, revision, eventsMax } = cache.load;
-      return [{ group, plural, objects, revision, eventsMax }];
+      const bytes = bytesAverage(cache) * cache.size;
+      return [{ group, plural, bytes, reads: this.#readsOf(resource), ...cache.load }];
     });
   }
 
@@ -150,8 +155,16 @@ export class ObjectRegistry implements Registry {
     for (const cache of this.#caches.values()) cache.close();
   }
 
+  #readsOf(resource: AnyResource): ReadCounts {
+    const key = cacheKeyOf(resource);
+    let reads = this.#reads.get(key);
+    if (!reads) this.#reads.set(key, (reads = newReadCounts()));
+    return reads;
+  }
+
   #storeFor(resource: AnyResource): Store {
-    const { store, encryption } = this.#options;
+    const { store: plain, encryption, observeStore } = this.#options;
+    const store = observeStore ? observedStore(plain, observeStore(resource)) : plain;
     return encryption ? encryption.of(store, resource) : store;
   }
 
@@ -178,6 +191,7 @@ export class ObjectRegistry implements Registry {
     const dropping = droppingOf(resource.gated, this.gates);
     return {
       resource,
+      reads: this.#readsOf(resource),
       dropping,
       schemas,
       store,
@@ -198,8 +212,23 @@ export class ObjectRegistry implements Registry {
 /** Objects that a deletion of a collection lists at a time. */
 const deletedPageMax = 10_000;
 
+/** What there is of one resource, and what was done with it since the start. */
+export interface KindLoad extends CacheLoad {
+  group: string;
+  plural: string;
+  /** Of all its objects, by the size of some. */
+  bytes: number;
+  reads: ReadCounts;
+}
+
 /** Objects that are looked at to tell how large those of a resource are. */
 const sampleMax = 8;
+
+function bytesAverage(cache: WatchCache<Stored>): number {
+  let bytes = 0;
+  for (const stored of cache.some(sampleMax)) bytes += stored.size;
+  return bytes / Math.max(1, Math.min(cache.size, sampleMax));
+}
 
 export interface ResourceLoad {
   objects: number;
@@ -242,9 +271,7 @@ export class ObjectStore implements ResourceStore {
   get load(): ResourceLoad {
     const { cache } = this.#context;
     const { values: objects, watchers } = cache.load;
-    let bytes = 0;
-    for (const stored of cache.some(sampleMax)) bytes += stored.size;
-    return { objects, watchers, bytesAverage: bytes / Math.max(1, Math.min(objects, sampleMax)) };
+    return { objects, watchers, bytesAverage: bytesAverage(cache) };
   }
 
   async get(key: ObjectKey): Promise<KubeObject> {

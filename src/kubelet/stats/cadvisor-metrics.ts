@@ -2,7 +2,7 @@
  * GET /metrics/cadvisor: what the kernel counts of cgroups and networks, under the names and labels of cAdvisor, which
  * dashboards of Kubernetes are made on. https://github.com/google/cadvisor/blob/master/docs/storage/prometheus.md
  */
-import { MetricRegistry, type MetricType, type Sample } from '#base/metrics.js';
+import { type CollectedOptions, MetricRegistry, type Sample } from '#base/metrics.js';
 import type { NodeFacts } from '../node-facts.js';
 import type { CgroupUsage, InterfaceUsage, NodeUsage, PodUsage, Pressure, UsageSource } from './usage.js';
 
@@ -19,7 +19,7 @@ type Values = Iterable<{ extra?: readonly string[]; value: number }>;
 
 interface Row {
   name: string;
-  type: Exclude<MetricType, 'histogram'>;
+  type: CollectedOptions['type'];
   help: string;
   extra?: readonly string[];
   /** The kernel says when; what was set says nothing of time. */
