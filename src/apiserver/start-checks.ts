@@ -49,12 +49,14 @@ const readyOnly: readonly HealthEndpoint[] = ['readyz'];
 export interface StartChecksOptions {
   /** Throws when the store cannot be read. */
   store: () => Promise<void>;
+  /** Throws when a plugin that encrypts is not well. Left out: there is none. */
+  encryption?: (() => Promise<void>) | undefined;
   isBehind: (stage: StartStage) => boolean;
   isStopping: () => boolean;
 }
 
 /** `ping` comes before them, from the server itself. */
-export function startChecks({ store, isBehind, isStopping }: StartChecksOptions): HealthCheck[] {
+export function startChecks({ store, encryption, isBehind, isStopping }: StartChecksOptions): HealthCheck[] {
   const assertBehind = (stage: StartStage) => {
     if (!isBehind(stage)) throw new Error('not finished');
   };
@@ -62,6 +64,7 @@ export function startChecks({ store, isBehind, isStopping }: StartChecksOptions)
     { name: 'log', check: () => {} },
     { name: 'etcd', check: store },
     { name: 'etcd-readiness', endpoints: readyOnly, check: store },
+    ...(encryption ? [{ name: 'kms-providers', check: encryption }] : []),
     { name: 'informer-sync', endpoints: readyOnly, check: () => assertBehind('policy') },
     ...hooks.map(([name, stage]) => ({ name, check: () => assertBehind(stage) })),
     {

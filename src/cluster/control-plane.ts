@@ -201,8 +201,10 @@ export class ControlPlane {
   }
 
   #healthChecks(): HealthCheck[] {
+    const encryption = this.#options.files?.encryption;
     return startChecks({
       store: () => this.registry.check(),
+      encryption: encryption?.hasPlugins ? () => encryption.check() : undefined,
       isBehind: (stage) => startStages.indexOf(stage) < this.#stages,
       isStopping: () => this.#stop.signal.aborted,
     });

@@ -2,18 +2,24 @@
  * Which resources lie encrypted, and how: an EncryptionConfiguration, checked, and asked for one resource at a time.
  * https://kubernetes.io/docs/reference/config-api/apiserver-config.v1/#apiserver-config-k8s-io-v1-EncryptionConfiguration
  */
-import type { EncryptionConfiguration, Key, ProviderConfiguration } from '#api/gen/apiserver-v1.js';
+import type { EncryptionConfiguration, Key, KMSConfiguration, ProviderConfiguration } from '#api/gen/apiserver-v1.js';
+import { parseDuration } from '#apimachinery/codec/time.js';
 import { type FieldError, invalidValue, required } from '#apimachinery/field-error.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Store } from '#storage/store.js';
 import { followFile, parseConfiguration, readConfigurationFile, requireValidFile } from '../../configuration-file.js';
 import { EncryptedStore } from './encrypted-store.js';
+import type { KmsPlugin } from './kms/plugin.js';
 import { aesCbc, aesGcm, identity, type Provider, secretbox } from './providers.js';
 
 export interface Encryption {
   /** The store as the registry shall see it for this resource. */
   of(store: Store, resource: { group: string; plural: string }): Store;
+  /** Of all KMS plugins. Throws Error when one is not well. */
+  check(): Promise<void>;
+  /** There are, or by a change of the file there may be, plugins to look after. */
+  readonly hasPlugins: boolean;
 }
 
 export interface EncryptionEnvironment {
@@ -25,6 +31,13 @@ export interface EncryptionEnvironment {
 
 type Configured = readonly { resources: readonly string[]; providers: readonly Provider[] }[];
 
+interface Current {
+  configured: Configured;
+  plugins: readonly KmsPlugin[];
+  /** Ends what its plugins do in the background. */
+  end: AbortController;
+}
+
 const kind = { group: 'apiserver.config.k8s.io', kind: 'EncryptionConfiguration', versions: ['v1'] } as const;
 
 /** With `reload`, changes of the file are taken over. Throws ConfigurationError. */
@@ -32,33 +45,69 @@ export async function openEncryption(
   { path, reload }: { path: string; reload: boolean },
   { clock, log, signal }: EncryptionEnvironment,
 ): Promise<Encryption> {
-  const read = (bytes: Uint8Array) => {
+  const read = async (bytes: Uint8Array): Promise<Current> => {
     const { value } = parseConfiguration<EncryptionConfiguration>(bytes, { path, ...kind });
     requireValidFile(path, validateEncryption(value));
-    return configured(value);
+    const end = new AbortController();
+    const opened = await configured(value, { clock, log, signal: AbortSignal.any([signal, end.signal]) });
+    return { ...opened, end };
   };
   const first = await readConfigurationFile(path);
-  let current = read(first);
-  const apply = (bytes: Uint8Array) => {
-    current = read(bytes);
+  let current = await read(first);
+  const apply = async (bytes: Uint8Array) => {
+    const next = await read(bytes);
+    const { end, plugins } = current;
+    // As upstream: what the server cannot write with does not take the place of what it can.
+    await Promise.all(next.plugins.map((plugin) => plugin.check())).catch((error: unknown) => {
+      next.end.abort();
+      throw error;
+    });
+    current = next;
+    if (plugins.length === 0) return;
+    const graceMs = 2 * plugins.reduce((sum, { timeoutMs }) => sum + timeoutMs, 0);
+    void clock.sleep(graceMs, signal).then(
+      () => end.abort(),
+      () => {},
+    );
   };
   if (reload) void followFile(path, { apply, clock, log, signal, first });
   return {
     of: (store, resource) =>
       // Without a reload, what is not named now never will be.
-      reload || providersOf(current, resource)
-        ? new EncryptedStore(store, () => providersOf(current, resource) ?? plain)
+      reload || providersOf(current.configured, resource)
+        ? new EncryptedStore(store, () => providersOf(current.configured, resource) ?? plain)
         : store,
+    async check() {
+      for (const plugin of current.plugins) await plugin.check();
+    },
+    hasPlugins: reload || current.plugins.length > 0,
   };
 }
 
 const plain: readonly Provider[] = [identity];
 
-function configured({ resources = [] }: EncryptionConfiguration): Configured {
-  return resources.map((one) => ({
-    resources: one.resources ?? [],
-    providers: (one.providers ?? []).flatMap(providersFrom),
-  }));
+async function configured(
+  { resources = [] }: EncryptionConfiguration,
+  environment: EncryptionEnvironment,
+): Promise<{ configured: Configured; plugins: readonly KmsPlugin[] }> {
+  const plugins: KmsPlugin[] = [];
+  const result: { resources: readonly string[]; providers: readonly Provider[] }[] = [];
+  for (const { resources: names = [], providers = [] } of resources) {
+    const made: Provider[] = [];
+    for (const provider of providers) {
+      const { kms } = provider;
+      if (!kms) made.push(...providersFrom(provider));
+      else {
+        const room = await import('./kms/index.js');
+        const plugin = room.pluginOf(kms, environment);
+        await plugin.start();
+        plugins.push(plugin);
+        made.push(room.kmsProvider(plugin));
+      }
+    }
+    result.push({ resources: names, providers: made });
+  }
+  return { configured: result, plugins };
 }
 
 function providersFrom({ aesgcm, aescbc, secretbox: box }: ProviderConfiguration): Provider[] {
@@ -83,6 +132,7 @@ export function providersOf(
 
 export function validateEncryption({ resources }: EncryptionConfiguration): FieldError[] {
   if (!resources?.length) return [required('resources', 'at least one resources is required')];
+  const plugins = new Set<string>();
   return resources.flatMap((one, index) => {
     const path = `resources[${index}]`;
     const atLeastOne = (field: string) => required(`${path}.${field}`, `at least one ${path}.${field} is required`);
@@ -92,7 +142,7 @@ export function validateEncryption({ resources }: EncryptionConfiguration): Fiel
       ...validateOverlap(names, `${path}.resources`),
       ...names.flatMap((name, at) => validateName(name, `${path}.resources[${at}]`)),
       ...(providers.length > 0 ? [] : [atLeastOne('providers')]),
-      ...providers.flatMap((provider, at) => validateProvider(provider, `${path}.providers[${at}]`)),
+      ...providers.flatMap((provider, at) => validateProvider(provider, `${path}.providers[${at}]`, plugins)),
     ];
   });
 }
@@ -140,7 +190,8 @@ function validateName(name: string, path: string): FieldError[] {
 const aesKeyBytes = [16, 24, 32];
 const boxKeyBytes = [32];
 
-function validateProvider(provider: ProviderConfiguration, path: string): FieldError[] {
+/** `names` are those of the plugins before it, to which its own is added. */
+function validateProvider(provider: ProviderConfiguration, path: string, names: Set<string>): FieldError[] {
   const { aesgcm, aescbc, secretbox: box, identity: none, kms } = provider;
   const given = [kms, aesgcm, aescbc, box, none].filter((one) => one !== undefined).length;
   const expected = 'provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity';
@@ -149,10 +200,48 @@ function validateProvider(provider: ProviderConfiguration, path: string): FieldE
     const detail = 'more than one provider specified in a single element, should split into different list elements';
     return [invalidValue(path, '<omitted>', detail)];
   }
-  if (kms) return [invalidValue(`${path}.kms`, kms.name ?? '', 'this server has no KMS provider')];
+  if (kms) return validateKms(kms, `${path}.kms`, names);
   if (aesgcm) return validateKeys(aesgcm.keys, `${path}.aesgcm.keys`, aesKeyBytes);
   if (aescbc) return validateKeys(aescbc.keys, `${path}.aescbc.keys`, aesKeyBytes);
   return box ? validateKeys(box.keys, `${path}.secretbox.keys`, boxKeyBytes) : [];
+}
+
+const kmsV1 =
+  'KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead: this server has no KMSv1';
+
+function validateKms(kms: KMSConfiguration, path: string, names: Set<string>): FieldError[] {
+  const { apiVersion = 'v1', name = '', cachesize, endpoint = '', timeout } = kms;
+  const errors: FieldError[] = [];
+  const refuse = (field: string, value: unknown, detail: string) =>
+    void errors.push(invalidValue(`${path}.${field}`, value, detail));
+  if (name === '') errors.push(required(`${path}.name`, 'name is a mandatory field for a provider'));
+  if (name.includes(':')) refuse('name', name, `invalid KMS provider name ${name}, must not contain ':'`);
+  if (names.has(name)) refuse('name', name, `duplicate KMS provider name ${name}, names must be unique`);
+  names.add(name);
+  if (timeout !== undefined && !isPositiveDuration(timeout))
+    refuse('timeout', timeout, 'timeout should be a positive value');
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(endpoint)?.[1] ?? '';
+  if (endpoint === '') refuse('endpoint', '', 'endpoint is a mandatory field for a kms');
+  else if (!URL.canParse(endpoint) || scheme !== 'unix')
+    refuse('endpoint', endpoint, `unsupported scheme "${scheme}" for KMS provider, only unix is supported`);
+  if (apiVersion !== 'v1' && cachesize !== undefined)
+    refuse('cachesize', cachesize, 'cachesize is not supported in v2');
+  if (apiVersion === 'v1') refuse('apiVersion', apiVersion, kmsV1);
+  else if (apiVersion !== 'v2')
+    refuse(
+      'apiVersion',
+      apiVersion,
+      'unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported',
+    );
+  return errors;
+}
+
+function isPositiveDuration(text: string): boolean {
+  try {
+    return parseDuration(text) > 0n;
+  } catch {
+    return false;
+  }
 }
 
 function validateKeys(keys: readonly Key[] = [], path: string, lengths: readonly number[]): FieldError[] {

@@ -25,11 +25,11 @@ export class EncryptedStore implements Store {
 
   async range(prefix: string, options?: RangeOptions) {
     const { entries, ...rest } = await this.#store.range(prefix, options);
-    return { ...rest, entries: entries.map((entry) => this.#open(entry)) };
+    return { ...rest, entries: await Promise.all(entries.map((entry) => this.#open(entry))) };
   }
 
   async put(key: string, value: Uint8Array, expected: number): Promise<Written> {
-    return this.#answer(await this.#store.put(key, sealBy(this.#providers(), value, key), expected));
+    return this.#answer(await this.#store.put(key, this.#seal(value, key), expected));
   }
 
   async delete(key: string, expected: number): Promise<Written> {
@@ -38,11 +38,13 @@ export class EncryptedStore implements Store {
 
   async *watch(prefix: string, options: { since: number; signal: AbortSignal }): AsyncIterable<Event[]> {
     for await (const events of this.#store.watch(prefix, options))
-      yield events.map((event) => ({
-        ...event,
-        entry: this.#open(event.entry),
-        previous: event.previous && this.#open(event.previous),
-      }));
+      yield await Promise.all(
+        events.map(async (event) => ({
+          ...event,
+          entry: await this.#open(event.entry),
+          previous: event.previous && (await this.#open(event.previous)),
+        })),
+      );
   }
 
   compact(revision: number): Promise<void> {
@@ -53,13 +55,21 @@ export class EncryptedStore implements Store {
     return this.#store.close();
   }
 
-  #answer(written: Written): Written {
-    return written.ok ? written : { ok: false, current: written.current && this.#open(written.current) };
+  async #answer(written: Written): Promise<Written> {
+    return written.ok ? written : { ok: false, current: written.current && (await this.#open(written.current)) };
   }
 
-  #open(entry: Entry): Entry {
+  #seal(value: Uint8Array, key: string): Uint8Array {
     try {
-      return { ...entry, ...openBy(this.#providers(), entry.value, entry.key) };
+      return sealBy(this.#providers(), value, key);
+    } catch (error) {
+      throw new StoreError('write failed', (error as Error).message, { cause: error });
+    }
+  }
+
+  async #open(entry: Entry): Promise<Entry> {
+    try {
+      return { ...entry, ...(await openBy(this.#providers(), entry.value, entry.key)) };
     } catch (error) {
       const why = (error as Error).message;
       throw new StoreError('corrupt', `unable to transform key "${entry.key}": ${why}`, { cause: error });

@@ -11,7 +11,7 @@ export interface Provider {
   /** `place` is the key under which the value is stored, which some bind it to. */
   seal(value: Uint8Array, place: string): Uint8Array;
   /** Throws Error for bytes that it did not seal. */
-  open(sealed: Uint8Array, place: string): Uint8Array;
+  open(sealed: Uint8Array, place: string): Uint8Array | Promise<Opened>;
 }
 
 export const encryptedPrefix = 'k8s:enc:';
@@ -26,6 +26,11 @@ export const identity: Provider = {
   },
 };
 
+/** Whose key is at hand. */
+export interface LocalProvider extends Provider {
+  open(sealed: Uint8Array, place: string): Uint8Array;
+}
+
 export interface NamedKey {
   name: string;
   secret: Uint8Array;
@@ -35,7 +40,7 @@ const gcmNonceBytes = 12;
 const gcmTagBytes = 16;
 
 /** Random nonces: a key must be changed after 2^32 writes at the latest. */
-export function aesGcm({ name, secret }: NamedKey): Provider {
+export function aesGcm({ name, secret }: NamedKey): LocalProvider {
   const cipher = `aes-${secret.length * 8}-gcm` as 'aes-256-gcm';
   return {
     prefix: `${encryptedPrefix}aesgcm:v1:${name}:`,
@@ -94,17 +99,20 @@ export function secretbox({ name, secret: key }: NamedKey): Provider {
 
 export interface Opened {
   value: Uint8Array;
-  /** Not by the first provider: to be written again when next it is written at all. */
+  /** Not by the first provider, or not by its key of now: to be written again when next it is written at all. */
   stale: boolean;
 }
 
 /** By the first provider that can. Throws Error. */
-export function openBy(providers: readonly Provider[], sealed: Uint8Array, place: string): Opened {
+export async function openBy(providers: readonly Provider[], sealed: Uint8Array, place: string): Promise<Opened> {
   let failure: Error | undefined;
   for (const [index, { prefix, open }] of providers.entries()) {
     if (!startsWith(sealed, prefix)) continue;
     try {
-      return { value: open(sealed.subarray(prefix.length), place), stale: index > 0 };
+      const opened = open(sealed.subarray(prefix.length), place);
+      if (!(opened instanceof Promise)) return { value: opened, stale: index > 0 };
+      const { value, stale } = await opened;
+      return { value, stale: stale || index > 0 };
     } catch (error) {
       // Another key of the same name, or another provider, may still fit.
       if (prefix) failure ??= error as Error;
