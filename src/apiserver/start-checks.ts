@@ -62,9 +62,9 @@ export function startChecks({ store, encryption, isBehind, isStopping }: StartCh
   };
   return [
     { name: 'log', check: () => {} },
+    ...(encryption ? [{ name: 'kms-providers', check: encryption }] : []),
     { name: 'etcd', check: store },
     { name: 'etcd-readiness', endpoints: readyOnly, check: store },
-    ...(encryption ? [{ name: 'kms-providers', check: encryption }] : []),
     { name: 'informer-sync', endpoints: readyOnly, check: () => assertBehind('policy') },
     ...hooks.map(([name, stage]) => ({ name, check: () => assertBehind(stage) })),
     {

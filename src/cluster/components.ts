@@ -10,6 +10,7 @@ import { InformerFactory } from '#client/informer.js';
 import { type LeadersWork, runWhileLeading } from '#client/leader-election.js';
 import type { Transport } from '#client/transport.js';
 import { workQueueMetrics } from '#client/workqueue-metrics.js';
+import { type ControllerMetrics, controllerMetrics } from '#controllers/metrics.js';
 import { type Controller, type ControllerEnvironment, runControllers } from '#controllers/runtime.js';
 import type { SchedulerConfiguration } from '#scheduler/configuration.js';
 import { SchedulerMetrics } from '#scheduler/metrics.js';
@@ -58,7 +59,9 @@ export class Components {
   readonly #options: ComponentsOptions;
   #stop = new AbortController();
   #running: Promise<void>[] = [];
-  #metrics: { queues: ReturnType<typeof workQueueMetrics>; scheduler: SchedulerMetrics } | undefined;
+  #metrics:
+    | { queues: ReturnType<typeof workQueueMetrics>; scheduler: SchedulerMetrics; controllers: ControllerMetrics }
+    | undefined;
 
   constructor(options: ComponentsOptions) {
     this.#options = options;
@@ -66,7 +69,11 @@ export class Components {
 
   start(): void {
     const { metrics } = this.#options;
-    this.#metrics ??= { queues: workQueueMetrics(metrics), scheduler: new SchedulerMetrics(metrics) };
+    this.#metrics ??= {
+      queues: workQueueMetrics(metrics),
+      scheduler: new SchedulerMetrics(metrics),
+      controllers: controllerMetrics(metrics),
+    };
     this.#stop = new AbortController();
     this.#startControllers();
     if (this.#options.scheduler) this.#startScheduler();
@@ -83,6 +90,7 @@ export class Components {
       log,
       ...given(),
       metrics: this.#metrics!.queues,
+      counts: this.#metrics!.controllers,
     };
     const runAll: LeadersWork = async (until, fenced) => {
       const informers = new InformerFactory({ client, clock, prng, log });

@@ -12,7 +12,7 @@ export default defineController<Job>({
   name: 'ttl-after-finished-controller',
   for: jobs,
   concerns: (job) => expiresMs(job) !== undefined,
-  async reconcile({ key, name, namespace }, { informers, client, clock }) {
+  async reconcile({ key, name, namespace }, { informers, client, clock, metrics }) {
     const leftMs = (job: Job | undefined) => {
       const atMs = job && expiresMs(job);
       return atMs === undefined ? undefined : atMs - clock.now();
@@ -28,6 +28,7 @@ export default defineController<Job>({
       if (nowMs > 0) return { afterMs: nowMs };
       const { uid } = fresh.metadata;
       await client.of(jobs).delete(name, { namespace, propagationPolicy: 'Foreground', preconditions: { uid } });
+      metrics.jobTtlSeconds.with().observe(-nowMs / 1000);
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error;
     }

@@ -2,7 +2,7 @@
 import configMaps from '#api/core/configmap.js';
 import namespaces from '#api/core/namespace.js';
 import type { Namespace } from '#api/gen/core-v1.js';
-import { isReason } from '#apimachinery/errors.js';
+import { isReason, StatusError } from '#apimachinery/errors.js';
 import { equal } from '#base/json.js';
 import { isNamespaceTerminating } from './pod-writes.js';
 import { defineController, watch } from './runtime.js';
@@ -23,7 +23,9 @@ export default defineController<Namespace, undefined>({
       type !== 'added' && metadata.name === name ? [metadata.namespace!] : [],
     ),
   ],
-  async reconcile({ name: namespace }, { client, informers, rootCa }) {
+  async reconcile({ name: namespace }, { client, informers, rootCa, clock, metrics }) {
+    const startMs = clock.monotonic();
+    let code = 200;
     if (informers.of(namespaces).get(namespace)?.status?.phase !== 'Active') return;
     const data = { 'ca.crt': rootCa };
     const current = informers.of(configMaps).get(`${namespace}/${name}`);
@@ -40,7 +42,11 @@ export default defineController<Namespace, undefined>({
         await client.of(configMaps).update({ ...current, metadata, data });
       }
     } catch (error) {
+      code = error instanceof StatusError ? error.code : 500;
       if (!isReason(error, 'AlreadyExists') && !isNamespaceTerminating(error)) throw error;
+    } finally {
+      metrics.rootCaSyncs.with(String(code)).add();
+      metrics.rootCaSeconds.with(String(code)).observe((clock.monotonic() - startMs) / 1000);
     }
   },
 });

@@ -16,6 +16,7 @@ import { EventRecorder } from '#client/events.js';
 import { type InformerFactory, keyOf, splitKey } from '#client/informer.js';
 import { TransportError } from '#client/transport.js';
 import { WorkQueue, type WorkQueueMetrics, type WorkQueueOptions } from '#client/workqueue.js';
+import { type ControllerMetrics, unwatched } from './metrics.js';
 import { type ControllerSettings, defaultSettings } from './settings.js';
 
 export interface ControllerContext<S = unknown> {
@@ -34,6 +35,7 @@ export interface ControllerContext<S = unknown> {
   /** Signs tokens of service accounts, where this process may. */
   serviceAccountKey?: KeyObject;
   settings: ControllerSettings;
+  metrics: ControllerMetrics;
   /** Asks for work on a key, now or later, beside what the watches ask for. */
   enqueue(key: string, delayMs?: number): void;
   /** What the controller's `state` made. */
@@ -112,6 +114,8 @@ export interface ControllerEnvironment {
   /** Default: upstream's. */
   settings?: ControllerSettings;
   metrics?: WorkQueueMetrics;
+  /** Default: nobody looks at them. */
+  counts?: ControllerMetrics;
 }
 
 /** Keeps the types of what the watch gives and takes in step, in lists of watches of different kinds. */
@@ -127,11 +131,23 @@ export function defineController<T extends KubeObject, S = undefined>(
     name,
     run: async (environment, signal) => {
       const { clientFor, informers, clock, prng, rootCa, issuer, serviceAccountKey } = environment;
-      const { settings = defaultSettings } = environment;
+      const { settings = defaultSettings, counts: metrics = unwatched() } = environment;
       const log = environment.log.child({ component: name });
       const client = clientFor(spec.account ?? name);
       const recorder = new EventRecorder({ client, component: spec.eventSource ?? name, clock, prng, log });
-      const shared = { client, informers, clock, prng, log, recorder, rootCa, issuer, serviceAccountKey, settings };
+      const shared = {
+        client,
+        informers,
+        clock,
+        prng,
+        log,
+        recorder,
+        rootCa,
+        issuer,
+        serviceAccountKey,
+        settings,
+        metrics,
+      };
       try {
         if ('run' in spec) await spec.run({ ...shared, enqueue: noQueue, state: undefined }, signal);
         else await runReconciler({ spec, shared, metrics: environment.metrics, signal });

@@ -38,7 +38,7 @@ export default defineController<Pod, Waiting>({
 });
 
 async function reconcile(key: string, context: ControllerContext<Waiting>): Promise<Requeue | undefined> {
-  const { informers, recorder, client, clock, state } = context;
+  const { informers, recorder, client, clock, state, metrics } = context;
   const pod = informers.of(pods).get(key);
   if (!pod?.spec.nodeName || pod.metadata.deletionTimestamp) return;
   const { uid = '' } = pod.metadata;
@@ -62,6 +62,8 @@ async function reconcile(key: string, context: ControllerContext<Waiting>): Prom
   const message = 'Taint manager: deleting due to NoExecute taint';
   const { generation: observedGeneration } = pod.metadata;
   await disrupt(pod, { reason: 'DeletionByTaintManager', message, observedGeneration }, { client, nowMs });
+  metrics.taintDeletions.with().add();
+  metrics.taintDeletionSeconds.with().observe(Math.max(0, -leftMs) / 1000);
 }
 
 function executingTaints(taints: readonly Taint[] | undefined): Taint[] {

@@ -20,6 +20,10 @@ export class SchedulerCache {
     this.index = new PodIndex({ nodes: this.#nodes, namespaceLabels });
   }
 
+  get sizes(): { nodes: number; pods: number } {
+    return { nodes: this.#nodes.size, pods: this.#placed.size };
+  }
+
   /** Zones take turns, so that the nodes looked at for one pod are of all zones. The same array while nodes stay. */
   get nodes(): readonly NodeInfo[] {
     if (!this.#list) {

@@ -211,3 +211,12 @@ function changesPlacement(pod: Pod, old: Pod): boolean {
     pod.status?.startTime !== old.status?.startTime
   );
 }
+
+/** What a scheduling attempt reads of the pod; a new status condition of our own must not bring it back. */
+export function changesScheduling(pod: Pod, old: Pod): boolean {
+  return (
+    pod.metadata.generation !== old.metadata.generation ||
+    !equal(pod.metadata.labels, old.metadata.labels) ||
+    !equal(pod.status?.resourceClaimStatuses, old.status?.resourceClaimStatuses)
+  );
+}

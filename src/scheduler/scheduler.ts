@@ -3,14 +3,13 @@ import { hostname } from 'node:os';
 import type { Pod } from '#api/gen/core-v1.js';
 import { isReason } from '#apimachinery/errors.js';
 import type { Clock } from '#base/clock.js';
-import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import type { Client } from '#client/client.js';
 import { InformerFactory, keyOf } from '#client/informer.js';
 import { SeriesRecorder } from '#client/series-recorder.js';
 import { BindingCycle, type BindingFailure, type Placed } from './binding-cycle.js';
-import { ClusterWatch } from './cluster-watch.js';
+import { ClusterWatch, changesScheduling } from './cluster-watch.js';
 import { defaultConfiguration, type SchedulerConfiguration } from './configuration.js';
 import { decide, type Failure, type Outcome, schedulePod } from './cycle.js';
 import { ClaimWrites } from './devices/claim-writes.js';
@@ -116,7 +115,10 @@ export class Scheduler {
       waiting: this.waitingPods,
     };
     this.#binding = new BindingCycle({ effects: this.#effects, extenders: this.#extenders, log: options.log });
-    options.metrics?.watchQueue(() => this.queueSizes);
+    options.metrics?.watch(
+      () => this.queueSizes,
+      () => ({ ...this.#cluster.cache.sizes, assumed_pods: this.#placements.size }),
+    );
   }
 
   /** How many pods wait, and for what. */
@@ -207,6 +209,8 @@ export class Scheduler {
     { snapshot, outcome, startMs }: { snapshot: Snapshot; outcome: Outcome; startMs: number },
   ): void {
     this.#startIndex = outcome.nextIndex;
+    const { metrics, clock } = this.#options;
+    metrics?.decided((clock.monotonic() - startMs) / 1000);
     if ('failure' in outcome) {
       this.#fail(queued, outcome.failure);
       this.#count(queued.pod, { result: 'unschedulable', startMs });
@@ -273,6 +277,8 @@ export class Scheduler {
       return;
     }
     this.#count(pod, { result: 'scheduled', startMs });
+    const { attempts, readyAtMs } = placement.queued;
+    this.#options.metrics?.scheduled(attempts, (this.#options.clock.now() - readyAtMs) / 1000);
     const { name, namespace } = pod.metadata;
     this.#recorderOf(pod).event(pod, {
       type: 'Normal',
@@ -313,6 +319,7 @@ export class Scheduler {
   /** The pod is not tried again before all its victims have been told to go. */
   async #makeRoom(pod: Pod, { nodeName, victims }: { nodeName: string; victims: readonly Pod[] }): Promise<void> {
     const { uid } = pod.metadata;
+    this.#options.metrics?.preempted(victims.length);
     const leaving = victims.filter(({ metadata }) => !metadata.deletionTimestamp);
     if (leaving.length === 0) return;
     this.#queue.hold(uid!);
@@ -381,15 +388,6 @@ export class Scheduler {
 function track(set: Set<Promise<void>>, work: Promise<unknown>): void {
   const tracked = work.then(() => {}).finally(() => set.delete(tracked));
   set.add(tracked);
-}
-
-/** What a scheduling attempt reads of the pod; a new status condition of our own must not bring it back. */
-function changesScheduling(pod: Pod, old: Pod): boolean {
-  return (
-    pod.metadata.generation !== old.metadata.generation ||
-    !equal(pod.metadata.labels, old.metadata.labels) ||
-    !equal(pod.status?.resourceClaimStatuses, old.status?.resourceClaimStatuses)
-  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -189,6 +189,7 @@ async function startJob(
   if (failure) return { status, failure };
   try {
     const { job, isNew } = await createOrFind(jobOf(cronJob, { dueMs, zone }), context);
+    if (isNew) context.metrics.cronJobSkewSeconds.with().observe(Math.max(0, context.clock.now() - dueMs) / 1000);
     // Somebody else's, who will see to it.
     if (controllerOf(job)?.uid !== cronJob.metadata.uid) return { status };
     if (isNew) {

@@ -16,7 +16,7 @@ import { podsOf, servicesOf } from '../service-pods.js';
 import { TriggerTimes } from '../trigger-times.js';
 import { UnseenWrites } from '../unseen-writes.js';
 import { isSpreadByZone, wantedGroups, zoneLabel } from './endpoints.js';
-import { indexByService, isManaged, merge, plan, serviceNameLabel } from './slices.js';
+import { type Changes, indexByService, isManaged, merge, plan, serviceNameLabel } from './slices.js';
 import { writeSlices } from './write.js';
 import { sharesOfZones, ZoneHints } from './zone-hints.js';
 
@@ -58,7 +58,23 @@ function zoneOf({ metadata, status }: Node): string {
   return isReady ? (metadata.labels?.[zoneLabel] ?? '') : '';
 }
 
+function countChanges({ creates, updates, deletes }: Changes, { metrics }: Context): void {
+  for (const [operation, { length }] of Object.entries({ create: creates, update: updates, delete: deletes }))
+    if (length > 0) metrics.sliceChanges.with(operation).add(length);
+}
+
 async function reconcile(key: string, context: Context): Promise<Requeue | undefined> {
+  try {
+    const next = await publish(key, context);
+    context.metrics.sliceSyncs.with('success').add();
+    return next;
+  } catch (error) {
+    context.metrics.sliceSyncs.with('error').add();
+    throw error;
+  }
+}
+
+async function publish(key: string, context: Context): Promise<Requeue | undefined> {
   const { informers, recorder, state } = context;
   const service = informers.of(services).get(key);
   if (!service) {
@@ -82,7 +98,9 @@ async function reconcile(key: string, context: Context): Promise<Requeue | undef
   const shares = isByZone ? sharesOfZones(informers.of(nodes).list()) : undefined;
   const said = families.flatMap((changes) => state.hints.apply(service, changes, shares));
   try {
-    await writeSlices(uid, merge(service, families, time), { ...context, state: state.writes });
+    const changes = merge(service, families, time);
+    await writeSlices(uid, changes, { ...context, state: state.writes });
+    countChanges(changes, context);
     for (const text of said) recorder.event(service, text);
     // The others are published; these are tried again, later each time, since their nodes may still come.
     if (missing.length > 0) throw new StatusError({ reason: 'NotFound', message: joined(missing) });

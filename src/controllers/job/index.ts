@@ -75,7 +75,18 @@ async function reconcile({ key }: { key: string }, context: Context): Promise<Re
   }
   const backoff = state.backoffs.get(key)?.backoff ?? noBackoff;
   const situation: Situation = { job, pods: await podsOf(job, context), backoff, nowMs: clock.now() };
-  return await run(situation, { key, context });
+  const startMs = clock.monotonic();
+  const done = { mode: job.spec.completionMode ?? 'NonIndexed', action: 'reconciling' };
+  let result = 'error';
+  try {
+    const next = await run(situation, { key, context, done });
+    result = 'success';
+    return next;
+  } finally {
+    const labels = [done.mode, result, done.action];
+    context.metrics.jobSyncs.with(...labels).add();
+    context.metrics.jobSyncSeconds.with(...labels).observe((clock.monotonic() - startMs) / 1000);
+  }
 }
 
 /** Those that are adopted just now too, with the finalizer that they get. */
@@ -93,7 +104,7 @@ async function podsOf(job: Job, { informers, client }: Context): Promise<Pod[]> 
 
 async function run(
   situation: Situation,
-  { key, context }: { key: string; context: Context },
+  { key, context, done }: { key: string; context: Context; done: { mode: string; action: string } },
 ): Promise<Requeue | undefined> {
   const { job, nowMs } = situation;
   const { recorder, state } = context;
@@ -107,14 +118,20 @@ async function run(
   const written = await writeStatus(job, tracked.status, context);
   state.backoffs.set(key, { uid: job.metadata.uid ?? '', backoff: assessment.backoff });
   if (news) recorder.event(job, { type: 'Normal', reason: news, message: `Job ${news.toLowerCase()}` });
+  done.action = acted.action;
   const freed = await freePods(job, tracked.free, meansOf(context));
-  const done = new Set(freed.done.map(uidOf));
-  const held = situation.pods.filter((pod) => isTracked(pod) && !done.has(uidOf(pod))).map(uidOf);
+  const freedUids = new Set(freed.done.map(uidOf));
+  const held = situation.pods.filter((pod) => isTracked(pod) && !freedUids.has(uidOf(pod))).map(uidOf);
   const settled = settle(written.status ?? {}, new Set(held));
   const { end } = acted;
   const final = end && !tracked.isCut && !freed.failure ? finished(settled, { end, nowMs }) : undefined;
   const last = await writeStatus(written, final ?? settled, context);
-  if (final && end) tellOfEnd(last, end, context);
+  countFinished(job, last, context);
+  if (final && end) {
+    tellOfEnd(last, end, context);
+    const isComplete = end.type === 'Complete';
+    context.metrics.jobsFinished.with(done.mode, isComplete ? 'succeeded' : 'failed', end.reason ?? '').add();
+  }
   const failure = freed.failure ?? acted.failure;
   if (failure) throw failure;
   return assessment.end ? undefined : soonest(acted.waitMs, untilDeadlineMs(job, nowMs));
@@ -127,6 +144,17 @@ interface Acted {
   isManaged: boolean;
   waitMs?: number;
   failure?: unknown;
+  /** As metrics tell it. */
+  action: 'tracking' | 'reconciling' | 'pods_created' | 'pods_deleted';
+}
+
+/** Pods whose end the status counts by now, and did not before. */
+function countFinished({ spec, status: before }: Job, { status }: Job, { metrics }: Context): void {
+  const mode = spec.completionMode ?? 'NonIndexed';
+  for (const result of ['succeeded', 'failed'] as const) {
+    const more = (status?.[result] ?? 0) - (before?.[result] ?? 0);
+    if (more > 0) metrics.jobPodsFinished.with(mode, result).add(more);
+  }
 }
 
 function countsOf({ active, terminating }: Assessment, removed: readonly Pod[], created = 0): Counts {
@@ -138,7 +166,13 @@ function countsOf({ active, terminating }: Assessment, removed: readonly Pod[], 
 async function endPods({ job }: Situation, assessment: Assessment, context: Context): Promise<Acted> {
   const { done, failure } = await deletePods(job, assessment.active, meansOf(context));
   const isAll = done.length === assessment.active.length;
-  return { counts: countsOf(assessment, done), end: isAll ? assessment.end : undefined, isManaged: false, failure };
+  return {
+    counts: countsOf(assessment, done),
+    end: isAll ? assessment.end : undefined,
+    isManaged: false,
+    failure,
+    action: 'pods_deleted',
+  };
 }
 
 async function goOn(situation: Situation, assessment: Assessment, context: Context): Promise<Acted> {
@@ -148,9 +182,12 @@ async function goOn(situation: Situation, assessment: Assessment, context: Conte
   const nothing: Outcome = { done: [] };
   const removed = isManaged && remove.length > 0 ? await dropPods(job, remove, meansOf(context)) : nothing;
   const created = isManaged && create.length > 0 ? await createPods(job, create, meansOf(context)) : nothing;
+  if (created.done.length > 0) context.metrics.jobPodsCreated.with('new', 'succeeded').add(created.done.length);
+  if (created.failure) context.metrics.jobPodsCreated.with('new', 'failed').add();
+  const action = created.done.length > 0 ? 'pods_created' : removed.done.length > 0 ? 'pods_deleted' : 'tracking';
   const counts = countsOf(assessment, removed.done, created.done.length);
   const end = counts.active === 0 && hasSucceeded(job, assessment) ? completion : undefined;
-  return { counts, end, isManaged: isManaged && !end, waitMs, failure: removed.failure ?? created.failure };
+  return { counts, end, isManaged: isManaged && !end, waitMs, failure: removed.failure ?? created.failure, action };
 }
 
 const completion: End = {

@@ -165,7 +165,7 @@ async function label({ metadata }: Node, { client }: Context): Promise<void> {
 }
 
 /** Whether the node may have a NoExecute taint now; taking one down is always allowed, putting one up is rationed. */
-function mayExecute(node: Node, { informers, clock, state, settings }: Context): boolean {
+function mayExecute(node: Node, { informers, clock, state, settings, metrics }: Context): boolean {
   if (!executingTaintFor(node)) return false;
   const others = informers
     .of(nodes)
@@ -179,6 +179,7 @@ function mayExecute(node: Node, { informers, clock, state, settings }: Context):
   const nowMs = clock.monotonic();
   if (rate === 0 || nowMs < (state.nextTaintMs.get(zone) ?? 0)) return false;
   state.nextTaintMs.set(zone, nowMs + 1000 / rate);
+  metrics.nodeEvictions.with(zone).add();
   return true;
 }
 
