@@ -24,7 +24,7 @@ import type { Call, Connection, Outcome } from './call.js';
 import { type CallSignal, CallSignals } from './call-signals.js';
 import { answerHealth, type HealthCheck, type HealthOptions } from './health.js';
 import { readBody } from './http/body.js';
-import { type Exchange, http1Exchange, http2Exchange, upgradeExchange } from './http/exchange.js';
+import { type Exchange, Http1Exchange, http2Exchange, upgradeExchange } from './http/exchange.js';
 import { commonHeaders, respond } from './http/respond.js';
 import { streamWatch } from './http/watch-stream.js';
 import { watchExchange } from './http/websocket-watch.js';
@@ -76,7 +76,10 @@ class Http implements ApiServer {
   readonly #signals = new CallSignals();
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  readonly #working = new Set<Promise<void>>();
+  /** Requests in work. */
+  #working = 0;
+  /** Called when there are none any more. */
+  #rested: (() => void) | undefined;
   #server: Server | undefined;
 
   constructor(options: ApiServerOptions) {
@@ -117,10 +120,15 @@ class Http implements ApiServer {
     this.#signals.close();
     const server = this.#server;
     const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
-    const timeout = new AbortController();
-    const late = this.#options.clock.sleep(drainTimeoutMs, timeout.signal).catch(() => {});
-    await Promise.race([Promise.all(this.#working), late]);
-    timeout.abort();
+    if (this.#working > 0) {
+      await new Promise<void>((resolve) => {
+        const timeout = this.#options.clock.setTimer(drainTimeoutMs, resolve);
+        this.#rested = () => {
+          timeout.cancel();
+          resolve();
+        };
+      });
+    }
     for (const session of this.#sessions) session.close();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
@@ -161,7 +169,7 @@ class Http implements ApiServer {
       this.#options.metrics?.handshakeFailed();
       socket.destroy();
     });
-    server.on('request', (request, response) => this.#serve(http1Exchange(request, response)));
+    server.on('request', (request, response) => void this.#serve(new Http1Exchange(request, response)));
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     server.on('clientError', (error, socket) => refuse(socket, error));
     return server;
@@ -189,7 +197,7 @@ class Http implements ApiServer {
     server.on(
       'stream',
       (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) =>
-        this.#serve(http2Exchange(stream, headers, rawHeaders)),
+        void this.#serve(http2Exchange(stream, headers, rawHeaders)),
     );
     return server;
   }
@@ -201,24 +209,21 @@ class Http implements ApiServer {
     response.assignSocket(socket as Socket);
     response.on('finish', () => socket.end());
     socket.on('close', () => response.emit('close'));
-    this.#serve(upgradeExchange(request, socket, head, http1Exchange(request, response)));
+    void this.#serve(upgradeExchange(request, socket, head, new Http1Exchange(request, response)));
   }
 
-  #serve(exchange: Exchange): void {
-    const work = this.#answer(exchange).catch((error) => {
-      if (!exchange.gone.aborted) this.#log.error('answer failed', { target: exchange.target, err: error });
-      exchange.destroy();
-    });
-    this.#working.add(work);
-    void work.finally(() => this.#working.delete(work));
-  }
-
-  async #answer(exchange: Exchange): Promise<void> {
+  /** Never throws. */
+  async #serve(exchange: Exchange): Promise<void> {
+    this.#working++;
     const abort = this.#signals.open(exchange.gone);
     try {
       await this.#respond(exchange, this.#callOf(exchange, abort));
+    } catch (error) {
+      if (!exchange.gone.aborted) this.#log.error('answer failed', { target: exchange.target, err: error });
+      exchange.destroy();
     } finally {
       abort.release();
+      if (--this.#working === 0) this.#rested?.();
     }
   }
 

@@ -64,31 +64,47 @@ export function http2Exchange(
   };
 }
 
-export function http1Exchange(request: IncomingMessage, response: ServerResponse): Exchange {
-  const gone = new LazyAbort();
-  response.on('close', () => gone.abort());
-  response.on('error', () => gone.abort());
-  return {
-    method: request.method ?? 'GET',
-    target: request.url ?? '/',
-    headers: request.headers as Exchange['headers'],
-    rawHeaders: request.rawHeaders,
-    socket: request.socket as TLSSocket,
-    body: request,
-    gone,
-    get headersSent() {
-      return response.headersSent;
-    },
-    open(status, headers) {
-      response.writeHead(status, headers);
-      return response;
-    },
-    chunks() {
-      response.flushHeaders();
-      return (response.chunkedEncoding && response.socket) || undefined;
-    },
-    destroy: () => request.socket.destroy(),
-  };
+/** A class, since there is one for every request; its fields are no private ones since others are made that inherit from it. */
+export class Http1Exchange implements Exchange {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: Exchange['headers'];
+  readonly rawHeaders: readonly string[];
+  readonly socket: TLSSocket;
+  readonly body: IncomingMessage;
+  readonly gone = new LazyAbort();
+  private readonly response: ServerResponse;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.method = request.method ?? 'GET';
+    this.target = request.url ?? '/';
+    this.headers = request.headers as Exchange['headers'];
+    this.rawHeaders = request.rawHeaders;
+    this.socket = request.socket as TLSSocket;
+    this.body = request;
+    this.response = response;
+    const leave = () => this.gone.abort();
+    response.on('close', leave);
+    response.on('error', leave);
+  }
+
+  get headersSent(): boolean {
+    return this.response.headersSent;
+  }
+
+  open(status: number, headers: Record<string, string | string[]>): Writable {
+    return this.response.writeHead(status, headers);
+  }
+
+  chunks(): Writable | undefined {
+    const { response } = this;
+    response.flushHeaders();
+    return (response.chunkedEncoding && response.socket) || undefined;
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
 }
 
 /** For a request that asks to upgrade. An answer that is none of the upgrade is written by hand and ends the socket. */

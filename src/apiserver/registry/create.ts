@@ -88,12 +88,15 @@ async function finishCreate(
   const object = await canonical(context, given, turns);
   if (turns?.isOver) await turns.next();
   const name = metadata.name ?? '';
-  await resource.load?.(object);
+  if (resource.load) await resource.load(object);
   const errors = await inTurns(validateNew(context, object, { isLarge: turns !== undefined }), turns);
   if (turns?.isOver) await turns.next();
   if (errors.length > 0) throw invalid({ group: errorGroup(resource), kind: given.kind, name }, errors);
   for (const text of resource.warnings?.(object, undefined) ?? []) write.warn(text);
-  if (write.admission === 'run') await admission.validate({ ...request, object, name });
+  if (write.admission === 'run') {
+    const { operation, old, namespace } = request;
+    await admission.validate(admissionRequest(context, write, { operation, object, old, name, namespace }));
+  }
   if (turns?.isOver) await turns.next();
 
   const key = storageKey(context, { namespace: metadata.namespace ?? '', name });

@@ -15,7 +15,7 @@ export function managedFieldsTracker({ schemas, clock }: { schemas: SchemaTable;
     async track({ resource, object, old, write }) {
       const { apiVersion, metadata } = object;
       const fieldWrite = fieldWriteOf(resource, { schemas, clock, write, apiVersion });
-      const managedFields = await trackUpdate({ ...fieldWrite, old, object });
+      const managedFields = await trackUpdate(Object.assign(fieldWrite, { old, object }));
       if (managedFields) metadata.managedFields = managedFields;
       else delete metadata.managedFields;
     },

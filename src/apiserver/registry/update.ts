@@ -119,14 +119,17 @@ async function finishUpdate(
   if (turns?.isOver) await turns.next();
   // A status that brings annotations with it (a Deployment's revision) is no change of what is wanted.
   if (write.subresource !== 'status' && !write.rules?.keepsGeneration) raiseGeneration(context, object, old);
-  await resource.load?.(object);
+  if (resource.load) await resource.load(object);
   if (turns?.isOver) await turns.next();
   const errors = await inTurns(validateChange(context, { object, old, write }), turns);
   if (turns?.isOver) await turns.next();
   if (errors.length > 0) throw invalid({ group: errorGroup(resource), kind: desired.kind, name }, errors);
   // Statuses are written by programs, which nobody would read warnings from.
   if (write.subresource !== 'status') for (const text of resource.warnings?.(object, old) ?? []) write.warn(text);
-  if (write.admission === 'run') await admission.validate({ ...request, object });
+  if (write.admission === 'run') {
+    const { operation, namespace } = request;
+    await admission.validate(admissionRequest(context, write, { operation, object, old, name, namespace }));
+  }
   if (turns?.isOver) await turns.next();
   return object;
 }
