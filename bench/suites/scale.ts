@@ -1,6 +1,6 @@
 /**
- * What size costs, in one process with all controllers and simulated kubelets: a Deployment until its pods are there and
- * Ready, and many nodes on which nothing happens.
+ * What size costs, in one process with all controllers: a Deployment until its pods are there, bound and Ready on
+ * simulated kubelets; one until its pods are there where no node is; and many nodes on which nothing happens.
  */
 import deployments from '#api/apps/deployment.js';
 import pods from '#api/core/pod/index.js';
@@ -19,11 +19,9 @@ const idleNodes = 1000;
 /** Registration and what it begins are over by then. */
 const settleMs = 60_000;
 const windowMs = 60_000;
-const replicas = [
-  // Half of what upstream's controllers took on the same kind of machine to create them.
-  { count: 500, createdAtMostMs: 170 },
-  { count: 5000 },
-];
+/** Half of what upstream's controllers took on the same kind of machine, whose pods no kubelet ran. */
+const createdAtMostMs = { count: 500, ms: 170 };
+const replicas = [500, 5000];
 
 /** `--scale 0.1`: a tenth of the replicas and nodes. */
 export async function scale(settings: Settings): Promise<Figure[]> {
@@ -34,21 +32,27 @@ export async function scale(settings: Settings): Promise<Figure[]> {
   ];
 }
 
-async function deployed({ scale, profile }: Settings): Promise<Figure[]> {
-  const cluster = await startTestCluster({ clock, nodes: Math.ceil(nodesOfDeployments * scale), store: 'lmdb' });
+async function deployed(settings: Settings): Promise<Figure[]> {
+  return [...(await deployedOn(0, settings)), ...(await deployedOn(nodesOfDeployments, settings))];
+}
+
+async function deployedOn(nodes: number, { scale, profile }: Settings): Promise<Figure[]> {
+  const cluster = await startTestCluster({ clock, nodes: Math.ceil(nodes * scale), store: 'lmdb' });
   const client = cluster.client();
   const figures: Figure[] = [];
   try {
     // Code that has never run is compiled by now.
-    await deploy(client, Math.ceil(200 * scale), 'first');
-    for (const { count: full, createdAtMostMs } of replicas) {
+    await deploy(client, { count: Math.ceil(200 * scale), name: 'first', isRun: nodes > 0 });
+    for (const full of nodes > 0 ? replicas : [createdAtMostMs.count]) {
       const count = Math.ceil(full * scale);
-      const work = () => deploy(client, count, `web-${count}`);
-      const { createdMs, readyMs, cpuMs } = await profiled(work, { directory: profile, name: `Deployment-${count}` });
-      const name = `Deployment of ${count}`;
-      const aim = createdAtMostMs === undefined ? undefined : { atMost: createdAtMostMs };
+      const work = () => deploy(client, { count, name: `web-${count}`, isRun: nodes > 0 });
+      const name = `Deployment of ${count}${nodes > 0 ? '' : ' without nodes'}`;
+      const { createdMs, boundMs, readyMs, cpuMs } = await profiled(work, { directory: profile, name });
+      const aim = full === createdAtMostMs.count ? { atMost: createdAtMostMs.ms } : undefined;
+      figures.push({ suite, name: `${name}: pods created`, unit: 'ms', samples: [createdMs], aim });
+      if (nodes === 0) continue;
       figures.push(
-        { suite, name: `${name}: pods created`, unit: 'ms', samples: [createdMs], aim },
+        { suite, name: `${name}: all bound`, unit: 'ms', samples: [boundMs] },
         { suite, name: `${name}: all Ready`, unit: 'ms', samples: [readyMs] },
         { suite, name: `${name}: processor time a pod`, unit: 'us', samples: [(1000 * cpuMs) / count] },
       );
@@ -59,11 +63,17 @@ async function deployed({ scale, profile }: Settings): Promise<Figure[]> {
   }
 }
 
+interface Deployed {
+  createdMs: number;
+  boundMs: number;
+  readyMs: number;
+  cpuMs: number;
+}
+
 async function deploy(
   client: Client,
-  count: number,
-  name: string,
-): Promise<{ createdMs: number; readyMs: number; cpuMs: number }> {
+  { count, name, isRun }: { count: number; name: string; isRun: boolean },
+): Promise<Deployed> {
   const end = new AbortController();
   const { signal } = end;
   const { metadata } = await client.of(pods).list({ namespace });
@@ -83,19 +93,22 @@ async function deploy(
     },
   });
   const created = new Set<string>();
-  let createdMs = 0;
-  const ready = untilReady(client, { name, count, signal });
+  const bound = new Set<string>();
+  let createdMs: number | undefined;
+  const sinceBegin = () => clock.monotonic() - begin.atMs;
+  const ready = isRun ? untilReady(client, { name, count, signal }) : undefined;
   for await (const { object } of client.of(pods).watch(since)) {
     created.add(object.metadata.uid!);
-    if (created.size < count) continue;
-    createdMs = clock.monotonic() - begin.atMs;
-    break;
+    if (object.spec.nodeName) bound.add(object.metadata.uid!);
+    if (created.size === count) createdMs ??= sinceBegin();
+    if ((isRun ? bound : created).size === count) break;
   }
+  const boundMs = sinceBegin();
   await ready;
-  const readyMs = clock.monotonic() - begin.atMs;
+  const readyMs = sinceBegin();
   const { user, system } = process.cpuUsage(begin.cpu);
   end.abort();
-  return { createdMs, readyMs, cpuMs: (user + system) / 1000 };
+  return { createdMs: createdMs!, boundMs, readyMs, cpuMs: (user + system) / 1000 };
 }
 
 /** By the Deployment's own word. */

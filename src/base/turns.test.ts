@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { inTurns, Pace, type Steps, turnsFor } from './turns.js';
+import { inTurns, Pace, SharedTurns, type Steps, turnsFor, withoutTurns } from './turns.js';
 
 function* busy(steps: number, stepMs: number): Steps<number> {
   for (let step = 0; step < steps; step++) {
@@ -29,6 +29,23 @@ it('gives turns to others while long work goes on, and none within short work', 
   ).toBeGreaterThanOrEqual(3);
   expect(await turnsDuring(async () => expect(await inTurns(busy(4, 0), turnsFor(1 << 20))).toBe(4))).toBe(0);
   expect(await turnsDuring(async () => expect(await inTurns(busy(4, 10), turnsFor(1000))).toBe(4))).toBe(0);
+});
+
+it('shares a turn among many small pieces of work, each in the order of asking', async () => {
+  const shared = new SharedTurns();
+  const done: number[] = [];
+  const work = async (index: number, stepMs: number) => {
+    await shared.next();
+    await Promise.resolve();
+    for (const _ of busy(1, stepMs));
+    done.push(index);
+  };
+  const all = (stepMs: number) => Promise.all(Array.from({ length: 6 }, (_, index) => work(index, stepMs)));
+  expect(await turnsDuring(() => all(5))).toBeGreaterThanOrEqual(6);
+  expect(done).toEqual([0, 1, 2, 3, 4, 5]);
+  const timed = withoutTurns();
+  expect(await turnsDuring(() => all(5))).toBe(0);
+  timed();
 });
 
 it('lets a stream rest between writes where many are written to, and never where few are', async () => {

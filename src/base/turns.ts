@@ -30,6 +30,45 @@ export class Turns {
   }
 }
 
+/** Shorter than a turn: they are taken again in every round of the event loop. */
+const sharedTurnMs = 5;
+
+/**
+ * Turns of many who do much in small pieces: all of them together have one turn in a round of the event loop, and those
+ * for whom it is too short have the next.
+ */
+export class SharedTurns {
+  #waiting: (() => void)[] = [];
+  #isGiving = false;
+
+  /** Resolves when it is the caller's turn. */
+  next(): Promise<void> {
+    if (untimed > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#isGiving) return;
+      this.#isGiving = true;
+      setImmediate(() => this.#give(performance.now()));
+    });
+  }
+
+  #give(sinceMs: number): void {
+    const next = this.#waiting.shift();
+    if (!next) {
+      this.#isGiving = false;
+      return;
+    }
+    next();
+    // A tick that is asked for among promises comes once all have been settled: what was begun has then had its time.
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        if (performance.now() - sinceMs < sharedTurnMs) this.#give(sinceMs);
+        else setImmediate(() => this.#give(performance.now()));
+      }),
+    );
+  }
+}
+
 /** Smaller requests are answered in less time than a turn is long. */
 const largeBytesMin = 64 * 1024;
 

@@ -17,6 +17,8 @@ export interface EventSenderOptions {
   clock: Clock;
   prng: Prng;
   log: Log;
+  /** Resolves when the next event may be sent. Default: at once. */
+  turn?: () => Promise<void>;
 }
 
 /** What the event is about, for the log. */
@@ -65,9 +67,11 @@ export class EventSender {
   }
 
   async #sendAll(): Promise<void> {
-    // Callers go on before the first request is made.
-    await Promise.resolve();
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+    const { turn = () => Promise.resolve() } = this.#options;
+    while (this.#waiting.length > 0) {
+      // Callers go on before the first request is made.
+      await turn();
+      const next = this.#waiting.shift()!;
       if (this.#stop.signal.aborted) continue;
       const write = next.prepare();
       if (write) await this.#try(write, next.about);

@@ -2,22 +2,16 @@
 import events from '#api/core/event.js';
 import type { Event, ObjectReference } from '#api/gen/core-v1.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
-import type { Clock } from '#base/clock.js';
-import type { Log } from '#base/log.js';
-import type { Prng } from '#base/prng.js';
 import type { Client } from './client.js';
 import { EventCorrelator } from './event-correlator.js';
-import { EventSender, eventNames, writeEvent } from './event-sender.js';
+import { EventSender, type EventSenderOptions, eventNames, writeEvent } from './event-sender.js';
 
-export interface EventRecorderOptions {
+export interface EventRecorderOptions extends EventSenderOptions {
   client: Client;
   /** `deployment-controller`, `kubelet`: shown by `kubectl describe` under From. */
   component: string;
   /** The node, for a component of one. */
   host?: string;
-  clock: Clock;
-  prng: Prng;
-  log: Log;
 }
 
 export interface EventText {

@@ -8,6 +8,7 @@ import { componentUsers } from '#apiserver/authentication/component-users.js';
 import type { Clock } from '#base/clock.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
+import { SharedTurns } from '#base/turns.js';
 import { EventRecorder } from '#client/events.js';
 import { Informer } from '#client/informer.js';
 import { DnsServer } from '#dns/server.js';
@@ -94,6 +95,8 @@ export class SimulatedNodes {
   /** By node: one that comes again has the port it had. */
   readonly #ports = new Map<string, Promise<number>>();
   #dns: DnsServer | undefined;
+  /** Taken by all pods and events: thousands of them begin at once, and other work must not wait for all. */
+  readonly #turns = new SharedTurns();
 
   constructor(options: SimulatedNodesOptions) {
     this.#options = options;
@@ -123,7 +126,8 @@ export class SimulatedNodes {
     const { controlPlane, clock, prng, log, dnsAddress, nodeAddress, clusterDomain } = this.#options;
     const { name: nodeName } = node;
     const client = controlPlane.client(componentUsers.kubelet(nodeName));
-    const shared = { client, clock, prng, log: log.child({ component: 'kubelet', node: nodeName }) };
+    const turn = () => this.#turns.next();
+    const shared = { client, clock, prng, log: log.child({ component: 'kubelet', node: nodeName }), turn };
     const recorder = new EventRecorder({ ...shared, component: 'kubelet', host: nodeName });
     const runtime = new SimulatedRuntime({
       ...node.runtime,

@@ -77,7 +77,7 @@ export interface ControllerSpec<T extends KubeObject, S> {
   /** Every change of one of these asks for work on its controlling owner, where that is of kind `for`. */
   owns?: readonly ResourceRef[];
   /** How long such changes are gathered before the owner is looked at, where it may own many. Default: 0. */
-  gatherMs?: number;
+  gatherMs?: number | ((owner: T | undefined) => number);
   /** How long a key waits after its first failure, and at most, where that is not as usual. */
   backoff?: Required<Pick<WorkQueueOptions, 'backoffMsMin' | 'backoffMsMax'>>;
   /** Made once, when the controller starts; lost when it stops, so it may hold only what can be found out again. */
@@ -201,9 +201,10 @@ async function runReconciler<T extends KubeObject, S>({ spec, shared, metrics, s
     ...(spec.watches?.(context) ?? []),
   ];
   const unhandle = watches.map(({ resource, keys }) => {
-    const delayMs = spec.owns?.includes(resource) ? spec.gatherMs : 0;
+    const { gatherMs = 0 } = spec.owns?.includes(resource) ? spec : {};
+    const delayMs = (key: string) => (typeof gatherMs === 'function' ? gatherMs(primary.get(key)) : gatherMs);
     const add = (all: Iterable<string>) => {
-      for (const key of all) queue.addAfter(key, delayMs ?? 0);
+      for (const key of all) queue.addAfter(key, delayMs(key));
     };
     return informers.of(resource).onEvent({
       added: (object) => add(keys(object, { type: 'added' })),

@@ -72,6 +72,8 @@ export interface KubeletOptions {
   services?: Informer<Service>;
   /** Default: an informer of this node alone. */
   nodes?: Informer<Node>;
+  /** Resolves when a pod may be looked at. Default: at once. Many nodes in one process take turns. */
+  turn?: () => Promise<void>;
   config?: ConfigObjects;
   prober?: Prober;
   /** Keep secrets on a tmpfs. Default: true where we may mount (root). */
@@ -342,6 +344,7 @@ export class Kubelet {
       memoryBytes: facts.memoryBytes,
       allocatable: amounts.allocatable,
       services: () => [],
+      turn: this.#options.turn ?? (() => Promise.resolve()),
       isMachine,
     };
   }

@@ -50,6 +50,8 @@ export interface NodeContext {
   allocatable: Readonly<Record<string, string>>;
   /** The services that a namespace's pods are told of. */
   services: (namespace: string) => readonly Service[];
+  /** Resolves when a pod may be looked at. */
+  turn: () => Promise<void>;
   /** Pods have directories, files and cgroups on this machine. */
   isMachine: boolean;
 }

@@ -147,8 +147,9 @@ export class PodWorker {
   }
 
   async #run(): Promise<void> {
-    await Promise.resolve();
-    while (this.#dirty && !this.#stopped) {
+    while (this.#dirty) {
+      await this.#context.turn();
+      if (this.#stopped) return;
       this.#dirty = false;
       try {
         await this.#look();
