@@ -23,8 +23,8 @@ import { UnseenWrites } from './unseen-writes.js';
 /** How many pods one reconciliation creates or deletes at most. */
 const burstMax = 500;
 
-/** While its pods change, an owner of many counts them so seldom that it takes a small part of the time. */
-const podsCountedInMs = 100;
+/** While its pods change, an owner of this many counts them once in a millisecond, one of more less often: a count looks at each. */
+const podsPerMs = 40;
 
 export interface ReplicaOwner extends KubeObject {
   spec: { replicas?: number; minReadySeconds?: number; template?: PodTemplateSpec };
@@ -50,7 +50,7 @@ export function keepReplicas<O extends ReplicaOwner>(kind: ReplicaKind<O>): Omit
   return {
     for: resource,
     owns: [pods],
-    gatherMs: (owner) => Math.floor((owner?.spec.replicas ?? 0) / podsCountedInMs),
+    gatherMs: (owner) => Math.floor((owner?.spec.replicas ?? 0) / podsPerMs),
     state: ({ clock, informers }) => ({
       pods: new UnseenWrites({ clock, informer: informers.of(pods) }),
       owners: new UnseenWrites({ clock, informer: informers.of(resource) }),
