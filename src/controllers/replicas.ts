@@ -133,12 +133,13 @@ function nextStatus(
   const template = labelSelectorFromMap(spec.template?.metadata?.labels);
   const minReadySeconds = spec.minReadySeconds ?? 0;
   const ready = active.filter(isReady);
+  const isAvailable = (pod: Pod) => minReadySeconds === 0 || availableInMs(pod, { minReadySeconds, nowMs }) === 0;
   return {
     ...status,
     replicas: active.length,
     fullyLabeledReplicas: active.filter((pod) => template.matches(pod.metadata.labels)).length,
     readyReplicas: ready.length,
-    availableReplicas: ready.filter((pod) => availableInMs(pod, { minReadySeconds, nowMs }) === 0).length,
+    availableReplicas: ready.filter(isAvailable).length,
     terminatingReplicas: terminating.length,
     observedGeneration: metadata.generation,
     conditions: nextConditions(owner, { missing: (spec.replicas ?? 1) - active.length, failure, nowMs }),

@@ -19,6 +19,9 @@ export default defineController<Pod, Waiting>({
   name: 'taint-eviction-controller',
   account: 'node-controller',
   for: pods,
+  // What a kubelet tells of its pods changes nothing here.
+  concerns: ({ spec }, old) =>
+    !old || spec.nodeName !== old.spec.nodeName || !equal(spec.tolerations, old.spec.tolerations),
   state: () => new Map(),
   watches: ({ informers, state }) => {
     informers.of(pods).addIndex('node', ({ spec }) => (spec.nodeName ? [spec.nodeName] : []));

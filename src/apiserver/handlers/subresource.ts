@@ -166,7 +166,18 @@ function changeOf(context: HandlerContext, write: Write): SubresourceCall {
 function callOf(context: HandlerContext, write: Write): SubresourceCall {
   const { info, resource, user, registry, call } = context;
   const admitted: Write = { ...write, admission: 'done' };
-  return { info, key: keyOf(context), resource, user, registry, write: admitted, signal: call.signal };
+  return {
+    info,
+    key: keyOf(context),
+    resource,
+    user,
+    registry,
+    write: admitted,
+    // Made when it is asked for, which takes time that bindings need not spend.
+    get signal() {
+      return call.signal;
+    },
+  };
 }
 
 function connectCallOf(context: HandlerContext, write: Write): ConnectCall {
