@@ -4,6 +4,7 @@ import type { CertificateSigningRequest } from '#api/gen/certificates-v1.js';
 import type { EndpointSlice } from '#api/gen/discovery-v1.js';
 import type { Event } from '#api/gen/events-v1.js';
 import type { PriorityClass } from '#api/gen/scheduling-v1.js';
+import { collect } from '#apimachinery/field-error.js';
 import localReviews from './authorization/localsubjectaccessreview.js';
 import reviews from './authorization/subjectaccessreview.js';
 import signingRequests from './certificates/certificatesigningrequest.js';
@@ -154,7 +155,7 @@ describe('a CertificateSigningRequest', () => {
       'status.conditions: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive',
     ]);
     const rules = approvalRules('2026-01-01T00:00:00Z');
-    expect(texts(rules.validate(old, approved))).toContain(
+    expect(texts(collect(rules.validate(old, approved)))).toContain(
       'status.conditions: Forbidden: updates may not remove a condition of type "Approved"',
     );
     const changed = { ...approved, spec: { ...old.spec, signerName: 'example.com/other' } };

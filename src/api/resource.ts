@@ -2,11 +2,10 @@
  * All that a resource may say of itself, as data and pure functions of the object. What needs the rest of the cluster
  * is admission. One resource is one file whose default export is `defineResource(...)`.
  */
-import type { FieldError } from '#apimachinery/field-error.js';
+import { collect, type FieldError, type Found } from '#apimachinery/field-error.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
 import type { RowCondition } from '#apimachinery/table.js';
-import type { Steps } from '#base/turns.js';
 import type { GatedFields } from './gated.js';
 
 /** What a client needs to address a resource; every definition is one. */
@@ -109,16 +108,16 @@ export interface ResourceSpec<T extends KubeObject> {
   /** Loads what the checks below need for this object, beside what is loaded at start. Runs before them. */
   load?: (object: T) => Promise<void>;
   /** Beyond the schema and the metadata, which are checked for every kind. */
-  validate?: (object: T) => FieldError[];
+  validate?: (object: T) => Found;
   /** Beyond `validate`, for what only a new object must satisfy. */
-  validateCreate?: (object: T) => FieldError[];
+  validateCreate?: (object: T) => Found;
   /** What is wrong with a change is told before what would be wrong with a new object as well. */
   tellsChangeFirst?: boolean;
   /** `validate` runs on updates as well, before this (see `tellsChangeFirst`). `warn` is for what is wrong, but was before. */
-  validateUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
-  validateStatusUpdate?: (object: T, old: T, warn?: Warn) => FieldError[];
-  /** The same in steps, in place of these where the object is large. */
-  inSteps?: InSteps<T>;
+  validateUpdate?: (object: T, old: T, warn?: Warn) => Found;
+  validateStatusUpdate?: (object: T, old: T, warn?: Warn) => Found;
+  /** In place of these where the object is large. Default: what they give, one after the other. */
+  inSteps?: Checks<T, Found>;
   /** Of a change of the finalizers that are its own, by its `finalize` subresource. */
   validateFinalize?: (object: T) => FieldError[];
   /** Said in the Warning header of every answer about this resource. */
@@ -188,11 +187,12 @@ export interface StoredAs<T extends KubeObject> {
   decode: (stored: KubeObject) => T;
 }
 
-/** Each in place of the rule of its name. */
-export interface InSteps<T> {
-  validateCreate?: (object: T) => Steps<FieldError[]>;
-  validateUpdate?: (object: T, old: T, warn?: Warn) => Steps<FieldError[]>;
-  validateStatusUpdate?: (object: T, old: T, warn?: Warn) => Steps<FieldError[]>;
+/** The rules that tell what is wrong. */
+export interface Checks<T, Errors> {
+  validate?: (object: T) => Errors;
+  validateCreate?: (object: T) => Errors;
+  validateUpdate?: (object: T, old: T, warn?: Warn) => Errors;
+  validateStatusUpdate?: (object: T, old: T, warn?: Warn) => Errors;
 }
 
 export interface Subresources {
@@ -247,10 +247,16 @@ export interface Column<T> {
 }
 
 export type ResourceDefinition<T extends KubeObject = KubeObject> = ResourceRef<T> &
-  ResourceSpec<T> &
+  Omit<ResourceSpec<T>, keyof CompleteChecks<T>> &
+  CompleteChecks<T> &
   Required<
     Pick<ResourceSpec<T>, 'storageVersion' | 'listKind' | 'plural' | 'singular' | 'verbs' | 'shortNames' | 'categories'>
   >;
+
+/** At once, and in steps. */
+export interface CompleteChecks<T> extends Checks<T, FieldError[]> {
+  inSteps: Checks<T, Found>;
+}
 
 /** Says something in a Warning header of the answer. */
 export type Warn = (text: string) => void;
@@ -269,7 +275,7 @@ export function defineResource<T extends KubeObject>(spec: ResourceSpec<T>): Res
     throw new TypeError(`${kind}: storage version ${storageVersion} is not served`);
   const singular = spec.singular ?? kind.toLowerCase();
   return {
-    ...spec,
+    ...completed(spec),
     storageVersion,
     singular,
     plural: spec.plural ?? pluralOf(singular),
@@ -278,6 +284,26 @@ export function defineResource<T extends KubeObject>(spec: ResourceSpec<T>): Res
     shortNames: spec.shortNames ?? [],
     categories: spec.categories ?? [],
   };
+}
+
+const checkNames = ['validate', 'validateCreate', 'validateUpdate', 'validateStatusUpdate'] as const;
+
+type Check = (...args: unknown[]) => Found;
+
+/** The same with the rules that it has in both forms. */
+export function completed<T extends KubeObject, Rules extends VersionRules | ResourceSpec<T>>(
+  rules: Rules,
+): Omit<Rules, keyof CompleteChecks<T>> & CompleteChecks<T> {
+  const { inSteps } = rules;
+  const atOnce: Record<string, Check> = {};
+  const stepwise: Record<string, Check> = {};
+  for (const name of checkNames) {
+    const check = rules[name] as Check | undefined;
+    if (!check) continue;
+    atOnce[name] = (...args) => collect(check(...args));
+    stepwise[name] = (inSteps?.[name] as Check | undefined) ?? check;
+  }
+  return { ...rules, ...atOnce, inSteps: stepwise } as Omit<Rules, keyof CompleteChecks<T>> & CompleteChecks<T>;
 }
 
 function pluralOf(singular: string): string {

@@ -3,7 +3,15 @@
  * https://kubernetes.io/docs/reference/using-api/#api-versioning
  */
 import { formatApiVersion, type KubeObject } from '#apimachinery/object.js';
-import type { AnyResource, Column, PureRule, RewritingRule, Warn } from './resource.js';
+import {
+  type AnyResource,
+  type Column,
+  completed,
+  type PureRule,
+  type RewritingRule,
+  type VersionRules,
+  type Warn,
+} from './resource.js';
 
 const known = new WeakMap<AnyResource, Map<string, AnyResource>>();
 
@@ -14,10 +22,15 @@ export function rulesAt(resource: AnyResource, version: string): AnyResource {
   if (!versions) known.set(resource, (versions = new Map()));
   let rules = versions.get(version);
   if (!rules) {
-    rules = { ...converted(resource, version), ...resource.perVersion?.[version], version };
+    rules = withOwn(converted(resource, version), resource.perVersion?.[version], version);
     versions.set(version, rules);
   }
   return rules;
+}
+
+function withOwn(resource: AnyResource, own: VersionRules = {}, version: string): AnyResource {
+  const { inSteps, ...rules } = completed<KubeObject, VersionRules>(own);
+  return { ...resource, ...rules, inSteps: { ...resource.inSteps, ...inSteps }, version };
 }
 
 /** Whether the kind has, or may have stored, objects of more than one version. */
@@ -68,16 +81,20 @@ const rewritingRules: readonly RewritingRule[] = [
 /** The rules of the storage version, for objects of another. */
 function converted(resource: AnyResource, version: string): AnyResource {
   if (!resource.convert || version === resource.storageVersion) return resource;
-  const rules: Record<string, unknown> = {};
   const given = resource as unknown as Record<string, Rule | undefined>;
   const toStored = (object: KubeObject | undefined) => object && convertOne(resource, object, resource.storageVersion);
-  for (const name of pureRules) {
-    const rule = given[name];
-    if (!rule) continue;
-    // What takes warnings comes last, as it is.
-    rules[name] = (...args: (KubeObject | Warn | undefined)[]) =>
-      rule(...args.map((one) => (typeof one === 'function' ? one : toStored(one))));
-  }
+  // What takes warnings comes last, as it is.
+  const onStored = (of: Record<string, Rule | undefined>) =>
+    Object.fromEntries(
+      pureRules.flatMap((name) => {
+        const rule = of[name];
+        const onOther: Rule = (...args) =>
+          rule!(...args.map((one) => (typeof one === 'function' ? one : toStored(one))));
+        return rule ? [[name, onOther]] : [];
+      }),
+    );
+  const rules: Record<string, unknown> = onStored(given);
+  rules['inSteps'] = onStored(resource.inSteps as Record<string, Rule | undefined>);
   for (const name of rewritingRules) {
     const rule = given[name];
     if (!rule) continue;

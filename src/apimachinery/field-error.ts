@@ -34,6 +34,32 @@ export class FieldError {
   }
 }
 
+/** What is wrong, told one after the other. Undefined is nothing: where others may have their turn (see `Steps`). */
+export type FieldErrors<R = void> = Generator<FieldError | undefined, R, undefined>;
+
+/** What a rule gives: all that is wrong as a list, or one after the other. */
+export type Found = readonly FieldError[] | Iterable<FieldError | undefined>;
+
+/** All at once. */
+export function collect(found: Found): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const error of found) if (error) errors.push(error);
+  return errors;
+}
+
+/** Fits into `Steps` and into `FieldErrors`. */
+export type InSteps = Generator<undefined, FieldError[], unknown>;
+
+/** All, in steps. */
+export function* collectInSteps(found: Found): InSteps {
+  const errors: FieldError[] = [];
+  for (const error of found) {
+    if (error) errors.push(error);
+    yield undefined;
+  }
+  return errors;
+}
+
 export function required(path: string, detail = ''): FieldError {
   return make('FieldValueRequired', path, ['Required value', detail]);
 }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { collect } from './field-error.js';
 import { validateLabelSelector, validateObjectMeta, validateObjectMetaUpdate } from './metadata-validation.js';
 import { subdomainProblems } from './names.js';
 import type { ObjectMeta } from './object.js';
 
 const rules = { namespaced: true, validateName: subdomainProblems, standardFinalizers: true };
-const messages = (meta: ObjectMeta) => validateObjectMeta(meta, rules).map((error) => error.message);
+const messages = (meta: ObjectMeta) => collect(validateObjectMeta(meta, rules)).map((error) => error.message);
 const good: ObjectMeta = { name: 'a', namespace: 'default', resourceVersion: '1' };
 
 describe('creation', () => {
@@ -60,7 +61,7 @@ describe('creation', () => {
   });
 
   it('refuses a namespace on a cluster-wide kind', () => {
-    const errors = validateObjectMeta(good, { ...rules, namespaced: false });
+    const errors = collect(validateObjectMeta(good, { ...rules, namespaced: false }));
     expect(errors.map((error) => error.message)).toEqual(['metadata.namespace: Forbidden: not allowed on this type']);
   });
 });
@@ -68,14 +69,14 @@ describe('creation', () => {
 it('keeps what an update may not change', () => {
   const old: ObjectMeta = { ...good, uid: 'u', generation: 3, deletionTimestamp: '2026-01-01T00:00:00Z' };
   const meta: ObjectMeta = { name: 'b', namespace: 'default', uid: 'u', generation: 2, finalizers: ['a/b'] };
-  expect(validateObjectMetaUpdate(meta, old).map((error) => error.message)).toEqual([
+  expect(collect(validateObjectMetaUpdate(meta, old)).map((error) => error.message)).toEqual([
     'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"a/b"}',
     'metadata.resourceVersion: Invalid value: "": must be specified for an update',
     'metadata.generation: Invalid value: 2: must not be decremented',
     'metadata.name: Invalid value: "b": field is immutable',
     'metadata.deletionTimestamp: Invalid value: null: field is immutable',
   ]);
-  expect(validateObjectMetaUpdate(old, old)).toEqual([]);
+  expect(collect(validateObjectMetaUpdate(old, old))).toEqual([]);
 });
 
 it('checks label selectors in specs', () => {
@@ -86,7 +87,7 @@ it('checks label selectors in specs', () => {
       { key: '', operator: 'Near' },
     ],
   };
-  const found = validateLabelSelector(selector, 'spec.selector').map((error) => error.path + ' ' + error.type);
+  const found = collect(validateLabelSelector(selector, 'spec.selector')).map((error) => error.path + ' ' + error.type);
   expect(found).toEqual([
     'spec.selector.matchExpressions[0].values FieldValueRequired',
     'spec.selector.matchExpressions[1].values FieldValueForbidden',

@@ -3,7 +3,8 @@
  * k8s.io/apimachinery's `api/validation`; kinds add only the check of their names.
  */
 import { equal } from '#base/json.js';
-import { type FieldError, forbiddenField, invalidValue, required, tooLong } from './field-error.js';
+import { endsStep } from '#base/turns.js';
+import { type FieldError, type FieldErrors, forbiddenField, invalidValue, required, tooLong } from './field-error.js';
 import { labelProblems, labelValueProblems, namePrefixProblems, qualifiedNameProblems } from './names.js';
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from './object.js';
 import { parseApiVersion } from './object.js';
@@ -27,24 +28,22 @@ export interface MetadataRules {
 }
 
 /** Rules for creation. The name is generated before. */
-export function validateObjectMeta(meta: ObjectMeta, rules: MetadataRules): FieldError[] {
+export function* validateObjectMeta(meta: ObjectMeta, rules: MetadataRules): FieldErrors {
   const { path = 'metadata', validateName } = rules;
-  const errors: FieldError[] = [];
   const prefix = meta.generateName;
   if (prefix && !rules.freePrefix)
     for (const problem of namePrefixProblems(prefix, validateName))
-      errors.push(invalidValue(`${path}.generateName`, prefix, problem));
-  if (!meta.name) errors.push(required(`${path}.name`, 'name or generateName is required'));
-  else for (const problem of validateName(meta.name)) errors.push(invalidValue(`${path}.name`, meta.name, problem));
-  errors.push(...validateNamespace(meta, { namespaced: rules.namespaced, path }));
-  errors.push(...validateGeneration(meta, path));
-  errors.push(...validateLabels(meta.labels, `${path}.labels`));
-  errors.push(...validateAnnotations(meta.annotations, `${path}.annotations`));
-  errors.push(...validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`));
-  errors.push(...validateFinalizers(meta.finalizers, `${path}.finalizers`));
-  if (rules.standardFinalizers) errors.push(...unqualifiedFinalizers(meta.finalizers, `${path}.finalizers`));
-  errors.push(...validateManagedFields(meta.managedFields, `${path}.managedFields`));
-  return errors;
+      yield invalidValue(`${path}.generateName`, prefix, problem);
+  if (!meta.name) yield required(`${path}.name`, 'name or generateName is required');
+  else for (const problem of validateName(meta.name)) yield invalidValue(`${path}.name`, meta.name, problem);
+  yield* validateNamespace(meta, { namespaced: rules.namespaced, path });
+  yield* validateGeneration(meta, path);
+  yield* validateLabels(meta.labels, `${path}.labels`);
+  yield* validateAnnotations(meta.annotations, `${path}.annotations`);
+  yield* validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`);
+  yield* validateFinalizers(meta.finalizers, `${path}.finalizers`);
+  if (rules.standardFinalizers) yield* unqualifiedFinalizers(meta.finalizers, `${path}.finalizers`);
+  yield* validateManagedFields(meta.managedFields, `${path}.managedFields`);
 }
 
 const constantFields = [
@@ -57,31 +56,28 @@ const constantFields = [
 ] as const;
 
 /** Rules for an update of `old` to `meta`. */
-export function validateObjectMetaUpdate(
+export function* validateObjectMetaUpdate(
   meta: ObjectMeta,
   old: ObjectMeta,
   rules: Pick<MetadataRules, 'path' | 'standardFinalizers'> = {},
-): FieldError[] {
+): FieldErrors {
   const { path = 'metadata' } = rules;
-  const errors: FieldError[] = [];
-  if (old.deletionTimestamp) errors.push(...addedFinalizers(meta, old, path));
-  if (!meta.resourceVersion)
-    errors.push(invalidValue(`${path}.resourceVersion`, '', 'must be specified for an update'));
-  errors.push(...validateGeneration(meta, path));
+  if (old.deletionTimestamp) yield* addedFinalizers(meta, old, path);
+  if (!meta.resourceVersion) yield invalidValue(`${path}.resourceVersion`, '', 'must be specified for an update');
+  yield* validateGeneration(meta, path);
   const generation = meta.generation ?? 0;
   if (generation < (old.generation ?? 0))
-    errors.push(invalidValue(`${path}.generation`, generation, 'must not be decremented'));
+    yield invalidValue(`${path}.generation`, generation, 'must not be decremented');
   for (const field of constantFields) {
     if ((meta[field] ?? '') === (old[field] ?? '')) continue;
     const isText = field === 'name' || field === 'namespace' || field === 'uid';
-    errors.push(invalidValue(`${path}.${field}`, meta[field] ?? (isText ? '' : null), immutableMessage));
+    yield invalidValue(`${path}.${field}`, meta[field] ?? (isText ? '' : null), immutableMessage);
   }
-  errors.push(...validateLabels(meta.labels, `${path}.labels`));
-  errors.push(...validateAnnotations(meta.annotations, `${path}.annotations`));
-  errors.push(...validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`));
-  if (rules.standardFinalizers) errors.push(...unqualifiedFinalizers(meta.finalizers, `${path}.finalizers`));
-  errors.push(...validateManagedFields(meta.managedFields, `${path}.managedFields`));
-  return errors;
+  yield* validateLabels(meta.labels, `${path}.labels`);
+  yield* validateAnnotations(meta.annotations, `${path}.annotations`);
+  yield* validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`);
+  if (rules.standardFinalizers) yield* unqualifiedFinalizers(meta.finalizers, `${path}.finalizers`);
+  yield* validateManagedFields(meta.managedFields, `${path}.managedFields`);
 }
 
 /** In Go's order; a path begins with the Go name in lower case. */
@@ -102,14 +98,11 @@ const untemplated: readonly (readonly [keyof ObjectMeta, string?])[] = [
 ];
 
 /** Of what is made from a template for each pod, only labels and annotations can be chosen. */
-export function validateTemplateMetadata(meta: ObjectMeta | undefined, path: string): FieldError[] {
-  return [
-    ...validateAnnotations(meta?.annotations, `${path}.annotations`),
-    ...validateLabels(meta?.labels, `${path}.labels`),
-    ...untemplated.flatMap(([name, goName = name]) =>
-      meta?.[name] ? [forbiddenField(`${path}.${goName}`, 'cannot be set')] : [],
-    ),
-  ];
+export function* validateTemplateMetadata(meta: ObjectMeta | undefined, path: string): FieldErrors {
+  yield* validateAnnotations(meta?.annotations, `${path}.annotations`);
+  yield* validateLabels(meta?.labels, `${path}.labels`);
+  for (const [name, goName = name] of untemplated)
+    if (meta?.[name]) yield forbiddenField(`${path}.${goName}`, 'cannot be set');
 }
 
 /** A list with the error when the two differ, else an empty one. */
@@ -121,64 +114,60 @@ export function validateImmutable<T>(
   return equal(value, old) ? [] : [invalidValue(path, show(value), immutableMessage)];
 }
 
-export function validateLabels(labels: Record<string, string> | undefined, path: string): FieldError[] {
-  const errors: FieldError[] = [];
+export function* validateLabels(labels: Record<string, string> | undefined, path: string): FieldErrors {
   for (const [key, value] of Object.entries(labels ?? {})) {
-    for (const problem of qualifiedNameProblems(key)) errors.push(invalidValue(path, key, problem));
-    for (const problem of labelValueProblems(value)) errors.push(invalidValue(path, value, problem));
+    for (const problem of qualifiedNameProblems(key)) yield invalidValue(path, key, problem);
+    for (const problem of labelValueProblems(value)) yield invalidValue(path, value, problem);
+    if (endsStep()) yield;
   }
-  return errors;
 }
 
-export function validateAnnotations(annotations: Record<string, string> | undefined, path: string): FieldError[] {
-  const errors: FieldError[] = [];
+export function* validateAnnotations(annotations: Record<string, string> | undefined, path: string): FieldErrors {
   let bytes = 0;
   for (const [key, value] of Object.entries(annotations ?? {})) {
     bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
-    for (const problem of qualifiedNameProblems(key.toLowerCase())) errors.push(invalidValue(path, key, problem));
+    for (const problem of qualifiedNameProblems(key.toLowerCase())) yield invalidValue(path, key, problem);
+    if (endsStep()) yield;
   }
-  if (bytes > annotationsBytesMax) errors.push(tooLong(path, annotationsBytesMax));
-  return errors;
+  if (bytes > annotationsBytesMax) yield tooLong(path, annotationsBytesMax);
 }
 
-export function validateOwnerReferences(owners: readonly OwnerReference[] | undefined, path: string): FieldError[] {
-  const errors: FieldError[] = [];
+export function* validateOwnerReferences(owners: readonly OwnerReference[] | undefined, path: string): FieldErrors {
   let controller = '';
   for (const owner of owners ?? []) {
     // Upstream tells the list, not the entry.
-    errors.push(...validateOwnerReference(owner, path));
+    yield* validateOwnerReference(owner, path);
+    if (endsStep()) yield;
     if (!owner.controller) continue;
     const name = `${owner.kind}/${owner.name}`;
     if (controller) {
       const detail = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`;
-      errors.push(invalidValue(path, owners, detail));
+      yield invalidValue(path, owners, detail);
     } else controller = name;
   }
-  return errors;
 }
 
-export function validateFinalizers(finalizers: readonly string[] | undefined, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const finalizer of finalizers ?? [])
-    for (const problem of qualifiedNameProblems(finalizer)) errors.push(invalidValue(path, finalizer, problem));
+export function* validateFinalizers(finalizers: readonly string[] | undefined, path: string): FieldErrors {
+  for (const finalizer of finalizers ?? []) {
+    for (const problem of qualifiedNameProblems(finalizer)) yield invalidValue(path, finalizer, problem);
+    if (endsStep()) yield;
+  }
   if (finalizers?.includes('orphan') && finalizers.includes('foregroundDeletion'))
-    errors.push(invalidValue(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
-  return errors;
+    yield invalidValue(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set');
 }
 
-export function validateManagedFields(entries: readonly ManagedFieldsEntry[] | undefined, path: string): FieldError[] {
-  const errors: FieldError[] = [];
+export function* validateManagedFields(entries: readonly ManagedFieldsEntry[] | undefined, path: string): FieldErrors {
   for (const [index, entry] of (entries ?? []).entries()) {
     const at = `${path}[${index}]`;
     if (entry.operation !== 'Apply' && entry.operation !== 'Update')
-      errors.push(invalidValue(`${at}.operation`, entry.operation ?? '', 'must be `Apply` or `Update`'));
+      yield invalidValue(`${at}.operation`, entry.operation ?? '', 'must be `Apply` or `Update`');
     if (entry.fieldsType && entry.fieldsType !== 'FieldsV1')
-      errors.push(invalidValue(`${at}.fieldsType`, entry.fieldsType, 'must be `FieldsV1`'));
-    errors.push(...validateFieldManager(entry.manager ?? '', `${at}.manager`));
+      yield invalidValue(`${at}.fieldsType`, entry.fieldsType, 'must be `FieldsV1`');
+    if (endsStep()) yield;
+    yield* validateFieldManager(entry.manager ?? '', `${at}.manager`);
     if (Buffer.byteLength(entry.subresource ?? '') > subresourceBytesMax)
-      errors.push(tooLong(`${at}.subresource`, subresourceBytesMax));
+      yield tooLong(`${at}.subresource`, subresourceBytesMax);
   }
-  return errors;
 }
 
 /** The name of a field manager, in options and in managedFields: at most 128 bytes, printable. */
@@ -197,24 +186,25 @@ export function validateFieldManager(manager: string, path: string): FieldError[
 }
 
 /** A LabelSelector inside an object's spec. */
-export function validateLabelSelector(selector: LabelSelectorObject | undefined, path: string): FieldError[] {
-  if (!selector) return [];
-  const errors = validateLabels(selector.matchLabels, `${path}.matchLabels`);
+export function* validateLabelSelector(selector: LabelSelectorObject | undefined, path: string): FieldErrors {
+  if (!selector) return;
+  yield* validateLabels(selector.matchLabels, `${path}.matchLabels`);
   for (const [index, { key, operator, values = [] }] of (selector.matchExpressions ?? []).entries()) {
     const at = `${path}.matchExpressions[${index}]`;
     const needsValues = operator === 'In' || operator === 'NotIn';
     if (needsValues && values.length === 0)
-      errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+      yield required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
     else if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
-      errors.push(forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+      yield forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
     else if (!needsValues && operator !== 'Exists' && operator !== 'DoesNotExist')
-      errors.push(invalidValue(`${at}.operator`, operator, 'not a valid selector operator'));
-    for (const problem of qualifiedNameProblems(key ?? '')) errors.push(invalidValue(`${at}.key`, key, problem));
-    for (const [place, value] of values.entries())
-      for (const problem of labelValueProblems(value))
-        errors.push(invalidValue(`${at}.values[${place}]`, value, problem));
+      yield invalidValue(`${at}.operator`, operator, 'not a valid selector operator');
+    for (const problem of qualifiedNameProblems(key ?? '')) yield invalidValue(`${at}.key`, key, problem);
+    if (endsStep()) yield;
+    for (const [place, value] of values.entries()) {
+      for (const problem of labelValueProblems(value)) yield invalidValue(`${at}.values[${place}]`, value, problem);
+      if (endsStep()) yield;
+    }
   }
-  return errors;
 }
 
 function validateNamespace(
@@ -231,15 +221,13 @@ function validateGeneration({ generation = 0 }: ObjectMeta, path: string): Field
   return generation < 0 ? [invalidValue(`${path}.generation`, generation, 'must be greater than or equal to 0')] : [];
 }
 
-function validateOwnerReference(owner: OwnerReference, path: string): FieldError[] {
-  const errors: FieldError[] = [];
+function* validateOwnerReference(owner: OwnerReference, path: string): FieldErrors {
   const { group, version } = parseApiVersion(owner.apiVersion ?? '');
-  if (!version) errors.push(invalidValue(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
+  if (!version) yield invalidValue(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty');
   for (const field of ['kind', 'name', 'uid'] as const)
-    if (!owner[field]) errors.push(invalidValue(`${path}.${field}`, '', 'must not be empty'));
+    if (!owner[field]) yield invalidValue(`${path}.${field}`, '', 'must not be empty');
   if (group === '' && version === 'v1' && owner.kind === 'Event')
-    errors.push(invalidValue(path, owner, '/v1, Kind=Event is disallowed from being an owner'));
-  return errors;
+    yield invalidValue(path, owner, '/v1, Kind=Event is disallowed from being an owner');
 }
 
 function addedFinalizers(meta: ObjectMeta, old: ObjectMeta, path: string): FieldError[] {
@@ -253,12 +241,10 @@ function addedFinalizers(meta: ObjectMeta, old: ObjectMeta, path: string): Field
 
 const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 
-function unqualifiedFinalizers(finalizers: readonly string[] | undefined, path: string): FieldError[] {
-  const errors: FieldError[] = [];
+function* unqualifiedFinalizers(finalizers: readonly string[] | undefined, path: string): FieldErrors {
   for (const [index, finalizer] of (finalizers ?? []).entries()) {
     if (finalizer.includes('/') || standardFinalizers.has(finalizer)) continue;
     const detail = 'name is neither a standard finalizer name nor is it fully qualified';
-    errors.push(invalidValue(`${path}[${index}]`, finalizer, detail));
+    yield invalidValue(`${path}[${index}]`, finalizer, detail);
   }
-  return errors;
 }

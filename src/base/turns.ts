@@ -92,6 +92,19 @@ export function atOnce<T>(steps: Steps<T>): T {
   }
 }
 
+/**
+ * Rounds of a loop that take a few microseconds each: asking for the time after each would cost as much as some of them.
+ * A prime number, so that loops that ask more than once in a round do not get their answer at the same place each time.
+ */
+const roundsPerStep = 61;
+let rounds = 0;
+
+/** True now and then: for loops that end a step with it, so as not to do so in each round. They share one count. */
+export function endsStep(): boolean {
+  rounds = (rounds + 1) % roundsPerStep;
+  return rounds === 0;
+}
+
 /** At once where there are no turns to take. */
 export function inTurns<T>(steps: Steps<T>, turns: Turns | undefined): T | Promise<T> {
   return turns ? stepByStep(steps, turns) : atOnce(steps);

@@ -9,7 +9,15 @@ import type {
   NodeResourcesFitArgs,
   Plugins,
 } from '#api/gen/kubescheduler-v1.js';
-import { duplicate, FieldError, invalidValue, required, valueNotFound } from '#apimachinery/field-error.js';
+import {
+  collect,
+  duplicate,
+  FieldError,
+  type FieldErrors,
+  invalidValue,
+  required,
+  valueNotFound,
+} from '#apimachinery/field-error.js';
 import { checkComponent, type Election, electionOf } from './component-configuration.js';
 import { checkExtenders, type ExtenderSettings, extenderSettings, resourcesIgnoredFor } from './extenders/settings.js';
 import { type Expanded, type ExtensionPoint, expand, extensionPoints, pointsOf } from './extension-points.js';
@@ -51,7 +59,7 @@ export function configure(
 ): SchedulerConfiguration | FieldError[] {
   const known = new Map(builtIns());
   for (const plugin of plugins) known.set(plugin.name, plugin);
-  const errors = [...check(given, known)];
+  const errors = collect(check(given, known));
   if (errors.length > 0) return errors;
   const extenders = extenderSettings(given);
   if (isFaulty(extenders)) return extenders;
@@ -79,7 +87,7 @@ function profilesOf({ profiles = [] }: KubeSchedulerConfiguration): readonly Kub
 
 type Known = ReadonlyMap<string, Plugin>;
 
-function* check(given: KubeSchedulerConfiguration, known: Known): Generator<FieldError> {
+function* check(given: KubeSchedulerConfiguration, known: Known): FieldErrors {
   const { parallelism = 16, podInitialBackoffSeconds = 1, podMaxBackoffSeconds = 10 } = given;
   yield* checkComponent(given);
   if (parallelism <= 0) yield invalidValue('parallelism', parallelism, 'should be an integer value greater than zero');
@@ -102,11 +110,11 @@ function* check(given: KubeSchedulerConfiguration, known: Known): Generator<Fiel
   yield* checkExtenders(given);
 }
 
-function* checkPercentage(path: string, value: number | undefined): Generator<FieldError> {
+function* checkPercentage(path: string, value: number | undefined): FieldErrors {
   if (value !== undefined && (value < 0 || value > 100)) yield invalidValue(path, value, 'not in valid range [0-100]');
 }
 
-function* checkProfile(path: string, profile: KubeSchedulerProfile, known: Known): Generator<FieldError> {
+function* checkProfile(path: string, profile: KubeSchedulerProfile, known: Known): FieldErrors {
   const { schedulerName = '', plugins = {} } = profile;
   if (!schedulerName) yield required(`${path}.schedulerName`);
   yield* checkPercentage(`${path}.percentageOfNodesToScore`, profile.percentageOfNodesToScore);
@@ -136,7 +144,7 @@ function* checkProfile(path: string, profile: KubeSchedulerProfile, known: Known
 function* checkEnabled(
   path: string,
   { plugins, point, known }: { plugins: Plugins; point: ExtensionPoint | 'multiPoint'; known: Known },
-): Generator<FieldError> {
+): FieldErrors {
   const seen = new Set<string>();
   for (const [index, { name = '' }] of (plugins[point]?.enabled ?? []).entries()) {
     const at = `${path}[${index}].name`;

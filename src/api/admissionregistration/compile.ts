@@ -43,7 +43,9 @@ const resultTypes: Record<ExpressionRules['gives'], readonly Type[]> = {
 
 export function* checkCompiles(path: string, expression: string, rules: ExpressionRules): FieldErrors {
   try {
-    compile(expression, environmentOf(rules), resultTypes[rules.gives]);
+    const environment = yield* environmentOf(rules);
+    yield;
+    compile(expression, environment, resultTypes[rules.gives]);
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     yield invalidValue(path, expression, error.detail);
@@ -51,12 +53,18 @@ export function* checkCompiles(path: string, expression: string, rules: Expressi
 }
 
 /** Made once for all expressions that may name the same. */
-function environmentOf({ gives, hasParams, hasAuthorizer, variables, variablesBefore }: ExpressionRules): Environment {
+function* environmentOf({
+  gives,
+  hasParams,
+  hasAuthorizer,
+  variables,
+  variablesBefore,
+}: ExpressionRules): FieldErrors<Environment> {
   const hasPatchTypes = gives === 'apply configuration' || gives === 'JSON patch';
   const count = variablesBefore ?? variables.length;
   // Without variables, not even the name `variables` is known to conditions and texts.
   const isKnown = count > 0 || gives === 'anything' || hasPatchTypes;
-  const types = isKnown ? typesOf(variables, { count, hasParams }) : undefined;
+  const types = isKnown ? yield* typesOf(variables, { count, hasParams }) : undefined;
   let environments = types ? environmentsByTypes.get(types) : plainEnvironments;
   if (!environments) environmentsByTypes.set(types!, (environments = new Map()));
   const key = [hasParams, hasAuthorizer, hasPatchTypes].join();
@@ -84,7 +92,10 @@ interface Known {
 const knownByVariables = new WeakMap<readonly Variable[], Known>();
 
 /** The types of the first variables, each of which may use those before it. One that does not compile may be anything. */
-function typesOf(variables: readonly Variable[], { count, hasParams }: Pick<Known, 'count' | 'hasParams'>): Types {
+function* typesOf(
+  variables: readonly Variable[],
+  { count, hasParams }: Pick<Known, 'count' | 'hasParams'>,
+): FieldErrors<Types> {
   let known = knownByVariables.get(variables);
   if (!known || known.count > count || known.hasParams !== hasParams)
     knownByVariables.set(variables, (known = { types: new Map(), count: 0, hasParams }));
@@ -92,6 +103,7 @@ function typesOf(variables: readonly Variable[], { count, hasParams }: Pick<Know
   if (known.count === count) return types;
   const environment = policyEnvironment({ hasParams, hasAuthorizer: true, variables: types });
   for (const { name = '', expression = '' } of variables.slice(known.count, count)) {
+    yield;
     try {
       types.set(name, variableType(compile(expression, environment).type));
     } catch (error) {

@@ -39,7 +39,7 @@ export default defineResource<MutatingAdmissionPolicy>({
     defaultMatchResources(policy.spec.matchConstraints);
   },
   load: loadExpressions,
-  validate: ({ spec }) => [...checkSpec(spec ?? {})],
+  validate: ({ spec }) => checkSpec(spec ?? {}),
   columns: [
     nameColumn,
     {

@@ -25,7 +25,7 @@ export default defineResource<MutatingAdmissionPolicyBinding>({
   bumpsGeneration: ['spec'],
   allowUnconditionalUpdate: false,
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
-  validate: (binding) => [...checkSpec(binding)],
+  validate: (binding) => checkSpec(binding),
   columns: bindingColumns,
 });
 

@@ -23,7 +23,7 @@ export default defineResource<MutatingWebhookConfiguration>({
     }
   },
   load: loadForWebhooks,
-  validate: ({ webhooks }) => [...checkWebhooks(webhooks)],
+  validate: ({ webhooks }) => checkWebhooks(webhooks),
   columns: [
     nameColumn,
     {

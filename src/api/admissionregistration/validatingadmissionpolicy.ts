@@ -45,8 +45,8 @@ export default defineResource<ValidatingAdmissionPolicy>({
     defaultMatchResources(policy.spec.matchConstraints);
   },
   load: loadExpressions,
-  validate: ({ metadata, spec }) => [...checkSpec(spec ?? {}, metadata.name ?? '')],
-  validateStatusUpdate: (policy) => [...checkStatus(policy)],
+  validate: ({ metadata, spec }) => checkSpec(spec ?? {}, metadata.name ?? ''),
+  validateStatusUpdate: (policy) => checkStatus(policy),
   columns: [
     nameColumn,
     {

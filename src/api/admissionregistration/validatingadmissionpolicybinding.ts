@@ -20,7 +20,7 @@ export default defineResource<ValidatingAdmissionPolicyBinding>({
   bumpsGeneration: ['spec'],
   allowUnconditionalUpdate: false,
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
-  validate: (binding) => [...checkSpec(binding)],
+  validate: (binding) => checkSpec(binding),
   columns: bindingColumns,
 });
 

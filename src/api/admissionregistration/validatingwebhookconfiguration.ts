@@ -22,7 +22,7 @@ export default defineResource<ValidatingWebhookConfiguration>({
     }
   },
   load: loadForWebhooks,
-  validate: ({ webhooks }) => [...checkWebhooks(webhooks)],
+  validate: ({ webhooks }) => checkWebhooks(webhooks),
   columns: [
     nameColumn,
     {

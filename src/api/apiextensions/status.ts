@@ -11,6 +11,7 @@ import type {
 import { invalidValue } from '#apimachinery/field-error.js';
 import { formatTime } from '#apimachinery/object.js';
 import { copy, equal } from '#base/json.js';
+import { atOnce } from '#base/turns.js';
 import { approvalOf, isProtectedGroup } from './approval.js';
 import { structuralErrors } from './structural.js';
 
@@ -130,7 +131,9 @@ function nonStructuralCondition({ spec }: CustomResourceDefinition): Omit<Condit
   const errors = spec.preserveUnknownFields ? [invalidValue('spec.preserveUnknownFields', true, 'must be false')] : [];
   for (const [index, { schema }] of spec.versions.entries())
     if (schema?.openAPIV3Schema)
-      errors.push(...structuralErrors(schema.openAPIV3Schema, `spec.versions[${index}].schema.openAPIV3Schema`));
+      errors.push(
+        ...atOnce(structuralErrors(schema.openAPIV3Schema, `spec.versions[${index}].schema.openAPIV3Schema`)),
+      );
   if (errors.length === 0) return undefined;
   const texts = errors.map(({ message }) => message);
   const message = texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;

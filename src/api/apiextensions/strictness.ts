@@ -2,9 +2,12 @@
  * Which rules a definition is held to. Rules that came with later versions of Kubernetes are not held against a
  * definition that broke them before.
  */
+
 import type { CustomResourceDefinition, JSONSchemaProps } from '#api/gen/apiextensions-v1.js';
+import { collect } from '#apimachinery/field-error.js';
 import { type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { equal } from '#base/json.js';
+import { atOnce } from '#base/turns.js';
 import { listKeyErrors, schemaTypes, setItemProblem } from './schema-rules.js';
 import { isCertificateBundle, isTrue } from './status.js';
 import { structuralErrors } from './structural.js';
@@ -62,11 +65,11 @@ export function strictness(crd: CustomResourceDefinition, old: CustomResourceDef
   const reviewVersions = old.spec.conversion?.webhook?.conversionReviewVersions ?? [];
   return {
     schema: schemas.length === old.spec.versions.length,
-    structural: none((schema) => structuralErrors(schema, '').length > 0) || !crd.spec.preserveUnknownFields,
+    structural: none((schema) => atOnce(structuralErrors(schema, '')).length > 0) || !crd.spec.preserveUnknownFields,
     types: none(anywhere(({ type }) => type !== undefined && !schemaTypes.includes(type))),
     prunedDefaults: none(hasUnprunedDefault),
     atomicSets: none(anywhere((schema) => setItemProblem(schema, '') !== undefined)),
-    listKeys: none(anywhere((schema) => [...listKeyErrors(schema, '')].length > 0)),
+    listKeys: none(anywhere((schema) => collect(listKeyErrors(schema, '')).length > 0)),
     reviewVersions: reviewVersions.length === 0 || reviewVersions.some((one) => knownReviewVersions.includes(one)),
     certificates: checksCertificates(old),
     ...unchangedVersions(crd, old),

@@ -3,22 +3,23 @@
  * declared. https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
  */
 import type { JSONSchemaProps } from '#api/gen/apiextensions-v1.js';
-import { type FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
+import { collectInSteps, forbiddenField, type InSteps, invalidValue, required } from '#apimachinery/field-error.js';
 import { patternProblem } from '#apimachinery/structural/patterns.js';
 import { innerSchemas, type Schema } from '#apimachinery/structural/schema.js';
 import { equal } from '#base/json.js';
+import { endsStep } from '#base/turns.js';
 import type { FieldErrors } from '../meta/check.js';
 
 type Props = JSONSchemaProps;
 type Level = 'root' | 'item' | 'field';
 
 /** In the order of their texts. */
-export function structuralErrors(schema: Props, path: string): FieldError[] {
+export function* structuralErrors(schema: Props, path: string): InSteps {
   const unsupported = unsupportedField(schema);
   if (unsupported) return [invalidValue(path, '', unsupported)];
   const errors = [
-    ...invariants(schema, { path, level: 'root' }),
-    ...completeness(schema, { of: schema, path, at: path }),
+    ...(yield* collectInSteps(invariants(schema, { path, level: 'root' }))),
+    ...(yield* collectInSteps(completeness(schema, { of: schema, path, at: path }))),
   ];
   return errors.sort((a, b) => (a.message < b.message ? -1 : 1));
 }
@@ -53,6 +54,7 @@ function* invariants(schema: Props, { path, level }: { path: string; level: Leve
   const embedded = schema['x-kubernetes-embedded-resource'] === true;
   const keeps = schema['x-kubernetes-preserve-unknown-fields'] === true;
   const intOrString = schema['x-kubernetes-int-or-string'] === true;
+  if (endsStep()) yield;
   if (type === 'array' && !items) yield required(`${path}.items`, 'must be specified');
   if (items && !Array.isArray(items)) yield* invariants(items, { path: `${path}.items`, level: 'item' });
   for (const [name, property] of Object.entries(properties))
@@ -168,6 +170,7 @@ const nestedRules: readonly (readonly [keyof Props, string])[] = [
 
 function* nested(schema: Props, path: string, { skipsAnyOf = false } = {}): FieldErrors {
   yield* logic(schema, path, { skipsAnyOf });
+  if (endsStep()) yield;
   const { items, properties = {} } = schema;
   if (items && !Array.isArray(items)) yield* nested(items, `${path}.items`);
   for (const [name, property] of Object.entries(properties)) yield* nested(property, `${path}.properties[${name}]`);
@@ -197,6 +200,7 @@ function* completeness(schema: Props, { of, path, at }: Declared): FieldErrors {
 }
 
 function* nestedCompleteness(schema: Props, { of, path, at }: Declared): FieldErrors {
+  if (endsStep()) yield;
   if (!of) {
     yield required(path, `because it is defined in ${at}`);
     return;

@@ -11,6 +11,7 @@ import { hasRules, loadedRules } from '#apimachinery/structural/rules-loader.js'
 import { itemsOf, metaFields, type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { validateValue } from '#apimachinery/structural/validate.js';
 import { copy, type Json } from '#base/json.js';
+import { endsStep } from '#base/turns.js';
 import type { FieldErrors } from '../meta/check.js';
 import { builtinSchemas } from '../schema-table.js';
 
@@ -46,6 +47,7 @@ interface Walk {
 /** Defaults of the values of maps are not followed: they are not allowed. */
 function* errorsBelow(schema: Schema, walk: Walk): FieldErrors {
   const { path, pruned, run } = walk;
+  if (endsStep()) yield;
   const isEmbedded = schema['x-kubernetes-embedded-resource'] === true;
   const { insideMeta, root, around } = isEmbedded ? { insideMeta: false, root: schema, around: whole } : walk;
   if (schema.default !== undefined && schema.default !== null) {

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { collect } from '#apimachinery/field-error.js';
 import { loadRules } from '#apimachinery/structural/rules-loader.js';
 import type { Rule, Schema } from '#apimachinery/structural/schema.js';
 import { rulesErrors } from './validate-rules.js';
@@ -11,7 +12,7 @@ const rules = (...list: (string | Rule)[]): Schema => ({
 
 function errorsOf(spec: Schema, suppressed = false): string[] {
   const schema = { type: 'object', properties: { spec } };
-  return [...rulesErrors(schema, { path: 's', suppressed, isBroken: () => false })].map(({ message }) => message);
+  return collect(rulesErrors(schema, { path: 's', suppressed, isBroken: () => false })).map(({ message }) => message);
 }
 
 const goRule = (rule: string, optionalOldSelf = 'null') =>

@@ -1,8 +1,9 @@
 /** That the rules in CEL of a schema compile, and do not cost too much, however large an object is. */
-import { type FieldError, forbiddenField, internalError, invalidValue } from '#apimachinery/field-error.js';
+import { forbiddenField, internalError, invalidValue } from '#apimachinery/field-error.js';
 import type { CompiledRule } from '#apimachinery/structural/rules/compiled-rule.js';
 import { loadedRules } from '#apimachinery/structural/rules-loader.js';
 import { itemsOf, type Rule, type Schema, valuesOf } from '#apimachinery/structural/schema.js';
+import { endsStep } from '#base/turns.js';
 import type { FieldErrors } from '../meta/check.js';
 
 /** Of one rule, for all values in an object together. */
@@ -24,15 +25,12 @@ export interface RuleOptions {
 /** For schemas with rules only: see `loadRules`. */
 export function* rulesErrors(schema: Schema, options: RuleOptions): FieldErrors {
   const total = new TotalCost();
-  const found: FieldError[] = [];
-  walk(schema, { ...options, total, found, isRoot: true, count: 1, uncorrelated: undefined });
-  yield* found;
+  yield* errorsIn(schema, { ...options, total, isRoot: true, count: 1, uncorrelated: undefined });
   yield* total.errors(options.path);
 }
 
 interface Walk extends RuleOptions {
   total: TotalCost;
-  found: FieldError[];
   isRoot: boolean;
   /** How many values of the schema one object can have; undefined where nothing limits them. */
   count: number | undefined;
@@ -40,19 +38,24 @@ interface Walk extends RuleOptions {
   uncorrelated: string | undefined;
 }
 
-function walk(schema: Schema, at: Walk): void {
+function* errorsIn(schema: Schema, at: Walk): FieldErrors {
+  if (endsStep()) yield;
   const { path, uncorrelated } = at;
   const inner = { ...at, isRoot: false, count: at.count === undefined ? undefined : capped(at.count, limitOf(schema)) };
   const values = valuesOf(schema);
-  if (values) walk(values, { ...inner, path: `${path}.additionalProperties` });
+  if (values) yield* errorsIn(values, { ...inner, path: `${path}.additionalProperties` });
   for (const [name, property] of Object.entries(schema.properties ?? {}))
-    walk(property, { ...inner, path: `${path}.properties[${name}]` });
+    yield* errorsIn(property, { ...inner, path: `${path}.properties[${name}]` });
   const items = itemsOf(schema);
   const isMap = schema['x-kubernetes-list-type'] === 'map';
   if (items)
-    walk(items, { ...inner, path: `${path}.items`, uncorrelated: isMap ? uncorrelated : (uncorrelated ?? path) });
+    yield* errorsIn(items, {
+      ...inner,
+      path: `${path}.items`,
+      uncorrelated: isMap ? uncorrelated : (uncorrelated ?? path),
+    });
   const rules = schema['x-kubernetes-validations'] ?? [];
-  if (rules.length > 0 && !at.isBroken(path)) ownErrors(rules, schema, at);
+  if (rules.length > 0 && !at.isBroken(path)) yield* ownErrors(rules, schema, at);
 }
 
 /** How many elements or entries there can be for one value. */
@@ -68,8 +71,8 @@ function capped(count: number, factor: number | undefined): number | undefined {
   return factor === undefined ? undefined : Math.min(count * factor, unlimited);
 }
 
-function ownErrors(rules: readonly Rule[], schema: Schema, at: Walk): void {
-  const { path, found } = at;
+function* ownErrors(rules: readonly Rule[], schema: Schema, at: Walk): FieldErrors {
+  const { path } = at;
   const all = `${path}.x-kubernetes-validations`;
   const { typeOfSelf, compileRules } = loadedRules();
   const isResource = at.isRoot || schema['x-kubernetes-embedded-resource'] === true;
@@ -77,12 +80,13 @@ function ownErrors(rules: readonly Rule[], schema: Schema, at: Walk): void {
   if (!self) {
     const why =
       'failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations';
-    found.push(internalError(all, `internal error: ${why}`));
+    yield internalError(all, `internal error: ${why}`);
     return;
   }
   const { rules: compiled, cardinalityMax } = compileRules(rules, schema, self);
   for (const [index, one] of compiled.entries())
-    found.push(...errorsOf(one, { ...at, path: `${all}[${index}]`, count: at.count ?? cardinalityMax }));
+    yield* errorsOf(one, { ...at, path: `${all}[${index}]`, count: at.count ?? cardinalityMax });
+  yield;
 }
 
 function* errorsOf(compiled: CompiledRule, at: Walk & { count: number }): FieldErrors {

@@ -1,8 +1,9 @@
 /** What the schema of a version must satisfy. */
 import type { CustomResourceValidation, JSONSchemaProps } from '#api/gen/apiextensions-v1.js';
-import { type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
+import { collect, collectInSteps, type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
 import { hasRules } from '#apimachinery/structural/rules-loader.js';
 import { metaFields, type Schema } from '#apimachinery/structural/schema.js';
+import { endsStep } from '#base/turns.js';
 import type { FieldErrors } from '../meta/check.js';
 import { extensionErrors, plainErrors, ruleErrors } from './schema-rules.js';
 import type { Strictness } from './strictness.js';
@@ -29,24 +30,28 @@ export function* validateSchema(validation: CustomResourceValidation | undefined
   if (!schema) return;
   const path = `${options.path}.openAPIV3Schema`;
   const { strict } = options;
-  const errors: FieldError[] = options.hasStatus ? [...statusRootErrors(schema, path)] : [];
+  const errors: FieldError[] = options.hasStatus ? collect(statusRootErrors(schema, path)) : [];
   if (schema.nullable) errors.push(forbiddenField(`${path}.nullable`, 'nullable cannot be true at the root'));
   const unreadable = strict.structural ? unsupportedField(schema) : undefined;
   let isSound = false;
   if (strict.structural && !unreadable) {
-    const structural = structuralErrors(schema, path);
+    const structural = yield* structuralErrors(schema, path);
     const found =
       structural.length > 0
         ? structural
-        : [...defaultErrors(schema as Schema, { path, pruned: strict.prunedDefaults })];
+        : yield* collectInSteps(defaultErrors(schema as Schema, { path, pruned: strict.prunedDefaults }));
     errors.push(...found);
     isSound = found.length === 0;
   }
-  const inSchema = [...schemaErrors(schema, { path, strict, noDefaults: undefined, insideMeta: false, isRoot: true })];
+  const inSchema = yield* collectInSteps(
+    schemaErrors(schema, { path, strict, noDefaults: undefined, insideMeta: false, isRoot: true }),
+  );
   errors.push(...inSchema);
   if (isSound && hasRules(schema as Schema)) {
     const isBroken = (at: string) => inSchema.some((error) => `${error.path}.`.startsWith(`${at}.`));
-    errors.push(...rulesErrors(schema as Schema, { path, suppressed: options.suppressed, isBroken }));
+    errors.push(
+      ...(yield* collectInSteps(rulesErrors(schema as Schema, { path, suppressed: options.suppressed, isBroken }))),
+    );
   }
   if (errors.length === 0 && unreadable) errors.push(invalidValue(path, '', unreadable));
   yield* errors;
@@ -81,6 +86,7 @@ interface Part {
 
 function* schemaErrors(schema: JSONSchemaProps, part: Part): FieldErrors {
   const { path, strict, noDefaults, insideMeta } = part;
+  if (endsStep()) yield;
   yield* plainErrors(schema, { path, noDefaults, insideMeta, types: strict.types });
   yield* innerErrors(schema, part);
   const { atomicSets, listKeys } = strict;

@@ -4,7 +4,7 @@ import type {
   CustomResourceDefinitionSpec,
   CustomResourceDefinitionVersion,
 } from '#api/gen/apiextensions-v1.js';
-import { type FieldError, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { collectInSteps, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { dns1035LabelProblems, subdomainProblems } from '#apimachinery/names.js';
 import { type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
@@ -20,38 +20,42 @@ import { validateSchema } from './validate-schema.js';
 import { validateSelectableFields } from './validate-selectable-fields.js';
 import { validateColumns, validateSubresources, validateVersion } from './validate-version.js';
 
-export function validateDefinition(crd: CustomResourceDefinition): FieldError[] {
-  return [...nameErrors(crd), ...specErrorsOf(crd, undefined), ...commonErrors(crd, undefined)];
+export function* validateDefinition(crd: CustomResourceDefinition): FieldErrors {
+  yield* nameErrors(crd);
+  yield* specErrorsOf(crd, undefined);
+  yield* commonErrors(crd, undefined);
 }
 
-export function validateDefinitionUpdate(crd: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
-  const errors = [...specErrorsOf(crd, old)];
+export function* validateDefinitionUpdate(crd: CustomResourceDefinition, old: CustomResourceDefinition): FieldErrors {
+  yield* specErrorsOf(crd, old);
   const { spec } = crd;
   if (isTrue(old, 'Established')) {
-    errors.push(...validateImmutable('spec.scope', { value: spec.scope, old: old.spec.scope }));
-    errors.push(...validateImmutable('spec.names.kind', { value: spec.names.kind, old: old.spec.names.kind }));
+    yield* validateImmutable('spec.scope', { value: spec.scope, old: old.spec.scope });
+    yield* validateImmutable('spec.names.kind', { value: spec.names.kind, old: old.spec.names.kind });
   }
-  errors.push(...validateImmutable('spec.group', { value: spec.group, old: old.spec.group }));
-  errors.push(...validateImmutable('spec.names.plural', { value: spec.names.plural, old: old.spec.names.plural }));
-  return [...errors, ...commonErrors(crd, old)];
+  yield* validateImmutable('spec.group', { value: spec.group, old: old.spec.group });
+  yield* validateImmutable('spec.names.plural', { value: spec.names.plural, old: old.spec.names.plural });
+  yield* commonErrors(crd, old);
 }
 
 /** Specs in which no rule, however strict, has found anything. */
 const sound = new WeakSet<CustomResourceDefinitionSpec>();
 
 /** Schemas may be large. One that breaks no rule needs no look at which rules the definition before broke. */
-function specErrorsOf(crd: CustomResourceDefinition, old: CustomResourceDefinition | undefined): FieldError[] {
+function* specErrorsOf(crd: CustomResourceDefinition, old: CustomResourceDefinition | undefined): FieldErrors {
   const { spec } = crd;
   if (!old || !sound.has(old.spec) || !equal(spec, old.spec)) {
-    const errors = [...specErrors(crd, strictest(old))];
-    if (errors.length > 0) return old ? [...specErrors(crd, strictness(crd, old))] : errors;
+    const errors = yield* collectInSteps(specErrors(crd, strictest(old)));
+    if (errors.length > 0) {
+      yield* old ? specErrors(crd, strictness(crd, old)) : errors;
+      return;
+    }
   }
   sound.add(spec);
-  return [];
 }
 
-export function validateDefinitionStatus({ status }: CustomResourceDefinition): FieldError[] {
-  return status?.acceptedNames ? [...validateNames(status.acceptedNames, 'status.acceptedNames')] : [];
+export function* validateDefinitionStatus({ status }: CustomResourceDefinition): FieldErrors {
+  if (status?.acceptedNames) yield* validateNames(status.acceptedNames, 'status.acceptedNames');
 }
 
 function* nameErrors({ metadata, spec }: CustomResourceDefinition): FieldErrors {

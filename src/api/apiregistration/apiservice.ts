@@ -32,7 +32,7 @@ export default defineResource<APIService>({
     if (!service.spec?.service) service.status = { conditions: [localCondition(service)] };
   },
   validate: ({ metadata, spec }) => [...checkNames(metadata, spec), ...checkSpec(spec)],
-  validateStatusUpdate: (service) => [...checkStatus(service)],
+  validateStatusUpdate: (service) => checkStatus(service),
   columns: [
     nameColumn,
     {

@@ -16,7 +16,7 @@ export default defineResource<ControllerRevision>({
   namespaced: true,
   metadataRepeats: { update: ['change', 'whole'] },
   storageVersionHash: '85nkx63pcBU=',
-  validate: ({ revision }) => [...checkNonNegative('revision', revision)],
+  validate: ({ revision }) => checkNonNegative('revision', revision),
   validateCreate: ({ data }) => {
     if (data === undefined || data === null) return [required('data', 'data is mandatory')];
     const isObject = typeof data === 'object' && !Array.isArray(data);

@@ -2,7 +2,7 @@
 
 import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, RollingUpdateDaemonSet } from '#api/gen/apps-v1.js';
 import { badRequest } from '#apimachinery/errors.js';
-import { invalidValue, required } from '#apimachinery/field-error.js';
+import { collectInSteps, invalidValue, required } from '#apimachinery/field-error.js';
 import { validateImmutable, validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { formatLabels } from '#apimachinery/selectors.js';
 import { equal } from '#base/json.js';
@@ -47,7 +47,7 @@ export default defineResource<DaemonSet>({
     const isSame = equal(daemonSet.spec.template, old.spec.template);
     setTemplateGeneration(daemonSet, templateGenerationOf(old) + (isSame ? 0 : 1));
   },
-  validate: ({ spec }) => [...checkSpec(spec)],
+  validate: ({ spec }) => checkSpec(spec),
   tellsChangeFirst: true,
   validateUpdate: ({ spec }, old) =>
     validateImmutable('spec.selector', { value: spec.selector, old: old.spec.selector }),
@@ -138,7 +138,7 @@ function setTemplateGeneration({ metadata }: DaemonSet, generation: number): voi
 
 function* checkSpec(spec: DaemonSetSpec): FieldErrors {
   const { selector, template, updateStrategy, minReadySeconds, revisionHistoryLimit } = spec;
-  const errors = validateLabelSelector(selector, 'spec.selector');
+  const errors = yield* collectInSteps(validateLabelSelector(selector, 'spec.selector'));
   yield* errors;
   if (errors.length === 0) yield* checkSelected('spec.template', spec);
   if (selector && isEmptySelector(selector))

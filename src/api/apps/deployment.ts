@@ -32,10 +32,10 @@ export default defineResource<Deployment>({
     ...gatedInTemplate('spec.template'),
     DeploymentReplicaSetTerminatingReplicas: ['status.terminatingReplicas'],
   },
-  validate: ({ spec }) => [...checkSpec(spec)],
+  validate: ({ spec }) => checkSpec(spec),
   validateUpdate: (deployment, old) =>
     validateImmutable('spec.selector', { value: deployment.spec.selector, old: old.spec.selector }),
-  validateStatusUpdate: (deployment, old) => [...checkStatus(deployment, old)],
+  validateStatusUpdate: (deployment, old) => checkStatus(deployment, old),
   warnings: warnOfNamedTemplate,
   columns: [
     nameColumn,

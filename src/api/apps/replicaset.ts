@@ -30,7 +30,7 @@ export default defineResource<ReplicaSet>({
     ...gatedInTemplate('spec.template'),
     DeploymentReplicaSetTerminatingReplicas: ['status.terminatingReplicas'],
   },
-  validate: ({ spec }) => [...checkSpec(spec)],
+  validate: ({ spec }) => checkSpec(spec),
   validateUpdate: (replicaSet, old) =>
     validateImmutable('spec.selector', { value: replicaSet.spec.selector, old: old.spec.selector }),
   validateStatusUpdate: ({ status = { replicas: 0 } }) => [

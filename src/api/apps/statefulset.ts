@@ -34,9 +34,9 @@ export default defineResource<StatefulSet>({
     // Off since 1.35 broke the order of parallel pods with it.
     MaxUnavailableStatefulSet: ['spec.updateStrategy.rollingUpdate.maxUnavailable'],
   },
-  validate: ({ spec }) => [...checkSpec(spec)],
-  validateUpdate: (statefulSet, old) => [...checkUnchanged(statefulSet.spec, old.spec)],
-  validateStatusUpdate: (statefulSet, old) => [...checkStatus(statefulSet, old)],
+  validate: ({ spec }) => checkSpec(spec),
+  validateUpdate: (statefulSet, old) => checkUnchanged(statefulSet.spec, old.spec),
+  validateStatusUpdate: (statefulSet, old) => checkStatus(statefulSet, old),
   warnings: (statefulSet, old) => [...warn(statefulSet, old)],
   columns: [
     nameColumn,

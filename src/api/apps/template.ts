@@ -1,7 +1,7 @@
 /** Rules of kinds that make pods from a template and find them again by a selector. */
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
 import type { LabelSelector } from '#api/gen/meta-v1.js';
-import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { collectInSteps, forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
@@ -30,7 +30,7 @@ export function* checkSelectedTemplate(
   { emptyFor, owner, invalid = 'invalid label selector' }: TemplateOwner,
 ): FieldErrors {
   const { selector, template = {} } = selected;
-  const errors = validateLabelSelector(selector, `${path}.selector`);
+  const errors = yield* collectInSteps(validateLabelSelector(selector, `${path}.selector`));
   if (!selector) yield required(`${path}.selector`);
   yield* errors;
   if (selector && isEmptySelector(selector))

@@ -11,7 +11,7 @@ export default defineResource<LocalSubjectAccessReview>({
   kind: 'LocalSubjectAccessReview',
   namespaced: true,
   verbs: ['create'],
-  validate: (review) => [...checkReview(review)],
+  validate: (review) => checkReview(review),
 });
 
 function* checkReview({ metadata, spec = {} }: LocalSubjectAccessReview): FieldErrors {

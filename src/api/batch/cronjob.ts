@@ -3,7 +3,7 @@
 import type { CronJob, CronJobSpec, JobTemplateSpec } from '#api/gen/batch-v1.js';
 import { CronError, parseCron } from '#apimachinery/cron.js';
 import { humanAge } from '#apimachinery/duration.js';
-import { type FieldError, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { formatLabelSelector } from '#apimachinery/selectors.js';
 import { timeZone } from '#base/time-zone.js';
 import { gatedInTemplate } from '../core/pod/gated.js';
@@ -33,7 +33,7 @@ export default defineResource<CronJob>({
   default: setDefaults,
   gated: gatedInTemplate('spec.jobTemplate.spec.template'),
   validateCreate: ({ metadata, spec }) => [...checkSpec(spec, undefined), ...checkName(metadata.name ?? '')],
-  validateUpdate: ({ spec }, old): FieldError[] => [...checkSpec(spec, old.spec)],
+  validateUpdate: ({ spec }, old) => checkSpec(spec, old.spec),
   warnings,
   columns: [
     nameColumn,

@@ -7,15 +7,7 @@ import type {
   CertificateSigningRequestCondition,
   CertificateSigningRequestSpec,
 } from '#api/gen/certificates-v1.js';
-import {
-  duplicate,
-  type FieldError,
-  forbiddenField,
-  invalidValue,
-  notSupported,
-  required,
-  tooLong,
-} from '#apimachinery/field-error.js';
+import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '#apimachinery/field-error.js';
 import { labelLengthMax, labelProblems, subdomainLengthMax, subdomainProblems } from '#apimachinery/names.js';
 import { DerError } from '#base/der.js';
 import { equal } from '#base/json.js';
@@ -53,8 +45,9 @@ const usages = [
 const expirationSecondsMin = 600;
 const legacySigner = 'kubernetes.io/legacy-unknown';
 
-export function validateSigningRequest(request: CertificateSigningRequest): FieldError[] {
-  return [...checkSpec(request.spec), ...checkConditions(request)];
+export function* validateSigningRequest(request: CertificateSigningRequest): FieldErrors {
+  yield* checkSpec(request.spec);
+  yield* checkConditions(request);
 }
 
 function* checkSpec(spec: CertificateSigningRequestSpec): FieldErrors {
@@ -138,14 +131,10 @@ function* checkConditions({ status }: CertificateSigningRequest): FieldErrors {
 }
 
 /** Through /status: a signer's word, which is neither an approval nor ever taken back. */
-export function validateSigningStatus(
+export function* validateSigningStatus(
   request: CertificateSigningRequest,
   old: CertificateSigningRequest,
-): FieldError[] {
-  return [...checkSigningStatus(request, old)];
-}
-
-function* checkSigningStatus(request: CertificateSigningRequest, old: CertificateSigningRequest): FieldErrors {
+): FieldErrors {
   const path = 'status.certificate';
   const [certificate, before] = [request.status?.certificate, old.status?.certificate];
   const isChanged = (certificate ?? '') !== (before ?? '');
@@ -199,10 +188,10 @@ export function approvalRules(now: string) {
       request.spec = old.spec;
       request.status = { ...old.status, conditions };
     },
-    validate: (request: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] => [
-      ...validateSigningRequest(request),
-      ...checkConditionChanges(request, old, { mayDecide: true }),
-    ],
+    *validate(request: CertificateSigningRequest, old: CertificateSigningRequest): FieldErrors {
+      yield* validateSigningRequest(request);
+      yield* checkConditionChanges(request, old, { mayDecide: true });
+    },
   };
 }
 

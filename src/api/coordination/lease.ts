@@ -16,7 +16,7 @@ export default defineResource<Lease>({
   allowUnconditionalUpdate: false,
   storageVersionHash: 'gqkMMb/YqFM=',
   gated: { CoordinatedLeaderElection: ['spec.strategy', 'spec.preferredHolder'] },
-  validate: (lease) => [...checkSpec(lease)],
+  validate: (lease) => checkSpec(lease),
   columns: [
     nameColumn,
     {

@@ -19,7 +19,7 @@ export default defineResource<ConfigMap>({
   namespaced: true,
   metadataRepeats: { update: ['change', 'whole'] },
   storageVersionHash: 'qFsyl6wFWjQ=',
-  validate: (configMap) => [...checkContents(configMap)],
+  validate: (configMap) => checkContents(configMap),
   tellsChangeFirst: true,
   validateUpdate: (configMap, old) => [...checkFrozen(configMap, old, ['data', 'binaryData'])],
   columns: [

@@ -30,7 +30,7 @@ export default defineResource<Endpoints>({
   storageVersionHash: 'fWeeMqaN/OA=',
   storagePrefix: 'services/endpoints',
   default: setDefaults,
-  validate: (endpoints) => [...checkSubsets(endpoints)],
+  validate: (endpoints) => checkSubsets(endpoints),
   deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   columns: [
     nameColumn,

@@ -31,6 +31,6 @@ export default defineResource<Event>({
     source: (event) => event.source?.component || (event.reportingComponent ?? ''),
     type: (event) => event.type ?? '',
   },
-  validate: (event) => [...checkEvent(event, 'reportingComponent')],
+  validate: (event) => checkEvent(event, 'reportingComponent'),
   columns: eventColumns,
 });

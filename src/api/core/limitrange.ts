@@ -3,6 +3,7 @@ import type { LimitRange, LimitRangeItem } from '#api/gen/core-v1.js';
 import { duplicate, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { qualifiedNameProblems } from '#apimachinery/names.js';
 import { Quantity } from '#apimachinery/quantity.js';
+import { endsStep } from '#base/turns.js';
 import { each, type FieldErrors } from '../meta/check.js';
 import { createdColumn, nameColumn } from '../meta/columns.js';
 import { defineResource } from '../resource.js';
@@ -23,7 +24,7 @@ export default defineResource<LimitRange>({
   prepareForCreate({ metadata }) {
     metadata.name ||= metadata.uid!;
   },
-  validate: ({ spec }) => [...checkLimits('spec.limits', spec?.limits)],
+  validate: ({ spec }) => checkLimits('spec.limits', spec?.limits),
   columns: [nameColumn, createdColumn],
 });
 
@@ -54,7 +55,10 @@ function* checkLimits(path: string, limits: readonly LimitRangeItem[] | undefine
     seen.add(type);
     yield* checkNames(at, item);
     const names = new Set(amountFields.flatMap((field) => Object.keys(amountsOf(item, field))));
-    for (const name of names) yield* checkOrder(at, name, item);
+    for (const name of names) {
+      yield* checkOrder(at, name, item);
+      if (endsStep()) yield;
+    }
   }
 }
 
@@ -71,7 +75,10 @@ function* checkNames(path: string, item: LimitRangeItem): FieldErrors {
     if (isForbidden && Object.keys(item[field] ?? {}).length > 0)
       yield forbiddenField(`${path}.${field}`, "may not be specified when `type` is 'Pod'");
     if (field === 'maxLimitRequestRatio' && item.type === 'PersistentVolumeClaim') yield* checkStorage(path, item);
-    for (const name of Object.keys(amountsOf(item, field))) yield* checkName(`${path}.${field}[${name}]`, name);
+    for (const name of Object.keys(amountsOf(item, field))) {
+      yield* checkName(`${path}.${field}[${name}]`, name);
+      if (endsStep()) yield;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 /** Namespace: a scope for names, which takes its contents with it when it goes. */
 import type { Namespace } from '#api/gen/core-v1.js';
-import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import { collect, type FieldError, invalidValue } from '#apimachinery/field-error.js';
 import { labelProblems, qualifiedNameProblems } from '#apimachinery/names.js';
 import { check, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
@@ -25,8 +25,8 @@ export default defineResource<Namespace>({
   prepareForUpdate(namespace, old) {
     namespace.spec = { ...namespace.spec, finalizers: old.spec?.finalizers };
   },
-  validate: (namespace) => [...checkFinalizers(namespace, () => 'spec.finalizers')],
-  validateFinalize: (namespace) => [...checkFinalizers(namespace, (index) => `spec.finalizers[${index}]`)],
+  validate: (namespace) => checkFinalizers(namespace, () => 'spec.finalizers'),
+  validateFinalize: (namespace) => collect(checkFinalizers(namespace, (index) => `spec.finalizers[${index}]`)),
   validateStatusUpdate: validatePhase,
   deletion: {
     isHeld: (namespace) => (namespace.spec?.finalizers ?? []).length > 0,

@@ -52,7 +52,7 @@ export default defineResource<Node>({
     ...checkDeclaredFeatures(node),
     ...checkCidrs(node.spec?.podCIDRs ?? []),
   ],
-  validateUpdate: (node, old) => [...checkUpdate(node, old)],
+  validateUpdate: (node, old) => checkUpdate(node, old),
   validateStatusUpdate: (node) => [...checkAmounts(node), ...checkDeclaredFeatures(node), ...checkNodeAddresses(node)],
   columns: [
     nameColumn,

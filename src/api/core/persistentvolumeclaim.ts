@@ -1,7 +1,7 @@
 /** PersistentVolumeClaim: a wish for storage, and once it is bound, the volume that fulfils it. */
 
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec, TypedObjectReference } from '#api/gen/core-v1.js';
-import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { collect, forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { immutableMessage, validateImmutable } from '#apimachinery/metadata-validation.js';
 import { qualifiedNameProblems } from '#apimachinery/names.js';
 import { Quantity } from '#apimachinery/quantity.js';
@@ -31,9 +31,9 @@ export default defineResource<PersistentVolumeClaim>({
     settleSources(claim.spec ?? {}, undefined);
   },
   prepareForUpdate: (claim, old) => settleSources(claim.spec ?? {}, old.spec),
-  validate: ({ spec }) => [...checkClaimSpec('spec', spec ?? {})],
-  validateUpdate: (claim, old) => [...checkUpdate(claim, old)],
-  validateStatusUpdate: (claim) => [...checkStatus(claim)],
+  validate: ({ spec }) => checkClaimSpec('spec', spec ?? {}),
+  validateUpdate: (claim, old) => checkUpdate(claim, old),
+  validateStatusUpdate: (claim) => checkStatus(claim),
   warnings: ({ metadata, spec }) => [...betaClassWarnings(metadata), ...claimWarnings('spec', spec ?? {})],
   deletion: { returnsObject: true },
   columns: [
@@ -182,11 +182,11 @@ function* checkStatus({ spec, status = {} }: PersistentVolumeClaim): FieldErrors
     if (!resizeStatuses.includes(state)) yield notSupported(statusPath, name, resizeStatuses);
   }
   for (const [name, amount] of Object.entries(status.allocatedResources ?? {})) {
-    const errors = [...checkName('status.allocatedResources', name)];
+    const errors = collect(checkName('status.allocatedResources', name));
     yield* errors;
     if (errors.length > 0) continue;
     const at = `status.allocatedResources[${name}]`;
-    const ofAmount = [...checkAmount(at, amount)];
+    const ofAmount = collect(checkAmount(at, amount));
     yield* ofAmount.length > 0 ? ofAmount : checkQuantity(at, amount, 'storage');
   }
 }

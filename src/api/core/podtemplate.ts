@@ -20,7 +20,7 @@ export default defineResource<PodTemplate>({
     defaultPodTemplate(podTemplate.template);
   },
   gated: gatedInTemplate('template'),
-  validate: ({ template }) => [...checkPodTemplate('template', template ?? {})],
+  validate: ({ template }) => checkPodTemplate('template', template ?? {}),
   warnings: ({ metadata, template }, old) =>
     old && old.metadata.generation === metadata.generation ? [] : templateWarnings('template', template),
   deletion: { returnsObject: true },

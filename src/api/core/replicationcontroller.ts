@@ -33,7 +33,7 @@ export default defineResource<ReplicationController>({
   bumpsGeneration: ['spec'],
   default: setDefaults,
   gated: gatedInTemplate('spec.template'),
-  validate: ({ spec }) => [...checkSpec(spec)],
+  validate: ({ spec }) => checkSpec(spec),
   validateStatusUpdate: ({ status = { replicas: 0 } }) => [
     ...checkCounts(status, ['replicas', ...parts, 'observedGeneration']),
     ...checkParts(status, parts),

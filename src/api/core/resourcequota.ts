@@ -19,8 +19,8 @@ export default defineResource<ResourceQuota>({
   storageVersionHash: '8uhSgffRX6w=',
   deletion: { returnsObject: true },
   default: setDefaults,
-  validate: ({ spec }) => [...checkSpec(spec ?? {})],
-  validateUpdate: ({ spec }, old) => [...checkSameScopes(spec ?? {}, old.spec ?? {})],
+  validate: ({ spec }) => checkSpec(spec ?? {}),
+  validateUpdate: ({ spec }, old) => checkSameScopes(spec ?? {}, old.spec ?? {}),
   validateStatusUpdate: ({ status = {} }) => [
     ...checkAmounts('status.hard', status.hard),
     ...checkAmounts('status.used', status.used),

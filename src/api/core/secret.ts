@@ -23,7 +23,10 @@ export default defineResource<Secret>({
   storageVersionHash: 'S6u1pOWzb84=',
   selectableFields: { type: (secret) => secret.type ?? '' },
   default: setDefaults,
-  validate: (secret) => [...checkContents(secret), ...checkType(secret)],
+  *validate(secret) {
+    yield* checkContents(secret);
+    yield* checkType(secret);
+  },
   tellsChangeFirst: true,
   validateUpdate: (secret, old) => [
     ...validateImmutable('type', { value: secret.type, old: old.type }),

@@ -1,7 +1,7 @@
 /** Rules of a Service's cluster addresses and IP families, which must agree and, once given, stay. */
 import { isIPv6 } from 'node:net';
 import type { ServiceSpec } from '#api/gen/core-v1.js';
-import { duplicate, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { collect, duplicate, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { checkIp, checkOptionalEnum, each, type FieldErrors, isDualStack } from '../meta/check.js';
 
 /** Its name resolves to its pods, and it has no address of its own. */
@@ -22,7 +22,7 @@ export function* checkAddresses(spec: ServiceSpec): FieldErrors {
     yield invalidValue(at, clusterIPs, 'must be empty when `clusterIP` is not specified');
   yield* checkFamilies(ipFamilies);
   yield* checkOptionalEnum('spec.ipFamilyPolicy', ipFamilyPolicy, familyPolicies);
-  const addressErrors = [...checkEachAddress(at, clusterIPs)];
+  const addressErrors = collect(checkEachAddress(at, clusterIPs));
   yield* addressErrors;
   if (clusterIPs.length > 2) yield invalidValue(at, clusterIPs, 'may only hold up to 2 values');
   if (addressErrors.length > 0) return;

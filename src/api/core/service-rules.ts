@@ -1,7 +1,15 @@
 /** Rules of Services. Which addresses and ports are free is not said here but where they are given out. */
 import { isIPv6 } from 'node:net';
 import type { Service, ServicePort, ServiceSpec } from '#api/gen/core-v1.js';
-import { duplicate, type FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
+import {
+  collect,
+  collectInSteps,
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalidValue,
+  required,
+} from '#apimachinery/field-error.js';
 import { validateLabels } from '#apimachinery/metadata-validation.js';
 import { subdomainProblems } from '#apimachinery/names.js';
 import {
@@ -31,8 +39,9 @@ export function needsHealthCheck({ type, externalTrafficPolicy }: ServiceSpec): 
   return type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
 }
 
-export function validateService(service: Service): FieldError[] {
-  return [...checkTopologyAnnotations(service), ...checkSpec(service.spec, service.metadata.annotations)];
+export function* validateService(service: Service): FieldErrors {
+  yield* checkTopologyAnnotations(service);
+  yield* checkSpec(service.spec, service.metadata.annotations);
 }
 
 function* checkSpec(spec: ServiceSpec, annotations: Record<string, string> | undefined): FieldErrors {
@@ -46,7 +55,7 @@ function* checkSpec(spec: ServiceSpec, annotations: Record<string, string> | und
   yield* checkAffinity(spec);
   yield* checkAddresses(spec);
   for (const { path, value } of each('spec.externalIPs', spec.externalIPs)) {
-    const errors = [...checkIp(path, value)];
+    const errors = yield* collectInSteps(checkIp(path, value));
     yield* errors.length > 0 ? errors : checkNonSpecialIp(path, value);
   }
   yield* checkEnum('spec.type', spec.type, ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']);
@@ -188,20 +197,16 @@ function* checkTopologyAnnotations({ metadata }: Service): FieldErrors {
 }
 
 export function validateServiceUpdate({ spec }: Service, { spec: old }: Service): FieldError[] {
-  const errors = [...checkAddressUpdate(spec, old)];
+  const errors = collect(checkAddressUpdate(spec, old));
   if (spec.type === 'LoadBalancer' && old.type === 'LoadBalancer' && spec.loadBalancerClass !== old.loadBalancerClass)
     errors.push(invalidValue('spec.loadBalancerClass', spec.loadBalancerClass ?? null, 'may not change once set'));
-  errors.push(...checkLoadBalancerClass(spec));
+  errors.push(...collect(checkLoadBalancerClass(spec)));
   if (needsHealthCheck(spec) && needsHealthCheck(old) && spec.healthCheckNodePort !== old.healthCheckNodePort)
     errors.push(forbiddenField('spec.healthCheckNodePort', 'field is immutable'));
   return errors;
 }
 
-export function validateServiceStatus(service: Service): FieldError[] {
-  return [...checkStatus(service)];
-}
-
-function* checkStatus({ spec, status }: Service): FieldErrors {
+export function* validateServiceStatus({ spec, status }: Service): FieldErrors {
   const ingress = status?.loadBalancer?.ingress ?? [];
   const at = 'status.loadBalancer.ingress';
   if (spec.type !== 'LoadBalancer' && ingress.length > 0) {

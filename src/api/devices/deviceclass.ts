@@ -23,7 +23,7 @@ export default defineResource<DeviceClass>({
   bumpsGeneration: ['spec'],
   gated: { DRAExtendedResource: ['spec.extendedResourceName'] },
   load: ({ spec }) => loadForSelectors(spec?.selectors),
-  validate: ({ spec }) => [...checkSpec(spec ?? {})],
+  validate: ({ spec }) => checkSpec(spec ?? {}),
   columns: [nameColumn, ageColumn],
 });
 

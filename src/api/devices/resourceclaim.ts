@@ -27,9 +27,9 @@ export default defineResource<ResourceClaim>({
   },
   prepareForStatusUpdate: dropFreed,
   load: ({ spec }) => loadForClaim(spec?.devices),
-  validateCreate: ({ spec }) => [...checkDeviceClaim('spec.devices', spec?.devices ?? {})],
+  validateCreate: ({ spec }) => checkDeviceClaim('spec.devices', spec?.devices ?? {}),
   validateUpdate: (claim, old) => validateImmutable('spec', { value: claim.spec, old: old.spec, show: goClaimSpec }),
-  validateStatusUpdate: (claim, old) => [...checkClaimStatus(claim, old)],
+  validateStatusUpdate: (claim, old) => checkClaimStatus(claim, old),
   columns: [
     nameColumn,
     {

@@ -20,7 +20,7 @@ export default defineResource<ResourceClaimTemplate>({
   gated: gatedInClaimTemplate,
   default: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),
   load: ({ spec }) => loadForClaim(spec?.spec?.devices),
-  validate: (template) => [...checkTemplate(template)],
+  validate: (template) => checkTemplate(template),
   validateUpdate: (template, old) =>
     validateImmutable('spec', {
       value: template.spec,

@@ -21,7 +21,7 @@ export default defineResource<ResourceSlice>({
     'spec.driver': ({ spec }) => spec?.driver ?? '',
     'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
   },
-  validate: ({ spec }) => [...checkSliceSpec(spec ?? ({} as ResourceSliceSpec))],
+  validate: ({ spec }) => checkSliceSpec(spec ?? ({} as ResourceSliceSpec)),
   validateUpdate: ({ spec }, { spec: old }) => [
     ...validateImmutable('spec.pool.name', { value: spec.pool?.name, old: old.pool?.name }),
     ...validateImmutable('spec.driver', { value: spec.driver, old: old.driver }),

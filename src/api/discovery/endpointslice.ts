@@ -2,7 +2,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Endpoint, EndpointPort, EndpointSlice } from '#api/gen/discovery-v1.js';
-import { duplicate, invalidValue, required, tooMany } from '#apimachinery/field-error.js';
+import { collectInSteps, duplicate, invalidValue, required, tooMany } from '#apimachinery/field-error.js';
 import { validateImmutable, validateLabels } from '#apimachinery/metadata-validation.js';
 import { labelProblems, labelValueProblems, subdomainProblems } from '#apimachinery/names.js';
 import { equal } from '#base/json.js';
@@ -43,7 +43,7 @@ export default defineResource<EndpointSlice>({
   prepareForUpdate(slice, old) {
     if (!equal(slice.endpoints, old.endpoints)) dropTopology(slice, old);
   },
-  validate: (slice) => [...checkSlice(slice)],
+  validate: (slice) => checkSlice(slice),
   validateUpdate: (slice, old) => validateImmutable('addressType', { value: slice.addressType, old: old.addressType }),
   warnings,
   columns: [
@@ -142,7 +142,7 @@ function* checkAddress(
 ): FieldErrors {
   if (addressType === 'FQDN') yield* check(path, address, fullNameProblems);
   else if (addressType === 'IPv4' || addressType === 'IPv6') {
-    const errors = [...checkIp(path, address)];
+    const errors = yield* collectInSteps(checkIp(path, address));
     yield* errors;
     if (errors.length > 0) return;
     // Upstream puts this one at the whole list.

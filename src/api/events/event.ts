@@ -28,9 +28,9 @@ export default defineResource<Event>({
     reportingController: (event) => event.reportingController ?? '',
     type: (event) => event.type ?? '',
   },
-  validate: (event) => [...checkEvent(toCoreEvent(event), 'reportingController')],
-  validateCreate: (event) => [...checkNewEvent(toCoreEvent(event))],
-  validateUpdate: (event, old) => [...checkEventUpdate(toCoreEvent(event), toCoreEvent(old))],
+  validate: (event) => checkEvent(toCoreEvent(event), 'reportingController'),
+  validateCreate: (event) => checkNewEvent(toCoreEvent(event)),
+  validateUpdate: (event, old) => checkEventUpdate(toCoreEvent(event), toCoreEvent(old)),
   columns: eventColumns.map((column) => ({
     ...column,
     cell: (event, context) => column.cell(toCoreEvent(event), context),

@@ -41,7 +41,7 @@ export default defineResource<FlowSchema>({
     ...checkMandatory(schema),
     ...checkConditions(schema.status?.conditions),
   ],
-  validateStatusUpdate: ({ status }) => [...checkConditions(status?.conditions)],
+  validateStatusUpdate: ({ status }) => checkConditions(status?.conditions),
   rowOrder: byPrecedence,
   columns: [
     nameColumn,

@@ -32,7 +32,7 @@ export default defineResource<PriorityLevelConfiguration>({
   bumpsGeneration: ['spec'],
   default: setDefaults,
   validate: (level) => [...checkLevel(level), ...checkConditions(level.status?.conditions)],
-  validateStatusUpdate: ({ status }) => [...checkConditions(status?.conditions)],
+  validateStatusUpdate: ({ status }) => checkConditions(status?.conditions),
   columns: [
     nameColumn,
     {

@@ -4,11 +4,12 @@
  */
 import { isIP, isIPv4 } from 'node:net';
 import { canonicalIpv6, cidrProblems, ipProblems } from '#apimachinery/addresses.js';
-import type { FieldError } from '#apimachinery/field-error.js';
+import type { FieldErrors } from '#apimachinery/field-error.js';
 import { duplicate, forbiddenField, invalidValue, notSupported, required, tooLong } from '#apimachinery/field-error.js';
 import { labelProblems, portNameProblems, qualifiedNameProblems, subdomainProblems } from '#apimachinery/names.js';
+import { endsStep } from '#base/turns.js';
 
-export type FieldErrors = Generator<FieldError, void, undefined>;
+export type { FieldErrors } from '#apimachinery/field-error.js';
 
 /** A check of one text that gives the reasons why not. */
 export type Problems = (value: string) => string[];
@@ -17,6 +18,7 @@ export const int32Max = 2 ** 31 - 1;
 
 export function* check(path: string, value: string, problems: Problems): FieldErrors {
   for (const problem of problems(value)) yield invalidValue(path, value, problem);
+  if (endsStep()) yield;
 }
 
 export function checkLabel(path: string, value: string): FieldErrors {
@@ -42,6 +44,7 @@ export function* checkRequired(path: string, value: unknown): FieldErrors {
 
 /** A field that defaults fill: empty is `Required value`. `supported` in the order of upstream's message. */
 export function* checkEnum(path: string, value: string | undefined, supported: readonly string[]): FieldErrors {
+  if (endsStep()) yield;
   if (!value) yield required(path);
   else yield* checkOptionalEnum(path, value, supported);
 }
@@ -70,6 +73,7 @@ export interface Range {
 
 /** Both ends belong to the range. */
 export function* checkRange(path: string, value: number | undefined, range: Range): FieldErrors {
+  if (endsStep()) yield;
   if (value === undefined || (value >= range.min && value <= range.max)) return;
   yield invalidValue(path, value, rangeMessage(range));
 }
@@ -108,6 +112,7 @@ export function isDualStack(addresses: readonly string[]): boolean {
 
 /** Addresses that mean something on each node only, or nothing at all, cannot be endpoints. */
 export function* checkNonSpecialIp(path: string, value: string): FieldErrors {
+  if (endsStep()) yield;
   // Node takes zones of a machine for part of an address.
   if (isIP(value) === 0 || value.includes('%')) {
     yield invalidValue(path, value, 'must be a valid IP address');
@@ -144,9 +149,14 @@ export interface Keyed<T> {
 }
 
 /** A list's elements with their paths: `spec.containers[0]`. */
-export function each<T>(path: string, list: readonly T[] | undefined | null): readonly Keyed<T>[] {
+export function each<T>(path: string, list: readonly T[] | undefined | null): Iterable<Keyed<T>> {
   // Most lists of most objects are not there: a rule that walks one costs nothing then.
-  return list && list.length > 0 ? list.map((value, index) => ({ path: `${path}[${index}]`, value })) : none;
+  return list && list.length > 0 ? keyed(path, list) : none;
+}
+
+function* keyed<T>(path: string, list: readonly T[]): Generator<Keyed<T>, void, undefined> {
+  let index = 0;
+  for (const value of list) yield { path: `${path}[${index++}]`, value };
 }
 
 const none: readonly Keyed<never>[] = Object.freeze([]);
@@ -157,6 +167,7 @@ export function* checkUnique(path: string, list: readonly string[] | undefined):
   for (const { path: at, value } of each(path, list)) {
     if (seen.has(value)) yield duplicate(at, value);
     seen.add(value);
+    if (endsStep()) yield;
   }
 }
 

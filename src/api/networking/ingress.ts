@@ -29,14 +29,14 @@ export default defineResource<Ingress>({
   default(ingress) {
     ingress.spec ??= {};
   },
-  validate: ({ spec }) => [...checkSpec(spec)],
-  validateCreate: (ingress) => [...checkClassAnnotation(ingress)],
+  validate: ({ spec }) => checkSpec(spec),
+  validateCreate: (ingress) => checkClassAnnotation(ingress),
   warnings: ({ metadata, spec }, old) => {
     const isOfOld = metadata.annotations?.[classAnnotation] !== undefined && spec?.ingressClassName === undefined;
     if (old || !isOfOld) return [];
     return [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`];
   },
-  validateStatusUpdate: (ingress) => [...checkStatus(ingress)],
+  validateStatusUpdate: (ingress) => checkStatus(ingress),
   columns: [
     nameColumn,
     {

@@ -21,7 +21,7 @@ export default defineResource<IngressClass>({
   default(ingressClass) {
     if (ingressClass.spec?.parameters) ingressClass.spec.parameters.scope ??= 'Cluster';
   },
-  validate: (ingressClass) => [...checkSpec(ingressClass)],
+  validate: (ingressClass) => checkSpec(ingressClass),
   tellsChangeFirst: true,
   validateUpdate: ({ spec }, { spec: old }) =>
     validateImmutable('spec.controller', { value: spec?.controller ?? '', old: old?.controller ?? '' }),

@@ -20,7 +20,7 @@ export default defineResource<IPAddress>({
   metadataRepeats: { update: ['whole', 'change'] },
   storageVersionHash: '3f/plJFChNE=',
   validateName: canonicalIpProblems,
-  validate: ({ spec }) => [...checkParent('spec.parentRef', spec?.parentRef)],
+  validate: ({ spec }) => checkParent('spec.parentRef', spec?.parentRef),
   validateUpdate: ({ spec }, { spec: old }) =>
     validateImmutable('spec.parentRef', {
       value: spec?.parentRef,

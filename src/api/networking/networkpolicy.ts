@@ -32,7 +32,7 @@ export default defineResource<NetworkPolicy>({
   storageVersionHash: 'YpfwF18m1G8=',
   bumpsGeneration: ['spec'],
   default: setDefaults,
-  validate: ({ spec }) => [...checkSpec(spec)],
+  validate: ({ spec }) => checkSpec(spec),
   warnings,
   columns: [
     nameColumn,

@@ -2,7 +2,7 @@
 
 import type { ServiceCIDR } from '#api/gen/networking-v1.js';
 import { canonicalCidrProblems, parseRange } from '#apimachinery/addresses.js';
-import { type FieldError, invalidValue, required } from '#apimachinery/field-error.js';
+import { invalidValue, required } from '#apimachinery/field-error.js';
 import { immutableMessage } from '#apimachinery/metadata-validation.js';
 import { check, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
@@ -52,13 +52,14 @@ function* checkCidrs(path: string, cidrs: readonly string[]): FieldErrors {
 }
 
 /** Ranges stay; one of the other family may be added. */
-function validateUpdate(cidr: ServiceCIDR, old: ServiceCIDR): FieldError[] {
+function* validateUpdate(cidr: ServiceCIDR, old: ServiceCIDR): FieldErrors {
   const path = 'spec.cidrs';
   const [cidrs, before] = [cidr.spec?.cidrs ?? [], old.spec?.cidrs ?? []];
-  if (cidrs.length !== before.length && !(before.length === 1 && cidrs.length === cidrsMax))
-    return [invalidValue(path, cidr.spec?.cidrs ?? null, immutableMessage)];
-  const changed = before.flatMap((range, index) =>
-    range === cidrs[index] ? [] : [invalidValue(`${path}[${index}]`, cidrs[index], immutableMessage)],
-  );
-  return cidrs.length === before.length ? changed : [...changed, ...checkCidrs(path, cidrs)];
+  if (cidrs.length !== before.length && !(before.length === 1 && cidrs.length === cidrsMax)) {
+    yield invalidValue(path, cidr.spec?.cidrs ?? null, immutableMessage);
+    return;
+  }
+  for (const [index, range] of before.entries())
+    if (range !== cidrs[index]) yield invalidValue(`${path}[${index}]`, cidrs[index], immutableMessage);
+  if (cidrs.length !== before.length) yield* checkCidrs(path, cidrs);
 }

@@ -21,7 +21,7 @@ export default defineResource<RuntimeClass>({
   storageVersionHash: 'WQTu1GL3T2Q=',
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
-  validate: (runtimeClass) => [...checkClass(runtimeClass)],
+  validate: (runtimeClass) => checkClass(runtimeClass),
   validateUpdate: (runtimeClass, old) =>
     validateImmutable('handler', { value: runtimeClass.handler, old: old.handler }),
   warnings: ({ scheduling }) =>

@@ -25,8 +25,8 @@ export default defineResource<PodDisruptionBudget>({
   default(budget) {
     budget.spec ??= {};
   },
-  validate: ({ spec }) => [...checkSpec(spec)],
-  validateStatusUpdate: (budget) => [...checkStatus(budget)],
+  validate: ({ spec }) => checkSpec(spec),
+  validateStatusUpdate: (budget) => checkStatus(budget),
   columns: [
     nameColumn,
     {

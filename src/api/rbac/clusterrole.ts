@@ -1,6 +1,6 @@
 /** ClusterRole: rules of what may be done anywhere. */
 import type { ClusterRole } from '#api/gen/rbac-v1.js';
-import { invalidValue, required } from '#apimachinery/field-error.js';
+import { collectInSteps, invalidValue, required } from '#apimachinery/field-error.js';
 import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { pathSegmentProblems } from '#apimachinery/names.js';
 import { each, type FieldErrors } from '../meta/check.js';
@@ -17,7 +17,10 @@ export default defineResource<ClusterRole>({
   allowCreateOnUpdate: true,
   storageVersionHash: 'bYE5ZWDrJ44=',
   validateName: pathSegmentProblems,
-  validate: (role) => [...checkPolicyRules(role.rules, { namespaced: false }), ...checkAggregation(role)],
+  *validate(role) {
+    yield* checkPolicyRules(role.rules, { namespaced: false });
+    yield* checkAggregation(role);
+  },
   columns: [nameColumn, createdColumn],
 });
 
@@ -28,7 +31,7 @@ function* checkAggregation({ aggregationRule }: ClusterRole): FieldErrors {
   if (!selectors?.length)
     yield required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
   for (const { path: at, value } of each(path, selectors)) {
-    const errors = validateLabelSelector(value, at);
+    const errors = yield* collectInSteps(validateLabelSelector(value, at));
     yield* errors;
     // Upstream reads it once more, and shows what it could not make of it.
     if (errors.length > 0) yield invalidValue(at, null, 'invalid label selector.');

@@ -16,7 +16,7 @@ export default defineResource<ClusterRoleBinding>({
   storageVersionHash: '48tpQ8gZHFc=',
   validateName: pathSegmentProblems,
   default: defaultBinding,
-  validate: (binding) => [...checkBinding(binding, { namespaced: false })],
+  validate: (binding) => checkBinding(binding, { namespaced: false }),
   validateUpdate: validateBindingUpdate,
   columns: bindingColumns('clusterRoleBinding', fieldText('rbac.v1.ClusterRoleBinding.roleRef')),
 });

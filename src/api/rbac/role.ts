@@ -14,6 +14,6 @@ export default defineResource<Role>({
   allowCreateOnUpdate: true,
   storageVersionHash: '7FuwZcIIItM=',
   validateName: pathSegmentProblems,
-  validate: ({ rules }) => [...checkPolicyRules(rules, { namespaced: true })],
+  validate: ({ rules }) => checkPolicyRules(rules, { namespaced: true }),
   columns: [nameColumn, createdColumn],
 });

@@ -16,7 +16,7 @@ export default defineResource<RoleBinding>({
   storageVersionHash: 'eGsCzGH6b1g=',
   validateName: pathSegmentProblems,
   default: defaultBinding,
-  validate: (binding) => [...checkBinding(binding, { namespaced: true })],
+  validate: (binding) => checkBinding(binding, { namespaced: true }),
   validateUpdate: validateBindingUpdate,
   columns: bindingColumns('roleBinding', fieldText('rbac.v1.RoleBinding.roleRef')),
 });

@@ -4,6 +4,7 @@ import { type FieldError, invalidValue, required, unsupportedText } from '#apima
 import { pathSegmentProblems } from '#apimachinery/names.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import { equal } from '#base/json.js';
+import { endsStep } from '#base/turns.js';
 import { check, checkSubdomain, each, type FieldErrors } from '../meta/check.js';
 import { ageColumn, nameColumn } from '../meta/columns.js';
 import { goStruct } from '../meta/go-fields.js';
@@ -18,6 +19,7 @@ interface Place {
 
 export function* checkPolicyRules(rules: readonly PolicyRule[] | undefined, { namespaced }: Place): FieldErrors {
   for (const { path, value: rule } of each('rules', rules)) {
+    if (endsStep()) yield;
     const { verbs = [], apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] } = rule;
     if (verbs.length === 0) yield required(`${path}.verbs`, 'verbs must contain at least one value');
     if (nonResourceURLs.length > 0) {

@@ -29,7 +29,7 @@ export default defineResource<PriorityClass>({
   default(priorityClass) {
     priorityClass.preemptionPolicy ??= 'PreemptLowerPriority';
   },
-  validateCreate: (priorityClass) => [...checkClass(priorityClass)],
+  validateCreate: (priorityClass) => checkClass(priorityClass),
   validateUpdate,
   deletion: {
     refuses: (name) => (name in systemPriorities ? 'this is a system priority class and cannot be deleted' : undefined),

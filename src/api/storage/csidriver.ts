@@ -22,7 +22,7 @@ export default defineResource<CSIDriver>({
   prepareForCreate: ({ metadata }) => void delete metadata.generation,
   allowUnconditionalUpdate: false,
   default: setDefaults,
-  validate: ({ spec }) => [...checkSpec(spec)],
+  validate: ({ spec }) => checkSpec(spec),
   validateUpdate: ({ spec }, { spec: old }) => [
     // Upstream's message names the field by a name that it does not have.
     ...validateImmutable('spec.attachedRequired', { value: spec.attachRequired, old: old.attachRequired }),

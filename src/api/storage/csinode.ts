@@ -17,7 +17,7 @@ export default defineResource<CSINode>({
   deletion: { returnsObject: true },
   storageVersionHash: 'Pe62DkZtjuo=',
   allowUnconditionalUpdate: false,
-  validate: ({ spec }) => [...checkDrivers('spec.drivers', spec?.drivers)],
+  validate: ({ spec }) => checkDrivers('spec.drivers', spec?.drivers),
   validateUpdate,
   columns: [
     nameColumn,

@@ -17,7 +17,7 @@ export default defineResource<CSIStorageCapacity>({
   metadataRepeats: { update: ['whole', 'change'] },
   storageVersionHash: 'xeVl+2Ly1kE=',
   allowUnconditionalUpdate: false,
-  validate: (capacity) => [...checkCapacity(capacity)],
+  validate: (capacity) => checkCapacity(capacity),
   validateUpdate: (capacity, old) => [
     ...validateImmutable('nodeTopology', { value: capacity.nodeTopology, old: old.nodeTopology }),
     ...validateImmutable('storageClassName', { value: capacity.storageClassName, old: old.storageClassName }),

@@ -32,7 +32,7 @@ export default defineResource<StorageClass>({
     storageClass.reclaimPolicy ??= 'Delete';
     storageClass.volumeBindingMode ??= 'Immediate';
   },
-  validate: (storageClass) => [...checkClass(storageClass)],
+  validate: (storageClass) => checkClass(storageClass),
   validateUpdate,
   warnings,
   columns: [

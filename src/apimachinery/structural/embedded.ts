@@ -7,7 +7,7 @@ import { canonicalize } from '../codec/canonical.js';
 import { unknownFields } from '../codec/census.js';
 import { planOf, type TypePlan } from '../codec/plan.js';
 import { SchemaError } from '../codec/schema-error.js';
-import { type FieldError, invalidValue, required } from '../field-error.js';
+import { collect, type FieldError, invalidValue, required } from '../field-error.js';
 import { validateObjectMeta } from '../metadata-validation.js';
 import { dns1035LabelProblems, pathSegmentProblems } from '../names.js';
 import type { ObjectMeta } from '../object.js';
@@ -117,7 +117,7 @@ function validateOne(object: JsonObject, path: string): FieldError[] {
   if (isObject(metadata)) {
     const meta = { ...metadata, name: metadata['name'] || 'fakename' } as ObjectMeta;
     const rules = { namespaced: Boolean(meta.namespace), validateName: pathSegmentProblems };
-    errors.push(...validateObjectMeta(meta, { ...rules, path: `${path}.metadata` }));
+    errors.push(...collect(validateObjectMeta(meta, { ...rules, path: `${path}.metadata` })));
   }
   return errors;
 }

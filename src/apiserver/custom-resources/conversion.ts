@@ -2,9 +2,11 @@
  * Conversion of custom resources between versions by a webhook.
  * https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/#webhook-conversion
  */
+
 import type { CustomResourceDefinition, WebhookConversion } from '#api/gen/apiextensions-v1.js';
 import type { Convert } from '#api/resource.js';
 import { StatusError } from '#apimachinery/errors.js';
+import { collect } from '#apimachinery/field-error.js';
 import { validateAnnotations, validateLabels } from '#apimachinery/metadata-validation.js';
 import { formatApiVersion, type KubeObject, type ObjectMeta } from '#apimachinery/object.js';
 import { isObject, type JsonObject } from '#apimachinery/patch.js';
@@ -149,7 +151,7 @@ function restored(before: ObjectMeta, metadata: JsonObject): ObjectMeta {
     const texts = given as Record<string, string>;
     if (!equal(texts, before[name])) {
       const validate = name === 'labels' ? validateLabels : validateAnnotations;
-      const messages = [...validate(texts, `metadata.${name}`)].map(({ message }) => message);
+      const messages = collect(validate(texts, `metadata.${name}`)).map(({ message }) => message);
       if (messages.length > 0)
         throw new ConversionError(
           `returned invalid metadata: ${messages.length === 1 ? messages[0] : `[${messages.join(', ')}]`}`,

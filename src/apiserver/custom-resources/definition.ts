@@ -8,13 +8,14 @@ import type {
 } from '#api/gen/apiextensions-v1.js';
 import { type AnyResource, type Convert, defineResource, type VersionRules } from '#api/resource.js';
 import { forbidden } from '#apimachinery/errors.js';
+import type { FieldError, FieldErrors } from '#apimachinery/field-error.js';
 import type { KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import { compilePatterns } from '#apimachinery/structural/patterns.js';
 import { hasRules, loadRules } from '#apimachinery/structural/rules-loader.js';
 import { type Schema, visitSchemas } from '#apimachinery/structural/schema.js';
 import { shapeFor } from '#apimachinery/structural/shape.js';
-import { atOnce } from '#base/turns.js';
+import { atOnce, type Steps } from '#base/turns.js';
 import { compareVersions } from '../discovery/version-order.js';
 import type { RuleObserver } from '../metrics/rule-metrics.js';
 import { columnsOf, selectableFieldsOf } from './columns.js';
@@ -88,9 +89,9 @@ async function rulesOf(
     validateUpdate: (object, old, warn) => atOnce(rules.update(object, old, { warn })),
     validateStatusUpdate: (object, old, warn) => atOnce(rules.status(object, old, { warn })),
     inSteps: {
-      validateCreate: (object) => rules.create(object, { isLarge: true }),
-      validateUpdate: (object, old, warn) => rules.update(object, old, { isLarge: true, warn }),
-      validateStatusUpdate: (object, old, warn) => rules.status(object, old, { isLarge: true, warn }),
+      validateCreate: (object) => told(rules.create(object, { isLarge: true })),
+      validateUpdate: (object, old, warn) => told(rules.update(object, old, { isLarge: true, warn })),
+      validateStatusUpdate: (object, old, warn) => told(rules.status(object, old, { isLarge: true, warn })),
     },
     columns: columnsOf(version.additionalPrinterColumns),
     selectableFields: selectableFieldsOf(version.selectableFields),
@@ -104,6 +105,14 @@ async function rulesOf(
       },
     },
   };
+}
+
+function* told(steps: Steps<FieldError[]>): FieldErrors {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return yield* value as FieldError[];
+    yield;
+  }
 }
 
 async function rulesIn(schema: Schema, observer: RuleObserver | undefined): Promise<SchemaRules | undefined> {

@@ -2,7 +2,7 @@
 
 import type { CustomResourceSubresourceScale } from '#api/gen/apiextensions-v1.js';
 import type { Warn } from '#api/resource.js';
-import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import { collect, type FieldError, invalidValue } from '#apimachinery/field-error.js';
 import { validateObjectMeta } from '#apimachinery/metadata-validation.js';
 import { qualifiedNameProblems, subdomainProblems } from '#apimachinery/names.js';
 import type { KubeObject } from '#apimachinery/object.js';
@@ -147,10 +147,8 @@ function isBlocking({ type }: FieldError): boolean {
 
 /** What is wrong with the metadata is told elsewhere, and as good a reason to look no further. */
 function validateMetadata({ metadata }: KubeObject): FieldError[] {
-  return validateObjectMeta(metadata, {
-    namespaced: metadata.namespace !== undefined,
-    validateName: subdomainProblems,
-  });
+  const rules = { namespaced: metadata.namespace !== undefined, validateName: subdomainProblems };
+  return collect(validateObjectMeta(metadata, rules));
 }
 
 /** The object's own metadata is checked as every object's is. */

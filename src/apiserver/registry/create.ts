@@ -1,7 +1,7 @@
 /** Creation: default, admit, name, fill, validate, commit. */
 
 import { alreadyExists, invalid, StatusError } from '#apimachinery/errors.js';
-import type { FieldError } from '#apimachinery/field-error.js';
+import { collectInSteps, type FieldError } from '#apimachinery/field-error.js';
 import { validateObjectMeta } from '#apimachinery/metadata-validation.js';
 import { generateName, subdomainProblems } from '#apimachinery/names.js';
 import { formatTime, type KubeObject } from '#apimachinery/object.js';
@@ -137,23 +137,19 @@ function* validateNew(
   const { namespaced, validateName = subdomainProblems, freeFinalizers, freePrefix, metadataLast } = resource;
   const mistaken = validateKind(resource, object);
   if (mistaken.length > 0) return mistaken;
-  const inSteps = isLarge ? resource.inSteps?.validateCreate : undefined;
+  const checks = isLarge ? resource.inSteps : resource;
   function* own(): Steps<FieldError[]> {
-    const errors = resource.validate?.(object) ?? [];
+    const errors = yield* collectInSteps(checks.validate?.(object) ?? []);
     yield;
-    return [...errors, ...(inSteps ? yield* inSteps(object) : (resource.validateCreate?.(object) ?? []))];
+    return [...errors, ...(yield* collectInSteps(checks.validateCreate?.(object) ?? []))];
   }
   if (metadataLast) {
     const errors = yield* own();
     if (errors.length > 0) return errors;
     yield;
   }
-  const metadata = validateObjectMeta(object.metadata, {
-    namespaced,
-    validateName,
-    standardFinalizers: !freeFinalizers,
-    freePrefix,
-  });
+  const rules = { namespaced, validateName, standardFinalizers: !freeFinalizers, freePrefix };
+  const metadata = yield* collectInSteps(validateObjectMeta(object.metadata, rules));
   yield;
   return metadataLast ? metadata : [...metadata, ...(yield* own())];
 }

@@ -6,7 +6,7 @@
 import type { ResourceRef } from '#api/resource.js';
 import type { Scheme } from '#api/scheme.js';
 import type { Status } from '#apimachinery/errors.js';
-import type { FieldError } from '#apimachinery/field-error.js';
+import type { Found } from '#apimachinery/field-error.js';
 import type { KubeList, KubeObject } from '#apimachinery/object.js';
 import type { Turns } from '#base/turns.js';
 import type { Annotate } from '../audit/audit.js';
@@ -80,7 +80,7 @@ export interface UpdateOptions<T> {
    */
   rules?: {
     prepare?: (object: T, old: T) => void;
-    validate?: (object: T, old: T) => FieldError[];
+    validate?: (object: T, old: T) => Found;
     /** The write is none of the kind that raises metadata.generation, whatever it changes. */
     keepsGeneration?: boolean;
   };

@@ -9,7 +9,7 @@ import {
   optimisticLockMessage,
   StatusError,
 } from '#apimachinery/errors.js';
-import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import { collectInSteps, type FieldError, type InSteps, invalidValue } from '#apimachinery/field-error.js';
 import { validateObjectMeta, validateObjectMetaUpdate } from '#apimachinery/metadata-validation.js';
 import { pathSegmentProblems, subdomainProblems } from '#apimachinery/names.js';
 import type { KubeObject, ObjectMeta } from '#apimachinery/object.js';
@@ -228,24 +228,27 @@ function fieldAt(object: KubeObject, path: string): unknown {
 }
 
 /** Upstream's store checks metadata, and then does each kind's own rules again: a fault is told more than once. */
-function validateMetadata(
+function* validateMetadata(
   resource: AnyResource,
   { metadata, old, repeats }: { metadata: ObjectMeta; old: ObjectMeta; repeats: readonly MetadataCheck[] },
-): FieldError[] {
+): InSteps {
   const { namespaced, freeFinalizers, freePrefix, validateName = subdomainProblems } = resource;
   const errors = [
-    ...validateObjectMeta(metadata, { namespaced, validateName: pathSegmentProblems }),
-    ...validateObjectMetaUpdate(metadata, old),
+    ...(yield* collectInSteps(validateObjectMeta(metadata, { namespaced, validateName: pathSegmentProblems }))),
+    ...(yield* collectInSteps(validateObjectMetaUpdate(metadata, old))),
   ];
   const standardFinalizers = !freeFinalizers;
   const mayHaveMore = errors.length > 0 || metadata.generateName || (standardFinalizers && metadata.finalizers);
   if (!mayHaveMore) return errors;
-  const repeated = repeats.flatMap((check) =>
-    check === 'whole'
-      ? validateObjectMeta(metadata, { namespaced, validateName, standardFinalizers, freePrefix })
-      : validateObjectMetaUpdate(metadata, old, { standardFinalizers }),
-  );
-  return [...errors, ...repeated];
+  let all = errors;
+  for (const check of repeats) {
+    const repeated =
+      check === 'whole'
+        ? validateObjectMeta(metadata, { namespaced, validateName, standardFinalizers, freePrefix })
+        : validateObjectMetaUpdate(metadata, old, { standardFinalizers });
+    all = [...all, ...(yield* collectInSteps(repeated))];
+  }
+  return all;
 }
 
 function* validateChange(
@@ -255,20 +258,18 @@ function* validateChange(
   const mistaken = write.subresource ? [] : validateKind(resource, object);
   const { update = ['change'], status = ['change'] } = resource.metadataRepeats ?? {};
   const repeats = mistaken.length > 0 ? [] : write.subresource === 'status' ? status : update;
-  const errors = validateMetadata(resource, { metadata: object.metadata, old: old.metadata, repeats });
+  const errors = yield* validateMetadata(resource, { metadata: object.metadata, old: old.metadata, repeats });
   yield;
   const warn = (text: string) => write.warn(text);
-  if (write.rules) return [...errors, ...(write.rules.validate?.(object, old) ?? [])];
-  const inSteps = write.turns && resource.inSteps;
-  if (write.subresource === 'status') {
-    const steps = inSteps?.validateStatusUpdate?.(object, old, warn);
-    return [...errors, ...(steps ? yield* steps : (resource.validateStatusUpdate?.(object, old, warn) ?? []))];
-  }
-  if (write.subresource === 'finalize') return [...errors, ...(resource.validateFinalize?.(object) ?? [])];
+  const { turns, rules, subresource } = write;
+  if (rules) return [...errors, ...(yield* collectInSteps(rules.validate?.(object, old) ?? []))];
+  const checks = turns ? resource.inSteps : resource;
+  if (subresource === 'status')
+    return [...errors, ...(yield* collectInSteps(checks.validateStatusUpdate?.(object, old, warn) ?? []))];
+  if (subresource === 'finalize') return [...errors, ...(resource.validateFinalize?.(object) ?? [])];
   if (mistaken.length > 0) return [...errors, ...mistaken];
-  const asWhole = resource.validate?.(object) ?? [];
+  const asWhole = yield* collectInSteps(checks.validate?.(object) ?? []);
   yield;
-  const steps = inSteps?.validateUpdate?.(object, old, warn);
-  const asChange = steps ? yield* steps : (resource.validateUpdate?.(object, old, warn) ?? []);
+  const asChange = yield* collectInSteps(checks.validateUpdate?.(object, old, warn) ?? []);
   return resource.tellsChangeFirst ? [...errors, ...asChange, ...asWhole] : [...errors, ...asWhole, ...asChange];
 }

@@ -2,7 +2,7 @@
 import podResource from '#api/core/pod/index.js';
 import { ephemeralContainersRules, resizeRules } from '#api/core/pod/subresources.js';
 import type { Pod } from '#api/gen/core-v1.js';
-import type { FieldError } from '#apimachinery/field-error.js';
+import type { FieldErrors } from '#apimachinery/field-error.js';
 import type { Change } from '../registry/registry.js';
 import type { SubresourceHandler } from './subresource.js';
 
@@ -13,7 +13,7 @@ export const podSpecHandlers: SubresourceHandler[] = [
 
 interface Rules {
   prepare: (pod: Pod, old: Pod) => void;
-  validate: (pod: Pod, old: Pod) => FieldError[];
+  validate: (pod: Pod, old: Pod) => FieldErrors;
 }
 
 function handler(name: string, rules: Rules): SubresourceHandler {

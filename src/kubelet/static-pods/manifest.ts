@@ -8,6 +8,7 @@ import { podReferences } from '#api/core/pod/references.js';
 import type { Pod, Toleration, Volume } from '#api/gen/core-v1.js';
 import { builtinSchemas } from '#api/schema-table.js';
 import { decodeValue } from '#apimachinery/decode.js';
+import { collect } from '#apimachinery/field-error.js';
 import { validateObjectMeta } from '#apimachinery/metadata-validation.js';
 import { subdomainProblems } from '#apimachinery/names.js';
 import { equal } from '#base/json.js';
@@ -46,7 +47,7 @@ export async function readManifest(text: string, { path, nodeName, seen }: Manif
     validateName: subdomainProblems,
     standardFinalizers: true,
   });
-  const errors = [...metadata, ...(pods.validate?.(pod) ?? []), ...(pods.validateCreate?.(pod) ?? [])];
+  const errors = [...collect(metadata), ...(pods.validate?.(pod) ?? []), ...(pods.validateCreate?.(pod) ?? [])];
   if (errors.length > 0) throw new ManifestError(`invalid pod: ${errors.map(({ message }) => message).join(', ')}`);
   const referenced = firstReference(pod);
   if (referenced) throw new ManifestError(`static pods may not reference ${referenced}`);

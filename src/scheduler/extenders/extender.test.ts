@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Extender as ExtenderConfiguration } from '#api/gen/kubescheduler-v1.js';
+import { collect } from '#apimachinery/field-error.js';
 import { SystemClock } from '#base/clock.js';
 import { SchedulerError } from '../framework.js';
 import { node, pod } from '../test-snapshot.js';
@@ -15,7 +16,7 @@ import { checkExtenders, extenderSettings, resourcesIgnoredFor } from './setting
 
 const asking = (...extenders: ExtenderConfiguration[]) => ({ apiVersion: 'v1', kind: 'k', extenders });
 const faults = (...extenders: ExtenderConfiguration[]) =>
-  [...checkExtenders(asking(...extenders))].map(({ message }) => message);
+  collect(checkExtenders(asking(...extenders))).map(({ message }) => message);
 
 test('faults are told as upstream tells them', () => {
   const urlPrefix = 'http://ext';

@@ -5,14 +5,14 @@ import type {
   HPAScalingPolicy,
   HPAScalingRules,
 } from '#api/gen/autoscaling-v2.js';
-import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { checkOptionalEnum, each, type FieldErrors } from '../../meta/check.js';
 import { checkMetric, checkObjectReference } from './validate-metric.js';
 
 /** `old` is undefined for a new one. */
-export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): FieldError[] {
-  return [...checkSpec('spec', spec, old?.spec)];
+export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): FieldErrors {
+  return checkSpec('spec', spec, old?.spec);
 }
 
 function* checkSpec(

@@ -4,17 +4,13 @@
  * status can be mended step by step. https://kep.k8s.io/4368
  */
 import type { Job, JobStatus, UncountedTerminatedPods } from '#api/gen/batch-v1.js';
-import { duplicate, type FieldError, invalidField, invalidValue, required } from '#apimachinery/field-error.js';
+import { duplicate, invalidField, invalidValue, required } from '#apimachinery/field-error.js';
 import { immutableMessage } from '#apimachinery/metadata-validation.js';
 import { equal } from '#base/json.js';
 import { checkNonNegative, each, type FieldErrors } from '../../meta/check.js';
 import { hasCondition, isFinished } from './conditions.js';
 import { firstOverlap } from './indexes.js';
 import { readIndexes } from './validate-policies.js';
-
-export function validateJobStatus(job: Job, old: Job): FieldError[] {
-  return [...checkJobStatus(job, old)];
-}
 
 /** A job before and after, with what has changed of it. */
 interface Change {
@@ -43,7 +39,7 @@ function fieldOf(status: JobStatus, field: string): unknown {
   return field === 'completedIndexes' ? (value ?? '') : value;
 }
 
-function* checkJobStatus(job: Job, old: Job): FieldErrors {
+export function* validateJobStatus(job: Job, old: Job): FieldErrors {
   const change = changeOf(job, old);
   yield* checkCounts(change.now);
   yield* checkEnd(change);

@@ -1,16 +1,18 @@
 /** What may change of a Job: while it is suspended, where its pods go and what they get; else hardly anything. */
 import type { Job, JobSpec } from '#api/gen/batch-v1.js';
 import type { PodTemplateSpec } from '#api/gen/core-v1.js';
-import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import { invalidValue } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import { copy, equal } from '#base/json.js';
 import type { FieldErrors } from '../../meta/check.js';
 import { hasCondition } from './conditions.js';
 import { checkJobSpec, validateJobCreate } from './validate.js';
 
-export function validateJobUpdate(job: Job, old: Job): FieldError[] {
+export function* validateJobUpdate(job: Job, old: Job): FieldErrors {
   // Upstream looks at the spec twice.
-  return [...validateJobCreate(job), ...checkJobSpec('spec', job.spec), ...checkUpdate(job.spec, old)];
+  yield* validateJobCreate(job);
+  yield* checkJobSpec('spec', job.spec);
+  yield* checkUpdate(job.spec, old);
 }
 
 function* checkUpdate(spec: JobSpec, old: Job): FieldErrors {

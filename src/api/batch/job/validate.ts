@@ -1,6 +1,6 @@
 /** Rules of a new Job, and of the spec of one (kubernetes/kubernetes pkg/apis/batch/validation). */
 import type { Job, JobSpec } from '#api/gen/batch-v1.js';
-import { type FieldError, invalidValue, notSupported, required, tooLong } from '#apimachinery/field-error.js';
+import { collectInSteps, invalidValue, notSupported, required, tooLong } from '#apimachinery/field-error.js';
 import { validateLabelSelector } from '#apimachinery/metadata-validation.js';
 import { formProblem, labelProblems, subdomainProblems } from '#apimachinery/names.js';
 import { labelSelectorFrom } from '#apimachinery/selectors.js';
@@ -10,8 +10,10 @@ import { check, checkNonNegative, type FieldErrors } from '../../meta/check.js';
 import { controllerUidLabel, jobNameLabel, legacyControllerUidLabel, legacyJobNameLabel } from './defaults.js';
 import { checkPodFailurePolicy, checkPodReplacementPolicy, checkSuccessPolicy } from './validate-policies.js';
 
-export function validateJobCreate(job: Job): FieldError[] {
-  return [...checkGeneratedSelector(job), ...checkJobSpec('spec', job.spec), ...checkPodNames(job)];
+export function* validateJobCreate(job: Job): FieldErrors {
+  yield* checkGeneratedSelector(job);
+  yield* checkJobSpec('spec', job.spec);
+  yield* checkPodNames(job);
 }
 
 /** The labels by which its own pods are known are what the server made of them. */
@@ -30,7 +32,7 @@ function* checkGeneratedSelector({ metadata, spec }: Job): FieldErrors {
     if (given[key] === undefined) yield required(path, `must be '${value}'`);
     else if (given[key] !== value) yield invalidValue(path, given, `must be '${value}'`);
   }
-  const isReadable = validateLabelSelector(spec.selector, '').length === 0;
+  const isReadable = (yield* collectInSteps(validateLabelSelector(spec.selector, ''))).length === 0;
   if (isReadable && !labelSelectorFrom(spec.selector).matches(labels))
     yield invalidValue('spec.selector', spec.selector, '`selector` not auto-generated');
 }
@@ -48,7 +50,7 @@ export function* checkJobSpec(path: string, spec: JobSpec): FieldErrors {
   yield* checkUnselectedJobSpec(path, spec);
   const { selector } = spec;
   if (!selector) yield required(`${path}.selector`);
-  const errors = validateLabelSelector(selector, `${path}.selector`);
+  const errors = yield* collectInSteps(validateLabelSelector(selector, `${path}.selector`));
   yield* errors;
   if (errors.length === 0) yield* checkSelected(`${path}.template`, spec);
 }

@@ -1,6 +1,6 @@
 /** Rules of a PersistentVolume, new and changed (kubernetes/kubernetes pkg/apis/core/validation). */
 import type { PersistentVolume, PersistentVolumeSource, PersistentVolumeSpec } from '#api/gen/core-v1.js';
-import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import { forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
 import { immutableMessage, validateImmutable } from '#apimachinery/metadata-validation.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { equal } from '#base/json.js';
@@ -11,8 +11,8 @@ import { checkModes } from '../claim-spec.js';
 import { checkNodeSelector } from '../pod/validate-scheduling.js';
 import { checkVolumeSource, sourceNames } from './validate-source.js';
 
-export function validateVolume({ metadata, spec }: PersistentVolume): FieldError[] {
-  return [...checkSpec('spec', spec ?? {}, { name: metadata.name ?? '' })];
+export function validateVolume({ metadata, spec }: PersistentVolume): FieldErrors {
+  return checkSpec('spec', spec ?? {}, { name: metadata.name ?? '' });
 }
 
 const inline = 'in the context of inline volumes';
@@ -92,9 +92,10 @@ function* checkAttributesClass(
   if (!csi) yield required(`${path}.csi`, 'has to be specified when using volumeAttributesClassName');
 }
 
-export function validateVolumeUpdate(volume: PersistentVolume, { spec: old = {} }: PersistentVolume): FieldError[] {
+export function* validateVolumeUpdate(volume: PersistentVolume, { spec: old = {} }: PersistentVolume): FieldErrors {
   // Upstream looks at the whole of it twice.
-  return [...validateVolume(volume), ...checkUpdate(volume.spec ?? {}, old)];
+  yield* validateVolume(volume);
+  yield* checkUpdate(volume.spec ?? {}, old);
 }
 
 function* checkUpdate(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): FieldErrors {

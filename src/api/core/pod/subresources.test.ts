@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '#api/gen/core-v1.js';
+import { collect } from '#apimachinery/field-error.js';
 import { copy } from '#base/json.js';
 import pods from './index.js';
 import { ephemeralContainersRules, resizeRules, validateBinding } from './subresources.js';
@@ -29,7 +30,8 @@ test('a binding names a node', () => {
 });
 
 describe('through /ephemeralcontainers', () => {
-  const { prepare, validate } = ephemeralContainersRules;
+  const { prepare } = ephemeralContainersRules;
+  const validate = (pod: Pod, old: Pod) => collect(ephemeralContainersRules.validate(pod, old));
   const withDebugger = (image: string) =>
     podOf((pod) => (pod.spec.ephemeralContainers = [{ name: 'debug', image, targetContainerName: 'web' }]));
 
@@ -70,7 +72,8 @@ describe('through /ephemeralcontainers', () => {
 });
 
 describe('through /resize', () => {
-  const { prepare, validate } = resizeRules;
+  const { prepare } = resizeRules;
+  const validate = (pod: Pod, old: Pod) => collect(resizeRules.validate(pod, old));
   const resized = (requests: Record<string, string>, limits?: Record<string, string>) =>
     podOf((pod) => (pod.spec.containers[0]!.resources = { requests, ...(limits && { limits }) }));
 

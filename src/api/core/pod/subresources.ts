@@ -1,6 +1,13 @@
 /** Rules of the pod's subresources that change its spec: each lets one thing through and keeps the rest. */
 import type { Binding, Container, Pod, PodSpec, ResourceRequirements } from '#api/gen/core-v1.js';
-import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '#apimachinery/field-error.js';
+import {
+  collect,
+  type FieldError,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '#apimachinery/field-error.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { equal } from '#base/json.js';
 import { each, type FieldErrors } from '../../meta/check.js';
@@ -27,10 +34,14 @@ export const ephemeralContainersRules = {
     const { labels, annotations, finalizers, ownerReferences } = old.metadata;
     Object.assign(pod.metadata, { labels, annotations, finalizers, ownerReferences });
   },
-  validate(pod: Pod, old: Pod): FieldError[] {
-    if (old.metadata.annotations?.[mirrorAnnotation] !== undefined)
-      return [forbiddenField('[]', 'static pods do not support ephemeral containers')];
-    return [...validatePod(pod), ...checkFixedAnnotations(pod, old), ...checkEphemeralUpdate(pod, old)];
+  *validate(pod: Pod, old: Pod): FieldErrors {
+    if (old.metadata.annotations?.[mirrorAnnotation] !== undefined) {
+      yield forbiddenField('[]', 'static pods do not support ephemeral containers');
+      return;
+    }
+    yield* validatePod(pod);
+    yield* checkFixedAnnotations(pod, old);
+    yield* checkEphemeralUpdate(pod, old);
   },
 };
 
@@ -64,10 +75,14 @@ export const resizeRules = {
     const { labels, annotations } = old.metadata;
     Object.assign(pod.metadata, { labels, annotations });
   },
-  validate(pod: Pod, old: Pod): FieldError[] {
+  *validate(pod: Pod, old: Pod): FieldErrors {
     const why = whyNotResizable(old);
-    if (why) return [forbiddenField('[]', why)];
-    return [...validatePod(pod), ...checkResize(pod, old)];
+    if (why) {
+      yield forbiddenField('[]', why);
+      return;
+    }
+    yield* validatePod(pod);
+    yield* checkResize(pod, old);
   },
 };
 
@@ -94,7 +109,7 @@ function* checkResize(pod: Pod, old: Pod): FieldErrors {
   const running = old.status?.containerStatuses?.find(({ state }) => state?.running);
   if (running && !running.resources) yield forbiddenField('spec', 'Pod running on node without support for resize');
   yield* checkPodLevel(pod.spec.resources, old.spec.resources);
-  const unlike = [...checkSameContainers(pod.spec, old.spec)];
+  const unlike = collect(checkSameContainers(pod.spec, old.spec));
   yield* unlike;
   if (unlike.length > 0) return;
   for (const list of ['initContainers', 'containers'] as const)

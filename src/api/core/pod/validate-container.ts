@@ -9,6 +9,7 @@ import {
   valueNotFound,
 } from '#apimachinery/field-error.js';
 import { portNameProblems } from '#apimachinery/names.js';
+import { endsStep } from '#base/turns.js';
 import {
   check,
   checkEnum,
@@ -64,6 +65,7 @@ export function* checkContainers(path: string, spec: PodSpec, context: Container
     if (container.lifecycle) yield* checkLifecycle(`${at}.lifecycle`, container.lifecycle, context);
     yield* checkProbes(at, container, context);
     yield* checkRestartPolicy(at, container);
+    if (endsStep()) yield;
   }
   yield* checkHostPorts(path, containers);
 }
@@ -72,6 +74,7 @@ export function* checkInitContainers(path: string, spec: PodSpec, context: Conta
   const names = new Set((spec.containers ?? []).map(({ name }) => name));
   for (const { path: at, value: container } of each(path, spec.initContainers)) {
     yield* checkContainer(at, container, context);
+    if (endsStep()) yield;
     if (container.restartPolicy === undefined) yield* requireRestartPolicy(at, container);
     else yield* checkRestartPolicy(at, container);
     if (names.has(container.name)) yield duplicate(`${at}.name`, container.name);
@@ -174,13 +177,16 @@ function* checkPorts(path: string, ports: readonly ContainerPort[] | undefined):
     else yield* checkPort(`${at}.containerPort`, port.containerPort);
     if (port.hostPort) yield* checkPort(`${at}.hostPort`, port.hostPort);
     yield* checkEnum(`${at}.protocol`, port.protocol, protocols);
+    if (endsStep()) yield;
   }
 }
 
 function* checkHostPorts(path: string, containers: readonly Container[]): FieldErrors {
   const taken = new Set<string>();
   for (const { path: at, value: container } of each(path, containers)) {
+    if (endsStep()) yield;
     for (const { path: portAt, value: port } of each(`${at}.ports`, container.ports)) {
+      if (endsStep()) yield;
       if (!port.hostPort) continue;
       const key = `${port.protocol ?? ''}/${port.hostIP ?? ''}/${port.hostPort}`;
       if (taken.has(key)) yield duplicate(`${portAt}.hostPort`, key);

@@ -1,6 +1,7 @@
 /** Rules of what a container sees of the pod's volumes. */
 import type { Container, EphemeralContainer, VolumeMount } from '#api/gen/core-v1.js';
 import { forbiddenField, invalidValue, notSupported, required, valueNotFound } from '#apimachinery/field-error.js';
+import { endsStep } from '#base/turns.js';
 import { each, type FieldErrors } from '../../meta/check.js';
 import { checkDescendingPath, hasBackstep } from './validate-paths.js';
 import type { VolumesByName } from './validate-volume.js';
@@ -11,6 +12,7 @@ export function* checkMounts(path: string, container: AnyContainer, volumes: Vol
   const devices = taken(container.volumeDevices, ({ devicePath }) => devicePath);
   const mountPaths = new Set<string>();
   for (const { path: at, value: mount } of each(path, container.volumeMounts)) {
+    if (endsStep()) yield;
     const { name, mountPath } = mount;
     if (!name) yield required(`${at}.name`);
     if (!volumes.has(name)) yield valueNotFound(`${at}.name`, name ?? '');
@@ -69,6 +71,7 @@ export function* checkDevices(path: string, container: AnyContainer, volumes: Vo
   const names = new Set<string>();
   const paths = new Set<string>();
   for (const { path: at, value } of each(path, container.volumeDevices)) {
+    if (endsStep()) yield;
     const { name, devicePath } = value;
     const volume = volumes.get(name);
     if (!name) yield required(`${at}.name`);

@@ -13,7 +13,7 @@ export function* checkOs(path: string, spec: PodSpec): FieldErrors {
 }
 
 /** All containers of all sorts, with their paths. */
-export function allContainers(path: string, spec: PodSpec): readonly Keyed<Container | EphemeralContainer>[] {
+export function allContainers(path: string, spec: PodSpec): Iterable<Keyed<Container | EphemeralContainer>> {
   const containers = each(`${path}.containers`, spec.containers);
   if (!spec.initContainers?.length && !spec.ephemeralContainers?.length) return containers;
   const initial = each(`${path}.initContainers`, spec.initContainers);

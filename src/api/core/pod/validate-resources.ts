@@ -1,6 +1,7 @@
 /** Rules of `resources`: names, amounts, and requests against limits. */
 import type { PodSpec, ResourceRequirements } from '#api/gen/core-v1.js';
 import {
+  collect,
   duplicate,
   FieldError,
   forbiddenField,
@@ -10,6 +11,7 @@ import {
 } from '#apimachinery/field-error.js';
 import { qualifiedNameProblems } from '#apimachinery/names.js';
 import { Quantity } from '#apimachinery/quantity.js';
+import { endsStep } from '#base/turns.js';
 import { checkLabel, each, type FieldErrors } from '../../meta/check.js';
 import {
   aggregateRequests,
@@ -81,7 +83,7 @@ export function isExtendedName(name: string): boolean {
 }
 
 function* checkPodResourceName(path: string, name: string): FieldErrors {
-  const errors = [...checkResourceName(path, name)];
+  const errors = collect(checkResourceName(path, name));
   yield* errors;
   if (errors.length === 0 && !isPodLevelResource(name)) yield notSupported(path, name, ['cpu', 'hugepages-', 'memory']);
 }
@@ -127,6 +129,7 @@ function* checkAmount(
   { name, amount }: { name: string; amount: string },
   checkName: NameCheck,
 ): FieldErrors {
+  if (endsStep()) yield;
   yield* checkName(path, name);
   yield* checkQuantity(path, amount, name);
   const page = hugePageSize(name);
@@ -168,6 +171,7 @@ function* checkClaims(path: string, claims: ResourceRequirements['claims'], know
   let listedCharacters = 0;
   for (const { path: at, value } of each(path, claims)) {
     const { name, request } = value;
+    if (endsStep()) yield;
     if (!name) {
       yield required(at);
       continue;
@@ -213,6 +217,7 @@ function* checkAggregate(path: string, spec: PodSpec, list: 'requests' | 'limits
   const amounts = spec.resources?.[list] ?? {};
   const isWanted = (name: string) => Object.hasOwn(amounts, name) && (list === 'requests' || isHugePages(name));
   for (const [name, sum] of aggregateRequests(spec, { list, isWanted })) {
+    if (endsStep()) yield;
     const own = Quantity.tryParse(amounts[name]);
     if (own && sum.compare(own) > 0) {
       const why = `must be greater than or equal to aggregate container ${list} of ${sum}`;
@@ -224,6 +229,7 @@ function* checkAggregate(path: string, spec: PodSpec, list: 'requests' | 'limits
 function* checkContainerLimits(path: string, { containers, resources }: PodSpec): FieldErrors {
   for (const [index, container] of containers.entries()) {
     for (const [name, amount] of Object.entries(container.resources?.limits ?? {})) {
+      if (endsStep()) yield;
       const limit = Quantity.tryParse(amount);
       const own = Quantity.tryParse(resources?.limits?.[name]);
       if (limit && own && limit.compare(own) > 0) {

@@ -11,6 +11,7 @@ import {
 import { validateLabels } from '#apimachinery/metadata-validation.js';
 import { formProblem, lengthProblems, subdomainLengthMax, subdomainProblems } from '#apimachinery/names.js';
 import type { ObjectMeta } from '#apimachinery/object.js';
+import { endsStep } from '#base/turns.js';
 import {
   check,
   checkEnum,
@@ -106,6 +107,7 @@ function* checkEnvFiles(path: string, spec: PodSpec): FieldErrors {
   let volumes: ReadonlyMap<string, Volume> | undefined;
   for (const { path: containerAt, value: container } of allContainers(path, spec)) {
     for (const { path: at, value } of each(`${containerAt}.env`, container.env)) {
+      if (endsStep()) yield;
       const name = value.valueFrom?.fileKeyRef?.volumeName;
       if (!value.valueFrom?.fileKeyRef) continue;
       const nameAt = `${at}.valueFrom.fileKeyRef.volumeName`;
@@ -120,6 +122,7 @@ function* checkEnvFiles(path: string, spec: PodSpec): FieldErrors {
 function* checkPodClaims(path: string, claims: readonly PodResourceClaim[] | undefined): FieldErrors {
   const names = new Set<string>();
   for (const { path: at, value: claim } of each(path, claims)) {
+    if (endsStep()) yield;
     const { name, resourceClaimName, resourceClaimTemplateName } = claim;
     if (!name) yield required(`${at}.name`);
     else if (names.has(name)) yield duplicate(`${at}.name`, name);

@@ -1,6 +1,6 @@
 /** Rules of what a kubelet may say of a pod. */
 import type { Container, ContainerStatus, Pod, PodSpec, PodStatus } from '#api/gen/core-v1.js';
-import { duplicate, type FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
+import { duplicate, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { validateImmutable } from '#apimachinery/metadata-validation.js';
 import {
   checkIp,
@@ -20,11 +20,7 @@ import { checkFixedAnnotations } from './validate-update.js';
 
 const systemConditions = ['PodScheduled', 'Ready', 'Initialized'];
 
-export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
-  return [...checkPodStatus(pod, old)];
-}
-
-function* checkPodStatus(pod: Pod, old: Pod): FieldErrors {
+export function* validatePodStatusUpdate(pod: Pod, old: Pod): FieldErrors {
   const status = pod.status ?? {};
   const before = old.status ?? {};
   yield* checkFixedAnnotations(pod, old);

@@ -1,6 +1,6 @@
 /** Rules of changes to a pod: almost nothing may change, and some of it in one direction only. */
 import type { Affinity, NodeAffinity, NodeSelectorTerm, Pod, PodSpec, Toleration } from '#api/gen/core-v1.js';
-import { type FieldError, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
+import { collect, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { equal } from '#base/json.js';
 import { each, type FieldErrors, int32Max, rangeMessage } from '../../meta/check.js';
 import { describeChanges } from '../../meta/diff.js';
@@ -17,11 +17,7 @@ const updatableFields = [
 ];
 
 /** `validatePod` has run before. */
-export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
-  return [...checkPodUpdate(pod, old)];
-}
-
-function* checkPodUpdate(pod: Pod, old: Pod): FieldErrors {
+export function* validatePodUpdate(pod: Pod, old: Pod): FieldErrors {
   const { spec } = pod;
   yield* checkFixedAnnotations(pod, old);
   for (const list of ['containers', 'initContainers'] as const) {
@@ -31,7 +27,7 @@ function* checkPodUpdate(pod: Pod, old: Pod): FieldErrors {
     }
     for (const { path, value } of each(`spec.${list}`, spec[list])) if (!value.image) yield required(`${path}.image`);
   }
-  const deadline = [...checkDeadline(spec.activeDeadlineSeconds, old.spec.activeDeadlineSeconds)];
+  const deadline = collect(checkDeadline(spec.activeDeadlineSeconds, old.spec.activeDeadlineSeconds));
   yield* deadline;
   if (deadline.length > 0 && spec.activeDeadlineSeconds !== undefined) return;
   yield* checkAddedTolerations(spec, old.spec);

@@ -1,8 +1,9 @@
 /** Rules of a pod's volumes: unique names, exactly one source each, and what the common sources need. */
 import type { SecretVolumeSource, Volume, VolumeSource } from '#api/gen/core-v1.js';
 import {
+  collect,
+  collectInSteps,
   duplicate,
-  type FieldError,
   forbiddenField,
   invalidValue,
   required,
@@ -12,6 +13,7 @@ import { validateTemplateMetadata } from '#apimachinery/metadata-validation.js';
 import { subdomainProblems } from '#apimachinery/names.js';
 import type { ObjectMeta } from '#apimachinery/object.js';
 import { Quantity } from '#apimachinery/quantity.js';
+import { endsStep } from '#base/turns.js';
 import { checkEnum, checkLabel, checkOptionalEnum, each, type FieldErrors } from '../../meta/check.js';
 import { checkClaimSpec } from '../claim-spec.js';
 import { pullPolicies } from './image.js';
@@ -33,13 +35,15 @@ export function* checkVolumes(
   path: string,
   volumes: readonly Volume[] | undefined,
   context: VolumeContext,
-): Generator<FieldError, VolumesByName, undefined> {
+): FieldErrors<VolumesByName> {
   const valid = new Map<string, Volume>();
   const made = new Set<string>();
   for (const { name, ephemeral } of volumes ?? [])
     if (ephemeral && context.metadata?.name) made.add(`${context.metadata.name}-${name}`);
   for (const { path: at, value: volume } of each(path, volumes)) {
-    const errors = [...checkSource(at, volume, context), ...checkName(`${at}.name`, volume.name, valid)];
+    const errors = yield* collectInSteps(checkSource(at, volume, context));
+    errors.push(...collect(checkName(`${at}.name`, volume.name, valid)));
+    if (endsStep()) yield;
     if (errors.length === 0) valid.set(volume.name, volume);
     yield* errors;
     const claim = volume.persistentVolumeClaim?.claimName;

@@ -1,7 +1,8 @@
 /** Rules of a new pod, and of the template of one. */
 import type { Pod, PodSpec, PodTemplateSpec, SeccompProfile } from '#api/gen/core-v1.js';
-import { type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
+import { forbiddenField, invalidValue } from '#apimachinery/field-error.js';
 import { validateAnnotations, validateLabels } from '#apimachinery/metadata-validation.js';
+import { endsStep } from '#base/turns.js';
 import { each, type FieldErrors, int32Max } from '../../meta/check.js';
 import { checkImageSpace, forbidEphemeral } from './validate-container.js';
 import { allContainers } from './validate-os.js';
@@ -17,27 +18,20 @@ export const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/';
 type Annotations = Record<string, string> | undefined;
 
 /** Holds on creation and on every update. */
-export function validatePod(pod: Pod): FieldError[] {
-  return [...checkPod(pod)];
-}
-
-function* checkPod(pod: Pod): FieldErrors {
+export function* validatePod(pod: Pod): FieldErrors {
   const { metadata, spec } = pod;
   yield* checkPodAnnotations('metadata.annotations', metadata.annotations, spec);
   yield* checkPodSpec('spec', spec, { metadata });
   if (!spec.serviceAccountName) yield* forbidTokens(spec);
-  for (const container of each('spec.containers', spec.containers))
-    yield* checkImageSpace(container.path, container.value);
-  for (const container of each('spec.initContainers', spec.initContainers))
-    yield* checkImageSpace(container.path, container.value);
+  for (const list of ['containers', 'initContainers'] as const)
+    for (const container of each(`spec.${list}`, spec[list])) {
+      yield* checkImageSpace(container.path, container.value);
+      if (endsStep()) yield;
+    }
 }
 
 /** Rules of creation only. */
-export function validatePodCreate(pod: Pod): FieldError[] {
-  return [...checkPodCreate(pod)];
-}
-
-function* checkPodCreate({ metadata, spec }: Pod): FieldErrors {
+export function* validatePodCreate({ metadata, spec }: Pod): FieldErrors {
   yield* forbidEphemeral('spec', spec, { why: 'cannot be set on create' });
   if (spec.nodeName && spec.schedulingGates?.length)
     yield forbiddenField('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');

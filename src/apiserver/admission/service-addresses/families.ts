@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import { checkAddresses } from '#api/core/service-addresses.js';
 import { isExternallyAccessible } from '#api/core/service-rules.js';
 import type { Service } from '#api/gen/core-v1.js';
-import { type FieldError, invalidValue } from '#apimachinery/field-error.js';
+import { collect, type FieldError, invalidValue } from '#apimachinery/field-error.js';
 
 type Spec = NonNullable<Service['spec']>;
 
@@ -94,7 +94,7 @@ function sameNodePorts(spec: Spec, old: Spec): boolean {
 export function fillFamilies(spec: Spec, old: Spec | undefined): FieldError[] {
   const isSelectorless = spec.clusterIP === headless && Object.keys(spec.selector ?? {}).length === 0;
   spec.ipFamilyPolicy ??= old?.ipFamilyPolicy ?? (isSelectorless ? 'RequireDualStack' : 'SingleStack');
-  const disagreeing = [...checkAddresses(spec)];
+  const disagreeing = collect(checkAddresses(spec));
   if (disagreeing.length > 0) return disagreeing;
   const errors = [...checkCount(spec), ...inferFamilies(spec)];
   if (errors.length > 0) return errors;
