@@ -4,6 +4,7 @@
  * k8s.io/apimachinery's `errors` package, whose messages clients match on.
  */
 import { quote } from '#base/go-text.js';
+import { atOnce, endsStep, type Steps } from '#base/turns.js';
 import type { FieldError } from './field-error.js';
 import type { GroupResource } from './object.js';
 
@@ -104,27 +105,47 @@ export function forbidden(subject: Subject, why: string): StatusError {
   return failure('Forbidden', `${qualified(subject)} is forbidden: ${why}`, subject);
 }
 
-/** 422, naming each field error; `subject.kind` is the Kind (`Deployment`), not the resource. */
-export function invalid(
-  subject: { group: string; kind: string; name?: string },
-  errors: readonly FieldError[],
-): StatusError {
+interface InvalidSubject {
+  group: string;
+  /** `Deployment`, not the resource. */
+  kind: string;
+  name?: string;
+}
+
+/** 422, naming each field error. */
+export function invalid(subject: InvalidSubject, errors: readonly FieldError[]): StatusError {
+  return atOnce(invalidInSteps(subject, errors));
+}
+
+/** `invalid` for errors of which there may be many. */
+export function* invalidInSteps(subject: InvalidSubject, errors: readonly FieldError[]): Steps<StatusError> {
+  const causes: StatusDetails['causes'] = [];
+  // What is said twice is one message, though two causes.
+  const texts = new Set<string>();
+  for (const error of errors) {
+    causes.push({ reason: error.type, message: error.body, field: error.path });
+    texts.add(error.message);
+    if (endsStep()) yield;
+  }
   const kind = subject.group ? `${subject.kind}.${subject.group}` : subject.kind;
   return new StatusError({
     reason: 'Invalid',
-    message: `${kind} ${quote(subject.name ?? '')} is invalid: ${describeAll(errors)}`,
+    message: `${kind} ${quote(subject.name ?? '')} is invalid: ${joined([...texts])}`,
     details: {
       name: subject.name || undefined,
       group: subject.group || undefined,
       kind: subject.kind || undefined,
-      causes: errors.map((error) => ({ reason: error.type, message: error.body, field: error.path })),
+      causes,
     },
   });
 }
 
-/** In one text. What is said twice is one message, though two causes. */
+/** In one text. */
 export function describeAll(errors: readonly FieldError[]): string {
-  const texts = [...new Set(errors.map((error) => error.message))];
+  return joined([...new Set(errors.map((error) => error.message))]);
+}
+
+function joined(texts: readonly string[]): string {
   return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
 }
 

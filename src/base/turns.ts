@@ -69,8 +69,11 @@ export class SharedTurns {
   }
 }
 
-/** Smaller requests are answered in less time than a turn is long. */
-const largeBytesMin = 64 * 1024;
+/**
+ * Smaller requests are answered in not much more time than a turn is long, even where each of a list's elements is `{}`
+ * and gets defaults.
+ */
+const largeBytesMin = 16 * 1024;
 
 /** For a request of so many bytes, or one that changes an object of so many; undefined for one that needs none. */
 export function turnsFor(bytes: number): Turns | undefined {
@@ -79,6 +82,23 @@ export function turnsFor(bytes: number): Turns | undefined {
 
 export function isLarge(bytes: number): boolean {
   return bytes >= largeBytesMin;
+}
+
+/** For a JSON value that nobody has the bytes of. Looks no further than it takes to know. */
+export function turnsForValue(value: unknown): Turns | undefined {
+  return bytesBelow(value, largeBytesMin) < 0 ? new Turns() : undefined;
+}
+
+/** What is left of `bytes` after the value's JSON, about; less than nothing when that is longer. */
+function bytesBelow(value: unknown, bytes: number): number {
+  if (typeof value === 'string') return bytes - value.length - 3;
+  if (typeof value !== 'object' || value === null) return bytes - 5;
+  let left = bytes - 2;
+  for (const key in value) {
+    if (left < 0) return left;
+    left = bytesBelow((value as Record<string, unknown>)[key], left - (Array.isArray(value) ? 0 : key.length + 3));
+  }
+  return left;
 }
 
 /** Work in steps: at each `yield` others may have their turn. */

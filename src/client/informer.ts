@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { ResourceRef } from '#api/resource.js';
 import { formatApiVersion, type KubeObject } from '#apimachinery/object.js';
 import type { Clock } from '#base/clock.js';
+import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Prng } from '#base/prng.js';
 import type { Client, ResourceClient } from './client.js';
@@ -164,8 +165,11 @@ export class Informer<T extends KubeObject> {
     }
     this.#objects.set(key, object);
     for (const index of this.#indexes.values()) {
-      if (old) leave(index, key, old);
-      enter(index, key, object);
+      if (!old) enter(index, key, object);
+      else if (!replace(index, key, { old, object })) {
+        leave(index, key, old);
+        enter(index, key, object);
+      }
     }
     for (const handlers of this.#handlers) {
       this.#tell(() => (old ? handlers.updated?.(object, old) : handlers.added?.(object)));
@@ -203,6 +207,14 @@ function enter<T>(index: Index<T>, key: string, object: T): void {
     if (!found) index.found.set(value, (found = new Map()));
     found.set(key, object);
   }
+}
+
+/** The usual change is of something else: then each place stays, also where there are thousands. False: it is not so. */
+function replace<T>(index: Index<T>, key: string, { old, object }: { old: T; object: T }): boolean {
+  const values = index.values(object);
+  if (!equal(values, index.values(old))) return false;
+  for (const value of values) index.found.get(value)?.set(key, object);
+  return true;
 }
 
 function leave<T>(index: Index<T>, key: string, object: T): void {

@@ -33,11 +33,11 @@ const amountFields = ['max', 'min', 'default', 'defaultRequest', 'maxLimitReques
 function setDefaults(range: LimitRange): void {
   range.spec ??= { limits: [] };
   for (const item of range.spec.limits ?? []) {
+    for (const field of amountFields) if (item[field]) roundUpToMilli(item[field]);
     if (item.type === 'Container') {
       item.default = { ...item.max, ...item.default };
       item.defaultRequest = { ...item.min, ...item.default, ...item.defaultRequest };
     }
-    for (const field of amountFields) if (item[field]) roundUpToMilli(item[field]);
   }
 }
 

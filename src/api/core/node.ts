@@ -46,14 +46,18 @@ export default defineResource<Node>({
     ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
   ],
   default: setDefaults,
-  validate: (node) => [
-    ...checkTaints('metadata.taints', node.spec?.taints),
-    ...checkAmounts(node),
-    ...checkDeclaredFeatures(node),
-    ...checkCidrs(node.spec?.podCIDRs ?? []),
-  ],
+  *validate(node) {
+    yield* checkTaints('metadata.taints', node.spec?.taints);
+    yield* checkAmounts(node);
+    yield* checkDeclaredFeatures(node);
+    yield* checkCidrs(node.spec?.podCIDRs ?? []);
+  },
   validateUpdate: (node, old) => checkUpdate(node, old),
-  validateStatusUpdate: (node) => [...checkAmounts(node), ...checkDeclaredFeatures(node), ...checkNodeAddresses(node)],
+  *validateStatusUpdate(node) {
+    yield* checkAmounts(node);
+    yield* checkDeclaredFeatures(node);
+    yield* checkNodeAddresses(node);
+  },
   columns: [
     nameColumn,
     { name: 'Status', type: 'string', description: 'The status of the node', cell: statusCell },

@@ -1,6 +1,7 @@
 /** Tells a reader what differs, where a rule can only say that something may not: a unified diff, as upstream's. */
 import { toJson } from '#base/exact-json.js';
 import { escapeHtml } from '#base/go-text.js';
+import { atOnce } from '#base/turns.js';
 import { goDump } from './go-dump.js';
 
 const contextLines = 3;
@@ -9,7 +10,23 @@ const comparisonsMax = 4_000_000;
 
 /** Of values of this type (its OpenAPI name), or lists of them. Every line ends with a newline. */
 export function describeChanges(typeName: string, old: unknown, value: unknown): string {
-  return unifiedDiff(linesOf(goDump(typeName, old)), linesOf(goDump(typeName, value)));
+  return atOnce(changesInSteps(typeName, old, value));
+}
+
+/** `describeChanges` of what may be large. */
+export function* changesInSteps(
+  typeName: string,
+  old: unknown,
+  value: unknown,
+): Generator<undefined, string, undefined> {
+  const texts: string[][] = [];
+  for (const one of [old, value]) {
+    const dump = goDump(typeName, one);
+    yield;
+    texts.push(linesOf(dump));
+    yield;
+  }
+  return unifiedDiff(texts[0]!, texts[1]!);
 }
 
 function linesOf(value: unknown): string[] {

@@ -3,12 +3,12 @@
  * forced. https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
 import { copy } from '#base/json.js';
-import { inTurns } from '#base/turns.js';
+import { inTurns, type Steps } from '#base/turns.js';
 import { badRequest, StatusError } from '../errors.js';
 import { formatTime, type KubeObject, parseApiVersion } from '../object.js';
 import { ParseError } from '../parse-error.js';
 import { isObject, type JsonObject } from '../patch.js';
-import { checkApplied, listProblems } from './check.js';
+import { checkInSteps, listProblems } from './check.js';
 import { compare, compareInTurns, isSame } from './compare.js';
 import { type Conflict, conflictError, conflictsOf } from './conflict.js';
 import { FieldSet } from './field-set.js';
@@ -40,7 +40,7 @@ export async function applyPatch(apply: Apply): Promise<{ object: KubeObject }> 
   const model = modelOf(schema);
   const { turns } = apply;
   if (turns?.isOver) await turns.next();
-  checkRequest(apply, model);
+  await inTurns(checkRequest(apply, model), turns);
   if (turns?.isOver) await turns.next();
   const managers = await liveManagers(apply, model);
   if (turns?.isOver) await turns.next();
@@ -228,12 +228,12 @@ async function liveManagers(apply: Apply, model: MapModel): Promise<Managers> {
   return managers;
 }
 
-function checkRequest({ applied, apiVersion, kind }: Apply, model: MapModel): void {
+function* checkRequest({ applied, apiVersion, kind }: Apply, model: MapModel): Steps<void> {
   if (applied['apiVersion'] !== apiVersion || applied['kind'] !== kind)
     throw badRequest(`invalid object type: ${describeKind(applied)}`);
   if (metadataOf(applied)['managedFields'] !== undefined && metadataOf(applied)['managedFields'] !== null)
     throw badRequest('metadata.managedFields must be nil');
-  const problems = checkApplied(applied, model);
+  const problems = yield* checkInSteps(applied, model);
   if (problems.length === 0) return;
   const message = `failed to create typed patch object (${describeApplied(applied)}): ${listProblems(problems)}`;
   throw new StatusError({ message, code: 500 });

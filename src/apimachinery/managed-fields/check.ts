@@ -2,6 +2,7 @@
 import { isNumber } from '#base/exact-json.js';
 import { goSyntax, plain, typeName } from '#base/go-text.js';
 import type { Json } from '#base/json.js';
+import { atOnce, endsStep, type Steps } from '#base/turns.js';
 import { isObject, type JsonObject } from '../patch.js';
 import { ElementProblem, listElement } from './list-element.js';
 import { type ListModel, type MapModel, type Model, type ScalarModel, shapeOf } from './model.js';
@@ -12,8 +13,13 @@ const problemsMax = 100;
 
 /** `.spec.replicas: expected numeric (int or float), got string`; none when it fits. */
 export function checkApplied(applied: JsonObject, model: Model): string[] {
+  return atOnce(checkInSteps(applied, model));
+}
+
+/** `checkApplied` of what may be large. */
+export function* checkInSteps(applied: JsonObject, model: Model): Steps<string[]> {
   const problems: string[] = [];
-  check(applied, model, { path: undefined, problems });
+  yield* check(applied, model, { path: undefined, problems });
   return problems;
 }
 
@@ -33,13 +39,17 @@ interface Step {
   element: PathElement;
 }
 
-function check(value: Json, model: Model, place: Place): void {
-  if (value === null || place.problems.length >= problemsMax) return;
+/** Nothing of a single value, which is checked at once. */
+function check(value: Json, model: Model, place: Place): Steps<void> | readonly never[] {
+  if (value === null || place.problems.length >= problemsMax) return none;
   const shape = shapeOf(model, value);
-  if (shape.kind === 'scalar') checkScalar(value, shape, place);
-  else if (shape.kind === 'map') checkMap(value, shape, place);
-  else checkList(value, shape, place);
+  if (shape.kind === 'map') return checkMap(value, shape, place);
+  if (shape.kind === 'list') return checkList(value, shape, place);
+  checkScalar(value, shape, place);
+  return none;
 }
+
+const none: readonly never[] = [];
 
 function checkScalar(value: Json, { scalar }: ScalarModel, place: Place): void {
   const type = typeof value;
@@ -52,7 +62,7 @@ function checkScalar(value: Json, { scalar }: ScalarModel, place: Place): void {
     report(place, `expected any scalar, got &{${brief(value, plain)}}`);
 }
 
-function checkMap(value: Json, map: MapModel, place: Place): void {
+function* checkMap(value: Json, map: MapModel, place: Place): Steps<void> {
   if (!isObject(value)) {
     report(place, `expected map, got &{${brief(value, plain)}}`);
     return;
@@ -65,11 +75,12 @@ function checkMap(value: Json, map: MapModel, place: Place): void {
       report(inner, 'field not declared in schema');
       return;
     }
-    check(value[name]!, model, inner);
+    yield* check(value[name]!, model, inner);
+    if (endsStep()) yield;
   }
 }
 
-function checkList(value: Json, list: ListModel, place: Place): void {
+function* checkList(value: Json, list: ListModel, place: Place): Steps<void> {
   if (!Array.isArray(value)) {
     report(place, `expected list, got &{${brief(value, plain)}}`);
     return;
@@ -80,7 +91,8 @@ function checkList(value: Json, list: ListModel, place: Place): void {
     if (element === undefined) return;
     if (seen.has(element)) report(place, `duplicate entries for key ${formatElement(element)}`);
     seen.add(element);
-    check(one, list.element, within(place, element));
+    yield* check(one, list.element, within(place, element));
+    if (endsStep()) yield;
   }
 }
 

@@ -55,5 +55,6 @@ export async function compilePatterns(patterns: Iterable<string>): Promise<Patte
 function matchesIn(known: ReadonlyMap<string, RE2JS | string>, pattern: string, text: string): boolean {
   const found = known.get(pattern);
   if (found === undefined || typeof found === 'string') throw new TypeError(`${pattern} was not compiled`);
-  return found.matcher(text).find();
+  // Without a matcher: who asks for no groups gets an answer from an automaton, many times faster on long texts.
+  return found.test(text);
 }

@@ -13,7 +13,7 @@ import type { GroupVersionKind, KubeObject } from '#apimachinery/object.js';
 import type { SchemaTable } from '#apimachinery/schema.js';
 import type { Shape } from '#apimachinery/structural/shape.js';
 import { loading } from '#base/loading.js';
-import { inTurns, type Turns, turnsFor } from '#base/turns.js';
+import { inTurns, type Turns, turnsFor, turnsForValue } from '#base/turns.js';
 import type { CallBody } from '../call.js';
 import { contentTypes } from '../media.js';
 import { parseMediaType } from '../media-type.js';
@@ -68,7 +68,7 @@ function decodeBody(
 
 function decode(body: CallBody, target: DecodeTarget, context: HandlerContext): Decoded | Promise<Decoded> {
   if ('value' in body) {
-    const { turns } = context;
+    const turns = (context.turns ??= turnsForValue(body.value));
     return inTurns(decodeLarge(body.value, target, { isLarge: Boolean(turns) }), turns);
   }
   const turns = (context.turns = turnsFor(body.bytes.length) ?? context.turns);

@@ -13,7 +13,7 @@ import type { Shape } from '#apimachinery/structural/shape.js';
 import { toJson } from '#base/exact-json.js';
 import { escapeHtml, plain } from '#base/go-text.js';
 import { equal, type Json, sortKeys } from '#base/json.js';
-import { inTurns, type Steps, turnsFor } from '#base/turns.js';
+import { inTurns, type Steps, turnsFor, turnsForValue } from '#base/turns.js';
 import type { Answer } from '../call.js';
 import { servesProtobuf } from '../http/protobuf.js';
 import { parseMediaType } from '../media-type.js';
@@ -67,7 +67,7 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
   const isApply = type === patchTypes.apply;
   const write = readWrite(context, 'PatchOptions', { isApply });
   const body = await call.readBody();
-  const turns = 'bytes' in body ? turnsFor(body.bytes.length) : undefined;
+  const turns = 'bytes' in body ? turnsFor(body.bytes.length) : turnsForValue(body.value);
   write.turns = turns;
   const parsed =
     'value' in body

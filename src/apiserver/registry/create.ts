@@ -1,6 +1,6 @@
 /** Creation: default, admit, name, fill, validate, commit. */
 
-import { alreadyExists, invalid, StatusError } from '#apimachinery/errors.js';
+import { alreadyExists, invalidInSteps, StatusError } from '#apimachinery/errors.js';
 import { collectInSteps, type FieldError } from '#apimachinery/field-error.js';
 import { validateObjectMeta } from '#apimachinery/metadata-validation.js';
 import { generateName, subdomainProblems } from '#apimachinery/names.js';
@@ -91,7 +91,10 @@ async function finishCreate(
   if (resource.load) await resource.load(object);
   const errors = await inTurns(validateNew(context, object, { isLarge: turns !== undefined }), turns);
   if (turns?.isOver) await turns.next();
-  if (errors.length > 0) throw invalid({ group: errorGroup(resource), kind: given.kind, name }, errors);
+  if (errors.length > 0) {
+    const subject = { group: errorGroup(resource), kind: given.kind, name };
+    throw await inTurns(invalidInSteps(subject, errors), turns);
+  }
   for (const text of resource.warnings?.(object, undefined) ?? []) write.warn(text);
   if (write.admission === 'run') {
     const { operation, old, namespace } = request;

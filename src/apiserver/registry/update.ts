@@ -5,6 +5,7 @@ import {
   conflict,
   internalError,
   invalid,
+  invalidInSteps,
   notFound,
   optimisticLockMessage,
   StatusError,
@@ -123,7 +124,10 @@ async function finishUpdate(
   if (turns?.isOver) await turns.next();
   const errors = await inTurns(validateChange(context, { object, old, write }), turns);
   if (turns?.isOver) await turns.next();
-  if (errors.length > 0) throw invalid({ group: errorGroup(resource), kind: desired.kind, name }, errors);
+  if (errors.length > 0) {
+    const subject = { group: errorGroup(resource), kind: desired.kind, name };
+    throw await inTurns(invalidInSteps(subject, errors), turns);
+  }
   // Statuses are written by programs, which nobody would read warnings from.
   if (write.subresource !== 'status') for (const text of resource.warnings?.(object, old) ?? []) write.warn(text);
   if (write.admission === 'run') {

@@ -3,7 +3,7 @@ import type { Affinity, NodeAffinity, NodeSelectorTerm, Pod, PodSpec, Toleration
 import { collect, forbiddenField, invalidValue, required } from '#apimachinery/field-error.js';
 import { equal } from '#base/json.js';
 import { each, type FieldErrors, int32Max, rangeMessage } from '../../meta/check.js';
-import { describeChanges } from '../../meta/diff.js';
+import { changesInSteps } from '../../meta/diff.js';
 import { qosClassOf } from './resources.js';
 import { appArmorPrefix, mirrorAnnotation } from './validate.js';
 import { checkTolerations } from './validate-scheduling.js';
@@ -45,7 +45,8 @@ export function* validatePodUpdate(pod: Pod, old: Pod): FieldErrors {
   }
   if (equal(rest, old.spec)) return;
   const why = `pod updates may not change fields other than ${updatableFields.join(',')}`;
-  yield forbiddenField('spec', `${why}\n${describeChanges('io.k8s.api.core.v1.PodSpec', old.spec, rest)}`);
+  const changes = yield* changesInSteps('io.k8s.api.core.v1.PodSpec', old.spec, rest);
+  yield forbiddenField('spec', `${why}\n${changes}`);
 }
 
 /** What a kubelet says of a pod of its own, and by which profile a container was started. */
