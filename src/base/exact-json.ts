@@ -40,10 +40,15 @@ export function parseExact(text: string, { texts = false } = {}): unknown {
 function exactOf(number: string, texts: boolean): bigint | NumberText | undefined {
   if (/[.eE]/.test(number)) return texts ? new NumberText(number) : undefined;
   if (Number.isSafeInteger(Number(number))) return undefined;
+  // To make a bigint of a million digits takes a tenth of a second.
+  if (number.length > int64CharactersMax) return texts ? new NumberText(number) : undefined;
   const exact = BigInt(number);
   if (BigInt.asIntN(64, exact) === exact) return exact;
   return texts ? new NumberText(number) : undefined;
 }
+
+/** JSON has no leading zeros. */
+const int64CharactersMax = '-9223372036854775808'.length;
 
 function unusedMark(text: string): string {
   let mark = '\u0000number';

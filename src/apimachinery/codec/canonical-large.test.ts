@@ -17,6 +17,8 @@ const outcomeOf = (work: () => unknown) => {
 
 const odd = fc.constantFrom(null, undefined, 1, 'text', true, [], {});
 const orOdd = <T>(value: fc.Arbitrary<T>) => fc.oneof({ weight: 20, arbitrary: value }, { weight: 1, arbitrary: odd });
+/** In an order in which they do not stay. */
+const manyKeys = Object.fromEntries(Array.from({ length: 140 }, (_, index) => [`k${140 - index}`, 'x']));
 const container = fc.record(
   {
     name: orOdd(fc.string({ maxLength: 2 })),
@@ -30,7 +32,12 @@ const container = fc.record(
 const pod = fc.record(
   {
     kind: fc.constant('Pod'),
-    metadata: orOdd(fc.record({ labels: orOdd(fc.dictionary(fc.constantFrom('b', 'a'), fc.constant('x'))) })),
+    metadata: orOdd(
+      fc.record({
+        labels: orOdd(fc.dictionary(fc.constantFrom('b', 'a'), fc.constant('x'))),
+        annotations: orOdd(fc.record({ k65: orOdd(fc.constant('x')) }).map((one) => ({ ...manyKeys, ...one }))),
+      }),
+    ),
     spec: orOdd(fc.record({ containers: orOdd(fc.array(orOdd(container), { maxLength: 3 })) })),
   },
   { requiredKeys: [] },

@@ -4,11 +4,13 @@ import { writeAbsent } from './absent.js';
 import {
   type CanonicalizeOptions,
   type Cursor,
+  convertEntries,
   convertField,
   convertMessage,
   enter,
   type Fields,
   isFields,
+  mapKeys,
   startOf,
   toldFirst,
 } from './canonical.js';
@@ -35,6 +37,8 @@ function* messageSteps(plan: TypePlan, value: unknown, at: Cursor): Steps<unknow
   for (const field of plan.fields) {
     const given = input[field.name];
     if (given === undefined || given === null) writeAbsent(field, out);
+    else if (field.schema.shape === 'map' || field.schema.shape === 'mapOfLists')
+      yield* mapSteps(field, { given, out, at });
     else if (field.scalar || field.type.codec) convertField(field, { given, out, at });
     else yield* fieldSteps(field, { given, out, at });
   }
@@ -42,8 +46,20 @@ function* messageSteps(plan: TypePlan, value: unknown, at: Cursor): Steps<unknow
   return out;
 }
 
-/** A list that is longer is converted in parts of so many elements, each at once. */
+/** A list or map that is longer is converted in parts of so many elements, each at once. */
 const partLength = 64;
+
+function* mapSteps(field: FieldPlan, { given, out, at }: { given: unknown; out: Fields; at: Cursor }): Steps<void> {
+  at.fields.push(field);
+  const keys = mapKeys(field, given, at);
+  const map: Fields = {};
+  for (let from = 0; keys && from < keys.length; from += partLength) {
+    convertEntries(field, { input: given as Fields, keys: keys.slice(from, from + partLength), out: map }, at);
+    yield;
+  }
+  if (keys) out[field.name] = map;
+  at.fields.pop();
+}
 
 function* fieldSteps(field: FieldPlan, { given, out, at }: { given: unknown; out: Fields; at: Cursor }): Steps<void> {
   const { name, schema } = field;

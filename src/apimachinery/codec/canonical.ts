@@ -165,14 +165,26 @@ export function convertField(field: FieldPlan, { given, out, at }: { given: unkn
   at.fields.pop();
 }
 
-/** Keys in byte order, as Go writes a map. */
 function convertMap(field: FieldPlan, given: unknown, at: Cursor): Fields | undefined {
+  const keys = mapKeys(field, given, at);
+  return keys && convertEntries(field, { input: given as Fields, keys, out: {} }, at);
+}
+
+/** In byte order, as Go writes a map; undefined for an empty one that is left out. */
+export function mapKeys(field: FieldPlan, given: unknown, at: Cursor): string[] | undefined {
   if (!isFields(given)) throw mismatch(given, at, { goType: goTypeOf(field), kind: 'map' });
-  const input = given as Fields;
-  const keys = Object.keys(input);
+  const keys = Object.keys(given as Fields);
   if (keys.length === 0 && field.dropsEmpty) return undefined;
   if (!at.faults && !isSorted(keys)) keys.sort();
-  const out: Fields = {};
+  return keys;
+}
+
+/** Of some of a map's keys. */
+export function convertEntries(
+  field: FieldPlan,
+  { input, keys, out }: { input: Fields; keys: readonly string[]; out: Fields },
+  at: Cursor,
+): Fields {
   for (const key of keys) {
     const element = input[key];
     if (element === undefined) continue;
