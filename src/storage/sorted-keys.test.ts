@@ -2,11 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runLengthMax, SortedKeys } from './sorted-keys.js';
 
-const under = (keys: SortedKeys, prefix: string) => {
-  const found: string[] = [];
-  keys.visit(prefix, (key) => found.push(key));
-  return found;
-};
+const under = (keys: SortedKeys, prefix: string) => keys.page(prefix).keys;
 
 test('keys come and go, and stay in order under every prefix', () => {
   const key = fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 5 });
@@ -23,6 +19,21 @@ test('keys come and go, and stay in order under every prefix', () => {
       }
       expect(under(keys, '')).toEqual([...model].sort());
       expect(under(keys, prefix)).toEqual([...model].filter((one) => one.startsWith(prefix)).sort());
+    }),
+  );
+});
+
+test('pages are what lies after a key, there or not, and tell how many follow', () => {
+  const key = fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 4 });
+  const names = Array.from({ length: runLengthMax + 100 }, (_, index) => `ab/${index}`);
+  fc.assert(
+    fc.property(fc.uniqueArray(key), key, key, fc.nat({ max: 700 }), (some, prefix, rest, limit) => {
+      const all = [...new Set([...some, ...names])];
+      const after = `${prefix}${rest}`;
+      const wanted = all.filter((one) => one.startsWith(prefix) && one > after).sort();
+      const { keys, remaining } = new SortedKeys(all).page(prefix, { after, limit });
+      expect(keys).toEqual(wanted.slice(0, limit));
+      expect(remaining).toBe(Math.max(0, wanted.length - limit));
     }),
   );
 });

@@ -37,18 +37,26 @@ export class SortedKeys {
     if (run.length === 0) this.#runs.splice(place, 1);
   }
 
-  /** Calls with every key that starts with the prefix, in order. */
-  visit(prefix: string, visitor: (key: string) => void): void {
-    if (this.#runs.length === 0) return;
-    const first = this.#runOf(prefix);
+  /** The keys that start with the prefix, from the one after `after`, no more than `limit`; and how many follow these. */
+  page(
+    prefix: string,
+    { after, limit = Number.POSITIVE_INFINITY }: { after?: string | undefined; limit?: number } = {},
+  ): { keys: string[]; remaining: number } {
+    const keys: string[] = [];
+    let remaining = 0;
+    const start = after ?? prefix;
+    const first = this.#runOf(start);
     for (let place = first; place < this.#runs.length; place++) {
       const run = this.#runs[place]!;
-      for (let index = place === first ? lowerBound(run, prefix) : 0; index < run.length; index++) {
-        const key = run[index]!;
-        if (!key.startsWith(prefix)) return;
-        visitor(key);
-      }
+      let from = place === first ? lowerBound(run, start) : 0;
+      if (run[from] === after) from++;
+      const to = run.at(-1)!.startsWith(prefix) ? run.length : lowerBound(run, `${prefix}\uffff`);
+      const taken = Math.min(to, from + limit - keys.length);
+      for (let index = from; index < taken; index++) keys.push(run[index]!);
+      remaining += to - taken;
+      if (to < run.length) break;
     }
+    return { keys, remaining };
   }
 
   /** The run that holds the key, or would: the last that does not begin after it. */

@@ -130,9 +130,16 @@ export class WatchCache<V> {
 
   /** The values under a prefix in key order, as of `revision`. */
   list(prefix: string): V[] {
-    const out: V[] = [];
-    this.#keys.visit(prefix, (key) => out.push(this.#values.get(key)!));
-    return out;
+    return this.page(prefix).values;
+  }
+
+  /** The same from the key after `after`, no more than `limit`; and how many follow these. */
+  page(
+    prefix: string,
+    options: { after?: string | undefined; limit?: number } = {},
+  ): { values: V[]; remaining: number } {
+    const { keys, remaining } = this.#keys.page(prefix, options);
+    return { values: keys.map((key) => this.#values.get(key)!), remaining };
   }
 
   get load(): CacheLoad {

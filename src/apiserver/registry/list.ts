@@ -138,10 +138,10 @@ async function cachedPage(
   const { cache, view, reads } = context;
   const { revision } = cache;
   const prefix = rangePrefix(context, namespace);
-  const all = cache.list(prefix);
-  const from = after === undefined ? 0 : all.findIndex(({ key }) => key > `${prefix}${after}`);
-  const page = from < 0 ? [] : all.slice(from, limit > 0 ? from + limit : undefined);
-  const remaining = from < 0 ? 0 : all.length - from - page.length;
+  const { values: page, remaining } = cache.page(prefix, {
+    after: after === undefined ? undefined : `${prefix}${after}`,
+    limit: limit > 0 ? limit : undefined,
+  });
   const items = view ? await view.all(page) : page;
   countList(reads.cache, { fetched: page.length, returned: items.length });
   const result = { items, resourceVersion: String(revision) };
