@@ -226,7 +226,7 @@ export class Kubelet {
   #makeStaticPods(node: () => Node | undefined): StaticPods {
     return new StaticPods({
       ...this.#options,
-      ...this.#settings,
+      settings: this.#settings,
       statuses: this.#context.statuses,
       node,
       changed: (pod) => this.#changed(pod),

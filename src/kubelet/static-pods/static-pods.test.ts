@@ -65,7 +65,9 @@ test('what is no pod is refused, whatever it is', async () => {
 });
 
 async function node(settings: object = {}) {
-  const node = await setUp({ kubelet: { settings: { podManifestPath: folder, ...settings } } });
+  // Whoever gives the settings may have more of them, under names of ours.
+  const given = { podManifestPath: folder, nodeName: undefined, ...settings };
+  const node = await setUp({ kubelet: { settings: given } });
   return { ...node, mirror: () => node.api.pods.get('web-n1') };
 }
 

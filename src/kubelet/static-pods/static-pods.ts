@@ -24,7 +24,8 @@ const manifestsMax = 1000;
 /** Editors write a file in several steps. */
 const settleMs = 50;
 
-export interface StaticPodsOptions extends Pick<KubeletSettings, 'podManifestPath' | 'fileCheckFrequency'> {
+export interface StaticPodsOptions {
+  settings: Pick<KubeletSettings, 'podManifestPath' | 'fileCheckFrequency'>;
   nodeName: string;
   client: Client;
   clock: Clock;
@@ -64,7 +65,8 @@ export class StaticPods {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, podManifestPath: path, fileCheckFrequency } = this.#options;
+    const { clock, settings } = this.#options;
+    const { podManifestPath: path, fileCheckFrequency } = settings;
     signal.addEventListener('abort', () => (this.#isStopped = true), { once: true });
     while (path && !signal.aborted) {
       const change = this.#change(path, signal);
@@ -106,7 +108,8 @@ export class StaticPods {
   }
 
   async #read(): Promise<void> {
-    const { podManifestPath: path, log } = this.#options;
+    const { settings, log } = this.#options;
+    const path = settings.podManifestPath;
     const manifests = new Map<string, Manifest>();
     try {
       for (const one of path ? await manifestFiles(path) : []) {
