@@ -249,6 +249,7 @@ export class SimulatedNodes {
       pods: { ...pods, logFile: (target) => simulatedLogFile(kubelet()!, target) },
       metrics: metricsOf(kubelet),
       runtime: {
+        exec: (id, command) => runtime().exec(id, command),
         execStream: (id, options) => runtime().execStream(id, options),
         attachStream: (id) => runtime().attachStream(id),
         portForward: (id, port) => runtime().portForward(id, port),

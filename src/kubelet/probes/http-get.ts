@@ -8,6 +8,11 @@ import { findContainer } from '../pod-state.js';
 
 const bodyBytesMax = 10 * 1024;
 const redirectsMax = 10;
+const redirectCodes = new Set([301, 302, 303, 307, 308]);
+
+class RedirectError extends Error {
+  override readonly name = 'RedirectError';
+}
 
 export interface HttpResult {
   statusCode: number;
@@ -60,15 +65,16 @@ export async function httpGet(target: HttpTarget, options: { clock: Clock; timeo
   const timer = options.clock.setTimer(options.timeoutMs, () => stop.abort());
   try {
     let { url } = target;
-    for (let redirects = 0; ; redirects++) {
+    for (let redirects = 1; ; redirects++) {
       const answer = await get({ url, headers: target.headers }, stop.signal);
       const { location } = answer.headers;
       const next = location && URL.canParse(location, url.href) ? new URL(location, url) : undefined;
-      const follow = answer.statusCode >= 300 && answer.statusCode < 400 && next?.hostname === url.hostname;
-      if (!follow || redirects >= redirectsMax) return answer;
+      if (!redirectCodes.has(answer.statusCode) || next?.hostname !== url.hostname) return answer;
+      if (redirects === redirectsMax) throw new RedirectError(`Get "${url}": stopped after ${redirectsMax} redirects`);
       url = next;
     }
   } catch (error) {
+    if (error instanceof RedirectError) throw error;
     if (!stop.signal.aborted) throw new Error(`Get "${target.url}": ${connectText(error)}`, { cause: error });
     const text = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
     throw new Error(`Get "${target.url}": ${text}`, { cause: error });

@@ -176,8 +176,9 @@ export class PodProbes {
     }
   }
 
-  #report({ title, subject }: Watch, { result, output }: ProbeResult): void {
+  #report({ title, subject }: Watch, { result, output, isWarning }: ProbeResult): void {
     const events = this.#options.events(subject.container.name);
+    if (isWarning) events.warning('ProbeWarning', `${title} probe warning: ${output}`);
     if (result === 'failure') events.warning('Unhealthy', `${title} probe failed: ${output}`);
     if (result === 'unknown') {
       events.warning('Unhealthy', `${title} probe errored and resulted in unknown state: ${output}`);

@@ -45,6 +45,22 @@ describe('HTTP', () => {
     ]);
   });
 
+  test('an answer that sends to another host succeeds with a warning, and one that sends in circles fails', async () => {
+    const port = await http((request, response) => {
+      const location = request.url === '/away' ? 'http://elsewhere.invalid/' : '/round';
+      response.writeHead(302, { location }).end('moved');
+    });
+    expect(await probe({ httpGet: { port, path: '/away' } })).toEqual({
+      result: 'success',
+      output: 'Probe terminated redirects, Response body: moved',
+      isWarning: true,
+    });
+    expect(await probe({ httpGet: { port, path: '/round' } })).toEqual({
+      result: 'failure',
+      output: `Get "http://127.0.0.1:${port}/round": stopped after 10 redirects`,
+    });
+  });
+
   test('fails by its status, by refusal and by time', async () => {
     const bad = await http((_request, response) => response.writeHead(503).end());
     expect(await probe({ httpGet: { port: bad } })).toEqual({

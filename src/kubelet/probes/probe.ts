@@ -35,7 +35,10 @@ export function machineProber({ runtime, clock }: { runtime: Runtime; clock: Clo
           clock,
           timeoutMs,
         });
-        if (statusCode >= 200 && statusCode < 400) return { result: 'success', output: body };
+        // Where an answer sends elsewhere, nobody follows: the container answers, but what it says is not known.
+        if (statusCode >= 300 && statusCode < 400)
+          return { result: 'success', output: `Probe terminated redirects, Response body: ${body}`, isWarning: true };
+        if (statusCode >= 200 && statusCode < 300) return { result: 'success', output: body };
         return { result: 'failure', output: `HTTP probe failed with statuscode: ${statusCode}` };
       }
       if (tcpSocket) {

@@ -56,7 +56,7 @@ export interface Runtime {
 }
 
 /** What the kubelet's server asks of a runtime. */
-export type ServedRuntime = Pick<Runtime, 'execStream' | 'attachStream' | 'portForward'>;
+export type ServedRuntime = Pick<Runtime, 'exec' | 'execStream' | 'attachStream' | 'portForward'>;
 
 export interface RuntimeStatus {
   name: string;

@@ -18,6 +18,7 @@ import { LogQueryError, serveLogs } from './container-logs.js';
 import { serveNodeLogs } from './node-logs.js';
 import { servePortForward } from './port-forward.js';
 import { serveRemoteCommand, wantedStreams } from './remote-command.js';
+import { serveRun } from './run-command.js';
 import { findPod, type ServedNode, type ServedPods } from './served-node.js';
 
 export interface KubeletServerOptions {
@@ -135,6 +136,10 @@ export class KubeletServer {
     if (['exec', 'attach', 'portForward'].includes(action)) {
       const target = this.#streamTarget(node, request);
       return 'code' in target ? target : { code: 400, text: 'UpgradeRequest request required' };
+    }
+    if (action === 'run' && (parts.length === 4 || parts.length === 5)) {
+      if (request.method !== 'POST') return { code: 405, text: 'Method Not Allowed' };
+      return serveRun(node, { parts: parts.slice(1), query, response });
     }
     if (!isRead) return { ...notFound, code: action === 'containerLogs' ? 405 : 404 };
     if (action === 'containerLogs' && parts.length === 4) {
