@@ -12,7 +12,7 @@ const gibi = 2 ** 30;
 
 function machine(settings: Partial<KubeletSettings> = {}) {
   const clock = new VirtualClock();
-  const events: string[] = [];
+  const [events, counted]: [string[], string[]] = [[], []];
   const state = { availableGi: 50, inUse: [] as string[], images: [] as ImageInfo[], refuses: '' };
   const add = (id: string, sizeGi: number, more: Partial<ImageInfo> = {}) =>
     state.images.push({ id, tags: [`${id}:1`], digests: [], sizeBytes: sizeGi * gibi, ...more });
@@ -34,6 +34,7 @@ function machine(settings: Partial<KubeletSettings> = {}) {
       log: silentLog,
       runtime,
       states,
+      metrics: { countRemovedImage: (reason) => counted.push(reason) },
       events: { event: (_, { reason, message }) => events.push(`${reason}: ${message}`) },
     },
     settings: { ...defaultKubeletSettings, ...settings },
@@ -45,7 +46,7 @@ function machine(settings: Partial<KubeletSettings> = {}) {
       availableBytes: state.availableGi * gibi,
     }),
   });
-  return { clock, garbage, events, state, add, ids: () => state.images.map(({ id }) => id) };
+  return { clock, garbage, events, counted, state, add, ids: () => state.images.map(({ id }) => id) };
 }
 
 test('from 85 percent on, the longest unused go until 80 percent are left', async () => {
@@ -98,7 +99,7 @@ test('one image that cannot be removed keeps no other', async () => {
 });
 
 test('images of an age go though there is room, once the kubelet has run for so long', async () => {
-  const { clock, garbage, add, ids } = machine({ maximumImageGcAge: 600_000 });
+  const { clock, garbage, counted, add, ids } = machine({ maximumImageGcAge: 600_000 });
   add('a', 1);
   await garbage.collect();
   await clock.advance(600_000);
@@ -106,5 +107,5 @@ test('images of an age go though there is room, once the kubelet has run for so 
   expect(ids()).toEqual(['a']);
   await clock.advance(1);
   await garbage.collect();
-  expect(ids()).toEqual([]);
+  expect([ids(), counted]).toEqual([[], ['age']]);
 });

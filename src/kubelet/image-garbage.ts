@@ -2,6 +2,7 @@
  * Removes images that no container uses when the disk that holds them fills up: the longest unused first.
  * https://kubernetes.io/docs/concepts/architecture/garbage-collection/#container-image-lifecycle
  */
+import type { KubeletMetrics } from './kubelet-metrics.js';
 import type { NodeContext } from './node-context.js';
 import { pauseReference } from './runtime/images/pause.js';
 import type { ImageInfo } from './runtime/runtime.js';
@@ -12,7 +13,9 @@ const checkMs = 300_000;
 
 export interface ImageGarbageOptions {
   nodeName: string;
-  context: Pick<NodeContext, 'clock' | 'log' | 'events' | 'runtime' | 'states'>;
+  context: Pick<NodeContext, 'clock' | 'log' | 'events' | 'runtime' | 'states'> & {
+    metrics: Pick<KubeletMetrics, 'countRemovedImage'>;
+  };
   settings: Pick<
     KubeletSettings,
     'imageGcHighThreshold' | 'imageGcLowThreshold' | 'minimumImageTtlDuration' | 'maximumImageGcAge'
@@ -117,7 +120,7 @@ export class ImageGarbage {
     const nowMs = this.#options.context.clock.monotonic();
     if (ageMs === 0 || nowMs - this.#sinceMs <= ageMs) return images;
     const isOld = ({ id }: ImageInfo) => nowMs - (this.#seen.get(id)!.usedMs ?? Number.NEGATIVE_INFINITY) > ageMs;
-    for (const image of images.filter(isOld)) await this.#remove(image);
+    for (const image of images.filter(isOld)) await this.#remove(image, 'age');
     return images.filter((image) => !isOld(image));
   }
 
@@ -130,7 +133,7 @@ export class ImageGarbage {
       // It may have been pulled for a container that is about to start.
       if (nowMs - this.#firstMs(image) < this.#options.settings.minimumImageTtlDuration) continue;
       try {
-        await this.#remove(image);
+        await this.#remove(image, 'space');
       } catch (error) {
         failures.push(error);
         continue;
@@ -142,10 +145,11 @@ export class ImageGarbage {
     return freed;
   }
 
-  async #remove({ id, tags, sizeBytes }: ImageInfo): Promise<void> {
-    const { runtime, log } = this.#options.context;
+  async #remove({ id, tags, sizeBytes }: ImageInfo, reason: 'age' | 'space'): Promise<void> {
+    const { runtime, log, metrics } = this.#options.context;
     log.info('removing an image that nobody uses', { image: tags[0] ?? id, bytes: sizeBytes });
     await runtime.removeImage(id);
+    metrics.countRemovedImage(reason);
   }
 
   #warn(reason: string, message: string): void {

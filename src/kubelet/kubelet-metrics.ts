@@ -84,6 +84,22 @@ export class KubeletMetrics {
     help: '[ALPHA] Containers that have ended, by kind, exit code and reason.',
     labels: ['container_type', 'exit_code', 'reason'],
   });
+  readonly #relists = this.own.histogram({
+    name: 'kubelet_pleg_relist_duration_seconds',
+    help: '[ALPHA] How long it took to list all that the container runtime has, in seconds.',
+    labels: [],
+    bounds: usualBounds,
+  });
+  readonly #evictions = this.own.counter({
+    name: 'kubelet_evictions',
+    help: '[ALPHA] Pods that were ended because the node ran short of something, by what told of it.',
+    labels: ['eviction_signal'],
+  });
+  readonly #removedImages = this.own.counter({
+    name: 'kubelet_image_garbage_collected_total',
+    help: '[ALPHA] Images that were removed because nobody used them, for want of space or for their age.',
+    labels: ['reason'],
+  });
   readonly #requests = this.own.counter({
     name: 'kubelet_http_requests_total',
     help: '[ALPHA] Requests that the server was sent.',
@@ -138,6 +154,18 @@ export class KubeletMetrics {
           this.#ended.with(kind, String(state.terminated.exitCode), state.terminated.reason ?? '').add();
       }
     }
+  }
+
+  countRelist(tookMs: number): void {
+    this.#relists.with().observe(tookMs / 1000);
+  }
+
+  countEviction(signal: string): void {
+    this.#evictions.with(signal).add();
+  }
+
+  countRemovedImage(reason: 'age' | 'space'): void {
+    this.#removedImages.with(reason).add();
   }
 
   countRequest({ method, path, tookMs }: { method: string; path: string; tookMs: number }): void {

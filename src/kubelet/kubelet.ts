@@ -126,6 +126,7 @@ export class Kubelet {
       log,
       states: this.#context.states,
       changed: (uid) => this.#wake(uid),
+      relisted: (tookMs) => this.#metrics.countRelist(tookMs),
     });
     await watch.relist(signal);
     await Promise.all([registered, this.#followServices(), this.#context.volumes.start(), this.#startCgroups(facts)]);

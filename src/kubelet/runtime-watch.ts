@@ -14,6 +14,7 @@ export interface RuntimeWatchOptions {
   log: Log;
   states: PodStates;
   changed: (podUid: string) => void;
+  relisted: (tookMs: number) => void;
 }
 
 export class RuntimeWatch {
@@ -52,9 +53,11 @@ export class RuntimeWatch {
   }
 
   async #relistOnce(): Promise<void> {
-    const { runtime, states, changed } = this.#options;
+    const { runtime, states, clock, changed, relisted } = this.#options;
     const since = states.version;
+    const beganMs = clock.monotonic();
     const list = await runtime.list();
+    relisted(clock.monotonic() - beganMs);
     for (const uid of states.replaceAll(list, since)) changed(uid);
   }
 

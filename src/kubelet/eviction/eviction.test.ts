@@ -111,7 +111,7 @@ test('who uses more than was asked for goes first, then the less important, then
 function nodeOf(more: Partial<KubeletSettings>, pods: PodUsage[]) {
   const clock = new VirtualClock();
   const evicted: [string, Verdict, Record<string, string>][] = [];
-  const events: string[] = [];
+  const [events, counted]: [string[], string[]] = [[], []];
   const state = {
     free: {} as { memory?: number; disk?: number },
     reclaimed: 0,
@@ -122,6 +122,7 @@ function nodeOf(more: Partial<KubeletSettings>, pods: PodUsage[]) {
     context: {
       clock,
       log: silentLog,
+      metrics: { countEviction: (signal) => counted.push(signal) },
       events: { event: (_, { reason, message }) => events.push(`${reason}: ${message}`) },
     },
     settings: settings(more),
@@ -135,12 +136,12 @@ function nodeOf(more: Partial<KubeletSettings>, pods: PodUsage[]) {
     },
     evict: async (pod, verdict, annotations) => void evicted.push([pod.metadata.name!, verdict, annotations]),
   });
-  return { clock, eviction, evicted, events, state };
+  return { clock, eviction, evicted, events, counted, state };
 }
 
 test('a node short of memory says so for five minutes, and ends a pod at once', async () => {
   const pod = podOf('greedy', { request: '64Mi' });
-  const { clock, eviction, evicted, events, state } = nodeOf({}, [usageOf(pod, { memory: 300 })]);
+  const { clock, eviction, evicted, events, counted, state } = nodeOf({}, [usageOf(pod, { memory: 300 })]);
   expect([await eviction.synchronize(), eviction.conditions]).toEqual([false, []]);
   state.free = { memory: 50 };
   expect(await eviction.synchronize()).toBe(true);
@@ -156,6 +157,7 @@ test('a node short of memory says so for five minutes, and ends a pod at once', 
     ],
   ]);
   expect(events).toEqual(['EvictionThresholdMet: Attempting to reclaim memory']);
+  expect(counted).toEqual(['memory.available']);
   state.free = {};
   await eviction.synchronize();
   await clock.advance(299_999);

@@ -5,6 +5,7 @@
  */
 import type { Pod } from '#api/gen/core-v1.js';
 import { isCritical } from '../admission/preemption.js';
+import type { KubeletMetrics } from '../kubelet-metrics.js';
 import type { NodeContext } from '../node-context.js';
 import type { Verdict } from '../pod-status.js';
 import type { KubeletSettings } from '../settings.js';
@@ -33,7 +34,7 @@ const cleanupMs = 30_000;
 
 export interface EvictionOptions {
   nodeName: string;
-  context: Pick<NodeContext, 'clock' | 'log' | 'events'>;
+  context: Pick<NodeContext, 'clock' | 'log' | 'events'> & { metrics: Pick<KubeletMetrics, 'countEviction'> };
   settings: KubeletSettings;
   usage: UsageSource;
   /** Of the cgroup above all pods. */
@@ -121,6 +122,7 @@ export class Eviction {
     }
     const candidate = { pod, usage: usages.get(pod.metadata.uid) };
     const text = evictionText(candidate, { resource, thresholds: this.#pressure.due, observations });
+    context.metrics.countEviction(signal);
     await this.#end(pod, threshold, text);
     return true;
   }
