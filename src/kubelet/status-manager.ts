@@ -106,50 +106,58 @@ export class StatusManager {
   }
 
   #write(slot: Slot): void {
-    if (slot.writing || slot.gone || !slot.target) return;
+    if (slot.writing || slot.gone || !slot.target || this.#signal.aborted) return;
     const status = statusPatch(slot.base, slot.wanted);
-    if (!status) return;
-    slot.writing = this.#writeAll(slot, status).finally(() => {
-      slot.writing = undefined;
-    });
+    if (status) slot.writing = this.#writeAll(slot, status);
   }
 
   async #writeAll(slot: Slot, first: Record<string, unknown>): Promise<void> {
-    let status: Record<string, unknown> | undefined = first;
-    for (let tries = 0; status && slot.target && !slot.gone && !this.#signal.aborted; ) {
-      const { name = '', namespace, uid } = slot.target.metadata;
-      try {
-        const body = { metadata: { uid }, status };
-        const options = { type: 'strategic', subresource: 'status', namespace, signal: this.#signal } as const;
-        const pod = await this.#client.of(pods).patch(name, body, options);
-        slot.base = pod.status ?? {};
-        slot.baseVersion = pod.metadata.resourceVersion ?? '';
-        const left = statusPatch(slot.base, slot.wanted);
-        if (left && equal(left, status)) {
-          // The server does not take what we say; asking again would never end.
-          this.#log.warn('pod status not taken as written', { pod: `${namespace}/${name}`, status });
-          return;
-        }
-        status = left;
-        tries = 0;
-      } catch (error) {
-        if (this.#signal.aborted) return;
-        // A conflict means the name is another pod's by now: the precondition is the uid.
-        if (isReason(error, 'NotFound', 'Conflict')) {
-          // Another may stand for a static pod already.
-          if (slot.target.metadata.uid !== uid) continue;
-          if (isStatic(slot.target)) slot.target = undefined;
-          else slot.gone = true;
-          return;
-        }
-        if (error instanceof StatusError && error.code < 500 && error.code !== 429) {
-          this.#log.error('pod status refused', { pod: `${namespace}/${name}`, err: error });
-          return;
-        }
-        const delayMs = Math.min(retryInitialMs * 2 ** tries++, retryMaximumMs);
-        await this.#clock.sleep(delayMs, this.#signal).catch(() => {});
+    try {
+      let status: Record<string, unknown> | undefined = first;
+      for (let tries = 0; status && slot.target && !slot.gone && !this.#signal.aborted; ) {
+        const { wanted } = slot;
+        const end = await this.#writeOnce(slot, { status, tries });
+        if (end === 'given up' && slot.wanted === wanted) return;
+        tries = end === 'failed' ? tries + 1 : 0;
         status = statusPatch(slot.base, slot.wanted);
       }
+    } finally {
+      // No turn after the last comparison: what is published from now on begins another write.
+      slot.writing = undefined;
+    }
+  }
+
+  async #writeOnce(
+    slot: Slot,
+    { status, tries }: { status: Record<string, unknown>; tries: number },
+  ): Promise<'written' | 'failed' | 'given up'> {
+    const { name = '', namespace, uid } = slot.target!.metadata;
+    try {
+      const body = { metadata: { uid }, status };
+      const options = { type: 'strategic', subresource: 'status', namespace, signal: this.#signal } as const;
+      const pod = await this.#client.of(pods).patch(name, body, options);
+      slot.base = pod.status ?? {};
+      slot.baseVersion = pod.metadata.resourceVersion ?? '';
+      if (!equal(statusPatch(slot.base, slot.wanted), status)) return 'written';
+      // The server does not take what we say; asking again would never end.
+      this.#log.warn('pod status not taken as written', { pod: `${namespace}/${name}`, status });
+      return 'given up';
+    } catch (error) {
+      if (this.#signal.aborted) return 'given up';
+      // A conflict means the name is another pod's by now: the precondition is the uid. Another may stand for a static pod.
+      if (isReason(error, 'NotFound', 'Conflict')) {
+        if (slot.target?.metadata.uid !== uid) return 'failed';
+        if (isStatic(slot.target!)) slot.target = undefined;
+        else slot.gone = true;
+        return 'given up';
+      }
+      if (error instanceof StatusError && error.code < 500 && error.code !== 429) {
+        this.#log.error('pod status refused', { pod: `${namespace}/${name}`, err: error });
+        return 'given up';
+      }
+      const delayMs = Math.min(retryInitialMs * 2 ** tries, retryMaximumMs);
+      await this.#clock.sleep(delayMs, this.#signal).catch(() => {});
+      return 'failed';
     }
   }
 }
