@@ -123,6 +123,17 @@ describe('a server with a policy', () => {
     expect((complete!.responseObject as ConfigMap).metadata.managedFields).toBeUndefined();
   });
 
+  it('shows bodies as upstream has them once it has read them: with defaults, and options in its inner form', async () => {
+    await start({ rules: [{ level: 'Request' }], omitStages: ['RequestReceived'] });
+    const pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+    await send('POST', '/api/v1/namespaces/default/pods', { body: JSON.stringify(pod) });
+    await send('DELETE', '/api/v1/namespaces/default/pods/p', { body: '{"gracePeriodSeconds":0}' });
+    const [created, removed] = eventsIn(at('audit.log'));
+    expect(created!.requestObject).toMatchObject({ spec: { restartPolicy: 'Always' } });
+    const options = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/__internal', gracePeriodSeconds: 0 };
+    expect(removed!.requestObject).toEqual(options);
+  });
+
   it('tells of refusals, and of callers that it does not know', async () => {
     await start({ rules: [{ level: 'Metadata' }], omitStages: ['RequestReceived'] });
     await send('GET', path, { as: 'mallory' });

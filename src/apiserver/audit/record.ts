@@ -77,15 +77,18 @@ export class AuditRecord {
     if (constraint) this.#event.authenticationMetadata = { impersonationConstraint: constraint };
   }
 
-  /** The decoded body. What the path does not say of the object is taken from it. */
-  request(object: KubeObject): void {
+  /** The decoded body, shown with its defaults. What the path does not say of the object is taken from it. */
+  request(object: KubeObject, setDefaults?: (object: KubeObject) => void): void {
     const reference: ObjectReference = (this.#event.objectRef ??= {});
     const { namespace, name, uid, resourceVersion } = object.metadata ?? {};
     reference.namespace ||= namespace;
     reference.name ||= name;
     reference.uid ||= uid;
     reference.resourceVersion ||= resourceVersion;
-    if (this.#wants('Request')) this.#event.requestObject = this.#recorded(copy(object as unknown as Json));
+    if (!this.#wants('Request')) return;
+    const shown = copy(object);
+    setDefaults?.(shown);
+    this.#event.requestObject = this.#recorded(shown as unknown as Json);
   }
 
   patch(document: unknown): void {

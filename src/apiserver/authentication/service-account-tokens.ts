@@ -112,24 +112,25 @@ export class ServiceAccountTokens implements Authenticator {
   }
 
   /** A signed token and when it ends, in milliseconds since the epoch. */
-  issue(contents: TokenContents): { token: string; expiresMs: number } {
+  issue(contents: TokenContents): { token: string; id: string; expiresMs: number } {
     const { clock, prng, key } = this.#options;
     const { namespace, pod, secret, node, audiences, expirationSeconds, warnAfterSeconds } = contents;
     const nowSeconds = Math.floor(clock.now() / 1000);
     const expires = nowSeconds + expirationSeconds;
     const own: PrivateClaims = { namespace, node, pod, secret, serviceaccount: contents.serviceAccount };
     if (warnAfterSeconds !== undefined) own.warnafter = nowSeconds + warnAfterSeconds;
+    const id = uuid(prng);
     const claims = {
       aud: audiences,
       exp: expires,
       iat: nowSeconds,
       iss: this.issuer,
-      jti: uuid(prng),
+      jti: id,
       'kubernetes.io': own,
       nbf: nowSeconds,
       sub: serviceAccountUserName({ namespace, name: contents.serviceAccount.name }),
     };
-    return { token: signToken(claims, key), expiresMs: expires * 1000 };
+    return { token: signToken(claims, key), id, expiresMs: expires * 1000 };
   }
 
   async authenticate(

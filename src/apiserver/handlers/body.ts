@@ -28,11 +28,14 @@ export interface BodyTarget {
   /** Default: what the request asks for. */
   fieldValidation?: FieldValidation;
   refuse?: DecodeTarget['refuse'];
+  /** What the audit shows of it, which upstream's decoder has filled in already. */
+  setDefaults?: ((object: KubeObject) => void) | undefined;
 }
 
 /** Of the resource itself, in the version of the request. */
 export function bodyTargetOf(context: HandlerContext): BodyTarget {
-  return { kind: kindOf(context), shape: context.resource.shape };
+  const { shape, default: setDefaults } = context.resource;
+  return { kind: kindOf(context), shape, setDefaults };
 }
 
 /** Throws StatusError: 400 for a body that cannot be read, 413 for a large one, 415 for an unknown media type. */
@@ -50,12 +53,12 @@ export async function readOptionalObject(context: HandlerContext, target: BodyTa
 
 function decodeBody(
   body: CallBody,
-  { context, ...target }: BodyTarget & { context: HandlerContext },
+  { context, setDefaults, ...target }: BodyTarget & { context: HandlerContext },
 ): KubeObject | Promise<KubeObject> {
   const taken = ({ object, warnings }: Decoded) => {
     for (const text of warnings) context.warn(text);
     object.metadata ??= {};
-    context.record?.request(object);
+    context.record?.request(object, setDefaults);
     return object;
   };
   const decoding = decode(

@@ -60,11 +60,15 @@ function bodyKind({ resource, info }: HandlerContext): GroupVersionKind {
 async function create(context: HandlerContext, handler: SubresourceHandler): Promise<Answer> {
   const { info, resource, registry } = context;
   const write = readWrite(context, 'CreateOptions');
-  const body = await readObject(context, { kind: bodyKind(context), takesAlso: declaredOf(context)?.takesAlso });
+  const setDefaults = (object: KubeObject) => {
+    registry.scheme.byKind(bodyKind(context))?.default?.(object);
+    handler.default?.(object);
+  };
+  const target = { kind: bodyKind(context), takesAlso: declaredOf(context)?.takesAlso, setDefaults };
+  const body = await readObject(context, target);
   const { namespace } = info.resource;
   placeInNamespace(body, { namespaced: resource.namespaced, namespace });
-  registry.scheme.byKind(bodyKind(context))?.default?.(body);
-  handler.default?.(body);
+  setDefaults(body);
   if (handler.answersBody) await trackFields(context, { body, old: undefined, write });
   const request = admissionOf(context, write, { operation: 'CREATE', object: body, old: undefined });
   await registry.admission.mutate(request);

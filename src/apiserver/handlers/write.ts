@@ -79,11 +79,23 @@ const deleteOptionsType = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
 
 async function readDeleteBody(context: HandlerContext): Promise<Record<string, unknown> | undefined> {
   const kind = { group: 'meta.k8s.io', version: 'v1', kind: 'DeleteOptions' };
-  const target = { kind, typeName: deleteOptionsType, fieldValidation: 'Ignore' as const, refuse: badRequest };
+  const target = {
+    kind,
+    typeName: deleteOptionsType,
+    fieldValidation: 'Ignore' as const,
+    refuse: badRequest,
+    setDefaults: toInternal,
+  };
   const body = await readOptionalObject(context, target);
   if (!body) return undefined;
   const { metadata: _, ...options } = body;
   return options;
+}
+
+/** Upstream records the options as it has them inside. */
+function toInternal(options: Partial<KubeObject>): void {
+  options.apiVersion = 'meta.k8s.io/__internal';
+  delete options.metadata;
 }
 
 export async function remove(context: HandlerContext): Promise<Answer> {

@@ -61,7 +61,7 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
       const isOwnAudience = audiences.every((audience) => tokens.audiences.includes(audience));
       const isExtended =
         tokens.extendsExpiration && expirationSeconds === automountedTokenSeconds && isOwnAudience && bound.pod;
-      const { token, expiresMs } = tokens.issue({
+      const { token, id, expiresMs } = tokens.issue({
         ...bound,
         namespace: key.namespace,
         serviceAccount: referenceTo(account),
@@ -69,6 +69,7 @@ export function tokenHandler(tokens: ServiceAccountTokens): SubresourceHandler {
         expirationSeconds: isExtended ? extendedSeconds : expirationSeconds,
         warnAfterSeconds: isExtended ? expirationSeconds : undefined,
       });
+      call.write.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${id}`);
       // The kubelet goes by this time, and so renews within the hour all the same.
       const expiration = isExtended ? expiresMs - (extendedSeconds - expirationSeconds) * 1000 : expiresMs;
       request.metadata = {
