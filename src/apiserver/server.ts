@@ -24,6 +24,7 @@ import type { Call, Connection, Outcome } from './call.js';
 import { type CallSignal, CallSignals } from './call-signals.js';
 import { answerHealth, type HealthCheck, type HealthOptions } from './health.js';
 import { readBody } from './http/body.js';
+import { type BrowserRules, toldToBrowsers } from './http/browsers.js';
 import { type Exchange, Http1Exchange, http2Exchange, upgradeExchange } from './http/exchange.js';
 import { commonHeaders, respond } from './http/respond.js';
 import { streamWatch } from './http/watch-stream.js';
@@ -35,6 +36,8 @@ export interface ApiServerOptions extends PipelineOptions {
   /** PEM texts. Without them the server has no port, only transports. */
   tls?: { cert: string; key: string; clientCa: string };
   healthChecks?: readonly HealthCheck[];
+  /** Default: browsers are told nothing. */
+  browsers?: BrowserRules | undefined;
   /** Told of every health check that ran. */
   onHealthCheck?: HealthOptions['told'];
 }
@@ -213,7 +216,10 @@ class Http implements ApiServer {
   }
 
   /** Never throws. */
-  async #serve(exchange: Exchange): Promise<void> {
+  async #serve(asked: Exchange): Promise<void> {
+    const { browsers } = this.#options;
+    const exchange = browsers ? toldToBrowsers(asked, browsers) : asked;
+    if (!exchange) return;
     this.#working++;
     const abort = this.#signals.open(exchange.gone);
     try {

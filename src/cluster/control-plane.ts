@@ -186,6 +186,7 @@ export class ControlPlane {
         clientCa: `${pki.ca}\n${this.#frontProxy.authorities}`,
       },
       healthChecks,
+      browsers: options.files?.browsers,
     });
   }
 

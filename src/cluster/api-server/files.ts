@@ -3,11 +3,13 @@ import type { FeatureGates } from '#apimachinery/features/gates.js';
 import type { AdmissionChoice } from '#apiserver/admission/plugins.js';
 import type { OpenAuditor } from '#apiserver/audit/open.js';
 import type { RowSource } from '#apiserver/authorization/row.js';
+import type { BrowserRules } from '#apiserver/http/browsers.js';
 import type { Encryption } from '#apiserver/registry/encryption/configuration.js';
 import { openAdmissionOf } from './admission.js';
 import { openAudit } from './audit.js';
 import { type Authentication, type AuthenticationEnvironment, openAuthentication } from './authentication.js';
 import { openAuthorization } from './authorization.js';
+import { openBrowserRules } from './browsers.js';
 import { openEncryptionOf } from './encryption.js';
 import { gatesOf, tellUnmoved } from './gates.js';
 import type { ApiServerSettings } from './settings.js';
@@ -17,11 +19,12 @@ export interface ApiServerFiles {
   audit?: OpenAuditor;
   authentication: Authentication;
   authorizers?: RowSource;
+  browsers?: BrowserRules;
   encryption?: Encryption;
   gates: FeatureGates;
 }
 
-/** Throws ConfigurationError or KubeconfigError for a file that cannot be used. */
+/** Throws ConfigurationError or KubeconfigError for a file that cannot be used, and ConfigError for a setting. */
 export async function openApiServerFiles(
   settings: ApiServerSettings,
   environment: AuthenticationEnvironment,
@@ -34,6 +37,7 @@ export async function openApiServerFiles(
     audit: await openAudit(settings, environment),
     authentication: await openAuthentication(withoutUnknown(settings, environment), environment),
     authorizers: await openAuthorization(settings, environment),
+    browsers: await openBrowserRules(settings),
     encryption: await openEncryptionOf(settings, environment),
   };
 }

@@ -7,6 +7,7 @@ import { type AdmissionSettings, admissionSettings } from './admission.js';
 import { type AuditSettings, auditSettings } from './audit.js';
 import { type AuthenticationSettings, authenticationSettings } from './authentication.js';
 import { type AuthorizationSettings, authorizationSettings } from './authorization.js';
+import { type BrowserSettings, browserSettings } from './browsers.js';
 import { type EncryptionSettings, encryptionSettings } from './encryption.js';
 import { type GateSettings, gateSettings } from './gates.js';
 
@@ -15,6 +16,7 @@ export interface ApiServerSettings
     AuditSettings,
     AuthenticationSettings,
     AuthorizationSettings,
+    BrowserSettings,
     EncryptionSettings,
     GateSettings {
   profiling: boolean;
@@ -26,6 +28,7 @@ export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
   ...auditSettings,
   ...authenticationSettings,
   ...authorizationSettings,
+  ...browserSettings,
   ...encryptionSettings,
   ...gateSettings,
   profiling: flag('profiling', true, 'tell profiles of this process below /debug/pprof/'),
