@@ -79,12 +79,17 @@ function choose(
 ): Media | undefined {
   for (const { type, params } of parseAccept(accept)) {
     const format = formats[type];
-    if (!format || (streamed && format === 'yaml') || (format === 'protobuf' && !protobuf)) continue;
+    if (!format || !isStreamable(params, format) || (streamed && format === 'yaml') || (format === 'protobuf' && !protobuf)) continue;
     const as = transformOf(params, format);
     if (whole && params['as']) continue;
     if (as !== 'unknown' && (tables || as?.kind !== 'Table')) return { format, as, pretty: isPretty(query, userAgent) };
   }
   return undefined;
+}
+
+/** Only watches are streamed, of what is framed; and nobody may choose a version of the server. */
+function isStreamable({ stream, sv }: Record<string, string>, format: Format): boolean {
+  return !sv && (!stream || (stream === 'watch' && format !== 'yaml'));
 }
 
 /** Throws the 406 of upstream's router, which compares types as they are written and knows no `application/*`. */
