@@ -27,6 +27,8 @@ export interface Call {
   user?: UserInfo;
   /** The address of the other end, for audit. */
   source: string;
+  /** Of what was noticed before the request came to the pipeline; told with the others. */
+  warning?: string | undefined;
   /** Throws StatusError when the body is too large or does not come in time. */
   readBody(): CallBody | Promise<CallBody>;
   /** How long the body was, once it is read. */

@@ -79,7 +79,13 @@ function choose(
 ): Media | undefined {
   for (const { type, params } of parseAccept(accept)) {
     const format = formats[type];
-    if (!format || !isStreamable(params, format) || (streamed && format === 'yaml') || (format === 'protobuf' && !protobuf)) continue;
+    if (
+      !format ||
+      !isStreamable(params, format) ||
+      (streamed && format === 'yaml') ||
+      (format === 'protobuf' && !protobuf)
+    )
+      continue;
     const as = transformOf(params, format);
     if (whole && params['as']) continue;
     if (as !== 'unknown' && (tables || as?.kind !== 'Table')) return { format, as, pretty: isPretty(query, userAgent) };

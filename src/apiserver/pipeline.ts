@@ -109,7 +109,7 @@ export class Pipeline {
       auditId,
       receivedMs,
       media: { format: 'json', pretty: false },
-      warnings: new Warnings(),
+      warnings: new Warnings(call.warning),
     };
     let outcome: Outcome;
     let bug: unknown;

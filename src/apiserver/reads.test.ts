@@ -163,7 +163,8 @@ it('takes a type of no quality for the last one, and none that is to be shown as
   expect(await form('application/json;q=0')).toBe('json');
   expect(await form('application/json;q=0,application/yaml')).toBe('yaml');
   expect(await form('application/json;stream=watch')).toBe('json');
-  for (const params of ['v=1', 'v=v1', 'g=meta.k8s.io', 'stream=x', 'sv=1']) expect(await form(`application/json;${params}`)).toBe(406);
+  for (const params of ['v=1', 'v=v1', 'g=meta.k8s.io', 'stream=x', 'sv=1'])
+    expect(await form(`application/json;${params}`)).toBe(406);
 });
 
 describe('paths', () => {

@@ -20,6 +20,7 @@ import { uuid } from '#base/prng.js';
 import { requestHeaderBytesMax } from '#base/request-headers.js';
 import type { Transport } from '#client/transport.js';
 import type { UserInfo } from './authentication/authenticator.js';
+import { bearerOf } from './authentication/bearer.js';
 import type { Call, Connection, Outcome } from './call.js';
 import { type CallSignal, CallSignals } from './call-signals.js';
 import { answerHealth, type HealthCheck, type HealthOptions } from './health.js';
@@ -256,6 +257,7 @@ class Http implements ApiServer {
 
   #callOf(exchange: Exchange, abort: CallSignal): Call {
     const { method, target, headers, rawHeaders, body, upgrade, socket } = exchange;
+    const { token: bearerToken, warning } = bearerOf(headers);
     const auditId = headers['audit-id'] || uuid(this.#options.prng);
     const connection: Connection = {
       body,
@@ -270,12 +272,13 @@ class Http implements ApiServer {
       rawHeaders,
       credentials: {
         certificate: certificateOf(socket),
-        bearerToken: bearerTokenOf(headers),
+        bearerToken,
         headers,
         rawHeaders,
         target,
       },
       source: socket?.remoteAddress ?? '',
+      warning,
       readBody: () => {
         const taken = (bytes: Uint8Array) => {
           call.bodyBytes = bytes.length;
@@ -307,17 +310,6 @@ function certificateOf(socket: TLSSocket | undefined): Uint8Array | undefined {
     certificates.set(socket, raw);
   }
   return certificates.get(socket);
-}
-
-const protocolTokenPrefix = 'base64url.bearer.authorization.k8s.io.';
-
-/** From the Authorization header, or for browsers from the list of WebSocket protocols. */
-function bearerTokenOf(headers: Readonly<Record<string, string | undefined>>): string | undefined {
-  const match = /^bearer +(\S+)\s*$/i.exec(headers['authorization'] ?? '');
-  if (match) return match[1];
-  const protocols = headers['sec-websocket-protocol']?.split(',').map((one) => one.trim());
-  const encoded = protocols?.find((one) => one.startsWith(protocolTokenPrefix));
-  return encoded && Buffer.from(encoded.slice(protocolTokenPrefix.length), 'base64url').toString();
 }
 
 function refuse(socket: Duplex, { code }: NodeJS.ErrnoException): void {

@@ -11,6 +11,10 @@ export class Warnings {
   #runes = 0;
   #cuts = false;
 
+  constructor(first = '') {
+    this.add(first);
+  }
+
   /** As they are to be sent. */
   get texts(): string[] {
     return this.#texts;
