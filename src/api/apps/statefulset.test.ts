@@ -107,7 +107,7 @@ describe('is refused', () => {
       ],
     ],
   ])('%s', (_, spec, messages) => {
-    expect(texts(statefulSets.validate!(of(spec)))).toEqual(messages);
+    expect(texts(statefulSets.validateCreate!(of(spec)))).toEqual(messages);
   });
 
   test('for a mount of what is neither a volume nor a claim', () => {
@@ -116,8 +116,8 @@ describe('is refused', () => {
       spec: { containers: [{ ...template.spec.containers[0]!, volumeMounts: [{ name, mountPath: '/data' }] }] },
     });
     const volumeClaimTemplates = [claim as never];
-    expect(texts(statefulSets.validate!(of({ volumeClaimTemplates, template: mounting('data') })))).toEqual([]);
-    expect(texts(statefulSets.validate!(of({ volumeClaimTemplates, template: mounting('other') })))).toEqual([
+    expect(texts(statefulSets.validateCreate!(of({ volumeClaimTemplates, template: mounting('data') })))).toEqual([]);
+    expect(texts(statefulSets.validateCreate!(of({ volumeClaimTemplates, template: mounting('other') })))).toEqual([
       'spec.template.spec.containers[0].volumeMounts[0].name: Not found: "other"',
     ]);
   });
@@ -130,6 +130,8 @@ describe('is refused', () => {
     const old = of({});
     const other = of({ replicas: 5, minReadySeconds: 3, revisionHistoryLimit: 2, ordinals: { start: 1 } });
     expect(statefulSets.validateUpdate!(other, old)).toEqual([]);
+    const [problem, ...more] = texts(statefulSets.validateUpdate!(of({ serviceName: 'a.b' }), old));
+    expect([problem, more]).toEqual([expect.stringContaining('spec: Forbidden: updates to statefulset spec'), []]);
     expect(texts(statefulSets.validateUpdate!(of({ serviceName: 'other' }), old))).toEqual([
       "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
     ]);

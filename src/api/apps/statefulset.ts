@@ -34,8 +34,11 @@ export default defineResource<StatefulSet>({
     // Off since 1.35 broke the order of parallel pods with it.
     MaxUnavailableStatefulSet: ['spec.updateStrategy.rollingUpdate.maxUnavailable'],
   },
-  validate: ({ spec }) => checkSpec(spec),
-  validateUpdate: (statefulSet, old) => checkUnchanged(statefulSet.spec, old.spec),
+  validateCreate: ({ spec }) => checkSpec(spec, { isNew: true }),
+  *validateUpdate({ spec }, old) {
+    yield* checkSpec(spec, { isNew: false });
+    yield* checkUnchanged(spec, old.spec);
+  },
   validateStatusUpdate: (statefulSet, old) => checkStatus(statefulSet, old),
   warnings: (statefulSet, old) => [...warn(statefulSet, old)],
   columns: [
@@ -76,7 +79,8 @@ function setDefaults(statefulSet: StatefulSet): void {
   }
 }
 
-function* checkSpec(spec: StatefulSetSpec): FieldErrors {
+/** What no update can change is looked at once, so that a set from before the rules can still be scaled. */
+function* checkSpec(spec: StatefulSetSpec, { isNew }: { isNew: boolean }): FieldErrors {
   const { podManagementPolicy: policy, ordinals, serviceName, template } = spec;
   if (!policy) yield required('spec.podManagementPolicy');
   else if (policy !== 'OrderedReady' && policy !== 'Parallel')
@@ -85,12 +89,12 @@ function* checkSpec(spec: StatefulSetSpec): FieldErrors {
   const { whenDeleted, whenScaled } = spec.persistentVolumeClaimRetentionPolicy ?? {};
   yield* checkOptionalEnum('spec.persistentVolumeClaimRetentionPolicy.whenDeleted', whenDeleted, retentions);
   yield* checkOptionalEnum('spec.persistentVolumeClaimRetentionPolicy.whenScaled', whenScaled, retentions);
-  for (const { path, value: claim } of each('spec.volumeClaimTemplates', spec.volumeClaimTemplates))
+  for (const { path, value: claim } of each('spec.volumeClaimTemplates', isNew ? spec.volumeClaimTemplates : []))
     yield* checkClaimSpec(`${path}.spec`, claim.spec ?? {});
   yield* checkNonNegative('spec.replicas', spec.replicas);
   yield* checkNonNegative('spec.minReadySeconds', spec.minReadySeconds);
   yield* checkNonNegative('spec.ordinals.start', ordinals?.start);
-  if (serviceName) yield* checkLabel('spec.serviceName', serviceName);
+  if (isNew && serviceName) yield* checkLabel('spec.serviceName', serviceName);
   const mountable = { selector: spec.selector, template: withClaims(template, spec) };
   yield* checkSelectedTemplate('spec', mountable, { emptyFor: 'statefulset', owner: 'StatefulSet', invalid: '' });
 }

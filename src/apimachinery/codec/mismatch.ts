@@ -68,5 +68,7 @@ function converterMessage(value: unknown, { goType, kind }: Wanted): string {
   }
   // Go converts whole numbers to text, as code points; the converter then thinks better of it.
   const convertible = isNumber && (goType === 'string' ? Number.isInteger(value) : goType !== 'bool');
-  return convertible ? `cannot convert ${typeName(value)} to ${goType}` : `unrecognized type: ${goType}`;
+  if (convertible) return `cannot convert ${typeName(value)} to ${goType}`;
+  // The kind of the type: all that have names of their own are texts.
+  return `unrecognized type: ${goType.includes('.') ? 'string' : goType}`;
 }

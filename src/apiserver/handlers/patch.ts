@@ -88,8 +88,8 @@ export async function readPatch(context: HandlerContext): Promise<PatchRequest> 
         isApply || !live
           ? await apply(context, { live, patch, kind, write })
           : await inTurns(merge(context, { live, patch, type, kind, isLarge: Boolean(write.turns) }), write.turns);
-      checkName(object, info.resource.name, { required: true });
       placeInNamespace(object, place);
+      checkName(object, info.resource.name, { required: true });
       return object;
     },
   };
