@@ -209,6 +209,18 @@ describe('updates', () => {
     expect((await patch('merge-patch'))[0]).toBe(422);
   });
 
+  it.each([
+    ['configmaps', { binaryData: { a: 'bad!' } }, 'error decoding from json: illegal base64 data at input byte 3'],
+    ['services', { spec: { sessionAffinity: [] } }, 'unrecognized type: string'],
+    ['configmaps', { metadata: { uid: {} } }, 'unrecognized type: string'],
+  ])('refuses what a strategic patch makes of %s in the words of the converter: %j', async (plural, patch, why) => {
+    const path = `/api/v1/namespaces/default/${plural}`;
+    await call(server, 'POST', path, { body: '{"metadata":{"name":"told"},"spec":{"ports":[{"port":80}]}}' });
+    const type = 'application/strategic-merge-patch+json';
+    const { message } = statusOf(await call(server, 'PATCH', `${path}/told`, { body: JSON.stringify(patch), type }));
+    expect(message).toMatch(new RegExp(`: ${why}$`));
+  });
+
   it('reads the finalizers of a namespace that are written through /finalize', async () => {
     const body = { metadata: { name: 'default' }, spec: { finalizers: ['$'] }, status: { phase: 'Gone' } };
     const target = '/api/v1/namespaces/default/finalize';

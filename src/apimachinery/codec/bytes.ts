@@ -1,17 +1,20 @@
 /** Base64 as Go's encoding/json reads it into a []byte: standard alphabet, padding required, line breaks ignored. */
+import type { Words } from './mismatch.js';
 import { SchemaError } from './schema-error.js';
 
 const canonical = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** The same bytes in canonical base64. Throws a SchemaError that names the first bad byte. */
-export function canonicalizeBytes(text: string): string {
+/** The same bytes in canonical base64. Throws a SchemaError that names the first bad byte, in upstream's words. */
+export function canonicalizeBytes(text: string, words: Words = 'json'): string {
   if (canonical.test(text)) {
     // The last group may carry stray bits below the last byte, which Go drops on the way out.
     return text.endsWith('=') ? Buffer.from(text, 'base64').toString('base64') : text;
   }
   const bare = text.replace(/[\r\n]/g, '');
   if (bare !== text && canonical.test(bare)) return Buffer.from(bare, 'base64').toString('base64');
-  throw new SchemaError('Format', `illegal base64 data at input byte ${firstBadByte(text)}`);
+  // Go's converter has its decoder of JSON read them.
+  const start = words === 'converter' ? 'error decoding from json: ' : '';
+  throw new SchemaError('Format', `${start}illegal base64 data at input byte ${firstBadByte(text)}`);
 }
 
 /** Go reports the offset of the byte where the quantum broke; at the end of input, the length read so far. */

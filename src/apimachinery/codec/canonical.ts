@@ -243,7 +243,7 @@ function convertScalar(field: FieldPlan, value: unknown, at: Cursor): unknown {
       if (isInexact(value)) return Number(value);
       break;
     case 'bytes':
-      if (typeof value === 'string') return canonicalizeBytes(value);
+      if (typeof value === 'string') return canonicalizeBytes(value, at.words);
       if (Array.isArray(value)) return bytesOf(value, at);
       break;
     default:
