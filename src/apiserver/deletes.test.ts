@@ -123,3 +123,16 @@ it('warns of what becomes of the pods of jobs, also where there are none', async
   expect((await call(own.server, 'DELETE', `${target}?propagationPolicy=Orphan`)).warnings).toEqual([]);
   await own.close();
 });
+
+it('begins to delete a namespace once, and names its preconditions as the store does', async () => {
+  const path = '/api/v1/namespaces/held';
+  const body = '{"metadata":{"name":"held"},"spec":{"finalizers":["kubernetes"]}}';
+  await send('POST', '/api/v1/namespaces', { body });
+  const refused = await send('DELETE', path, { body: '{"preconditions":{"uid":"x"}}' });
+  const { message } = statusOf(refused);
+  expect(message).toMatch(/^Operation cannot be fulfilled on namespaces "held": Precondition failed: UID in precond/);
+  await send('DELETE', path);
+  const again = objectOf(await send('DELETE', `${path}?propagationPolicy=Orphan`));
+  expect(again).toMatchObject({ status: { phase: 'Terminating' } });
+  expect(again).not.toHaveProperty('metadata.finalizers');
+});

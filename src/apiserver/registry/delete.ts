@@ -108,6 +108,8 @@ export function planDeletion(
   old: KubeObject,
   { options, nowMs }: { options: DeleteOptions; nowMs: number },
 ): DeletionPlan {
+  // What a namespace holds on to is its controller's to empty: a deletion that has begun cannot be begun in another way.
+  if (old.metadata.deletionTimestamp && deletion?.isHeld?.(old)) return { marked: undefined, remove: false };
   const object = copy(old);
   const { metadata } = object;
   const grace = planGrace(object, { asked: secondsOf(options.gracePeriodSeconds), nowMs, deletion });

@@ -12,11 +12,7 @@ export function checkUpdatePreconditions(
 ): void {
   const { uid = '' } = current?.object.metadata ?? {};
   const rv = current?.resourceVersion ?? '';
-  let why = '';
-  if (conditions.uid !== undefined && conditions.uid !== uid)
-    why = `UID in precondition: ${conditions.uid}, UID in object meta: ${uid}`;
-  else if (conditions.resourceVersion !== undefined && conditions.resourceVersion !== rv)
-    why = `ResourceVersion in precondition: ${conditions.resourceVersion}, ResourceVersion in object meta: ${rv}`;
+  const why = broken(conditions, { uid, rv });
   if (!why) return;
   // Upstream pretends above its store, where keys have no prefix yet.
   const shownKey = storageKey(context, key).slice(dryRun ? '/registry'.length : 0);
@@ -24,10 +20,20 @@ export function checkUpdatePreconditions(
   throw conflict(subjectOf(context, key.name), text);
 }
 
+/** The condition that does not hold, in the words of upstream's store. */
+function broken({ uid, resourceVersion }: Preconditions, is: { uid: string; rv: string }): string | undefined {
+  if (uid !== undefined && uid !== is.uid) return `UID in precondition: ${uid}, UID in object meta: ${is.uid}`;
+  if (resourceVersion === undefined || resourceVersion === is.rv) return undefined;
+  return `ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${is.rv}`;
+}
+
 export function checkDeletePreconditions(context: ResourceContext, current: Stored, conditions: Preconditions): void {
   const { uid = '', name } = current.object.metadata;
   const rv = current.resourceVersion;
-  const { group, kind } = context.resource.storedAs?.resource ?? context.resource;
+  const { group, kind, deletion } = context.resource.storedAs?.resource ?? context.resource;
+  // Namespaces, which go in steps, look at their conditions by themselves.
+  const unmet = deletion?.isHeld && broken(conditions, { uid, rv });
+  if (unmet) throw conflict(subjectOf(context, name), `Precondition failed: ${unmet}`);
   // Upstream names the kind here, where other conflicts name the resource.
   const subject = { group, resource: kind, name };
   if (conditions.uid !== undefined && conditions.uid !== uid) {
