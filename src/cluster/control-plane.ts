@@ -22,7 +22,6 @@ import type { PathHandler } from '#apiserver/path-handler.js';
 import { createPolicy, type Policy, type PolicyOptions } from '#apiserver/policy.js';
 import { profilingPaths } from '#apiserver/profiling/paths.js';
 import { ObjectRegistry } from '#apiserver/registry/store.js';
-import type { ResourceRequest } from '#apiserver/request-info.js';
 import { type ApiServer, createApiServer } from '#apiserver/server.js';
 import { keepServiceIps } from '#apiserver/service-ips.js';
 import { startChecks, startStages } from '#apiserver/start-checks.js';
@@ -149,8 +148,7 @@ export class ControlPlane {
       observeStore: (resource) => this.metrics.storage.of(resource),
       gates: this.#gates,
     });
-    const loadOf = (resource: ResourceRequest) => this.registry.loadOf(resource);
-    this.flow = new FlowControl({ clock, loadOf, metrics: this.metrics.flow });
+    this.flow = new FlowControl({ clock, loadOf: (one) => this.registry.loadOf(one), metrics: this.metrics.flow });
     this.aggregation = new Aggregation({
       ...shared,
       scheme,
