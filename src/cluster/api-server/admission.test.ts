@@ -80,8 +80,9 @@ describe('plugins by name', () => {
   });
 
   it('deny everything, the objects that the start makes among it', async () => {
-    expect(await problem(start({ enableAdmissionPlugins: ['AlwaysDeny'] }))).toBe(
-      'namespaces "default" is forbidden: admission control is denying all modifications',
+    expect(await problem(start({ enableAdmissionPlugins: ['AlwaysDeny'] }))).toMatch(
+      // Several are made at once.
+      /^(namespaces "\S+"|servicecidrs\S+ "kubernetes") is forbidden: admission control is denying all modifications$/,
     );
   });
 });
