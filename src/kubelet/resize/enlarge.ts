@@ -5,7 +5,7 @@ import { KubeletError } from '../kubelet-error.js';
 import type { NodeContext } from '../node-context.js';
 import { latestContainer } from '../pod-state.js';
 import type { Actual, Change } from './changes.js';
-import { amountsOf, withResources } from './resources.js';
+import { amountsOf, resizable, withResources } from './resources.js';
 
 /** Throws KubeletError where less memory is granted than is in use. */
 export async function enlarge(
@@ -16,7 +16,7 @@ export async function enlarge(
   await mustFit(context, pod, { changes, actual });
   const state = context.states.of(pod.metadata.uid!);
   const running = new Map(
-    pod.spec.containers.flatMap(({ name }) => {
+    resizable(pod).flatMap(({ name }) => {
       const last = latestContainer(state, name);
       const running = last && actual.containers.get(last.id);
       return running ? [[name, running.own] as const] : [];

@@ -1,5 +1,5 @@
 /** Gives a volume to the pod's fsGroup. https://kubernetes.io/docs/tasks/configure-pod-container/security-context/ */
-import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
+import { chmod, lchown, lstat, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const setGroupId = 0o2000;
@@ -11,12 +11,14 @@ export async function giveToGroup(
   directory: string,
   { groupId, onRootMismatch }: { groupId: number; onRootMismatch: boolean },
 ): Promise<void> {
+  // The volume may be named by a link; those within it are left alone.
+  const root = await realpath(directory);
   if (onRootMismatch) {
-    const { gid, mode } = await lstat(directory);
+    const { gid, mode } = await lstat(root);
     const wanted = setGroupId | groupReadWrite | groupSearch;
     if (gid === groupId && (mode & wanted) === wanted) return;
   }
-  await give(directory, groupId);
+  await give(root, groupId);
 }
 
 async function give(path: string, groupId: number): Promise<void> {
