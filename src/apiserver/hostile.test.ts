@@ -7,9 +7,10 @@ import { startTestServer } from './test-server.js';
 describe('hostile requests', () => {
   const { server } = startTestServer();
   const send = async (method: string, target: string, sent?: Sent) => {
-    const start = performance.now();
+    // Of processor time: the machine may have more to do.
+    const start = process.cpuUsage();
     const { code = 200 } = statusOf(await call(server, method, target, sent));
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(10_000);
     return code;
   };
 

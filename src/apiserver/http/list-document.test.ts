@@ -24,12 +24,12 @@ it('lets others have their turn', async () => {
     name: `n${index}`,
     labels: { a: 'b', c: `d${index}` },
   }));
+  // Of processor time: the machine may have more to do.
   let longestMs = 0;
-  let last = performance.now();
+  let last = process.cpuUsage();
   const watch = () => {
-    const now = performance.now();
-    longestMs = Math.max(longestMs, now - last);
-    last = now;
+    longestMs = Math.max(longestMs, process.cpuUsage(last).user / 1000);
+    last = process.cpuUsage();
     timer = setImmediate(watch);
   };
   let timer = setImmediate(watch);

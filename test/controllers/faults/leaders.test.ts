@@ -22,4 +22,4 @@ const stories = [
   quota,
   publishing,
 ];
-weather('one leader after another keeps all promises', { stories, recorded, copies: 2, rounds: 20 });
+weather('one leader after another keeps all promises', { stories, recorded, copies: 2, rounds: 12 });
