@@ -31,6 +31,8 @@ export interface Decision {
 }
 
 export interface Authorizer {
+  /** What a SelfSubjectRulesReview says of one that cannot list what it allows, where it is no webhook. */
+  readonly cannotTell?: string;
   /** Pure in the attributes and the authorizer's own caches, so that answers for a request come without waiting. */
   authorize(attributes: Attributes): Decision | Promise<Decision>;
 }

@@ -39,7 +39,8 @@ export class AuthorizerRow {
   /** What a SelfSubjectRulesReview says of those that cannot list what they allow. */
   whoCannotTell(user: UserInfo): string[] {
     return this.#places.flatMap((place) => {
-      if (typeof place !== 'string') return ['webhook authorizer does not support user rule resolution'];
+      if (typeof place !== 'string')
+        return [place.cannotTell ?? 'webhook authorizer does not support user rule resolution'];
       const isNode = place === 'Node' && nodeOfUser(user) !== undefined;
       return isNode ? ['node authorizer does not support user rule resolution'] : [];
     });

@@ -1,4 +1,5 @@
 /** The settings of who may do what, by the names of kube-apiserver's flags, and the row of authorizers they ask for. */
+import type { Authorizer } from '#apiserver/authorization/authorizer.js';
 import type { AuthorizationEnvironment } from '#apiserver/authorization/configuration.js';
 import type { Place, RowSource } from '#apiserver/authorization/row.js';
 import { ConfigError, choice, duration, file, list, type Setting } from '../setting.js';
@@ -6,20 +7,23 @@ import { ConfigError, choice, duration, file, list, type Setting } from '../sett
 export interface AuthorizationSettings {
   authorizationMode: string[];
   authorizationConfig: string | undefined;
+  authorizationPolicyFile: string | undefined;
   authorizationWebhookConfigFile: string | undefined;
   authorizationWebhookVersion: 'v1' | 'v1beta1';
   authorizationWebhookCacheAuthorizedTtl: number;
   authorizationWebhookCacheUnauthorizedTtl: number;
 }
 
-const modes = ['Node', 'RBAC', 'Webhook', 'AlwaysAllow', 'AlwaysDeny'];
+const modes = ['Node', 'RBAC', 'ABAC', 'Webhook', 'AlwaysAllow', 'AlwaysDeny'];
 
 export const authorizationSettings: Record<keyof AuthorizationSettings, Setting> = {
-  authorizationMode: list('authorization-mode', 'who decides, in order: Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny', [
-    'Node',
-    'RBAC',
-  ]),
+  authorizationMode: list(
+    'authorization-mode',
+    'who decides, in order: Node, RBAC, ABAC, Webhook, AlwaysAllow, AlwaysDeny',
+    ['Node', 'RBAC'],
+  ),
   authorizationConfig: file('authorization-config', 'an AuthorizationConfiguration, instead of the mode'),
+  authorizationPolicyFile: file('authorization-policy-file', 'what ABAC allows: a policy a line'),
   authorizationWebhookConfigFile: file('authorization-webhook-config-file', 'a kubeconfig that names whom to ask'),
   authorizationWebhookVersion: choice(
     'authorization-webhook-version',
@@ -63,10 +67,21 @@ export async function openAuthorization(
   }
   const unknown = authorizationMode.find((mode) => !modes.includes(mode));
   if (unknown) throw new ConfigError(`--authorization-mode: ${JSON.stringify(unknown)} is none of ${modes.join(', ')}`);
+  if (settings.authorizationPolicyFile && !authorizationMode.includes('ABAC'))
+    throw new ConfigError('cannot specify --authorization-policy-file without mode ABAC');
   const places = await Promise.all(
-    authorizationMode.map((mode) => (mode === 'Webhook' ? openWebhook(settings, environment) : (mode as Place))),
+    authorizationMode.map((mode) => {
+      if (mode === 'Webhook') return openWebhook(settings, environment);
+      return mode === 'ABAC' ? openPolicies(settings) : (mode as Place);
+    }),
   );
   return (listen) => listen(places);
+}
+
+async function openPolicies({ authorizationPolicyFile: path }: AuthorizationSettings): Promise<Authorizer> {
+  if (!path) throw new ConfigError("authorization-mode ABAC's authorization policy file not passed");
+  const { openAbac } = await import('#apiserver/authorization/abac.js');
+  return openAbac(path);
 }
 
 async function openWebhook(settings: AuthorizationSettings, { clock, log }: AuthorizationEnvironment) {

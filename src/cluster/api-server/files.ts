@@ -31,6 +31,8 @@ export async function openApiServerFiles(
 ): Promise<ApiServerFiles> {
   const gates = gatesOf(settings);
   tellUnmoved(gates, environment.log);
+  const { egressSelectorConfigFile: egress } = settings;
+  if (egress) await (await import('#apiserver/egress-selector.js')).requireDirectEgress(egress);
   return {
     gates,
     admission: await openAdmissionOf(settings, environment),

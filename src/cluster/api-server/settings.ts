@@ -2,7 +2,7 @@
  * The settings of the API server that kube-apiserver has too, by the names that it gives its flags.
  * https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
  */
-import { flag, type Setting } from '../setting.js';
+import { file, flag, type Setting } from '../setting.js';
 import { type AdmissionSettings, admissionSettings } from './admission.js';
 import { type AuditSettings, auditSettings } from './audit.js';
 import { type AuthenticationSettings, authenticationSettings } from './authentication.js';
@@ -19,6 +19,7 @@ export interface ApiServerSettings
     BrowserSettings,
     EncryptionSettings,
     GateSettings {
+  egressSelectorConfigFile: string | undefined;
   profiling: boolean;
   enableAggregatorRouting: boolean;
 }
@@ -31,6 +32,10 @@ export const apiServerSettings: Record<keyof ApiServerSettings, Setting> = {
   ...browserSettings,
   ...encryptionSettings,
   ...gateSettings,
+  egressSelectorConfigFile: file(
+    'egress-selector-config-file',
+    'an EgressSelectorConfiguration, of which there is the direct way only',
+  ),
   profiling: flag('profiling', true, 'tell profiles of this process below /debug/pprof/'),
   enableAggregatorRouting: {
     ...flag(
