@@ -35,7 +35,7 @@ import { PendingResizes } from './resize/pending-resizes.js';
 import type { Runtime } from './runtime/runtime.js';
 import { RuntimeWatch } from './runtime-watch.js';
 import { ServiceAccountTokens } from './service-account-tokens.js';
-import { defaultKubeletSettings, type KubeletSettings } from './settings.js';
+import { type ConfiguredKubelet, defaultKubeletSettings, type KubeletSettings } from './settings.js';
 import { fromApi, mirroredHash } from './static-pods/origin.js';
 import { StaticPods } from './static-pods/static-pods.js';
 import { KubeletUsage } from './stats/kubelet-usage.js';
@@ -118,7 +118,8 @@ export class Kubelet {
     this.#context = await this.#makeContext({ facts, amounts, paths }, () => reporter.node);
     const { context } = this;
     const usage = new KubeletUsage({ nodeName, startedAtMs: this.#startedAtMs, context, pods: () => this.pods() });
-    this.#measured = { usage, facts, metrics: this.#metrics };
+    const configured = { ...this.#options, settings: this.#settings, podsMax: facts.pods };
+    this.#measured = { usage, facts, metrics: this.#metrics, configured };
     this.#housekeeping = this.#keepHouse(usage);
     const watch = new RuntimeWatch({
       runtime,
@@ -381,6 +382,7 @@ export interface Measured {
   usage: UsageSource;
   facts: NodeFacts;
   metrics: KubeletMetrics;
+  configured: ConfiguredKubelet;
 }
 
 function missingFacts(): never {

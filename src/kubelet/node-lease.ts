@@ -9,7 +9,7 @@ import type { Log } from '#base/log.js';
 import type { Client } from '#client/client.js';
 
 const namespace = 'kube-node-lease';
-const leaseDurationSeconds = 40;
+export const leaseDurationSeconds = 40;
 const renewMs = 10_000;
 const retryMs = 1000;
 

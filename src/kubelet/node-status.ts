@@ -16,7 +16,7 @@ import type { EventSink } from './pod-events.js';
 import type { Runtime } from './runtime/runtime.js';
 
 /** How often the status is computed; it is written only when it changed, or when the last report is old. */
-const checkMs = 10_000;
+export const statusCheckMs = 10_000;
 const reportMs = 300_000;
 /** How often a runtime that is not ready is asked again. */
 const notReadyCheckMs = 250;
@@ -73,7 +73,7 @@ export class NodeReporter {
     });
     while (!signal.aborted) {
       let isReady = false;
-      let delayMs = checkMs;
+      let delayMs = statusCheckMs;
       try {
         isReady = await this.#report();
         if (!isReady) delayMs = notReadyCheckMs;

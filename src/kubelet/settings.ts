@@ -2,6 +2,8 @@
  * What can be set of the kubelet of this machine, as of upstream's, by the names of its flags; periods in milliseconds.
  * https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/
  */
+import type { ClusterDns } from './dns.js';
+
 export interface KubeletSettings {
   /** A folder of manifests, or one: pods that run here without the API. undefined: none. */
   podManifestPath: string | undefined;
@@ -51,3 +53,12 @@ export const defaultKubeletSettings: KubeletSettings = {
   minimumImageTtlDuration: 120_000,
   maximumImageGcAge: 0,
 };
+
+/** How a kubelet is set up, for who asks it. */
+export interface ConfiguredKubelet {
+  settings: KubeletSettings;
+  cluster: ClusterDns;
+  /** Of its server, where it has one. */
+  port?: number;
+  podsMax: number;
+}

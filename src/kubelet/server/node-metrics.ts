@@ -5,6 +5,7 @@ import type { Measured } from '../kubelet.js';
 import { resourceMetrics } from '../stats/resource-metrics.js';
 import { StatsSummary } from '../stats/summary.js';
 import type { FilesystemUsage, UsageSource } from '../stats/usage.js';
+import { kubeletConfiguration } from './configuration.js';
 
 export class NodeMetrics {
   readonly #options: Measured & { log: Log };
@@ -19,6 +20,11 @@ export class NodeMetrics {
 
   get metrics(): Measured['metrics'] {
     return this.#options.metrics;
+  }
+
+  /** Of /configz. */
+  get configuration(): object {
+    return kubeletConfiguration(this.#options.configured);
   }
 
   /** Of /stats/summary. */

@@ -166,6 +166,7 @@ export class KubeletServer {
     if (path === 'runningpods' || path === 'runningpods/') return void json(response, podList(runningPods(served)));
     const metrics = node.metrics();
     if (!metrics) return { code: 503, text: 'the kubelet has not started yet' };
+    if (path === 'configz') return void json(response, { kubeletconfig: metrics.configuration });
     if (path === 'stats/summary') {
       const onlyCpuAndMemory = query.get('only_cpu_and_memory') === 'true';
       return void json(response, await metrics.summary({ onlyCpuAndMemory }));
