@@ -15,6 +15,9 @@ test('settings are told by the names of their flags, as Go writes their values',
     'oidc-signing-algs': '[RS256]',
     'api-audiences': '[]',
     'authorization-config': '',
+    // A disk that is shared with the user is nothing to end pods for.
+    'eviction-hard': '[memory.available<100Mi]',
+    'image-gc-high-threshold': '100',
   });
   expect(Object.keys(texts).filter((name) => !/^[a-z][a-z0-9-]*$/.test(name))).toEqual([]);
 });

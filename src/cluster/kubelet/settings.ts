@@ -10,6 +10,15 @@ import { ConfigError, duration, file, list, number, type Setting } from '../sett
 
 export type KubeletFlags = KubeletSettings;
 
+/**
+ * Upstream's kubelet has a machine to itself. This one shares its disk with whatever else the user keeps there, which
+ * nobody wants to see pods or imported images go for: the disk's thresholds are there for who asks, as with kind.
+ */
+const sharedMachine = {
+  evictionHard: defaults.evictionHard.filter((threshold) => threshold.startsWith('memory.')),
+  imageGcHighThreshold: 100,
+};
+
 const period = (name: string, ms: number, help: string) =>
   duration(name, formatDuration(BigInt(ms) * 1_000_000n), help);
 
@@ -27,8 +36,8 @@ export const kubeletSettings: Record<keyof KubeletFlags, Setting> = {
   },
   evictionHard: list(
     'eviction-hard',
-    'what is to be free on this machine, or pods are ended at once',
-    defaults.evictionHard,
+    'what is to be free on this machine, or pods are ended at once; of the disk nothing by default',
+    sharedMachine.evictionHard,
   ),
   evictionSoft: list('eviction-soft', 'the same, after a time of grace', []),
   evictionSoftGracePeriod: list('eviction-soft-grace-period', 'how long that is, by signal', []),
@@ -45,7 +54,7 @@ export const kubeletSettings: Record<keyof KubeletFlags, Setting> = {
   ),
   imageGcHighThreshold: number(
     'image-gc-high-threshold',
-    defaults.imageGcHighThreshold,
+    sharedMachine.imageGcHighThreshold,
     'percent of the disk from which images that nobody uses are removed; 100: never',
   ),
   imageGcLowThreshold: number('image-gc-low-threshold', defaults.imageGcLowThreshold, 'and down to which'),
