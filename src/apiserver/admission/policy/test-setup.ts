@@ -16,7 +16,7 @@ import { StatusError } from '#apimachinery/errors.js';
 import { VirtualClock } from '#base/clock.js';
 import type { Attributes, Decision } from '../../authorization/authorizer.js';
 import { startTestServer } from '../../test-server.js';
-import type { AdmissionPlugin } from '../admission.js';
+import type { AdmissionPlugin, AdmissionRequest } from '../admission.js';
 import { policySources } from './index.js';
 import { mutatingPolicies } from './mutating.js';
 import type { PolicyObservation } from './observation.js';
@@ -51,13 +51,14 @@ export async function setUp(around: AdmissionPlugin[] = []) {
       },
     },
   };
+  const annotate = (key: string, value: string) => void (annotations[key] ??= value);
+  const warn = (text: string) => void warnings.push(text);
+  const note = (request: AdmissionRequest) => void Object.assign(request, { annotate, warn });
   const noting: AdmissionPlugin = {
     name: 'Noting',
     handles: () => true,
-    mutate(request) {
-      const annotate = (key: string, value: string) => void (annotations[key] ??= value);
-      Object.assign(request, { annotate, warn: (text: string) => warnings.push(text) });
-    },
+    mutate: note,
+    validate: note,
   };
   const admission = [
     noting,

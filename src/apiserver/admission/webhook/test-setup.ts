@@ -11,7 +11,7 @@ import type { Attributes, Decision } from '../../authorization/authorizer.js';
 import { startTestServer } from '../../test-server.js';
 import { WebhookClient } from '../../webhook/client.js';
 import { type Answering, reviewed, startTestWebhook, type TestWebhook } from '../../webhook/test-webhook.js';
-import type { AdmissionPlugin } from '../admission.js';
+import type { AdmissionPlugin, AdmissionRequest } from '../admission.js';
 import type { CallObservation } from './call.js';
 import { mutatingWebhooks } from './mutating.js';
 import { WebhookSource, type WebhookSpec } from './source.js';
@@ -53,13 +53,13 @@ export function setUp({ clock = new SystemClock() as Clock, around = [] as Admis
     observe: (one: CallObservation) => observed.push(one),
   };
   const servicePort = { number: 0 };
+  const annotate = (key: string, value: string) => void (annotations[key] ??= value);
+  const note = (request: AdmissionRequest) => void Object.assign(request, { annotate });
   const noting: AdmissionPlugin = {
     name: 'Noting',
     handles: () => true,
-    mutate(request) {
-      const annotate = (key: string, value: string) => void (annotations[key] ??= value);
-      Object.assign(request, { annotate });
-    },
+    mutate: note,
+    validate: note,
   };
   const admission = [
     noting,
