@@ -52,9 +52,7 @@ export class EventSender {
       return;
     }
     this.#waiting.push({ about, prepare });
-    this.#sending ??= this.#sendAll().finally(() => {
-      this.#sending = undefined;
-    });
+    this.#sending ??= this.#sendAll();
   }
 
   async flushed(): Promise<void> {
@@ -68,13 +66,18 @@ export class EventSender {
 
   async #sendAll(): Promise<void> {
     const { turn = () => Promise.resolve() } = this.#options;
-    while (this.#waiting.length > 0) {
-      // Callers go on before the first request is made.
-      await turn();
-      const next = this.#waiting.shift()!;
-      if (this.#stop.signal.aborted) continue;
-      const write = next.prepare();
-      if (write) await this.#try(write, next.about);
+    try {
+      while (this.#waiting.length > 0) {
+        // Callers go on before the first request is made.
+        await turn();
+        const next = this.#waiting.shift()!;
+        if (this.#stop.signal.aborted) continue;
+        const write = next.prepare();
+        if (write) await this.#try(write, next.about);
+      }
+    } finally {
+      // No turn after the last look: an event that comes from now on begins anew, and does not wait for another.
+      this.#sending = undefined;
     }
   }
 

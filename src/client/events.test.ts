@@ -55,6 +55,17 @@ test('an event names its object, its source and its time, beside the object', as
   expect((requests[0]!.body as Event).metadata.name).toMatch(/^p\.[0-9a-f]{16}$/);
 });
 
+test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])('an event that comes %i turns after another is sent, too', async (turns) => {
+  const { recorder, requests, say } = record();
+  say('hello');
+  await Promise.resolve();
+  while (requests.length === 0) await Promise.resolve();
+  for (let n = 0; n < turns; n++) await Promise.resolve();
+  say('again');
+  await recorder.flushed();
+  expect(requests).toHaveLength(2);
+});
+
 test('the same event again raises the count of the first', async () => {
   const { recorder, requests, clock, say } = record();
   say('hello');

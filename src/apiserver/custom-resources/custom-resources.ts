@@ -75,6 +75,8 @@ export class CustomResources {
     this.#pending.add(name);
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
+      // It may have come after the last look at what is pending.
+      for (const left of this.#pending) if (!this.#signal?.aborted) this.#enqueue(left);
     });
   }
 
