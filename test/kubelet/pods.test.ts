@@ -156,7 +156,7 @@ describe('a kubelet on containerd', () => {
     expect(lines).toContain('nameserver 10.96.0.10');
     expect(lines).toContain('search default.svc.cluster.local svc.cluster.local cluster.local');
     expect(lines).toContain('options ndots:5');
-    expect(lines).toContain('777');
+    expect(lines).toContain('1777');
     expect(lines).toContain('sub: part blue');
     expect(lines).toContain('secret: s3cret 400 full');
   }, 30_000);
