@@ -6,6 +6,7 @@ import type { Clock } from '#base/clock.js';
 import { equal } from '#base/json.js';
 import type { Log } from '#base/log.js';
 import type { Client } from '#client/client.js';
+import { keyOf } from '#client/informer.js';
 import { allRestartingCondition } from './restart-all.js';
 import { isStatic } from './static-pods/origin.js';
 
@@ -115,11 +116,15 @@ export class StatusManager {
     try {
       let status: Record<string, unknown> | undefined = first;
       for (let tries = 0; status && slot.target && !slot.gone && !this.#signal.aborted; ) {
-        const { wanted } = slot;
+        const { target, wanted } = slot;
         const end = await this.#writeOnce(slot, { status, tries });
-        if (end === 'given up' && slot.wanted === wanted) return;
+        const left = statusPatch(slot.base, slot.wanted);
+        const isIgnored = end === 'written' && equal(left, status);
+        // The server does not take what we say; asking again would never end.
+        if (isIgnored) this.#log.warn('pod status not taken as written', { pod: keyOf(target), status });
+        if ((isIgnored || end === 'given up') && slot.wanted === wanted) return;
         tries = end === 'failed' ? tries + 1 : 0;
-        status = statusPatch(slot.base, slot.wanted);
+        status = left;
       }
     } finally {
       // No turn after the last comparison: what is published from now on begins another write.
@@ -138,10 +143,7 @@ export class StatusManager {
       const pod = await this.#client.of(pods).patch(name, body, options);
       slot.base = pod.status ?? {};
       slot.baseVersion = pod.metadata.resourceVersion ?? '';
-      if (!equal(statusPatch(slot.base, slot.wanted), status)) return 'written';
-      // The server does not take what we say; asking again would never end.
-      this.#log.warn('pod status not taken as written', { pod: `${namespace}/${name}`, status });
-      return 'given up';
+      return 'written';
     } catch (error) {
       if (this.#signal.aborted) return 'given up';
       // A conflict means the name is another pod's by now: the precondition is the uid. Another may stand for a static pod.

@@ -72,25 +72,20 @@ export class CustomResources {
   }
 
   #enqueue(name: string): void {
+    if (this.#signal?.aborted) return;
     this.#pending.add(name);
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-      // It may have come after the last look at what is pending.
-      for (const left of this.#pending) if (!this.#signal?.aborted) this.#enqueue(left);
-    });
+    this.#working ??= this.#work();
   }
 
   #enqueueLater(name: string, delayMs: number): void {
-    this.#options.clock.setTimer(delayMs, () => {
-      if (!this.#signal?.aborted) this.#enqueue(name);
-    });
+    this.#options.clock.setTimer(delayMs, () => this.#enqueue(name));
   }
 
   /** One after the other, since names are taken in turn. */
   async #work(): Promise<void> {
     for (const name of this.#pending) {
       this.#pending.delete(name);
-      if (this.#signal?.aborted) return;
+      if (this.#signal?.aborted) break;
       try {
         await this.#reconcile(name);
       } catch (error) {
@@ -100,6 +95,8 @@ export class CustomResources {
         this.#enqueueLater(name, retryMs);
       }
     }
+    // No turn after the last look: a name that comes from now on begins anew.
+    this.#working = undefined;
   }
 
   async #reconcile(name: string): Promise<void> {

@@ -153,10 +153,7 @@ export class StaticPods {
   #wake(key: string): void {
     this.#dirty.add(key);
     if (this.#syncs.has(key)) return;
-    this.#syncs.set(
-      key,
-      this.#syncAll(key).finally(() => this.#syncs.delete(key)),
-    );
+    this.#syncs.set(key, this.#syncAll(key));
   }
 
   async #syncAll(key: string): Promise<void> {
@@ -168,6 +165,8 @@ export class StaticPods {
         this.#options.log.warn('static pod could not be brought in step, trying again', { pod: key, err });
       }
     }
+    // No turn after the last look: who wakes it from now on begins anew.
+    this.#syncs.delete(key);
   }
 
   async #sync(key: string): Promise<void> {
