@@ -116,13 +116,15 @@ export class ClusterWatch {
       if (promised && promised !== pod.spec.nodeName) this.#freed(pod, promised);
       onSettled(uid);
       // The assumed pod is replaced by the real one; only what counts in sums and selectors needs a new NodeInfo.
-      if (!old?.spec.nodeName || changesPlacement(pod, old)) this.cache.place(pod, pod.spec.nodeName);
-      if (!old?.spec.nodeName) onChange({ event: 'assigned pod added', pod });
-      else if (!equal(pod.metadata.labels, old.metadata.labels))
-        onChange({ event: 'assigned pod labels', pod, oldPod: old });
+      const oldPod = old?.spec.nodeName ? old : undefined;
+      const asksOtherwise = oldPod !== undefined && changesRequests(pod, oldPod);
+      if (!oldPod || asksOtherwise || changesPlacement(pod, oldPod)) this.cache.place(pod, pod.spec.nodeName);
+      if (!oldPod) onChange({ event: 'assigned pod added', pod });
+      else if (!equal(pod.metadata.labels, oldPod.metadata.labels))
+        onChange({ event: 'assigned pod labels', pod, oldPod });
       // It may ask for less than before.
-      if (old?.spec.nodeName && changesRequests(pod, old))
-        onChange({ event: 'assigned pod changed', pod, oldPod: old, place: this.cache.node(pod.spec.nodeName) });
+      if (oldPod && asksOtherwise)
+        onChange({ event: 'assigned pod changed', pod, oldPod, place: this.cache.node(pod.spec.nodeName) });
     } else if (isOurs(pod) && !pod.metadata.deletionTimestamp) {
       // One that has its node already, and only waits to be bound there, takes the room as if it ran.
       if (this.cache.isPlaced(uid)) return;
@@ -203,9 +205,9 @@ export class ClusterWatch {
   }
 }
 
+/** Beside what it asks for. */
 function changesPlacement(pod: Pod, old: Pod): boolean {
   return (
-    changesRequests(pod, old) ||
     !equal(pod.metadata.labels, old.metadata.labels) ||
     pod.metadata.deletionTimestamp !== old.metadata.deletionTimestamp ||
     pod.status?.startTime !== old.status?.startTime
