@@ -241,6 +241,11 @@ export class MetricRegistry {
   }
 }
 
+/** So many bounds of a histogram, each the factor times the one before. */
+export function growing(first: number, factor: number, count: number): number[] {
+  return Array.from({ length: count }, (_, step) => first * factor ** step);
+}
+
 /** A summary without labels, of these observations. */
 export function* quantileLines(
   name: string,

@@ -1,6 +1,6 @@
 /** One setting: where the user says it, and how its text becomes a value; and the sorts of them. */
 import { resolve } from 'node:path';
-import { parseDuration } from '#apimachinery/codec/time.js';
+import { parseMilliseconds } from '#apimachinery/codec/time.js';
 
 export interface Setting {
   /** As on the command line, with the name of its value: `--port <number>`. */
@@ -77,7 +77,7 @@ export function choice(name: string, values: readonly string[], fallback: string
 export function duration(name: string, fallback: string, help: string): Setting {
   const parse = (given: string) => {
     try {
-      return Number(parseDuration(given) / 1_000_000n);
+      return parseMilliseconds(given);
     } catch (error) {
       throw new ConfigError(`--${name} must be a duration such as 1m30s: ${(error as Error).message}`);
     }

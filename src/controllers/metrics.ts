@@ -3,12 +3,7 @@
  * controller may begin anew with the lead, its counts go on.
  * https://kubernetes.io/docs/reference/instrumentation/metrics/
  */
-import { MetricRegistry } from '#base/metrics.js';
-
-/** So many bounds, each the factor times the one before. */
-function growing(first: number, factor: number, count: number): number[] {
-  return Array.from({ length: count }, (_, step) => first * factor ** step);
-}
+import { growing, MetricRegistry } from '#base/metrics.js';
 
 const milliseconds = growing(0.001, 2, 15);
 

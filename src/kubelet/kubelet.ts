@@ -254,11 +254,14 @@ export class Kubelet {
       settings: this.#settings,
       usage,
       pods: () => this.pods(),
-      active: () => [...this.#workers.values()].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod),
+      active: this.#admitted,
       isKnown: (uid) => this.#workers.has(uid),
       evict: (pod, verdict, annotations) => this.#evict(pod, verdict, annotations),
     });
   }
+
+  readonly #admitted = () => [...this.#workers.values()].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod);
+  readonly #pressure = () => this.#housekeeping?.conditions ?? [];
 
   #ownNode(): Informer<Node> {
     const { client, nodeName } = this.#options;
@@ -284,23 +287,21 @@ export class Kubelet {
 
   #reporter(facts: NodeFacts, amounts: NodeAmounts, seen: () => Node | undefined): NodeReporter {
     const { labels = {}, taints = [], port = 0 } = this.#options;
-    const pressure = () => this.#housekeeping?.conditions ?? [];
-    return new NodeReporter({ ...this.#options, facts, amounts, labels, taints, port, pressure, seen });
+    return new NodeReporter({ ...this.#options, facts, amounts, labels, taints, port, pressure: this.#pressure, seen });
   }
 
   #admission(facts: NodeFacts, node: () => Node | undefined): AdmissionGate {
     const { client, clock, nodeName } = this.#options;
     const { operatingSystem } = facts.info;
-    const admitted = () => [...this.#workers.values()].filter(({ isAdmitted }) => isAdmitted).map(({ pod }) => pod);
     return new AdmissionGate({
       client,
       clock,
       nodeName,
       operatingSystem,
       node,
-      pressure: () => this.#housekeeping?.conditions ?? [],
+      pressure: this.#pressure,
       allowedSysctls: this.#settings.allowedUnsafeSysctls,
-      admitted,
+      admitted: this.#admitted,
       evict: (pod, verdict) => this.#evict(pod, verdict),
     });
   }

@@ -1,6 +1,6 @@
 /** The part of a KubeSchedulerConfiguration that every component of Kubernetes has: who leads, and how it is reached. */
 import type { KubeSchedulerConfiguration, LeaderElectionConfiguration } from '#api/gen/kubescheduler-v1.js';
-import { parseDuration } from '#apimachinery/codec/time.js';
+import { parseDuration, parseMilliseconds } from '#apimachinery/codec/time.js';
 import { type FieldError, forbiddenField, invalidValue } from '#apimachinery/field-error.js';
 
 /** How one of several schedulers is chosen. https://kubernetes.io/docs/concepts/architecture/leases/#leader-election */
@@ -38,14 +38,10 @@ export function electionOf({ leaderElection }: KubeSchedulerConfiguration): Elec
   return {
     name: resourceName,
     namespace: resourceNamespace,
-    leaseMs: milliseconds(leaseDuration),
-    renewDeadlineMs: milliseconds(renewDeadline),
-    retryMs: milliseconds(retryPeriod),
+    leaseMs: parseMilliseconds(leaseDuration),
+    renewDeadlineMs: parseMilliseconds(renewDeadline),
+    retryMs: parseMilliseconds(retryPeriod),
   };
-}
-
-function milliseconds(duration: string): number {
-  return Number(parseDuration(duration) / 1_000_000n);
 }
 
 export function* checkComponent(given: KubeSchedulerConfiguration): Generator<FieldError> {
@@ -71,13 +67,13 @@ const jitterFactor = 1.2;
 function* checkElection(path: string, given: LeaderElectionConfiguration): Generator<FieldError> {
   const election = withDefaults(given);
   for (const field of ['leaseDuration', 'renewDeadline', 'retryPeriod'] as const) {
-    if (milliseconds(election[field]) <= 0)
+    if (parseMilliseconds(election[field]) <= 0)
       yield invalidValue(`${path}.${field}`, election[field], 'must be greater than zero');
   }
   const { leaseDuration, renewDeadline, retryPeriod, resourceLock } = election;
-  if (milliseconds(leaseDuration) <= milliseconds(renewDeadline))
+  if (parseMilliseconds(leaseDuration) <= parseMilliseconds(renewDeadline))
     yield invalidValue(`${path}.leaseDuration`, renewDeadline, 'must be greater than `RenewDeadline`');
-  if (milliseconds(renewDeadline) <= milliseconds(retryPeriod) * jitterFactor) {
+  if (parseMilliseconds(renewDeadline) <= parseMilliseconds(retryPeriod) * jitterFactor) {
     const why = 'renewDeadline must be greater than retryPeriod*JitterFactor';
     yield invalidValue(`${path}.renewDeadline`, renewDeadline, why);
   }

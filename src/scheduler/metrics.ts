@@ -1,5 +1,12 @@
 /** What the scheduler tells of itself. https://kubernetes.io/docs/reference/instrumentation/metrics/ */
-import type { Counter, Distribution, Histogram, MetricRegistry, Value } from '#base/metrics.js';
+import {
+  type Counter,
+  type Distribution,
+  growing,
+  type Histogram,
+  type MetricRegistry,
+  type Value,
+} from '#base/metrics.js';
 
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
 
@@ -20,7 +27,7 @@ export interface CacheSizes {
 const attemptsMax = 15;
 
 /** From a millisecond on, each twice the one before. */
-const bounds = Array.from({ length: 15 }, (_, step) => 0.001 * 2 ** step);
+const bounds = growing(0.001, 2, 15);
 const labels = ['profile', 'result'];
 
 export class SchedulerMetrics {
@@ -54,7 +61,7 @@ export class SchedulerMetrics {
         name: 'scheduler_pod_scheduling_sli_duration_seconds',
         help: '[BETA] How long it took to schedule a pod since it came into the queue, by the attempts',
         labels: ['attempts'],
-        bounds: Array.from({ length: 20 }, (_, step) => 0.01 * 2 ** step),
+        bounds: growing(0.01, 2, 20),
       }),
     };
     this.#algorithm = registry

@@ -3,7 +3,7 @@
  * https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/#permit
  */
 import type { Pod } from '#api/gen/core-v1.js';
-import { formatDuration } from '#apimachinery/codec/time.js';
+import { formatMilliseconds } from '#apimachinery/codec/time.js';
 import type { Clock, Timer } from '#base/clock.js';
 
 /** Upstream's bound of what a plugin may ask for. */
@@ -36,7 +36,7 @@ export class WaitingPod {
     this.#settle = settle;
     for (const [plugin, askedMs] of waits) {
       const waitMs = Math.min(askedMs, waitMaxMs);
-      const waited = formatDuration(BigInt(waitMs) * 1_000_000n);
+      const waited = formatMilliseconds(waitMs);
       const late = () => this.reject(plugin, `rejected due to timeout after waiting ${waited} at plugin ${plugin}`);
       this.#timers.set(plugin, clock.setTimer(waitMs, late));
     }

@@ -159,6 +159,16 @@ export function formatDuration(nanos: bigint): string {
   return `${sign}${hours > 0n ? `${hours}h` : ''}${minutes % 60n}m${seconds}s`;
 }
 
+/** Whole milliseconds; the rest is cut off. Throws as `parseDuration`. */
+export function parseMilliseconds(text: string): number {
+  return Number(parseDuration(text) / 1_000_000n);
+}
+
+/** Of whole milliseconds. */
+export function formatMilliseconds(ms: number): string {
+  return formatDuration(BigInt(ms) * 1_000_000n);
+}
+
 function decimal(value: bigint, scale: bigint): string {
   const digits = String(scale).length - 1;
   const fraction =

@@ -40,6 +40,11 @@ export class Aggregator {
     return this.#remotes;
   }
 
+  /** While a server is asked, its APIService may go: what it answers then must not bring its version back. */
+  serves(key: string, remote: RemoteApi): boolean {
+    return this.#remotes.get(key) === remote;
+  }
+
   onChange(listener: RemoteListener): void {
     this.#listeners.add(listener);
   }

@@ -65,22 +65,17 @@ export class RemoteDiscovery {
     try {
       if (!remote.isAvailable) throw new StatusError({ reason: 'ServiceUnavailable', message: 'service unavailable' });
       const resources = await this.#ask(remote, signal);
-      if (!this.#isServed(key, remote)) return;
+      if (!this.#options.aggregator.serves(key, remote)) return;
       this.#set(key, { ...describe(remote), resources, freshness: 'Current' });
       this.#queue.forget(key);
       this.#queue.addAfter(key, refreshMs);
     } catch (error) {
-      if (signal.aborted || !this.#isServed(key, remote)) return;
+      if (signal.aborted || !this.#options.aggregator.serves(key, remote)) return;
       this.#options.log.debug('an aggregated server does not say what it serves', { key, err: error });
       const resources = this.#versions.get(key)?.resources ?? [];
       this.#set(key, { ...describe(remote), resources, freshness: 'Stale' });
       this.#queue.addRateLimited(key);
     }
-  }
-
-  /** While a server is asked, its APIService may go: what it answers then must not bring the version back. */
-  #isServed(key: string, remote: RemoteApi): boolean {
-    return this.#options.aggregator.remotes.get(key) === remote;
   }
 
   /** All at once where the server can do that, else of the one version. */

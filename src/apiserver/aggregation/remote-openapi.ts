@@ -88,7 +88,7 @@ export class RemoteOpenApi {
     }
     try {
       const [url, spec] = await Promise.all([this.#askIndex(remote, signal), this.#askSpec(remote, signal)]);
-      if (this.#options.aggregator.remotes.get(key) !== remote) return;
+      if (!this.#options.aggregator.serves(key, remote)) return;
       this.#queue.forget(key);
       this.#queue.addAfter(key, refreshMs);
       const before = this.#known.get(key);

@@ -11,7 +11,7 @@ import type {
   WebhookConnectionInfo,
   WebhookMatchCondition,
 } from '#api/gen/apiserver-v1.js';
-import { formatDuration, parseDuration } from '#apimachinery/codec/time.js';
+import { formatDuration, parseDuration, parseMilliseconds } from '#apimachinery/codec/time.js';
 import {
   duplicate,
   type FieldError,
@@ -89,7 +89,7 @@ async function webhookFrom(
 }
 
 function millisecondsOf(duration: string | undefined): number {
-  return Number(parseDuration(duration || '0s') / 1_000_000n);
+  return parseMilliseconds(duration || '0s');
 }
 
 export function validateAuthorization({ authorizers }: AuthorizationConfiguration): FieldError[] {

@@ -1,9 +1,9 @@
 /** Who was let in and what was allowed, under upstream's names: counts and times by result. */
-import type { Counter, Distribution, Histogram, MetricRegistry } from '#base/metrics.js';
+import { type Counter, type Distribution, growing, type Histogram, type MetricRegistry } from '#base/metrics.js';
 import type { Decision } from '../authorization/authorizer.js';
 
 /** From a millisecond on, each twice the one before. */
-const bounds = Array.from({ length: 15 }, (_, step) => 0.001 * 2 ** step);
+const bounds = growing(0.001, 2, 15);
 const filterBounds = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5, 10, 15, 30];
 const hour = 3600;
 const day = 24 * hour;

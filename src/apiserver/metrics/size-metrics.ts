@@ -1,10 +1,10 @@
 /** How large bodies, answers and events of watches are, under upstream's names. Nothing is measured for it: the sizes are known. */
-import type { Distribution, Histogram, MetricRegistry } from '#base/metrics.js';
+import { type Distribution, growing, type Histogram, type MetricRegistry } from '#base/metrics.js';
 import type { RequestInfo, ResourceRequest } from '../request-info.js';
 
 const answerBounds = Array.from({ length: 7 }, (_, step) => 10 ** (step + 3));
 const bodyBounds = Array.from({ length: 31 }, (_, step) => 50_000 + step * 100_000);
-const eventBounds = Array.from({ length: 8 }, (_, step) => 1024 * 2 ** step);
+const eventBounds = growing(1024, 2, 8);
 
 const bodyVerbs: Record<string, string> = {
   create: 'create',

@@ -14,21 +14,18 @@ import type { ResolveService, WebhookAddress } from './client.js';
 
 type Wanted = Parameters<ResolveService>[0];
 
+type Spec = Partial<Service['spec']>;
+
 export function clusterAddresses({ registry }: { registry: () => Registry }): ResolveService {
-  return async (wanted) => {
-    const { spec = {} } = await find(registry(), wanted);
-    if (spec.type === 'ExternalName') return { host: spec.externalName ?? '', port: wanted.port };
+  return unlessNamed(registry, (spec, wanted) => {
     if (spec.clusterIP === 'None') throw new Error('cannot route to service with ClusterIP "None"');
     portOf(spec, wanted);
     return { host: spec.clusterIP ?? '', port: wanted.port };
-  };
+  });
 }
 
-/** A service of type ExternalName has no endpoints, and is found by its name. */
 export function endpointAddresses({ registry, prng }: { registry: () => Registry; prng: Prng }): ResolveService {
-  return async (wanted) => {
-    const { spec = {} } = await find(registry(), wanted);
-    if (spec.type === 'ExternalName') return { host: spec.externalName ?? '', port: wanted.port };
+  return unlessNamed(registry, async (spec, wanted) => {
     const { name: portName = '' } = portOf(spec, wanted);
     const labelSelector = `kubernetes.io/service-name=${wanted.name}`;
     const slices = registry().of<EndpointSlice>(endpointSliceResource);
@@ -37,6 +34,19 @@ export function endpointAddresses({ registry, prng }: { registry: () => Registry
     if (ready.length > 0) return ready[prng.uint32() % ready.length]!;
     const message = `no endpoints available for service ${JSON.stringify(wanted.name)}`;
     throw new StatusError({ reason: 'ServiceUnavailable', message });
+  });
+}
+
+/** A service of type ExternalName has neither a cluster IP nor endpoints, and is found by its name. */
+function unlessNamed(
+  registry: () => Registry,
+  addressOf: (spec: Spec, wanted: Wanted) => WebhookAddress | Promise<WebhookAddress>,
+): ResolveService {
+  return async (wanted) => {
+    const { spec = {} } = await find(registry(), wanted);
+    return spec.type === 'ExternalName'
+      ? { host: spec.externalName ?? '', port: wanted.port }
+      : addressOf(spec, wanted);
   };
 }
 
@@ -48,7 +58,7 @@ function readyAddresses({ endpoints, ports }: EndpointSlice, portName: string): 
 }
 
 /** Throws StatusError where there is none. */
-function portOf({ ports = [] }: Partial<Service['spec']> & object, { name, port }: Wanted): ServicePort {
+function portOf({ ports = [] }: Spec, { name, port }: Wanted): ServicePort {
   const found = ports.find((one) => one.port === port);
   if (found) return found;
   const message = `no service port ${port} found for service ${JSON.stringify(name)}`;

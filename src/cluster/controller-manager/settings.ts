@@ -2,15 +2,14 @@
  * The settings of the controllers, by the names that kube-controller-manager gives its flags.
  * https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/
  */
-import { formatDuration } from '#apimachinery/codec/time.js';
+import { formatMilliseconds } from '#apimachinery/codec/time.js';
 import { type ControllerSettings, defaultSettings as defaults } from '#controllers/settings.js';
 import { decimal, duration, flag, number, type Setting, wholeNumber } from '../setting.js';
 
 /** Those that the cluster knows by other settings are no flags of their own. */
 export type ControllerFlags = Omit<ControllerSettings, 'clusterCidr' | 'serviceCidr' | 'nodeCidrs'>;
 
-const period = (name: string, ms: number, help: string) =>
-  duration(name, formatDuration(BigInt(ms) * 1_000_000n), help);
+const period = (name: string, ms: number, help: string) => duration(name, formatMilliseconds(ms), help);
 
 export const controllerSettings: Record<keyof ControllerFlags, Setting> = {
   allocateNodeCidrs: flag(

@@ -2,7 +2,7 @@
  * The settings of this machine's kubelet, by the names that upstream's gives its flags.
  * https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/
  */
-import { formatDuration } from '#apimachinery/codec/time.js';
+import { formatMilliseconds } from '#apimachinery/codec/time.js';
 import { allowedSysctlProblem } from '#kubelet/admission/sysctls.js';
 import { ThresholdError, thresholdsOf } from '#kubelet/eviction/thresholds.js';
 import { defaultKubeletSettings as defaults, type KubeletSettings } from '#kubelet/settings.js';
@@ -19,8 +19,7 @@ const sharedMachine = {
   imageGcHighThreshold: 100,
 };
 
-const period = (name: string, ms: number, help: string) =>
-  duration(name, formatDuration(BigInt(ms) * 1_000_000n), help);
+const period = (name: string, ms: number, help: string) => duration(name, formatMilliseconds(ms), help);
 
 export const kubeletSettings: Record<keyof KubeletFlags, Setting> = {
   podManifestPath: file('pod-manifest-path', 'a folder of manifests of pods that run on this machine without the API'),

@@ -4,7 +4,7 @@
  */
 import type { CrossVersionObjectReference } from '#api/gen/autoscaling-v2.js';
 import type { PodMetrics, PodMetricsList } from '#api/gen/metrics-v1beta1.js';
-import { parseDuration } from '#apimachinery/codec/time.js';
+import { parseMilliseconds } from '#apimachinery/codec/time.js';
 import { StatusError } from '#apimachinery/errors.js';
 import { parseApiVersion } from '#apimachinery/object.js';
 import { Quantity } from '#apimachinery/quantity.js';
@@ -63,7 +63,7 @@ export class MetricsApis {
       const found = new Map<string, Measurement>();
       for (const pod of items) {
         const value = container === undefined ? usageOf(pod, resource) : containerUsage(pod, { resource, container });
-        const window = Number(parseDuration(pod.window ?? '0s') / 1_000_000n);
+        const window = parseMilliseconds(pod.window ?? '0s');
         const timestampMs = Date.parse(pod.timestamp ?? '') || 0;
         if (value !== undefined) found.set(pod.metadata.name!, { value, timestampMs, windowMs: window });
       }

@@ -2,7 +2,7 @@
  * When a node is short of something: signals, thresholds, and what of them holds now. Pure.
  * https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/#eviction-signals-and-thresholds
  */
-import { parseDuration } from '#apimachinery/codec/time.js';
+import { parseMilliseconds } from '#apimachinery/codec/time.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import type { KubeletSettings } from '../settings.js';
 import type { CgroupUsage, FilesystemUsage, NodeUsage } from '../stats/usage.js';
@@ -54,7 +54,7 @@ type EvictionSettings = Pick<
 /** Throws ThresholdError. */
 export function thresholdsOf(settings: EvictionSettings): Threshold[] {
   const reclaims = entriesOf(settings.evictionMinimumReclaim, '=', amountOf);
-  const graces = entriesOf(settings.evictionSoftGracePeriod, '=', (text) => Number(parseDuration(text) / 1_000_000n));
+  const graces = entriesOf(settings.evictionSoftGracePeriod, '=', (text) => parseMilliseconds(text));
   const threshold = (signal: Signal, value: Amount, graceMs: number) => ({
     signal,
     value,

@@ -1,6 +1,6 @@
 /** What a pod says of its containers' lives where nothing runs: how long, with which exit code, and what they log. Pure. */
 import type { Container, Pod } from '#api/gen/core-v1.js';
-import { parseDuration } from '#apimachinery/codec/time.js';
+import { parseMilliseconds } from '#apimachinery/codec/time.js';
 import { Quantity } from '#apimachinery/quantity.js';
 import { findContainer, isRestartableInit } from '../pod-state.js';
 import { RuntimeError } from './runtime.js';
@@ -83,7 +83,7 @@ function usualMs(pod: Pod, name: string, defaultMs: number | undefined): number 
 function readLifetime(text: string): number | undefined {
   if (text === 'never') return undefined;
   try {
-    const ms = Number(parseDuration(text) / 1_000_000n);
+    const ms = parseMilliseconds(text);
     if (ms >= 0) return ms;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;

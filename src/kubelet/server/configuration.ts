@@ -3,7 +3,7 @@
  * kubelet has a value for, whether it can be set or not.
  * https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
  */
-import { formatDuration } from '#apimachinery/codec/time.js';
+import { formatMilliseconds } from '#apimachinery/codec/time.js';
 import { leaseDurationSeconds } from '../node-lease.js';
 import { statusCheckMs } from '../node-status.js';
 import type { ConfiguredKubelet } from '../settings.js';
@@ -12,17 +12,17 @@ export function kubeletConfiguration({ settings, cluster, port, podsMax }: Confi
   return {
     staticPodPath: settings.podManifestPath,
     syncFrequency: '1m0s',
-    fileCheckFrequency: text(settings.fileCheckFrequency),
+    fileCheckFrequency: formatMilliseconds(settings.fileCheckFrequency),
     address: '0.0.0.0',
     port,
     authentication: { webhook: { enabled: true }, anonymous: { enabled: false } },
     authorization: { mode: 'Webhook' },
     clusterDomain: cluster.domain,
     clusterDNS: cluster.servers,
-    nodeStatusUpdateFrequency: text(statusCheckMs),
+    nodeStatusUpdateFrequency: formatMilliseconds(statusCheckMs),
     nodeLeaseDurationSeconds: leaseDurationSeconds,
-    imageMinimumGCAge: text(settings.minimumImageTtlDuration),
-    imageMaximumGCAge: text(settings.maximumImageGcAge),
+    imageMinimumGCAge: formatMilliseconds(settings.minimumImageTtlDuration),
+    imageMaximumGCAge: formatMilliseconds(settings.maximumImageGcAge),
     imageGCHighThresholdPercent: settings.imageGcHighThreshold,
     imageGCLowThresholdPercent: settings.imageGcLowThreshold,
     maxPods: podsMax,
@@ -30,14 +30,10 @@ export function kubeletConfiguration({ settings, cluster, port, podsMax }: Confi
     evictionSoft: byThreshold(settings.evictionSoft, '<'),
     evictionSoftGracePeriod: byThreshold(settings.evictionSoftGracePeriod, '='),
     evictionMinimumReclaim: byThreshold(settings.evictionMinimumReclaim, '='),
-    evictionPressureTransitionPeriod: text(settings.evictionPressureTransitionPeriod),
+    evictionPressureTransitionPeriod: formatMilliseconds(settings.evictionPressureTransitionPeriod),
     evictionMaxPodGracePeriod: settings.evictionMaxPodGracePeriod,
     allowedUnsafeSysctls: settings.allowedUnsafeSysctls.length > 0 ? settings.allowedUnsafeSysctls : undefined,
   };
-}
-
-function text(ms: number): string {
-  return formatDuration(BigInt(ms) * 1_000_000n);
 }
 
 /** `memory.available<100Mi` under its signal; undefined of none. */

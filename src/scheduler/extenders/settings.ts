@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isExtendedResource } from '#api/core/pod/resources.js';
 import type { Extender, ExtenderTLSConfig, KubeSchedulerConfiguration } from '#api/gen/kubescheduler-v1.js';
 import { each, type FieldErrors } from '#api/meta/check.js';
-import { parseDuration } from '#apimachinery/codec/time.js';
+import { parseMilliseconds } from '#apimachinery/codec/time.js';
 import { type FieldError, invalidField, invalidValue } from '#apimachinery/field-error.js';
 import { qualifiedNameProblems } from '#apimachinery/names.js';
 import type { RemoteOptions } from '#base/remote.js';
@@ -71,7 +71,7 @@ export function extenderSettings({ extenders = [] }: KubeSchedulerConfiguration)
       url: urlPrefix.replace(/\/+$/, ''),
       verbs: { filter, prioritize, preempt, bind },
       weight,
-      timeoutMs: Number(parseDuration(extender.httpTimeout || '0s') / 1_000_000n) || timeoutDefaultMs,
+      timeoutMs: parseMilliseconds(extender.httpTimeout || '0s') || timeoutDefaultMs,
       nodeCacheCapable,
       managedResources: new Set(managedResources.map(({ name = '' }) => name)),
       ignorable,

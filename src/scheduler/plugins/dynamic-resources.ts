@@ -7,7 +7,7 @@ import { isReservedFor } from '#api/devices/pod-claims.js';
 import type { Pod } from '#api/gen/core-v1.js';
 import type { DynamicResourcesArgs } from '#api/gen/kubescheduler-v1.js';
 import type { ResourceClaim } from '#api/gen/resource-v1.js';
-import { parseDuration } from '#apimachinery/codec/time.js';
+import { parseMilliseconds } from '#apimachinery/codec/time.js';
 import { equal } from '#base/json.js';
 import { AllocationError } from '../devices/allocation-error.js';
 import type { Allocated, Allocator } from '../devices/allocator.js';
@@ -64,8 +64,8 @@ export default definePlugin<State>({
 });
 
 function withArgs(args: Omit<DynamicResourcesArgs, 'apiVersion' | 'kind'>): PluginSpec<State> {
-  const filterTimeoutMs = milliseconds(args.filterTimeout ?? filterTimeoutDefault);
-  const bindingTimeoutMs = milliseconds(args.bindingTimeout ?? bindingTimeoutDefault);
+  const filterTimeoutMs = parseMilliseconds(args.filterTimeout ?? filterTimeoutDefault);
+  const bindingTimeoutMs = parseMilliseconds(args.bindingTimeout ?? bindingTimeoutDefault);
   return {
     name: 'DynamicResources',
     weight: 2,
@@ -122,10 +122,6 @@ function withArgs(args: Omit<DynamicResourcesArgs, 'apiVersion' | 'kind'>): Plug
     ],
     hint: mayHelp,
   };
-}
-
-function milliseconds(duration: string): number {
-  return Number(parseDuration(duration) / 1_000_000n);
 }
 
 /** undefined where the pod has nothing to do with devices; a text where it must wait. */

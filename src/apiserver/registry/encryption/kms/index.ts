@@ -1,6 +1,6 @@
 /** KMS plugins as an EncryptionConfiguration names them; loaded when one does. */
 import type { KMSConfiguration } from '#api/gen/apiserver-v1.js';
-import { parseDuration } from '#apimachinery/codec/time.js';
+import { parseMilliseconds } from '#apimachinery/codec/time.js';
 import { KmsPlugin, type KmsPluginOptions } from './plugin.js';
 
 export { kmsProvider } from './provider.js';
@@ -12,7 +12,7 @@ export function pluginOf(
   { name = '', endpoint = '', timeout }: KMSConfiguration,
   environment: Pick<KmsPluginOptions, 'clock' | 'log' | 'signal'>,
 ): KmsPlugin {
-  const timeoutMs = Number(parseDuration(timeout ?? defaultTimeout) / 1_000_000n);
+  const timeoutMs = parseMilliseconds(timeout ?? defaultTimeout);
   return new KmsPlugin({ ...environment, name, socketPath: socketPathOf(endpoint), timeoutMs });
 }
 

@@ -3,7 +3,6 @@ import { RecentMap } from '#client/recent-map.js';
 import { aesGcm, encryptedPrefix, type Provider } from '../providers.js';
 import { encryptedObject, sourceTypes } from './messages.js';
 import { decoded, type KmsPlugin, type WrappedKey, wrappedProblem } from './plugin.js';
-
 import { type DataCipher, seedCipher } from './seed.js';
 
 /** Decrypted keys that are remembered: there is one for each start of a server and each key of the plugin. */

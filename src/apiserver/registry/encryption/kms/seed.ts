@@ -3,16 +3,13 @@
  * upstream derives them for KMS plugins (KEP-3299), so that no number of writes wears a key out.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { aesGcm } from '../providers.js';
+import { aesGcm, type LocalProvider } from '../providers.js';
 
 export const seedBytes = 32;
 const infoBytes = 32;
 
 /** Opens and seals values; what a data encryption key is for. */
-export interface DataCipher {
-  seal(value: Uint8Array, place: string): Uint8Array;
-  open(sealed: Uint8Array, place: string): Uint8Array;
-}
+export type DataCipher = Pick<LocalProvider, 'seal' | 'open'>;
 
 export function seedCipher(seed: Uint8Array): DataCipher {
   if (seed.length < seedBytes) throw new Error(`invalid seed length ${seed.length} used for key generation`);
